@@ -1,0 +1,19 @@
+//! RabbitMQ: the bus, and the doorbell.
+//!
+//! PostgreSQL is the truth. A message here may be lost, doubled, late or out of order without harm;
+//! so messages are transient and nothing waits for the broker to store them.
+//!
+//! One supervisor per process owns the connection ([`supervisor`]). Whatever goes wrong, on it or on
+//! any channel, ends its *generation*: pending calls fail at once and a new one is built.
+
+pub mod call;
+pub mod message;
+pub mod publish;
+pub mod serve;
+pub mod supervisor;
+pub mod topology;
+
+pub use call::CallError;
+pub use message::{BackendMessage, Context, Envelope, FanOut, SchedulerMessage, SubmitReply};
+pub use supervisor::Bus;
+pub use topology::{Queue, Topology};

@@ -1,0 +1,153 @@
+//! A call: a request to a queue and the one reply to it, within a deadline.
+
+use super::message::{Context, Envelope};
+use super::supervisor::{Answer, Bus, Generation};
+use super::topology::{DIRECT_REPLY_TO, Queue};
+use lapin::BasicProperties;
+use lapin::options::BasicPublishOptions;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// After how long without a reply the broker is asked whether anybody consumes the queue at all.
+const SUSPICION: Duration = Duration::from_millis(40);
+/// For how long its answer is believed.
+const CONSUMER_COUNT_LIFETIME: Duration = Duration::from_millis(25);
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The request never left; it cannot have been received.
+    #[error("not sent: {0}")]
+    NotSent(&'static str),
+    /// The request may or may not have been received, and may still be.
+    #[error("not answered: {0}")]
+    NotAnswered(&'static str),
+    /// What was to be sent, or what came back, is no message of ours.
+    #[error("undecodable: {0}")]
+    Undecodable(#[from] serde_json::Error),
+}
+
+impl Bus {
+    /// Sends a request to a queue and waits for the reply until the context's deadline.
+    ///
+    /// # Errors
+    /// [`CallError::NotSent`] when it certainly was not received; [`CallError::NotAnswered`] when
+    /// nobody knows.
+    pub async fn call<Request: Serialize, Reply: DeserializeOwned>(
+        &self,
+        queue: &Queue,
+        context: Context,
+        request: Request,
+    ) -> Result<Reply, CallError> {
+        let generation = self.generation().ok_or(CallError::NotSent("the bus is not connected"))?;
+        if generation.is_blocked() {
+            return Err(CallError::NotSent("the broker refuses messages"));
+        }
+        let remaining = context.remaining();
+        let payload = Envelope::new(context, request).encode()?;
+        let call =
+            Call { bus: self, queue, correlation_id: Uuid::new_v4().to_string(), generation };
+        match tokio::time::timeout(remaining, call.carry_out(&payload, remaining)).await {
+            Ok(reply) => Ok(serde_json::from_slice(&reply?)?),
+            Err(_) => Err(CallError::NotAnswered("the deadline has passed")),
+        }
+    }
+}
+
+struct Call<'a> {
+    bus: &'a Bus,
+    queue: &'a Queue,
+    correlation_id: String,
+    generation: Arc<Generation>,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.generation.forget(&self.correlation_id);
+    }
+}
+
+impl Call<'_> {
+    async fn carry_out(&self, payload: &[u8], remaining: Duration) -> Result<Vec<u8>, CallError> {
+        let answer = self.generation.expect_reply(self.correlation_id.clone());
+        let mut blocked = self.generation.watch_blocked();
+        tokio::select! {
+            biased;
+            () = self.generation.ended().cancelled() => Err(CallError::NotAnswered("the bus connection ended")),
+            answer = async { self.publish(payload, remaining).await?; answer.await.map_err(|_| CallError::NotAnswered("the bus connection ended")) } => match answer? {
+                Answer::Reply(reply) => Ok(reply),
+                Answer::NoRoute => Err(CallError::NotSent("nobody has ever consumed the queue")),
+            },
+            _ = blocked.wait_for(|blocked| *blocked) => Err(CallError::NotAnswered("the broker refuses messages")),
+            error = self.watch_consumers() => Err(error),
+        }
+    }
+
+    async fn publish(&self, payload: &[u8], remaining: Duration) -> Result<(), CallError> {
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_correlation_id(self.correlation_id.as_str().into())
+            .with_reply_to(DIRECT_REPLY_TO.into())
+            .with_expiration(remaining.as_millis().to_string().into());
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        #[expect(clippy::disallowed_methods, reason = "this is the bus")]
+        let published = self
+            .generation
+            .calls
+            .basic_publish(
+                "".into(),
+                self.bus.topology().name(self.queue),
+                options,
+                payload,
+                properties,
+            )
+            .await;
+        let confirm = match published {
+            Ok(confirm) => confirm,
+            Err(error) => {
+                self.generation.end(&error.to_string());
+                return Err(CallError::NotAnswered("the bus connection ended"));
+            }
+        };
+        // awaited elsewhere: a confirm that is dropped unresolved is kept by lapin for ever
+        let (generation, correlation_id) = (self.generation.clone(), self.correlation_id.clone());
+        tokio::spawn(async move {
+            if let Ok(confirmation) = confirm.await
+                && confirmation.take_message().is_some()
+            {
+                generation.answer(&correlation_id, Answer::NoRoute);
+            }
+        });
+        Ok(())
+    }
+
+    /// Returns once nobody consumes the queue any more.
+    async fn watch_consumers(&self) -> CallError {
+        loop {
+            tokio::time::sleep(SUSPICION).await;
+            match self.consumer_count().await {
+                Ok(0) => return CallError::NotAnswered("nobody consumes the queue"),
+                Ok(_) => {}
+                Err(error) => {
+                    self.generation.end(&error.to_string());
+                    return CallError::NotAnswered("the bus connection ended");
+                }
+            }
+        }
+    }
+
+    async fn consumer_count(&self) -> lapin::Result<u32> {
+        let mut known = self.generation.consumers.lock().await;
+        if let Some((asked, count)) = known.get(self.queue)
+            && asked.elapsed() < CONSUMER_COUNT_LIFETIME
+        {
+            return Ok(*count);
+        }
+        let count = self.bus.topology().declare(&self.generation.hints, self.queue).await?;
+        known.insert(self.queue.clone(), (Instant::now(), count));
+        Ok(count)
+    }
+}

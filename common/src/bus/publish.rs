@@ -1,0 +1,54 @@
+//! Messages that nobody answers: hints to a backend's workers, and news for everybody. Losing one
+//! costs a moment, because the sweep or the next report makes up for it; so nothing is confirmed.
+
+use super::message::{BackendMessage, Context, Envelope, FanOut};
+use super::supervisor::Bus;
+use super::topology::Queue;
+use lapin::BasicProperties;
+use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long a publish may take before it is given up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Bus {
+    /// Tells the workers of a backend something.
+    pub async fn hint(&self, backend: &str, context: Context, message: BackendMessage) {
+        let queue = self.topology().name(&Queue::Backend(backend.to_owned()));
+        self.publish("".into(), queue, Envelope::new(context, message)).await;
+    }
+
+    /// Tells every process something.
+    pub async fn fan_out(&self, context: Context, message: FanOut) {
+        self.publish(self.topology().fan_out(), "".into(), Envelope::new(context, message)).await;
+    }
+
+    async fn publish<T: Serialize>(
+        &self,
+        exchange: ShortString,
+        key: ShortString,
+        envelope: Envelope<T>,
+    ) {
+        let Some(generation) = self.generation() else { return };
+        if generation.is_blocked() {
+            return;
+        }
+        let payload = match envelope.encode() {
+            Ok(payload) => payload,
+            Err(error) => return tracing::error!(%error, "a message cannot be encoded"),
+        };
+        let expiration = envelope.context.remaining().as_millis().to_string();
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_expiration(expiration.into());
+        let options = BasicPublishOptions::default();
+        #[expect(clippy::disallowed_methods, reason = "this is the bus")]
+        let publish = generation.hints.basic_publish(exchange, key, options, &payload, properties);
+        match tokio::time::timeout(PATIENCE, publish).await {
+            Ok(Ok(_)) | Err(_) => {}
+            Ok(Err(error)) => generation.end(&error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! PostgreSQL: the truth about every resource and every operation.
+//!
+//! Statuses are written by [`transition`] alone, conditions of backends by the operations on them.
+//! Rows come out of the database as JSON, so that a row type is described once, by its struct.
+
+pub mod admission;
+pub mod backends;
+mod error;
+pub mod listing;
+mod migrations;
+pub mod operation_log;
+pub mod pool;
+pub mod services;
+mod transition;
+pub mod volume_types;
+pub mod volumes;
+
+pub use error::DbError;
+pub use pool::Database;

@@ -1,0 +1,219 @@
+//! The admission transaction: gate, operation row, status and quota in one call.
+
+use super::{Database, DbError, transition};
+use crate::model::{Backend, Caller, Condition, OperationId, Placement, RequestId};
+use crate::operation::contract::Precondition;
+use crate::operation::{Operation, OperationKind};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_postgres::types::Json;
+
+/// A request for admission.
+pub struct Admit<'a> {
+    /// The operation's id; also the key by which a second delivery is recognised.
+    pub id: OperationId,
+    /// The request that asks.
+    pub request_id: &'a RequestId,
+    /// The W3C trace that it belongs to.
+    pub traceparent: &'a str,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// What is asked.
+    pub operation: &'a Operation,
+    /// Where something new goes; `None` for what already has its place.
+    pub placement: Option<&'a Placement>,
+    /// The conditions of the backend under which the gate lets it pass.
+    pub allowed: &'a [Condition],
+}
+
+/// The outcome of a request for admission that was not refused.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Admission {
+    /// Whether it was admitted now, earlier, or can never be.
+    pub outcome: Outcome,
+    /// The operation's id.
+    pub operation_id: OperationId,
+    /// The backend that it runs on; `None` when it concerns none.
+    pub backend_name: Option<String>,
+    /// The subject's row after the admission, where the caller is to see it.
+    #[serde(default)]
+    pub subject: Option<Value>,
+    /// How many admitted operations of the backend have not ended, for operations on backends.
+    #[serde(default)]
+    pub operations_in_flight: Option<u64>,
+}
+
+/// What became of a request for admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Admitted by this call.
+    Admitted,
+    /// Admitted by an earlier delivery of the same request.
+    Repeated,
+    /// The caller gave up before; it can never be admitted.
+    Revoked,
+}
+
+/// Why an operation was not admitted; nothing changed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is no such resource, or none that the caller may see.
+    NotFound,
+    /// The resource's status does not allow it.
+    WrongStatus {
+        /// The resource's row.
+        row: Value,
+    },
+    /// A precondition does not hold.
+    Precondition {
+        /// Which one.
+        precondition: Precondition,
+        /// The resource's row.
+        row: Value,
+    },
+    /// The backend is in conditions that keep the operation out.
+    Condition {
+        /// Those conditions.
+        conditions: Vec<Condition>,
+        /// The backend.
+        backend: Box<Backend>,
+    },
+    /// The project has no quota left.
+    OverQuota {
+        /// Of what.
+        resource: String,
+        /// How much more was asked.
+        requested: i64,
+        /// How much is in use, reservations included.
+        in_use: i64,
+        /// How much may be in use.
+        limit: i64,
+    },
+    /// The resource moved to another backend meanwhile.
+    Moved,
+    /// Another operation on the resource is under way.
+    #[serde(skip)]
+    Busy {
+        /// Which one, unless it ended meanwhile.
+        operation: Option<OperationKind>,
+    },
+}
+
+/// Why there is no [`Admission`].
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    /// Refused; nothing changed.
+    #[error("refused")]
+    Refused(Box<Refusal>),
+    /// The database failed; whether it was admitted is unknown.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<Refusal> for AdmitError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+/// Asks the database to admit an operation. `default_limit` gives the quota where none was set.
+///
+/// # Errors
+/// When it is refused, or the database does not answer.
+pub async fn admit(
+    database: &Database,
+    request: &Admit<'_>,
+    default_limit: impl Fn(&str) -> i64,
+) -> Result<Admission, AdmitError> {
+    let request_json = as_json(request, default_limit);
+    let sql = "select admit($1::jsonb)";
+    match database.row(sql, &[&Json(&request_json)]).await {
+        Ok(Some(admission)) => Ok(admission),
+        Ok(None) => Err(DbError::Defect("admit answered nothing".into()).into()),
+        Err(DbError::Refused(reason)) => {
+            let refusal: Refusal = serde_json::from_value(reason).map_err(DbError::from)?;
+            Err(refusal.into())
+        }
+        Err(DbError::Duplicate(constraint)) => {
+            Err(clash(database, request.operation, &constraint).await?.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes sure that a request can never be admitted any more, or tells what became of it.
+///
+/// # Errors
+/// When the database does not answer: then nothing is certain.
+pub async fn revoke(
+    database: &Database,
+    id: OperationId,
+    request_id: &RequestId,
+    caller: &Caller,
+    operation: &Operation,
+) -> Result<Option<Admission>, DbError> {
+    let subject = operation.contract().subject.resource.table();
+    let operation_json = operation_json(id, request_id, caller, operation);
+    database
+        .row(
+            "select revoke_request($1::jsonb, $2, $3)",
+            &[&Json(operation_json), &subject, &operation.subject()],
+        )
+        .await
+}
+
+fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
+    let operation = request.operation;
+    let exclusive = transition::is_exclusive(operation);
+    let mut operation_json =
+        operation_json(request.id, request.request_id, request.caller, operation);
+    operation_json["traceparent"] = json!(request.traceparent);
+    operation_json["in_admission"] = json!(transition::in_admission(operation));
+    json!({
+        "operation": operation_json,
+        "subject": transition::on_admission(operation, request.caller, request.placement),
+        "backend_id": request.placement.map(|placement| placement.backend_id),
+        "exclusive": exclusive,
+        "allowed_conditions": request.allowed,
+        "quota": transition::quota(operation, default_limit),
+        "when_done": operation.columns_when_done().set,
+        "show_subject": !exclusive,
+        "count_in_flight": exclusive,
+    })
+}
+
+fn operation_json(
+    id: OperationId,
+    request_id: &RequestId,
+    caller: &Caller,
+    operation: &Operation,
+) -> Value {
+    let mut described = json!(operation);
+    described["id"] = json!(id);
+    described["request_key"] = json!(id);
+    described["request_id"] = json!(request_id);
+    described["user_id"] = json!(caller.user_id);
+    described["project_id"] = json!(caller.project_id);
+    described
+}
+
+/// What a violated unique constraint means to the caller.
+async fn clash(
+    database: &Database,
+    operation: &Operation,
+    constraint: &str,
+) -> Result<Refusal, DbError> {
+    if constraint != "one_live_operation" {
+        return Err(DbError::Duplicate(constraint.to_owned()));
+    }
+    let operation = database
+        .row(
+            "select to_jsonb(kind) from operations \
+             where subject_id = $1 and state in ('admitted', 'running')",
+            &[&operation.subject()],
+        )
+        .await?;
+    Ok(Refusal::Busy { operation })
+}

@@ -1,0 +1,36 @@
+-- The operation log. A row here, committed by the admission, *is* the accepted operation;
+-- messages only hurry it up.
+
+create table operations (
+    id uuid primary key,
+    -- a second delivery of the same request finds the first one by this
+    request_key text not null unique,
+    request_id text not null,
+    traceparent text,
+    user_id text not null,
+    project_id text not null,
+    kind text not null,
+    arguments jsonb not null,
+    subject_table text not null,
+    subject_id uuid not null,
+    backend_id uuid references backends (id),
+    backend_epoch bigint,
+    -- admitted, running, done, failed, or revoked (the caller gave up before it was admitted)
+    state text not null,
+    -- the amounts that are committed or returned when it ends
+    quota jsonb not null default '[]',
+    -- grows with every claim; whoever holds an older one has lost the operation
+    fence bigint not null default 0,
+    owner text,
+    lease_until timestamptz,
+    attempts integer not null default 0,
+    error text,
+    created_at timestamptz not null default now(),
+    finished_at timestamptz
+);
+
+create unique index one_live_operation on operations (subject_id) where state in ('admitted', 'running');
+create index live_operations_by_backend on operations (backend_id, created_at) where state in ('admitted', 'running');
+create index ended_operations on operations (finished_at) where finished_at is not null;
+
+create sequence fence_numbers;

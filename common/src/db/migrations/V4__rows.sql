@@ -1,0 +1,105 @@
+-- One change of one row, described by data: the mechanism below every status that ever changes.
+
+-- Whether a named precondition holds for a row (as JSON), given the operation's arguments.
+create function precondition_holds(precondition text, subject jsonb, arguments jsonb) returns boolean
+language plpgsql stable as $$
+begin
+    return case precondition
+        when 'not_attached' then
+            subject ->> 'status' <> 'in-use'
+        when 'size_increases' then
+            (arguments ->> 'new_size_gb')::integer > (subject ->> 'size_gb')::integer
+        when 'extendable_where_it_is' then
+            subject ->> 'status' <> 'in-use'
+            or ((arguments ->> 'while_attached')::boolean
+                and exists (select from backends
+                            where id = (subject ->> 'backend_id')::uuid
+                              and (report ->> 'online_extend_support')::boolean))
+        when 'has_metadata_key' then
+            arguments #> '{metadata,remove_key}' is null
+            or subject -> 'metadata' ? (arguments #>> '{metadata,remove_key}')
+        when 'metadata_unchanged' then
+            arguments -> 'metadata_seen' is null
+            or subject -> 'metadata' = arguments -> 'metadata_seen'
+        when 'is_frozen' then
+            subject ->> 'frozen_at' is not null
+        when 'is_not_frozen' then
+            subject ->> 'frozen_at' is null
+    end;
+exception when case_not_found then
+    raise exception 'unknown precondition %', precondition;
+end $$;
+
+create function insert_row(target text, columns jsonb) returns jsonb
+language plpgsql as $$
+declare
+    names text := (select string_agg(quote_ident(name), ', ') from jsonb_object_keys(columns) name);
+    inserted jsonb;
+begin
+    execute format('insert into %1$I as t (%2$s) select %2$s from jsonb_populate_record(null::%1$I, $1) returning to_jsonb(t)',
+                   target, names)
+    into inserted using columns;
+    return inserted;
+end $$;
+
+create function update_row(target text, row_id uuid, columns jsonb) returns jsonb
+language plpgsql as $$
+declare
+    names text := (select string_agg(quote_ident(name), ', ') from jsonb_object_keys(columns) name);
+    updated jsonb;
+begin
+    execute format('update %1$I t set (%2$s) = (select %2$s from jsonb_populate_record(t, $2)) where id = $1 returning to_jsonb(t)',
+                   target, names)
+    into updated using row_id, columns;
+    return updated;
+end $$;
+
+create function live_row(target text, row_id uuid) returns jsonb
+language plpgsql as $$
+declare
+    found_row jsonb;
+begin
+    execute format('select to_jsonb(t) from %I t where id = $1 and deleted_at is null for update', target)
+    into found_row using row_id;
+    return found_row;
+end $$;
+
+-- The values that a step gives to columns: what it sets, and what it merges into or removes from maps.
+create function changed_columns(step jsonb, before jsonb) returns jsonb
+language sql immutable as $$
+    select coalesce(step -> 'set', '{}')
+        || coalesce((select jsonb_object_agg(key, (before -> key) || value)
+                     from jsonb_each(step -> 'merge')), '{}')
+        || coalesce((select jsonb_object_agg(key, (before -> key) - array(select jsonb_array_elements_text(value)))
+                     from jsonb_each(step -> 'remove')), '{}')
+        || case when (step ->> 'restore_status')::boolean
+                then jsonb_build_object('status', before -> 'previous_status', 'previous_status', null)
+                else '{}' end
+        || case when (step ->> 'remember_status')::boolean
+                then jsonb_build_object('previous_status', before -> 'status')
+                else '{}' end
+        || jsonb_build_object('updated_at', clock_timestamp())
+$$;
+
+-- Begins an operation on an existing row: its status must be among the expected ones and every
+-- precondition hold; then the change is made. Returns the row as it was before.
+create function begin_on_row(step jsonb, arguments jsonb) returns jsonb
+language plpgsql as $$
+declare
+    before jsonb := live_row(step ->> 'table', (step ->> 'id')::uuid);
+    precondition text;
+begin
+    if before is null or before ->> 'project_id' <> step ->> 'project_scope' then
+        perform refuse(jsonb_build_object('reason', 'not_found'));
+    end if;
+    if not coalesce(step -> 'statuses' ? (before ->> 'status'), true) then
+        perform refuse(jsonb_build_object('reason', 'wrong_status', 'row', before));
+    end if;
+    for precondition in select jsonb_array_elements_text(step -> 'preconditions') loop
+        if not coalesce(precondition_holds(precondition, before, arguments), false) then
+            perform refuse(jsonb_build_object('reason', 'precondition', 'precondition', precondition, 'row', before));
+        end if;
+    end loop;
+    perform update_row(step ->> 'table', (step ->> 'id')::uuid, changed_columns(step, before));
+    return before;
+end $$;

@@ -1,0 +1,59 @@
+-- Quota: reserved with the admission, committed or returned with the operation's end.
+
+-- The amounts that an operation's rules come to, for its subject before and after it.
+create function quota_amounts(rules jsonb, subject jsonb, when_done jsonb) returns jsonb
+language sql stable as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+               'project_id', subject ->> 'project_id',
+               'resource', rule ->> 'resource',
+               'default_limit', (rule ->> 'default_limit')::bigint,
+               'amount', case rule ->> 'rule'
+                   when 'count' then (rule ->> 'sign')::bigint
+                   when 'column' then (rule ->> 'sign')::bigint * (subject ->> (rule ->> 'column'))::bigint
+                   when 'growth' then (when_done ->> (rule ->> 'column'))::bigint - (subject ->> (rule ->> 'column'))::bigint
+               end)
+           -- always in the same order, so that two admissions cannot wait for one another
+           order by rule ->> 'resource'), '[]')
+    from jsonb_array_elements(rules) rule
+    where (subject ->> 'consumes_quota')::boolean
+$$;
+
+create function reserve_quota(amounts jsonb) returns void
+language plpgsql as $$
+declare
+    wanted record;
+    quota_limit bigint;
+    usage quota_usages;
+begin
+    for wanted in
+        select * from jsonb_to_recordset(amounts) as a (project_id text, resource text, default_limit bigint, amount bigint)
+        where amount > 0
+    loop
+        insert into quota_usages (project_id, resource) values (wanted.project_id, wanted.resource)
+        on conflict do nothing;
+        select coalesce(
+            (select hard_limit from quotas where project_id = wanted.project_id and resource = wanted.resource),
+            wanted.default_limit)
+        into quota_limit;
+        update quota_usages u set reserved = u.reserved + wanted.amount
+        where u.project_id = wanted.project_id and u.resource = wanted.resource
+          and (quota_limit < 0 or u.in_use + u.reserved + wanted.amount <= quota_limit);
+        if not found then
+            select * into usage from quota_usages u
+            where u.project_id = wanted.project_id and u.resource = wanted.resource;
+            perform refuse(jsonb_build_object(
+                'reason', 'over_quota', 'resource', wanted.resource, 'requested', wanted.amount,
+                'in_use', usage.in_use + usage.reserved, 'limit', quota_limit));
+        end if;
+    end loop;
+end $$;
+
+create function settle_quota(amounts jsonb, committed boolean) returns void
+language sql as $$
+    update quota_usages u
+    set reserved = u.reserved - greatest(a.amount, 0),
+        in_use = u.in_use + case when committed then a.amount else 0 end
+    from (select project_id, resource, amount
+          from jsonb_to_recordset(amounts) as r (project_id text, resource text, amount bigint)) a
+    where u.project_id = a.project_id and u.resource = a.resource
+$$;

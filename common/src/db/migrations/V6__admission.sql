@@ -1,0 +1,121 @@
+-- Admission: one call, one round trip, one commit.
+
+-- What became of a request that was delivered before.
+create function recorded_outcome(key text) returns jsonb
+language sql stable as $$
+    select jsonb_build_object('outcome', case state when 'revoked' then 'revoked' else 'repeated' end,
+                              'operation_id', o.id, 'backend_name', b.name)
+    from operations o left join backends b on b.id = o.backend_id
+    where o.request_key = key
+$$;
+
+create function shown_row(view_name text, row_id uuid) returns jsonb
+language plpgsql stable as $$
+declare
+    shown jsonb;
+begin
+    execute format('select to_jsonb(v) from %I v where id = $1', view_name) into shown using row_id;
+    return shown;
+end $$;
+
+-- The backend that holds a row, or null when the caller may not see such a row.
+create function backend_of(target text, row_id uuid, project_scope text) returns uuid
+language sql stable as $$
+    select case target
+        when 'volumes' then (select backend_id from volumes
+                             where id = row_id and deleted_at is null
+                               and project_id = coalesce(project_scope, project_id))
+        when 'backends' then (select id from backends where id = row_id and deleted_at is null)
+    end
+$$;
+
+-- The conditions that keep the operation out, as a reason for `refuse`; null when there are none.
+create function gate_refusal(backend uuid, allowed_conditions jsonb) returns jsonb
+language sql volatile as $$
+    select jsonb_build_object('reason', 'condition', 'backend', to_jsonb(b),
+                              'conditions', to_jsonb(array(select unnest(b.conditions)
+                                                           except select jsonb_array_elements_text(allowed_conditions))))
+    from backend_details b
+    where b.id = backend and not allowed_conditions @> to_jsonb(b.conditions)
+$$;
+
+create function operations_in_flight(backend uuid) returns bigint
+language sql stable as $$
+    select count(*) from operations where backend_id = backend and state in ('admitted', 'running')
+$$;
+
+create function admit(request jsonb) returns jsonb
+language plpgsql as $$
+declare
+    operation jsonb := request -> 'operation';
+    key text := operation ->> 'request_key';
+    subject jsonb := request -> 'subject';
+    subject_id uuid := (subject ->> 'id')::uuid;
+    project_scope text := subject ->> 'project_scope';
+    backend uuid := coalesce((request ->> 'backend_id')::uuid, backend_of(subject ->> 'table', subject_id, project_scope));
+    refusal jsonb;
+    subject_before jsonb;
+    amounts jsonb;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'admission needs read committed: its reads must be newer than its lock';
+    end if;
+
+    perform lock_backends(array[backend], (request ->> 'exclusive')::boolean);
+    refusal := gate_refusal(backend, request -> 'allowed_conditions');
+    if refusal is not null then
+        -- a request that was admitted before the gate closed stays admitted
+        return coalesce(recorded_outcome(key), refuse(refusal));
+    end if;
+
+    insert into operations (id, request_key, request_id, traceparent, user_id, project_id, kind, arguments,
+                            subject_table, subject_id, backend_id, backend_epoch, state, finished_at)
+    select (operation ->> 'id')::uuid, key, operation ->> 'request_id',
+           operation ->> 'traceparent', operation ->> 'user_id', operation ->> 'project_id',
+           operation ->> 'kind', operation -> 'arguments', subject ->> 'table', subject_id,
+           backend, (select epoch from backends where id = backend),
+           case when in_admission then 'done' else 'admitted' end,
+           case when in_admission then clock_timestamp() end
+    from (select (operation ->> 'in_admission')::boolean) o (in_admission)
+    on conflict (request_key) do nothing;
+    if not found then
+        return recorded_outcome(key);
+    end if;
+
+    if (subject ->> 'is_new')::boolean then
+        subject_before := insert_row(subject ->> 'table', subject -> 'set');
+    else
+        subject_before := begin_on_row(subject, operation -> 'arguments');
+        if backend <> backend_of(subject ->> 'table', subject_id, project_scope) then
+            perform refuse('{"reason": "moved"}');
+        end if;
+    end if;
+
+    amounts := quota_amounts(request -> 'quota', subject_before, request -> 'when_done');
+    if amounts <> '[]' then
+        perform reserve_quota(amounts);
+        update operations set quota = amounts where id = (operation ->> 'id')::uuid;
+    end if;
+
+    return recorded_outcome(key) || jsonb_build_object(
+        'outcome', 'admitted',
+        'subject', case when (request ->> 'show_subject')::boolean then shown_row(subject ->> 'view', subject_id) end,
+        'operations_in_flight', case when (request ->> 'count_in_flight')::boolean then operations_in_flight(backend) end);
+end $$;
+
+-- The caller gives up on a request. Null when it can never be admitted any more; what became of it
+-- when it already was.
+create function revoke_request(operation jsonb, subject_table text, subject_id uuid) returns jsonb
+language plpgsql as $$
+declare
+    recorded jsonb;
+begin
+    insert into operations (id, request_key, request_id, user_id, project_id, kind, arguments,
+                            subject_table, subject_id, state, finished_at)
+    values ((operation ->> 'id')::uuid, operation ->> 'request_key', operation ->> 'request_id',
+            operation ->> 'user_id', operation ->> 'project_id', operation ->> 'kind',
+            operation -> 'arguments', subject_table, subject_id, 'revoked', clock_timestamp())
+    on conflict (request_key) do nothing;
+    recorded := recorded_outcome(operation ->> 'request_key');
+    return case when recorded ->> 'outcome' <> 'revoked' then recorded end;
+end $$;

@@ -1,0 +1,77 @@
+-- What a worker does with an admitted operation. Each function is one round trip.
+
+-- Takes an operation, with its subject. Null when somebody else has it, it has ended, or the backend
+-- has failed over since it was admitted.
+create function claim(operation uuid, backend uuid, claimant text, lease interval) returns jsonb
+language plpgsql as $$
+declare
+    claimed operations;
+begin
+    update operations o
+    set state = 'running', fence = nextval('fence_numbers'), owner = claimant,
+        attempts = o.attempts + 1, lease_until = clock_timestamp() + lease
+    from backends b
+    where o.id = operation and o.backend_id = backend and b.id = backend and o.backend_epoch = b.epoch
+      and (o.state = 'admitted' or (o.state = 'running' and o.lease_until < clock_timestamp()))
+    returning o.* into claimed;
+    if not found then
+        return null;
+    end if;
+    return to_jsonb(claimed) || jsonb_build_object('subject', case claimed.subject_table
+        when 'volumes' then shown_row('volume_details', claimed.subject_id)
+        when 'backends' then shown_row('backend_details', claimed.subject_id)
+    end);
+end $$;
+
+create function renew_lease(operation uuid, held_fence bigint, lease interval) returns boolean
+language sql as $$
+    update operations set lease_until = clock_timestamp() + lease
+    where id = operation and state = 'running' and fence = held_fence
+    returning true
+$$;
+
+-- Ends an operation together with its effect on rows and quota. False when the fence was lost:
+-- then somebody else owns the operation, and nothing changed.
+create function finish(request jsonb) returns boolean
+language plpgsql as $$
+declare
+    subject jsonb := request -> 'subject';
+    succeeded boolean := (request ->> 'succeeded')::boolean;
+    ended operations;
+    before jsonb;
+begin
+    update operations
+    set state = case when succeeded then 'done' else 'failed' end,
+        error = request ->> 'error', finished_at = clock_timestamp(), lease_until = null
+    where id = (request ->> 'operation_id')::uuid and state = 'running' and fence = (request ->> 'fence')::bigint
+    returning * into ended;
+    if not found then
+        return false;
+    end if;
+    before := live_row(subject ->> 'table', (subject ->> 'id')::uuid);
+    perform update_row(subject ->> 'table', (subject ->> 'id')::uuid, changed_columns(subject, before));
+    perform settle_quota(ended.quota, succeeded);
+    return true;
+end $$;
+
+-- Operations that no message announced, or whose owner is gone.
+create function due_operations(backend uuid, unclaimed_for interval, most integer) returns setof uuid
+language sql stable as $$
+    select id from operations
+    where backend_id = backend
+      and ((state = 'admitted' and created_at < clock_timestamp() - unclaimed_for)
+           or (state = 'running' and lease_until < clock_timestamp()))
+    order by created_at
+    limit most
+$$;
+
+-- A process that knows that its predecessor is dead ends that one's leases at once.
+create function expire_leases(backend uuid, owner_prefix text) returns bigint
+language sql as $$
+    with expired as (
+        update operations set lease_until = clock_timestamp()
+        where backend_id = backend and state = 'running' and starts_with(owner, owner_prefix)
+          and lease_until > clock_timestamp()
+        returning 1)
+    select count(*) from expired
+$$;

@@ -1,0 +1,138 @@
+//! The operation log: claim, renew, finish, and what nobody announced.
+
+use super::{Database, DbError, transition};
+use crate::model::{BackendId, OperationId};
+use crate::operation::Operation;
+use crate::operation::contract::Columns;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio_postgres::types::Json;
+
+/// An operation that this process owns until the lease runs out.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ClaimedOperation {
+    /// Its id.
+    pub id: OperationId,
+    /// What is to be done.
+    #[serde(flatten)]
+    pub operation: Operation,
+    /// The request that asked for it.
+    pub request_id: String,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
+    /// The number of the claim; a larger one elsewhere means that this one has lost the operation.
+    pub fence: i64,
+    /// How many times it was claimed, this one included.
+    pub attempts: i32,
+    /// The subject's row.
+    pub subject: Value,
+}
+
+/// Takes an admitted operation of the backend. `None` when somebody else has it, it has ended, or the
+/// backend has failed over since it was admitted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn claim(
+    database: &Database,
+    operation: OperationId,
+    backend: BackendId,
+    owner: &str,
+    lease: Duration,
+) -> Result<Option<ClaimedOperation>, DbError> {
+    database
+        .row(
+            "select claim($1, $2, $3, make_interval(secs => $4))",
+            &[&operation.0, &backend.0, &owner, &lease.as_secs_f64()],
+        )
+        .await
+}
+
+/// Keeps a claimed operation for another `lease`. `false` when it was lost.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn renew(
+    database: &Database,
+    operation: OperationId,
+    fence: i64,
+    lease: Duration,
+) -> Result<bool, DbError> {
+    let renewed: Option<bool> = database
+        .row(
+            "select to_jsonb(renew_lease($1, $2, make_interval(secs => $3)))",
+            &[&operation.0, &fence, &lease.as_secs_f64()],
+        )
+        .await?;
+    Ok(renewed.unwrap_or(false))
+}
+
+/// Ends a claimed operation: its record, its subject and its quota change together. `found` are
+/// columns that the driver filled in; `error` is why it failed, for the operation's record. `false`
+/// when the operation was lost to another owner: then nothing changed.
+///
+/// # Errors
+/// When the database does not answer: then whether it ended is unknown, and asking again is safe.
+pub async fn finish(
+    database: &Database,
+    claimed: &ClaimedOperation,
+    found: Columns,
+    error: Option<&str>,
+) -> Result<bool, DbError> {
+    let succeeded = error.is_none();
+    let request = json!({
+        "operation_id": claimed.id,
+        "fence": claimed.fence,
+        "succeeded": succeeded,
+        "error": error,
+        "subject": transition::on_finish(&claimed.operation, succeeded, found),
+    });
+    let finished: Option<bool> =
+        database.row("select to_jsonb(finish($1::jsonb))", &[&Json(request)]).await?;
+    Ok(finished.unwrap_or(false))
+}
+
+/// Operations of the backend that were admitted at least `unclaimed_for` ago and not claimed, or whose
+/// owner's lease has run out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn due(
+    database: &Database,
+    backend: BackendId,
+    unclaimed_for: Duration,
+) -> Result<Vec<OperationId>, DbError> {
+    database
+        .rows(
+            "select to_jsonb(o) from due_operations($1, make_interval(secs => $2), 200) o",
+            &[&backend.0, &unclaimed_for.as_secs_f64()],
+        )
+        .await
+}
+
+/// Ends the leases of owners whose name starts with `owner_prefix`; only for a process that knows that
+/// they are dead. Returns how many.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn expire_leases(
+    database: &Database,
+    backend: BackendId,
+    owner_prefix: &str,
+) -> Result<u64, DbError> {
+    let expired: Option<u64> = database
+        .row("select to_jsonb(expire_leases($1, $2))", &[&backend.0, &owner_prefix])
+        .await?;
+    Ok(expired.unwrap_or(0))
+}
+
+/// How many admitted operations of the backend have not ended.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn in_flight(database: &Database, backend: BackendId) -> Result<u64, DbError> {
+    let count: Option<u64> =
+        database.row("select to_jsonb(operations_in_flight($1))", &[&backend.0]).await?;
+    Ok(count.unwrap_or(0))
+}

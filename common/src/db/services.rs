@@ -1,0 +1,71 @@
+//! The service registry: which processes report that they are alive.
+
+use super::{Database, DbError};
+use crate::model::{BackendId, Binary, Service};
+use uuid::Uuid;
+
+/// A process as it announces itself.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// What kind of service it is.
+    pub binary: Binary,
+    /// `host` for a scheduler, `host@backend` for a volume service.
+    pub host: String,
+    /// The backend that it works for.
+    pub backend_id: Option<BackendId>,
+    /// The zone it serves.
+    pub availability_zone: String,
+    /// This start of the process.
+    pub boot_id: Uuid,
+}
+
+/// Records a heartbeat; the first one registers the service.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn heartbeat(database: &Database, service: &Announcement) -> Result<(), DbError> {
+    database
+        .execute(
+            "insert into services (binary_name, host, backend_id, availability_zone, boot_id, seen_at) \
+             values ($1, $2, $3, $4, $5, clock_timestamp()) \
+             on conflict (binary_name, host) do update \
+             set backend_id = excluded.backend_id, availability_zone = excluded.availability_zone, \
+                 boot_id = excluded.boot_id, seen_at = excluded.seen_at",
+            &[
+                &service.binary.as_str(),
+                &service.host,
+                &service.backend_id.map(|id| id.0),
+                &service.availability_zone,
+                &service.boot_id,
+            ],
+        )
+        .await
+        .map(drop)
+}
+
+/// Records an orderly stop: the service, and the backend it alone worked for, count as down at once.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sign_off(database: &Database, service: &Announcement) -> Result<(), DbError> {
+    database
+        .execute(
+            "with stopped as ( \
+                 update services set seen_at = null where host = $1 and binary_name = $2 and boot_id = $3 \
+                 returning backend_id) \
+             update backends b set seen_at = null from stopped where b.id = stopped.backend_id",
+            &[&service.host, &service.binary.as_str(), &service.boot_id],
+        )
+        .await
+        .map(drop)
+}
+
+/// The registered services, by kind and host.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(database: &Database) -> Result<Vec<Service>, DbError> {
+    database
+        .rows("select to_jsonb(s) || jsonb_build_object('binary', binary_name) from service_details s order by binary_name, host", &[])
+        .await
+}

@@ -1,0 +1,41 @@
+//! Volumes, as readers see them. Changes come through admitted operations alone.
+
+use super::listing::{self, ListError, ListQuery};
+use super::{Database, DbError};
+use crate::model::{Volume, VolumeId};
+
+const VIEW: &str = "volume_details";
+
+/// The volume with this id, unless it is removed or belongs to another project than `project_scope`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find(
+    database: &Database,
+    id: VolumeId,
+    project_scope: Option<&str>,
+) -> Result<Option<Volume>, DbError> {
+    database
+        .row(
+            "select to_jsonb(v) from volume_details v where id = $1 and deleted_at is null \
+             and project_id = coalesce($2, project_id)",
+            &[&id.0, &project_scope],
+        )
+        .await
+}
+
+/// A page of volumes.
+///
+/// # Errors
+/// When the marker names no volume, or the database does not answer.
+pub async fn list(database: &Database, query: &ListQuery) -> Result<Vec<Volume>, ListError> {
+    listing::list(database, VIEW, query).await
+}
+
+/// How many volumes the query's filters match.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count(database: &Database, query: &ListQuery) -> Result<i64, DbError> {
+    listing::count(database, VIEW, query).await
+}

@@ -1,0 +1,21 @@
+//! The resources that cinderblock keeps, one a file, their statuses beside them.
+
+#[macro_use]
+mod text_enum;
+pub mod backend;
+pub mod caller;
+pub mod ids;
+pub mod service;
+pub mod volume;
+pub mod volume_type;
+
+pub use backend::{Backend, BackendReport, Condition, Placement, PoolReport, ReplicationStatus};
+pub use caller::{Caller, Role};
+pub use ids::{BackendId, OperationId, RequestId, ServiceId, VolumeId, VolumeTypeId};
+pub use service::{Binary, Service};
+pub use text_enum::UnknownWord;
+pub use volume::{Volume, VolumeStatus};
+pub use volume_type::VolumeType;
+
+/// Key-value pairs that users attach to their resources, sorted by key.
+pub type Metadata = std::collections::BTreeMap<String, String>;

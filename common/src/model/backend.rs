@@ -1,0 +1,127 @@
+//! A backend: one storage system behind one `host@backend`, and what is true of it now.
+
+use super::BackendId;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::serde::rfc3339;
+
+text_enum! {
+    /// A fact about a backend that may keep operations out. Several can hold at once, and each is
+    /// set and cleared on its own: thawing never enables, enabling never thaws.
+    pub enum Condition {
+        /// An operator took it out of service.
+        Disabled = "disabled",
+        /// An operator froze its control plane, for instance during a disaster.
+        Frozen = "frozen",
+        /// It is moving to another replication target.
+        FailingOver = "failing_over",
+        /// Its worker has not reported for longer than `scheduler.service_down_seconds`.
+        Down = "down",
+    }
+}
+
+text_enum! {
+    /// The replication status of a backend or a volume, in Cinder's words.
+    pub enum ReplicationStatus {
+        /// Not replicated.
+        Disabled = "disabled",
+        /// Replicated.
+        Enabled = "enabled",
+        /// A failover is under way.
+        FailingOver = "failing-over",
+        /// Serving from a replication target.
+        FailedOver = "failed-over",
+        /// The last failover did not succeed.
+        FailoverError = "failover-error",
+    }
+}
+
+/// A backend's row: the operator's decisions, liveness and the worker's newest report.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Backend {
+    /// Its id.
+    pub id: BackendId,
+    /// Its unique name, `host@backend`.
+    pub name: String,
+    /// The zone that it serves.
+    pub availability_zone: String,
+    /// Why it was disabled, when a reason was given.
+    pub disabled_reason: Option<String>,
+    /// Since when it is disabled; `None` while it is enabled.
+    #[serde(with = "rfc3339::option")]
+    pub disabled_at: Option<OffsetDateTime>,
+    /// Since when it is frozen; `None` while it is not.
+    #[serde(with = "rfc3339::option")]
+    pub frozen_at: Option<OffsetDateTime>,
+    /// Where its replication stands.
+    pub replication_status: ReplicationStatus,
+    /// The replication target that it serves from, after a failover.
+    pub active_backend_id: Option<String>,
+    /// The newest heartbeat of a worker; `None` after an orderly stop.
+    #[serde(with = "rfc3339::option")]
+    pub seen_at: Option<OffsetDateTime>,
+    /// When an operator last changed its condition.
+    #[serde(with = "rfc3339::option")]
+    pub updated_at: Option<OffsetDateTime>,
+    /// The worker's newest report, `None` before the first one.
+    pub report: Option<BackendReport>,
+    /// Everything that holds now and may keep operations out.
+    pub conditions: Vec<Condition>,
+}
+
+impl Backend {
+    /// Whether the condition holds.
+    #[must_use]
+    pub fn is(&self, condition: Condition) -> bool {
+        self.conditions.contains(&condition)
+    }
+}
+
+/// What a worker says about its backend with every heartbeat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendReport {
+    /// The name that volume types select backends by (`volume_backend_name`).
+    pub volume_backend_name: String,
+    /// Who makes the storage.
+    pub vendor_name: String,
+    /// The version of the driver.
+    pub driver_version: String,
+    /// How volumes are attached.
+    pub storage_protocol: String,
+    /// Whether a volume can grow while a server is attached.
+    pub online_extend_support: bool,
+    /// Where volumes can be placed.
+    pub pools: Vec<PoolReport>,
+}
+
+/// The room in one pool. All sizes in GiB.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolReport {
+    /// Its name, unique in the backend.
+    pub name: String,
+    /// The size of the storage below.
+    pub total_capacity_gb: f64,
+    /// What the storage below could still take.
+    pub free_capacity_gb: f64,
+    /// What has been promised to volumes.
+    pub provisioned_capacity_gb: f64,
+    /// How much may be promised per GiB of storage.
+    pub max_over_subscription_ratio: f64,
+    /// The share of the total that is kept free.
+    pub reserved_percentage: u8,
+    /// Whether a volume takes room only as it is written to.
+    pub thin_provisioning_support: bool,
+    /// How many volumes it holds.
+    pub total_volumes: u64,
+}
+
+/// The place that the scheduler chose for something new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The backend.
+    pub backend_id: BackendId,
+    /// The pool of it.
+    pub pool: String,
+    /// The backend's zone, which becomes the volume's.
+    pub availability_zone: String,
+}

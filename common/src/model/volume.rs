@@ -1,0 +1,112 @@
+//! A volume: a block device of a project, on one pool of one backend.
+
+use super::{BackendId, Metadata, ReplicationStatus, VolumeId, VolumeTypeId};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::serde::rfc3339;
+use uuid::Uuid;
+
+text_enum! {
+    /// Where a volume stands, in Cinder's words.
+    pub enum VolumeStatus {
+        /// The backend is making it.
+        Creating = "creating",
+        /// It exists and nobody uses it.
+        Available = "available",
+        /// At least one server is attached.
+        InUse = "in-use",
+        /// The backend is growing it.
+        Extending = "extending",
+        /// The backend is removing it.
+        Deleting = "deleting",
+        /// It is gone; the row stays for paging and audit until it is purged.
+        Deleted = "deleted",
+        /// It could not be made.
+        Error = "error",
+        /// It could not be grown.
+        ErrorExtending = "error_extending",
+        /// It could not be removed.
+        ErrorDeleting = "error_deleting",
+    }
+}
+
+impl VolumeStatus {
+    /// Whether an operation must be under way while a volume shows this status.
+    #[must_use]
+    pub const fn is_transitional(self) -> bool {
+        match self {
+            Self::Creating | Self::Extending | Self::Deleting => true,
+            Self::Available
+            | Self::InUse
+            | Self::Deleted
+            | Self::Error
+            | Self::ErrorExtending
+            | Self::ErrorDeleting => false,
+        }
+    }
+}
+
+/// A volume as the view `volume_details` shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Volume {
+    /// Its id, also the name of its object on the backend.
+    pub id: VolumeId,
+    /// The project that owns it.
+    pub project_id: String,
+    /// The user who created it.
+    pub user_id: String,
+    /// The backend that holds it.
+    pub backend_id: BackendId,
+    /// That backend's name, `host@backend`.
+    pub backend_name: String,
+    /// The pool of the backend.
+    pub pool: String,
+    /// The availability zone of the backend at creation.
+    pub availability_zone: String,
+    /// The volume type.
+    pub volume_type_id: VolumeTypeId,
+    /// The volume type's name.
+    pub volume_type_name: String,
+    /// What the user calls it.
+    pub name: Option<String>,
+    /// What the user says of it.
+    pub description: Option<String>,
+    /// Size in GiB.
+    pub size_gb: i32,
+    /// Where it stands.
+    pub status: VolumeStatus,
+    /// Where it stood before the operation under way.
+    pub previous_status: Option<VolumeStatus>,
+    /// Progress of a migration, in Cinder's words.
+    pub migration_status: Option<String>,
+    /// Whether a server may boot from it.
+    pub bootable: bool,
+    /// Whether several servers may attach it at once.
+    pub multiattach: bool,
+    /// The snapshot that it was made from.
+    pub snapshot_id: Option<Uuid>,
+    /// The volume that it is a clone of.
+    pub source_volume_id: Option<Uuid>,
+    /// The user's key-value pairs.
+    pub metadata: Metadata,
+    /// Where its replication stands.
+    pub replication_status: ReplicationStatus,
+    /// Whether it counts against the project's quota.
+    pub consumes_quota: bool,
+    /// The id of the service that looks after its backend.
+    pub service_id: Option<Uuid>,
+    /// When the row was made.
+    #[serde(with = "rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When the row last changed.
+    #[serde(with = "rfc3339::option")]
+    pub updated_at: Option<OffsetDateTime>,
+}
+
+impl Volume {
+    /// `host@backend#pool`, the form in which Cinder's clients know the place of a volume.
+    #[must_use]
+    pub fn host(&self) -> String {
+        format!("{}#{}", self.backend_name, self.pool)
+    }
+}

@@ -1,0 +1,108 @@
+//! The list of everything that changes state.
+//!
+//! Adding a line here makes the compiler ask for the operation's definition
+//! (`operation/<stem>.rs`), its execution and its admission expectation.
+
+pub mod contract;
+
+use crate::model::Caller;
+use contract::{Columns, Contract, Definition};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! operations {
+    ($( $stem:ident: $arguments:ident, )+) => {
+        $( pub mod $stem; pub use $stem::$arguments; )+
+
+        /// An operation with its arguments; also its form on the bus and in the operation log.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", content = "arguments", rename_all = "snake_case")]
+        pub enum Operation {
+            $( #[doc = concat!("See [`", stringify!($stem), "`].")] $arguments($arguments), )+
+        }
+
+        /// An operation without its arguments.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum OperationKind {
+            $( #[doc = concat!("See [`", stringify!($stem), "`].")] $arguments, )+
+        }
+
+        impl OperationKind {
+            /// Every operation, in the order of the list.
+            pub const ALL: &'static [Self] = &[ $( Self::$arguments, )+ ];
+
+            /// The stem: the name of the operation in files, logs and the operation log.
+            #[must_use]
+            pub const fn stem(self) -> &'static str {
+                match self { $( Self::$arguments => stringify!($stem), )+ }
+            }
+
+            /// Everything that is fixed about the operation.
+            #[must_use]
+            pub const fn contract(self) -> &'static Contract {
+                match self { $( Self::$arguments => &<$arguments as Definition>::CONTRACT, )+ }
+            }
+        }
+
+        impl Operation {
+            /// Which operation it is.
+            #[must_use]
+            pub const fn kind(&self) -> OperationKind {
+                match self { $( Self::$arguments(_) => OperationKind::$arguments, )+ }
+            }
+
+            /// The id of the resource that it is about.
+            #[must_use]
+            pub fn subject(&self) -> Uuid {
+                match self { $( Self::$arguments(arguments) => arguments.subject(), )+ }
+            }
+
+            /// Columns written together with the admission.
+            #[must_use]
+            pub fn columns_on_admission(&self, caller: &Caller) -> Columns {
+                match self { $( Self::$arguments(arguments) => arguments.columns_on_admission(caller), )+ }
+            }
+
+            /// Columns written when it is done.
+            #[must_use]
+            pub fn columns_when_done(&self) -> Columns {
+                match self { $( Self::$arguments(arguments) => arguments.columns_when_done(), )+ }
+            }
+        }
+
+        $(
+            impl From<$arguments> for Operation {
+                fn from(arguments: $arguments) -> Self {
+                    Self::$arguments(arguments)
+                }
+            }
+        )+
+    };
+}
+
+operations! {
+    create_volume: CreateVolume,
+    delete_volume: DeleteVolume,
+    force_delete_volume: ForceDeleteVolume,
+    extend_volume: ExtendVolume,
+    update_volume: UpdateVolume,
+    enable_backend: EnableBackend,
+    disable_backend: DisableBackend,
+    freeze_backend: FreezeBackend,
+    thaw_backend: ThawBackend,
+}
+
+impl Operation {
+    /// Everything that is fixed about the operation.
+    #[must_use]
+    pub const fn contract(&self) -> &'static Contract {
+        self.kind().contract()
+    }
+}
+
+impl std::fmt::Display for OperationKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.stem())
+    }
+}

@@ -1,0 +1,274 @@
+//! The terms in which every operation is defined.
+//!
+//! A [`Contract`] states what an operation *is*: where it may start, what it shows while it runs and
+//! how it ends. It is data: the gate, the database, the worker, the generated documentation and the
+//! tests all read the same one, and none of them knows a single operation by name.
+
+use crate::model::{Caller, VolumeStatus};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+text_enum! {
+    /// What an operation does to a backend, which decides when the gate lets it pass.
+    pub enum Class {
+        /// Puts something new on a backend.
+        Place = "place",
+        /// Changes or removes what is there.
+        Modify = "modify",
+        /// Opens or closes access to data.
+        Connect = "connect",
+        /// Changes only what cinderblock remembers.
+        Record = "record",
+        /// An operator's decision about the backend itself.
+        Operate = "operate",
+    }
+}
+
+text_enum! {
+    /// What an operation can be about; the word is what users read in error messages.
+    pub enum Resource {
+        /// A volume.
+        Volume = "volume",
+        /// A backend.
+        Backend = "backend",
+    }
+}
+
+impl Resource {
+    /// The table that holds it.
+    #[must_use]
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Volume => "volumes",
+            Self::Backend => "backends",
+        }
+    }
+
+    /// The view that shows it in full.
+    #[must_use]
+    pub const fn view(self) -> &'static str {
+        match self {
+            Self::Volume => "volume_details",
+            Self::Backend => "backend_details",
+        }
+    }
+}
+
+/// A status of one of the resources that have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Of a volume.
+    Volume(VolumeStatus),
+}
+
+impl Status {
+    /// The word that the database stores.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Volume(status) => status.as_str(),
+        }
+    }
+
+    /// Whether an operation must be under way while a resource shows this status.
+    #[must_use]
+    pub const fn is_transitional(self) -> bool {
+        match self {
+            Self::Volume(status) => status.is_transitional(),
+        }
+    }
+}
+
+/// The statuses from which an operation may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartsFrom {
+    /// The operation makes the resource.
+    New,
+    /// One of these.
+    Statuses(&'static [Status]),
+    /// Any, or the resource has none.
+    Anything,
+}
+
+/// What the resource shows while the operation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhileRunning {
+    /// This status.
+    Becomes(Status),
+    /// What it showed before.
+    Unchanged,
+}
+
+/// What the resource shows once the operation has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// This status.
+    Becomes(Status),
+    /// The status from which the operation started.
+    PreviousStatus,
+    /// The resource is gone: this status, and no reader finds it any more.
+    Removed(Status),
+    /// What it showed while the operation ran.
+    Unchanged,
+}
+
+/// What an operation does to one resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Touch {
+    /// Which kind of resource.
+    pub resource: Resource,
+    /// From where it may begin.
+    pub starts_from: StartsFrom,
+    /// What is shown meanwhile.
+    pub while_running: WhileRunning,
+    /// What is shown after success.
+    pub when_done: Ending,
+    /// What is shown after the driver failed. A *refused* operation leaves no trace at all.
+    pub when_failed: Ending,
+}
+
+/// Where the effect of an operation happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// Within the admission itself, so that it cannot be interrupted.
+    InAdmission,
+    /// On the backend, by its worker, after the admission.
+    OnBackend(AfterCrash),
+}
+
+text_enum! {
+    /// What becomes of an operation whose worker died between claim and finish.
+    pub enum AfterCrash {
+        /// It is run again: every driver call converges on the same end, however often it is made.
+        Rerun = "rerun",
+        /// It ends as failed.
+        Fail = "fail",
+        /// The resource gets back the status from which the operation started.
+        Restore = "restore",
+    }
+}
+
+text_enum! {
+    /// A named condition on the resource, beyond its status, under which an operation may begin.
+    /// Each is checked by the SQL function `precondition_holds`, in the admission transaction.
+    pub enum Precondition {
+        /// No server is attached.
+        NotAttached = "not_attached",
+        /// The new size exceeds the current one.
+        SizeIncreases = "size_increases",
+        /// The volume is not attached, or the caller asked for an online extend and the backend can.
+        ExtendableWhereItIs = "extendable_where_it_is",
+        /// The metadata still has the key that is to be removed.
+        HasMetadataKey = "has_metadata_key",
+        /// The metadata is still what the caller saw (`If-Match`).
+        MetadataUnchanged = "metadata_unchanged",
+        /// The backend is frozen.
+        IsFrozen = "is_frozen",
+        /// The backend is not frozen.
+        IsNotFrozen = "is_not_frozen",
+    }
+}
+
+/// What an operation takes from, or gives back to, its project's quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "rule")]
+pub enum QuotaRule {
+    /// One more, or one less, of a counted resource.
+    Count {
+        /// The quota's name.
+        resource: &'static str,
+        /// 1 or -1.
+        sign: i8,
+    },
+    /// As much as a column of the resource says.
+    Column {
+        /// The quota's name.
+        resource: &'static str,
+        /// The column.
+        column: &'static str,
+        /// 1 or -1.
+        sign: i8,
+    },
+    /// The difference between a column's value after and before the operation.
+    Growth {
+        /// The quota's name.
+        resource: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+}
+
+/// Everything that is fixed about an operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Contract {
+    /// One sentence for the documentation.
+    pub summary: &'static str,
+    /// What it does to a backend.
+    pub class: Class,
+    /// What it does to the resource that it is about.
+    pub subject: Touch,
+    /// What else must be true of that resource.
+    pub preconditions: &'static [Precondition],
+    /// Where its effect happens.
+    pub runs: Runs,
+    /// What it takes from the quota; committed when it is done, returned when it fails.
+    pub quota: &'static [QuotaRule],
+}
+
+/// Columns of the subject's row that an operation writes beside the status.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Columns {
+    /// Columns that get a value.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub set: Map<String, Value>,
+    /// Maps into which these entries are merged.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub merge: Map<String, Value>,
+    /// Maps from which these keys are removed.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub remove: Map<String, Value>,
+}
+
+impl Columns {
+    /// No columns.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The entries of a JSON object, each a column that gets a value.
+    #[must_use]
+    pub fn set(values: Value) -> Self {
+        match values {
+            Value::Object(set) => Self { set, ..Self::default() },
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Self::default(),
+        }
+    }
+}
+
+/// An operation's arguments, and how they become columns. Implemented once per operation, in the
+/// file that bears its name; pure.
+pub trait Definition: Serialize + DeserializeOwned {
+    /// Everything about it that does not depend on the arguments.
+    const CONTRACT: Contract;
+
+    /// The id of the resource that it is about.
+    fn subject(&self) -> Uuid;
+
+    /// Columns written together with the admission. For a new resource: the whole row, less what
+    /// placement decides.
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::none()
+    }
+
+    /// Columns written when it is done.
+    fn columns_when_done(&self) -> Columns {
+        Columns::none()
+    }
+}

@@ -1,0 +1,43 @@
+//! `disable_backend`: take a backend out of service; a freeze stays as it is.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Resource, Runs, StartsFrom, Touch, WhileRunning,
+};
+use crate::model::{BackendId, Caller};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `disable_backend`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DisableBackend {
+    /// Which backend.
+    pub backend_id: BackendId,
+    /// Why, for the operators who come later.
+    pub reason: Option<String>,
+}
+
+impl Definition for DisableBackend {
+    const CONTRACT: Contract = Contract {
+        summary: "take a backend out of service",
+        class: Class::Operate,
+        subject: Touch {
+            resource: Resource::Backend,
+            starts_from: StartsFrom::Anything,
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+        },
+        preconditions: &[],
+        runs: Runs::InAdmission,
+        quota: &[],
+    };
+
+    fn subject(&self) -> Uuid {
+        self.backend_id.0
+    }
+
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "disabled_at": "now", "disabled_reason": self.reason }))
+    }
+}

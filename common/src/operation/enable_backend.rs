@@ -1,0 +1,41 @@
+//! `enable_backend`: put a backend back into service; a freeze stays as it is.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Resource, Runs, StartsFrom, Touch, WhileRunning,
+};
+use crate::model::{BackendId, Caller};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `enable_backend`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnableBackend {
+    /// Which backend.
+    pub backend_id: BackendId,
+}
+
+impl Definition for EnableBackend {
+    const CONTRACT: Contract = Contract {
+        summary: "put a backend back into service",
+        class: Class::Operate,
+        subject: Touch {
+            resource: Resource::Backend,
+            starts_from: StartsFrom::Anything,
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+        },
+        preconditions: &[],
+        runs: Runs::InAdmission,
+        quota: &[],
+    };
+
+    fn subject(&self) -> Uuid {
+        self.backend_id.0
+    }
+
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "disabled_at": null, "disabled_reason": null }))
+    }
+}

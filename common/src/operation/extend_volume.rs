@@ -1,0 +1,50 @@
+//! `extend_volume`: grow a volume to an absolute size.
+
+use super::contract::{
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
+    Runs, StartsFrom, Status::Volume, Touch, WhileRunning,
+};
+use crate::model::{VolumeId, VolumeStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `extend_volume`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExtendVolume {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// The size that it will have, in GiB.
+    pub new_size_gb: i32,
+    /// Whether the caller understands that an attached volume grows under its server
+    /// (microversion 3.42).
+    pub while_attached: bool,
+}
+
+impl Definition for ExtendVolume {
+    const CONTRACT: Contract = Contract {
+        summary: "grow a volume",
+        class: Class::Modify,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::Statuses(&[
+                Volume(VolumeStatus::Available),
+                Volume(VolumeStatus::InUse),
+            ]),
+            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Extending)),
+            when_done: Ending::PreviousStatus,
+            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorExtending)),
+        },
+        preconditions: &[Precondition::SizeIncreases, Precondition::ExtendableWhereItIs],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+        quota: &[QuotaRule::Growth { resource: "gigabytes", column: "size_gb" }],
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+
+    fn columns_when_done(&self) -> Columns {
+        Columns::set(json!({ "size_gb": self.new_size_gb }))
+    }
+}

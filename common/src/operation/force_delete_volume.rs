@@ -1,0 +1,38 @@
+//! `force_delete_volume`: an admin removes a volume whatever its status says.
+
+use super::contract::{
+    AfterCrash, Class, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom,
+    Status::Volume, Touch, WhileRunning,
+};
+use super::delete_volume::RETURNED_QUOTA;
+use crate::model::{VolumeId, VolumeStatus};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The arguments of `force_delete_volume`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForceDeleteVolume {
+    /// Which volume.
+    pub volume_id: VolumeId,
+}
+
+impl Definition for ForceDeleteVolume {
+    const CONTRACT: Contract = Contract {
+        summary: "remove a volume whatever its status, unless it is attached or being worked on",
+        class: Class::Modify,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::Anything,
+            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
+            when_done: Ending::Removed(Volume(VolumeStatus::Deleted)),
+            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
+        },
+        preconditions: &[Precondition::NotAttached],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+        quota: RETURNED_QUOTA,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+}

@@ -1,0 +1,41 @@
+//! `thaw_backend`: end a freeze; a backend that was disabled stays disabled.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom, Touch, WhileRunning,
+};
+use crate::model::{BackendId, Caller};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `thaw_backend`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThawBackend {
+    /// Which backend.
+    pub backend_id: BackendId,
+}
+
+impl Definition for ThawBackend {
+    const CONTRACT: Contract = Contract {
+        summary: "end a freeze",
+        class: Class::Operate,
+        subject: Touch {
+            resource: Resource::Backend,
+            starts_from: StartsFrom::Anything,
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+        },
+        preconditions: &[Precondition::IsFrozen],
+        runs: Runs::InAdmission,
+        quota: &[],
+    };
+
+    fn subject(&self) -> Uuid {
+        self.backend_id.0
+    }
+
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "frozen_at": null }))
+    }
+}
