@@ -14,6 +14,6 @@ pub mod supervisor;
 pub mod topology;
 
 pub use call::CallError;
-pub use message::{BackendMessage, Context, Envelope, FanOut, SchedulerMessage, SubmitReply};
+pub use message::{BackendMessage, Context, Envelope, FanOut, SchedulerMessage, SubmitAnswer};
 pub use supervisor::Bus;
 pub use topology::{Queue, Topology};

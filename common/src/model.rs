@@ -4,6 +4,7 @@
 mod text_enum;
 pub mod backend;
 pub mod caller;
+pub mod connection;
 pub mod ids;
 pub mod service;
 pub mod volume;
@@ -11,6 +12,7 @@ pub mod volume_type;
 
 pub use backend::{Backend, BackendReport, Condition, Placement, PoolReport, ReplicationStatus};
 pub use caller::{Caller, Role};
+pub use connection::ConnectionInfo;
 pub use ids::{BackendId, OperationId, RequestId, ServiceId, VolumeId, VolumeTypeId};
 pub use service::{Binary, Service};
 pub use text_enum::UnknownWord;

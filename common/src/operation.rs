@@ -6,7 +6,7 @@
 pub mod contract;
 
 use crate::model::Caller;
-use contract::{Columns, Contract, Definition};
+use contract::{Columns, Contract, Definition, WantedPlace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -68,6 +68,12 @@ macro_rules! operations {
             #[must_use]
             pub fn columns_when_done(&self) -> Columns {
                 match self { $( Self::$arguments(arguments) => arguments.columns_when_done(), )+ }
+            }
+
+            /// What the place must be like, for an operation that puts something new on a backend.
+            #[must_use]
+            pub fn wanted_place(&self) -> Option<WantedPlace> {
+                match self { $( Self::$arguments(arguments) => arguments.wanted_place(), )+ }
             }
         }
 

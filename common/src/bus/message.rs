@@ -116,7 +116,7 @@ impl<T: DeserializeOwned> Envelope<T> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum SchedulerMessage {
-    /// Admit this operation and see that it happens. Answered by a [`SubmitReply`].
+    /// Admit this operation and see that it happens. Answered by a [`SubmitAnswer`].
     Submit {
         /// Its id, and the key by which a repetition is recognised.
         operation_id: OperationId,
@@ -125,8 +125,16 @@ pub enum SchedulerMessage {
     },
 }
 
-/// The scheduler's answer to [`SchedulerMessage::Submit`].
-pub type SubmitReply = Result<Submitted, Error>;
+/// The scheduler's answer to [`SchedulerMessage::Submit`]. Both are certain; where the scheduler itself
+/// does not know, it answers with a failure instead.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubmitAnswer {
+    /// It was admitted and will happen.
+    Admitted(Submitted),
+    /// It was refused, and nothing has changed.
+    Refused(Error),
+}
 
 /// An operation was admitted, by this delivery or an earlier one.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ pub trait Receive: Send + Sync + 'static {
     /// Acts on a message. When it returns, the message is acknowledged: what it asked for must be
     /// durable by then.
     fn receive(
-        &self,
+        self: &Arc<Self>,
         context: Context,
         message: Self::Message,
     ) -> impl Future<Output = Result<Self::Reply, Error>> + Send;

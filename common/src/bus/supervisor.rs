@@ -54,8 +54,9 @@ pub(super) enum Answer {
 }
 
 impl Bus {
-    /// Starts the supervisor; `name` is shown in the broker's list of connections. Ends with
-    /// `stopping`.
+    /// Starts the supervisor; `name` is shown in the broker's list of connections. With `stopping`
+    /// consumers take nothing more; the connection stays for what has begun, until the last handle
+    /// is dropped.
     #[must_use]
     pub fn start(config: &BusConfig, name: &str, stopping: CancellationToken) -> Self {
         let topology = Arc::new(Topology::new(config));
@@ -65,7 +66,6 @@ impl Bus {
             name: name.to_owned(),
             topology: topology.clone(),
             publisher,
-            stopping: stopping.clone(),
         };
         tokio::spawn(supervisor.run());
         Self { generation, topology, stopping }
@@ -158,14 +158,13 @@ struct Supervisor {
     name: String,
     topology: Arc<Topology>,
     publisher: watch::Sender<Option<Arc<Generation>>>,
-    stopping: CancellationToken,
 }
 
 impl Supervisor {
     async fn run(self) {
         let mut pause = FIRST_PAUSE;
         let mut complained = false;
-        while !self.stopping.is_cancelled() {
+        while !self.publisher.is_closed() {
             match self.build().await {
                 Ok(generation) => {
                     tracing::info!("the bus is connected");
@@ -181,7 +180,7 @@ impl Supervisor {
                 }
             }
             tokio::select! {
-                () = self.stopping.cancelled() => {}
+                () = self.publisher.closed() => {}
                 () = tokio::time::sleep(jittered(pause)) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -191,7 +190,7 @@ impl Supervisor {
     async fn live(&self, generation: Arc<Generation>) {
         self.publisher.send_replace(Some(generation.clone()));
         tokio::select! {
-            () = self.stopping.cancelled() => {}
+            () = self.publisher.closed() => {}
             () = generation.ended.cancelled() => {}
         }
         self.publisher.send_replace(None);

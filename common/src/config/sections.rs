@@ -285,6 +285,12 @@ impl Default for BackendConfig {
 }
 
 impl BackendConfig {
+    /// The name that volume types select the backend by; its section's name by default.
+    #[must_use]
+    pub fn name_or(&self, section: &str) -> String {
+        self.volume_backend_name.clone().unwrap_or_else(|| section.to_owned())
+    }
+
     pub(super) fn validate(&self, section: &str) -> Result<(), ConfigError> {
         if self.max_over_subscription_ratio < 1.0 {
             let key = format!("{section}.max_over_subscription_ratio");

@@ -10,7 +10,16 @@ use tokio_postgres::types::Json;
 /// # Errors
 /// When the database does not answer.
 pub async fn list(database: &Database) -> Result<Vec<Backend>, DbError> {
-    database.rows("select to_jsonb(b) from backend_details b order by b.name", &[]).await
+    database
+        .rows(
+            "select to_jsonb(b) || jsonb_build_object('promised_gb', coalesce(( \
+                 select jsonb_object_agg(pool, gigabytes) \
+                 from (select pool, sum(size_gb) as gigabytes from volumes \
+                       where backend_id = b.id and deleted_at is null group by pool) p), '{}')) \
+             from backend_details b order by b.name",
+            &[],
+        )
+        .await
 }
 
 /// Makes the backend known, or learns its id when it is; `enabled` matters only for a new one.

@@ -2,6 +2,7 @@
 
 use super::BackendId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
@@ -67,6 +68,9 @@ pub struct Backend {
     pub report: Option<BackendReport>,
     /// Everything that holds now and may keep operations out.
     pub conditions: Vec<Condition>,
+    /// What was promised to the volumes of each pool, in GiB, those being created included.
+    #[serde(default)]
+    pub promised_gb: BTreeMap<String, f64>,
 }
 
 impl Backend {
@@ -103,7 +107,7 @@ pub struct PoolReport {
     pub total_capacity_gb: f64,
     /// What the storage below could still take.
     pub free_capacity_gb: f64,
-    /// What has been promised to volumes.
+    /// The size of all that is there, as its users see it.
     pub provisioned_capacity_gb: f64,
     /// How much may be promised per GiB of storage.
     pub max_over_subscription_ratio: f64,

@@ -145,8 +145,6 @@ text_enum! {
         Rerun = "rerun",
         /// It ends as failed.
         Fail = "fail",
-        /// The resource gets back the status from which the operation started.
-        Restore = "restore",
     }
 }
 
@@ -271,4 +269,18 @@ pub trait Definition: Serialize + DeserializeOwned {
     fn columns_when_done(&self) -> Columns {
         Columns::none()
     }
+
+    /// What the place must be like, for an operation that puts something new on a backend.
+    fn wanted_place(&self) -> Option<WantedPlace> {
+        None
+    }
+}
+
+/// What a place for something new must be like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WantedPlace {
+    /// The room that it needs, in GiB.
+    pub size_gb: i32,
+    /// The zone in which it must be, if that matters.
+    pub availability_zone: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Runs, StartsFrom,
-    Status::Volume, Touch, WhileRunning,
+    Status::Volume, Touch, WantedPlace, WhileRunning,
 };
 use crate::model::{Caller, Metadata, ReplicationStatus, VolumeId, VolumeStatus, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -63,5 +63,12 @@ impl Definition for CreateVolume {
             "metadata": self.metadata,
             "replication_status": ReplicationStatus::Disabled,
         }))
+    }
+
+    fn wanted_place(&self) -> Option<WantedPlace> {
+        Some(WantedPlace {
+            size_gb: self.size_gb,
+            availability_zone: self.availability_zone.clone(),
+        })
     }
 }

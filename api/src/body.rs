@@ -1,0 +1,43 @@
+//! The JSON body of a request.
+
+use crate::app::App;
+use crate::fault::Fault;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use common::{Error, ErrorKind, Result};
+use serde_json::{Map, Value};
+
+/// A body that is a JSON object.
+pub(crate) struct Body(pub Map<String, Value>);
+
+impl FromRequest<App> for Body {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Fault> {
+        Ok(read(request, app).await.map(Self)?)
+    }
+}
+
+async fn read(request: Request, app: &App) -> Result<Map<String, Value>> {
+    let content_type = request.headers().get(CONTENT_TYPE).cloned();
+    let limit = app.config.max_body_bytes;
+    let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
+        Error::new(
+            ErrorKind::OverLimit,
+            format!("Request is too large: the limit is {limit} bytes."),
+        )
+        .caused_by(error)
+    })?;
+    let Some(content_type) = content_type.filter(|_| !bytes.is_empty()) else {
+        return Err(Error::bad_request("A JSON body with a Content-Type is required."));
+    };
+    let media_type =
+        content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    if !matches!(media_type.trim(), "application/json" | "application/vnd.openstack.volume+json") {
+        return Err(Error::new(ErrorKind::UnsupportedMediaType, "Unsupported Content-Type"));
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(body)) => Ok(body),
+        Ok(_) | Err(_) => Err(Error::bad_request("Malformed request body")),
+    }
+}

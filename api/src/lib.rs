@@ -1,0 +1,79 @@
+//! The REST face: a request is parsed, its caller's right to ask is checked, and it is either submitted
+//! to the gate or answered from the database. Nothing here changes anything by itself.
+//!
+//! [`router`] has every URL on one screen; each leads to the file `routes/<resource>/<verb>.rs`.
+
+mod app;
+mod body;
+mod etag;
+mod fault;
+mod fields;
+mod filters;
+mod identity;
+mod links;
+mod microversion;
+mod observe;
+mod paging;
+mod policy;
+mod project_url;
+mod request;
+mod router;
+mod routes;
+mod submit;
+mod views;
+
+use anyhow::Context as _;
+use app::App;
+use axum::ServiceExt;
+use axum::extract::Request;
+use common::bus::Bus;
+use common::config::{Config, Identity};
+use common::db::Database;
+use process::{About, Life};
+use tokio::net::TcpListener;
+
+/// What the process is.
+pub const ABOUT: About = About {
+    name: "cinderblock-api",
+    purpose: "Serves the Block Storage API v3 (Cinder), microversions 3.0 to 3.71",
+    check: check_config,
+};
+
+fn check_config(config: &Config) -> anyhow::Result<()> {
+    let api = &config.api;
+    match api.identity {
+        None => anyhow::bail!(
+            "api.identity: state how callers prove who they are; 'noauth' believes whatever they say"
+        ),
+        Some(Identity::Noauth) => anyhow::ensure!(
+            api.listen.ip().is_loopback() || api.noauth_beyond_loopback,
+            "api.listen: with identity 'noauth' only loopback is allowed, not {}; \
+             api.noauth_beyond_loopback = true lifts that",
+            api.listen
+        ),
+    }
+    Ok(())
+}
+
+/// Serves the API until the process stops.
+///
+/// # Errors
+/// When it cannot start: the database does not answer, or its address is taken.
+pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+    let database = Database::new(&config.database, config.services.down_after())?;
+    if config.database.migrate_on_start {
+        database.migrate().await.context("migrating the database")?;
+    }
+    let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
+    let app = App::new(config.api.clone(), database, bus, life.stopping());
+    let listener = TcpListener::bind(config.api.listen)
+        .await
+        .with_context(|| format!("api.listen: {}", config.api.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    life.ready();
+    let service = ServiceExt::<Request>::into_make_service(router::service(app));
+    axum::serve(listener, service)
+        .with_graceful_shutdown(life.stopping().cancelled_owned())
+        .await?;
+    Ok(())
+}

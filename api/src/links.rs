@@ -1,0 +1,54 @@
+//! The addresses that answers give of things.
+
+use crate::project_url::UrlProject;
+use axum::http::request::Parts;
+use common::config::ApiConfig;
+use serde_json::{Value, json};
+
+/// Where the API is, as the client sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Links {
+    /// Scheme and authority, with what a proxy puts before the path.
+    root: String,
+    /// `/<project>` when the request named one.
+    project: String,
+}
+
+impl Links {
+    /// The addresses as they were in the request, unless the configuration knows better.
+    pub fn of(parts: &Parts, config: &ApiConfig) -> Self {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let host = header("x-forwarded-host")
+            .and_then(|hosts| hosts.rsplit(',').next())
+            .map(str::trim)
+            .or_else(|| header("host"))
+            .unwrap_or("localhost");
+        let root = match &config.public_endpoint {
+            Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+            None => format!("http://{host}"),
+        };
+        let project = parts.extensions.get::<UrlProject>();
+        let project = project.map(|UrlProject(id)| format!("/{id}")).unwrap_or_default();
+        Self { root, project }
+    }
+
+    /// The root of all versions.
+    pub fn root(&self) -> String {
+        format!("{}/v3/", self.root)
+    }
+
+    /// The links of one thing, as Cinder gives them: `self` with the version, `bookmark` without.
+    pub fn of_item(&self, collection: &str, id: impl std::fmt::Display) -> Value {
+        let Self { root, project } = self;
+        json!([
+            { "rel": "self", "href": format!("{root}/v3{project}/{collection}/{id}") },
+            { "rel": "bookmark", "href": format!("{root}{project}/{collection}/{id}") },
+        ])
+    }
+
+    /// The link to the next page of a collection.
+    pub fn next_page(&self, collection: &str, query: &str) -> Value {
+        let Self { root, project } = self;
+        json!([{ "rel": "next", "href": format!("{root}/v3{project}/{collection}?{query}") }])
+    }
+}

@@ -1,0 +1,5 @@
+//! `cinderblock-api`.
+
+fn main() -> std::process::ExitCode {
+    process::main(cinderblock_api::ABOUT, cinderblock_api::run)
+}

@@ -1,0 +1,92 @@
+//! Every URL on one screen.
+
+use crate::app::App;
+use crate::fault::Fault;
+use crate::policy::{admin, member, reader};
+use crate::routes::{services, versions, volume_actions, volumes};
+use crate::{identity, microversion, observe, project_url};
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post, put};
+use common::Error;
+use process::health::Health;
+use tower::Service;
+use tower::util::MapRequest;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The first segments of paths that are resources; anything else there is a project.
+const RESOURCES: &[&str] = &["volumes", "os-services"];
+
+fn v3() -> Router<App> {
+    Router::new()
+        .route(
+            "/volumes",
+            reader(get(volumes::list::summary)).merge(member(post(volumes::create_volume::create))),
+        )
+        .route("/volumes/detail", reader(get(volumes::list::detail)))
+        .route(
+            "/volumes/{volume_id}",
+            reader(get(volumes::show::show))
+                .merge(member(put(volumes::update_volume::update)))
+                .merge(member(delete(volumes::delete_volume::delete))),
+        )
+        .route(
+            "/volumes/{volume_id}/metadata",
+            reader(get(volumes::metadata::show))
+                .merge(member(post(volumes::metadata::merge)))
+                .merge(member(put(volumes::metadata::replace))),
+        )
+        .route(
+            "/volumes/{volume_id}/metadata/{key}",
+            reader(get(volumes::metadata::show_item))
+                .merge(member(put(volumes::metadata::set_item)))
+                .merge(member(delete(volumes::metadata::remove_item))),
+        )
+        .route("/volumes/{volume_id}/action", member(post(volume_actions::act)))
+        .route("/os-services", admin(get(services::list::list)))
+        .route("/os-services/enable", admin(put(services::enable_backend::enable)))
+        .route("/os-services/disable", admin(put(services::disable_backend::disable)))
+        .route(
+            "/os-services/disable-log-reason",
+            admin(put(services::disable_backend::disable_with_reason)),
+        )
+        .route("/os-services/freeze", admin(put(services::freeze_backend::freeze)))
+        .route("/os-services/thaw", admin(put(services::thaw_backend::thaw)))
+}
+
+/// The whole API as one service.
+pub(crate) fn service(
+    app: App,
+) -> impl Service<
+    Request,
+    Response = axum::response::Response,
+    Error = std::convert::Infallible,
+    Future: Send,
+> + Clone {
+    let health = Health {
+        database: app.database.clone(),
+        bus: app.bus.clone(),
+        stopping: app.stopping.clone(),
+    };
+    let v3 = v3()
+        .layer(from_fn(microversion::negotiate))
+        .layer(from_fn_with_state(app.clone(), identity::identify));
+    let router = Router::new()
+        .route("/", get(versions::choices))
+        .route("/v3", get(versions::current))
+        .route("/v3/", get(versions::current))
+        .route("/healthcheck", health.route())
+        .nest("/v3", v3)
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+        .layer(CatchPanicLayer::custom(observe::answer_panic))
+        .layer(from_fn(observe::observe))
+        .with_state(app);
+    MapRequest::new(router, |request| project_url::take_project(request, RESOURCES))
+}
+
+/// Cinder's router knows no methods: a wrong one is as unknown as a wrong path.
+async fn not_found() -> Fault {
+    Fault(Error::not_found("The resource could not be found."))
+}

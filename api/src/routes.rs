@@ -1,0 +1,6 @@
+//! What each URL does, one file a verb.
+
+pub(crate) mod services;
+pub(crate) mod versions;
+pub(crate) mod volume_actions;
+pub(crate) mod volumes;

@@ -1,0 +1,8 @@
+//! `/os-services`: the services, and what operators decide about their backends.
+
+pub(crate) mod disable_backend;
+pub(crate) mod enable_backend;
+pub(crate) mod freeze_backend;
+pub(crate) mod list;
+mod target;
+pub(crate) mod thaw_backend;

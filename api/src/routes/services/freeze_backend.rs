@@ -1,0 +1,67 @@
+//! `PUT /os-services/freeze`: `freeze_backend`, asked.
+//!
+//! The answer says how many operations, admitted before the freeze, still run; with `?drain=SECONDS` it
+//! comes once there are none, or when that time is up.
+
+use super::target::host_or_cluster;
+use crate::app::App;
+use crate::body::Body;
+use crate::fault::Answer;
+use crate::fields::Fields;
+use crate::paging::Parameters;
+use crate::request::RequestContext;
+use crate::submit::submit;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::db::operation_log;
+use common::model::BackendId;
+use common::operation::FreezeBackend;
+use common::{Error, Result};
+use std::time::{Duration, Instant};
+
+const IN_FLIGHT: &str = "x-cinderblock-operations-in-flight";
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// The longest time that an answer is delayed.
+const MAX_DRAIN: Duration = Duration::from_secs(600);
+
+pub(crate) async fn freeze(
+    State(app): State<App>,
+    context: RequestContext,
+    RawQuery(query): RawQuery,
+    Body(body): Body,
+) -> Answer {
+    let drain = drain(query.as_deref())?;
+    let mut body = Fields::of_body(body);
+    let backend = host_or_cluster(&app, &context, &mut body).await?;
+    body.refuse_rest()?;
+    let submitted = submit(&app, &context, FreezeBackend { backend_id: backend.id }).await?;
+    let in_flight = match (submitted.operations_in_flight, drain) {
+        (Some(count), None) => count,
+        (None, None) => operation_log::in_flight(&app.database, backend.id).await?,
+        (_, Some(patience)) => wait_until_idle(&app, backend.id, patience).await?,
+    };
+    Ok((StatusCode::OK, [(IN_FLIGHT, in_flight.to_string())]).into_response())
+}
+
+fn drain(query: Option<&str>) -> Result<Option<Duration>> {
+    let Some(text) = Parameters::parse(query)?.take("drain") else { return Ok(None) };
+    match text.parse().map(Duration::from_secs) {
+        Ok(patience) if patience <= MAX_DRAIN => Ok(Some(patience)),
+        _ => Err(Error::bad_request(format!(
+            "drain: give the longest time to wait in seconds, at most {}.",
+            MAX_DRAIN.as_secs()
+        ))),
+    }
+}
+
+async fn wait_until_idle(app: &App, backend: BackendId, patience: Duration) -> Answer<u64> {
+    let begun = Instant::now();
+    loop {
+        let count = operation_log::in_flight(&app.database, backend).await?;
+        if count == 0 || begun.elapsed() >= patience {
+            return Ok(count);
+        }
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+    }
+}

@@ -1,0 +1,25 @@
+//! `os-extend`: `extend_volume`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::fields::required;
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::operation::ExtendVolume;
+
+/// Since 3.42 a volume can grow while it is attached.
+const WHILE_ATTACHED_SINCE: u16 = 42;
+
+pub(super) async fn extend(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object("os-extend")?.ok_or_else(|| required("os-extend"))?;
+    let new_size_gb = arguments.positive("new_size")?.ok_or_else(|| required("new_size"))?;
+    arguments.refuse_rest()?;
+    let operation = ExtendVolume {
+        volume_id: action.volume_id,
+        new_size_gb,
+        while_attached: action.context.version.0 >= WHILE_ATTACHED_SINCE,
+    };
+    submit(action.app, action.context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}

@@ -1,0 +1,14 @@
+//! `os-force_delete`: `force_delete_volume`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::operation::ForceDeleteVolume;
+
+pub(super) async fn force_delete(action: Action<'_>) -> Answer {
+    let operation = ForceDeleteVolume { volume_id: action.volume_id };
+    submit(action.app, action.context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}

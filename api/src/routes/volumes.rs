@@ -1,0 +1,42 @@
+//! `/volumes`
+
+pub(crate) mod create_volume;
+pub(crate) mod delete_volume;
+pub(crate) mod list;
+pub(crate) mod metadata;
+pub(crate) mod show;
+pub(crate) mod update_volume;
+
+use crate::app::App;
+use crate::fault::Answer;
+use crate::request::RequestContext;
+use common::Error;
+use common::bus::message::Submitted;
+use common::db::volumes;
+use common::model::{Volume, VolumeId};
+
+/// The volume that a path names, if the caller may see it.
+pub(crate) async fn find(app: &App, context: &RequestContext, id: &str) -> Answer<Volume> {
+    let not_found = || Error::not_found(format!("Volume {id} could not be found."));
+    let id: VolumeId = id.parse().map_err(|_| not_found())?;
+    let found = volumes::find(&app.database, id, context.caller.project_scope()).await?;
+    Ok(found.ok_or_else(not_found)?)
+}
+
+/// The id that a path names; one that no volume can have is as unknown as any other.
+pub(crate) fn parse_id(id: &str) -> Answer<VolumeId> {
+    Ok(id.parse().map_err(|_| Error::not_found(format!("Volume {id} could not be found.")))?)
+}
+
+/// The volume after an admitted operation: from the admission, or read when that was not repeated.
+async fn after(
+    app: &App,
+    context: &RequestContext,
+    id: VolumeId,
+    submitted: Submitted,
+) -> Answer<Volume> {
+    match submitted.subject {
+        Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
+        None => find(app, context, &id.to_string()).await,
+    }
+}

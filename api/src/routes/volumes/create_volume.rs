@@ -1,0 +1,113 @@
+//! `POST /volumes`: `create_volume`, asked.
+
+use super::after;
+use crate::app::App;
+use crate::body::Body;
+use crate::fault::Answer;
+use crate::fields::Fields;
+use crate::request::RequestContext;
+use crate::submit::submit;
+use crate::views;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::db::volume_types;
+use common::model::{VolumeId, VolumeTypeId};
+use common::operation::CreateVolume;
+use common::{Error, ErrorKind, Result};
+use serde_json::json;
+
+/// Since 3.53 unknown keys are refused.
+const STRICT_SINCE: u16 = 53;
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    context: RequestContext,
+    Body(body): Body,
+) -> Answer {
+    let mut body = Fields::of_body(body);
+    let mut volume = body.object("volume")?.ok_or_else(|| crate::fields::required("volume"))?;
+    body.object("OS-SCH-HNT:scheduler_hints")?;
+    body.refuse_rest()?;
+
+    let volume_id = VolumeId::random();
+    let asked_type = volume.text("volume_type")?.flatten().filter(|name| !name.is_empty());
+    let operation = CreateVolume {
+        volume_id,
+        name: volume.text_or("name", "display_name")?.flatten(),
+        description: volume.text_or("description", "display_description")?.flatten(),
+        size_gb: size(&mut volume)?,
+        volume_type_id: volume_type(&app, asked_type).await?,
+        availability_zone: zone(&mut volume)?,
+        metadata: volume.metadata("metadata")?.unwrap_or_default(),
+    };
+    refuse_unsupported(&mut volume)?;
+    if context.version.0 >= STRICT_SINCE {
+        volume.refuse_rest()?;
+    }
+
+    let submitted = submit(&app, &context, operation).await?;
+    let volume = after(&app, &context, volume_id, submitted).await?;
+    let view = json!({ "volume": views::volume::created(&volume, &context) });
+    Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+}
+
+fn size(volume: &mut Fields) -> Result<i32> {
+    volume.positive("size")?.ok_or_else(|| {
+        Error::bad_request(
+            "Invalid input received: Invalid volume size provided for create request: None (size \
+             argument must be an integer (or string representation of an integer) and greater than zero).",
+        )
+    })
+}
+
+fn zone(volume: &mut Fields) -> Result<Option<String>> {
+    match volume.text("availability_zone")?.flatten() {
+        Some(zone) if zone.is_empty() => {
+            Err(crate::fields::invalid("availability_zone", &json!(""), "is too short"))
+        }
+        zone => Ok(zone),
+    }
+}
+
+async fn volume_type(app: &App, asked: Option<String>) -> Answer<VolumeTypeId> {
+    let found = match &asked {
+        Some(name) => volume_types::find(&app.database, name).await?,
+        None => volume_types::find(&app.database, &app.config.default_volume_type).await?,
+    };
+    let missing = || match asked {
+        Some(name) => Error::not_found(format!("Volume type {name} could not be found.")),
+        None => Error::new(
+            ErrorKind::Internal,
+            "The request cannot be fulfilled as the default volume type is not there. Please contact \
+             the administrator.",
+        ),
+    };
+    Ok(found.ok_or_else(missing)?.id)
+}
+
+/// Sources that cinderblock does not offer (yet) are refused rather than ignored: an empty volume in
+/// their place would be a wrong answer.
+fn refuse_unsupported(volume: &mut Fields) -> Result<()> {
+    if volume.boolean("multiattach")? == Some(true) {
+        return Err(Error::bad_request(
+            "multiattach parameter has been removed. Use a volume type with multiattach instead.",
+        ));
+    }
+    for source in ["snapshot_id", "source_volid", "backup_id", "consistencygroup_id", "group_id"] {
+        if volume.uuid(source)?.is_some() {
+            return Err(Error::bad_request(format!(
+                "Invalid input received: {source} is not supported."
+            )));
+        }
+    }
+    for source in ["image_id", "imageRef"] {
+        if volume.text(source)?.flatten().is_some_and(|image| !image.is_empty()) {
+            return Err(Error::bad_request(
+                "Invalid image identifier or unable to access requested image.",
+            ));
+        }
+    }
+    Ok(())
+}

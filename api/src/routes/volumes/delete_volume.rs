@@ -1,0 +1,34 @@
+//! `DELETE /volumes/{id}`: `delete_volume` or `force_delete_volume`, asked.
+
+use super::parse_id;
+use crate::app::App;
+use crate::fault::Answer;
+use crate::paging::Parameters;
+use crate::policy::Rule;
+use crate::request::RequestContext;
+use crate::submit::submit;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::operation::{DeleteVolume, ForceDeleteVolume};
+
+/// Since 3.23 `force=true` removes a volume whatever its status.
+const FORCE_SINCE: u16 = 23;
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    context: RequestContext,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let volume_id = parse_id(&id)?;
+    let mut parameters = Parameters::parse(query.as_deref())?;
+    let force = context.version.0 >= FORCE_SINCE && parameters.flag("force")?;
+    if force {
+        Rule::Admin.check(&context.caller)?;
+        submit(&app, &context, ForceDeleteVolume { volume_id }).await?;
+    } else {
+        submit(&app, &context, DeleteVolume { volume_id }).await?;
+    }
+    Ok(StatusCode::ACCEPTED.into_response())
+}

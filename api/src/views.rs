@@ -1,0 +1,15 @@
+//! Resources as Cinder's clients see them, version by version.
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+pub(crate) mod service;
+pub(crate) mod version;
+pub(crate) mod volume;
+
+/// UTC without a zone, always with microseconds; clients fail on anything else.
+pub(crate) fn timestamp(time: Option<OffsetDateTime>) -> Option<String> {
+    let format =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]");
+    time?.to_offset(time::UtcOffset::UTC).format(format).ok()
+}

@@ -1,0 +1,82 @@
+//! Volumes.
+
+use super::timestamp;
+use crate::request::RequestContext;
+use common::model::Volume;
+use serde_json::{Map, Value, json};
+
+/// What the short list shows.
+pub(crate) fn summary(volume: &Volume, context: &RequestContext) -> Value {
+    json!({
+        "id": volume.id,
+        "name": volume.name,
+        "links": context.links.of_item("volumes", volume.id),
+    })
+}
+
+/// What the answers to create and update show.
+pub(crate) fn created(volume: &Volume, context: &RequestContext) -> Value {
+    Value::Object(common(volume, context))
+}
+
+/// What show and the detailed list show: more than [`created`].
+pub(crate) fn detail(volume: &Volume, context: &RequestContext) -> Value {
+    let mut view = common(volume, context);
+    let mut add = |key: &str, value: Value| drop(view.insert(key.to_owned(), value));
+    add("os-vol-tenant-attr:tenant_id", json!(volume.project_id));
+    if context.caller.is_admin() {
+        add("os-vol-host-attr:host", json!(volume.host()));
+        add("os-vol-mig-status-attr:migstat", json!(volume.migration_status));
+        add("os-vol-mig-status-attr:name_id", Value::Null);
+    }
+    Value::Object(view)
+}
+
+fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
+    let (version, is_admin) = (context.version.0, context.caller.is_admin());
+    let view = json!({
+        "id": volume.id,
+        "status": volume.status,
+        "size": volume.size_gb,
+        "availability_zone": volume.availability_zone,
+        "created_at": timestamp(Some(volume.created_at)),
+        "updated_at": timestamp(volume.updated_at),
+        "name": volume.name,
+        "description": volume.description,
+        "volume_type": volume.volume_type_name,
+        "snapshot_id": volume.snapshot_id,
+        "source_volid": volume.source_volume_id,
+        "metadata": volume.metadata,
+        "links": context.links.of_item("volumes", volume.id),
+        "user_id": volume.user_id,
+        // a text, unlike every other boolean
+        "bootable": volume.bootable.to_string(),
+        "encrypted": false,
+        "replication_status": volume.replication_status,
+        "consistencygroup_id": null,
+        "multiattach": volume.multiattach,
+        "attachments": [],
+    });
+    let mut view = match view {
+        Value::Object(view) => view,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    };
+    let later = [
+        ("migration_status", 0, is_admin, json!(volume.migration_status)),
+        ("group_id", 13, true, Value::Null),
+        ("provider_id", 21, is_admin, Value::Null),
+        ("shared_targets", 48, true, if version >= 69 { Value::Null } else { json!(false) }),
+        ("service_uuid", 48, true, json!(volume.service_id)),
+        ("cluster_name", 61, is_admin, Value::Null),
+        ("volume_type_id", 63, true, json!(volume.volume_type_id)),
+        ("consumes_quota", 65, true, json!(volume.consumes_quota)),
+    ];
+    for (key, since, visible, value) in later {
+        if version >= since && visible {
+            view.insert(key.to_owned(), value);
+        }
+    }
+    view
+}

@@ -1,0 +1,251 @@
+//! The gate.
+//!
+//! [`verdict`] is the whole rule: one match, no wildcard. The database applies it to the backend's
+//! condition under the backend's lock, so that a closed gate is closed for every scheduler at once.
+
+mod refusal;
+
+use common::Error;
+use common::bus::Context;
+use common::bus::message::Submitted;
+use common::config::{Config, QuotaConfig};
+use common::db::admission::{self, Admission, Admit, AdmitError, Outcome, Refusal};
+use common::db::{Database, DbError};
+use common::model::{Condition, OperationId, Placement};
+use common::operation::Operation;
+use common::operation::contract::{Class, Runs};
+
+/// What the gate says to an operation of a class while a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The condition does not keep it out.
+    Admit,
+    /// It is kept out until an operator changes the condition: 400.
+    Refuse,
+    /// It is kept out until the backend's worker is back: 503.
+    Wait,
+}
+
+/// The gate's rule. `strict` is `scheduler.frozen_refuses_connections`.
+#[must_use]
+pub const fn verdict(class: Class, condition: Condition, strict: bool) -> Verdict {
+    match (class, condition) {
+        (Class::Place, Condition::Disabled | Condition::Frozen | Condition::FailingOver) => {
+            Verdict::Refuse
+        }
+        // something new can go elsewhere; nothing waits for this backend
+        (Class::Place, Condition::Down) => Verdict::Refuse,
+        (Class::Modify, Condition::Disabled | Condition::Frozen | Condition::FailingOver) => {
+            Verdict::Refuse
+        }
+        (Class::Modify, Condition::Down) => Verdict::Wait,
+        // a freeze is for the control plane: data keeps flowing, and servers move
+        (Class::Connect, Condition::Disabled | Condition::Frozen) => {
+            if strict {
+                Verdict::Refuse
+            } else {
+                Verdict::Admit
+            }
+        }
+        (Class::Connect, Condition::FailingOver) => Verdict::Refuse,
+        (Class::Connect, Condition::Down) => Verdict::Wait,
+        (
+            Class::Record | Class::Operate,
+            Condition::Disabled | Condition::Frozen | Condition::FailingOver | Condition::Down,
+        ) => Verdict::Admit,
+    }
+}
+
+/// The conditions under which the gate admits an operation of the class.
+fn allowed_conditions(class: Class, strict: bool) -> Vec<Condition> {
+    let admits = |condition: &Condition| verdict(class, *condition, strict) == Verdict::Admit;
+    Condition::ALL.iter().copied().filter(admits).collect()
+}
+
+/// A request as it arrived.
+pub(crate) struct Request<'a> {
+    pub id: OperationId,
+    pub context: &'a Context,
+    pub operation: &'a Operation,
+}
+
+/// An operation that the gate has let pass. Only the gate makes one, and only it is dispatched.
+#[derive(Debug)]
+pub(crate) struct AdmittedOperation {
+    admission: Admission,
+    runs: Runs,
+}
+
+impl AdmittedOperation {
+    pub fn id(&self) -> OperationId {
+        self.admission.operation_id
+    }
+
+    /// The backend that has to do something for it, if one has.
+    pub fn executing_backend(&self) -> Option<&str> {
+        match self.runs {
+            Runs::OnBackend(_) => self.admission.backend_name.as_deref(),
+            Runs::InAdmission => None,
+        }
+    }
+}
+
+impl From<AdmittedOperation> for Submitted {
+    fn from(admitted: AdmittedOperation) -> Self {
+        let Admission { subject, operations_in_flight, .. } = admitted.admission;
+        Self { subject, operations_in_flight }
+    }
+}
+
+/// Why an operation was not admitted.
+#[derive(Debug)]
+pub(crate) enum NotAdmitted {
+    /// Refused for the backend's condition; another backend may take it.
+    KeptOut(Error),
+    /// Refused, wherever it went.
+    Refused(Error),
+    /// The database did not answer: nobody knows.
+    Unknown(DbError),
+}
+
+impl From<DbError> for NotAdmitted {
+    fn from(error: DbError) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+/// Admits and refuses.
+pub(crate) struct Gatekeeper {
+    database: Database,
+    quota: QuotaConfig,
+    strict: bool,
+}
+
+impl Gatekeeper {
+    pub fn new(config: &Config, database: Database) -> Self {
+        Self {
+            database,
+            quota: config.quota.clone(),
+            strict: config.scheduler.frozen_refuses_connections,
+        }
+    }
+
+    /// Admits an operation on something that has its place.
+    pub async fn admit(&self, request: &Request<'_>) -> Result<AdmittedOperation, NotAdmitted> {
+        self.try_admit(request, None).await
+    }
+
+    /// Admits an operation that puts something new in this place.
+    pub async fn admit_at(
+        &self,
+        request: &Request<'_>,
+        place: &Placement,
+    ) -> Result<AdmittedOperation, NotAdmitted> {
+        self.try_admit(request, Some(place)).await
+    }
+
+    async fn try_admit(
+        &self,
+        request: &Request<'_>,
+        placement: Option<&Placement>,
+    ) -> Result<AdmittedOperation, NotAdmitted> {
+        const MOVES_ENDURED: usize = 3;
+        let contract = request.operation.contract();
+        let allowed = allowed_conditions(contract.class, self.strict);
+        let admit = Admit {
+            id: request.id,
+            request_id: &request.context.request_id,
+            traceparent: &request.context.traceparent,
+            caller: &request.context.caller,
+            operation: request.operation,
+            placement,
+            allowed: &allowed,
+        };
+        let default_limit = |resource: &str| self.quota.default_limit(resource);
+        for _ in 0..MOVES_ENDURED {
+            match admission::admit(&self.database, &admit, default_limit).await {
+                Ok(admission) => return accept(admission, contract.runs),
+                Err(AdmitError::Database(error)) => return Err(NotAdmitted::Unknown(error)),
+                Err(AdmitError::Refused(refusal)) => match *refusal {
+                    // it moved to another backend between two statements: judge it there
+                    Refusal::Moved => {}
+                    Refusal::Condition { .. } => {
+                        let error = refusal::explain(*refusal, request, self.strict);
+                        return Err(NotAdmitted::KeptOut(error));
+                    }
+                    Refusal::NotFound
+                    | Refusal::WrongStatus { .. }
+                    | Refusal::Precondition { .. }
+                    | Refusal::OverQuota { .. }
+                    | Refusal::Busy { .. } => {
+                        let error = refusal::explain(*refusal, request, self.strict);
+                        return Err(NotAdmitted::Refused(error));
+                    }
+                },
+            }
+        }
+        Err(NotAdmitted::Refused(Error::unavailable("The resource is being moved.")))
+    }
+}
+
+fn accept(admission: Admission, runs: Runs) -> Result<AdmittedOperation, NotAdmitted> {
+    match admission.outcome {
+        Outcome::Admitted | Outcome::Repeated => Ok(AdmittedOperation { admission, runs }),
+        Outcome::Revoked => {
+            Err(NotAdmitted::Refused(Error::unavailable("The request was given up.")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_is_the_table_of_the_architecture() {
+        use Condition::{Disabled, Down, FailingOver, Frozen};
+        use Verdict::{Admit, Refuse, Wait};
+        let table = [
+            (
+                Class::Place,
+                [(Disabled, Refuse), (Frozen, Refuse), (FailingOver, Refuse), (Down, Refuse)],
+            ),
+            (
+                Class::Modify,
+                [(Disabled, Refuse), (Frozen, Refuse), (FailingOver, Refuse), (Down, Wait)],
+            ),
+            (
+                Class::Connect,
+                [(Disabled, Admit), (Frozen, Admit), (FailingOver, Refuse), (Down, Wait)],
+            ),
+            (
+                Class::Record,
+                [(Disabled, Admit), (Frozen, Admit), (FailingOver, Admit), (Down, Admit)],
+            ),
+            (
+                Class::Operate,
+                [(Disabled, Admit), (Frozen, Admit), (FailingOver, Admit), (Down, Admit)],
+            ),
+        ];
+        assert_eq!(table.len(), Class::ALL.len());
+        for (class, expectations) in table {
+            assert_eq!(expectations.len(), Condition::ALL.len());
+            for (condition, expected) in expectations {
+                assert_eq!(verdict(class, condition, false), expected, "{class} while {condition}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_strict_freeze_keeps_connections_out_and_changes_nothing_else() {
+        for class in Class::ALL {
+            for condition in Condition::ALL {
+                let relaxed = verdict(*class, *condition, false);
+                let strict = verdict(*class, *condition, true);
+                let tightened = *class == Class::Connect
+                    && matches!(condition, Condition::Frozen | Condition::Disabled);
+                assert_eq!(strict != relaxed, tightened, "{class} while {condition}");
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a refused caller is told: what stands against it, since when, and for admins why.
+
+use super::{Request, Verdict, verdict};
+use common::db::admission::Refusal;
+use common::model::{Backend, Condition};
+use common::operation::contract::{Precondition, StartsFrom};
+use common::{Error, ErrorKind};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// The error for a refusal.
+pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> Error {
+    let subject = request.operation.contract().subject;
+    let resource = subject.resource.as_str();
+    let id = request.operation.subject();
+    match refusal {
+        Refusal::NotFound => {
+            Error::not_found(format!("{} {id} could not be found.", capitalised(resource)))
+        }
+        Refusal::WrongStatus { row } => {
+            let expected = match subject.starts_from {
+                StartsFrom::Statuses(statuses) => {
+                    statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or ")
+                }
+                StartsFrom::New | StartsFrom::Anything => String::new(),
+            };
+            Error::bad_request(format!(
+                "Invalid {resource}: {} status must be {expected} to {}, but current status is: {}.",
+                capitalised(resource),
+                spoken(request),
+                word(&row, "status")
+            ))
+        }
+        Refusal::Precondition { precondition, row } => {
+            broken(precondition, resource, &row, &json!(request.operation)["arguments"])
+        }
+        Refusal::Condition { conditions, backend } => {
+            kept_out(&conditions, &backend, request, strict)
+        }
+        Refusal::OverQuota { resource, requested, in_use, limit } => {
+            Error::new(ErrorKind::OverLimit, over_quota(&resource, requested, in_use, limit))
+        }
+        Refusal::Busy { operation } => {
+            let other = operation.map_or("another operation", |kind| kind.stem());
+            Error::bad_request(format!(
+                "Invalid {resource}: {} {id} is being worked on ({other}).",
+                capitalised(resource)
+            ))
+        }
+        Refusal::Moved => Error::unavailable("The resource is being moved."),
+    }
+}
+
+fn kept_out(
+    conditions: &[Condition],
+    backend: &Backend,
+    request: &Request<'_>,
+    strict: bool,
+) -> Error {
+    let class = request.operation.contract().class;
+    let is_admin = request.context.caller.is_admin();
+    let named =
+        if is_admin { format!("Backend {}", backend.name) } else { "The backend".to_owned() };
+    let facts: Vec<String> =
+        conditions.iter().map(|condition| fact(*condition, backend, is_admin)).collect();
+    let message = format!("{named} is {}: cannot {}.", facts.join(" and "), spoken(request));
+    let only_waits =
+        conditions.iter().all(|condition| verdict(class, *condition, strict) == Verdict::Wait);
+    if only_waits { Error::unavailable(message) } else { Error::bad_request(message) }
+}
+
+fn fact(condition: Condition, backend: &Backend, is_admin: bool) -> String {
+    match condition {
+        Condition::Frozen => format!("frozen{}", since(backend.frozen_at)),
+        Condition::Disabled => {
+            let reason = backend.disabled_reason.as_deref().filter(|_| is_admin);
+            let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("disabled{}{reason}", since(backend.disabled_at))
+        }
+        Condition::FailingOver => "failing over".to_owned(),
+        Condition::Down => format!("down{}", since(backend.seen_at)),
+    }
+}
+
+fn since(time: Option<OffsetDateTime>) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    time.and_then(|time| time.to_offset(time::UtcOffset::UTC).format(format).ok())
+        .map(|time| format!(" since {time}"))
+        .unwrap_or_default()
+}
+
+fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &Value) -> Error {
+    let invalid = |what: String| Error::bad_request(format!("Invalid {resource}: {what}"));
+    match precondition {
+        Precondition::NotAttached => invalid("Volume is attached; detach it first.".to_owned()),
+        Precondition::SizeIncreases => Error::bad_request(format!(
+            "Invalid input received: New size for extend must be greater than current size. \
+             (current: {}, extended: {}).",
+            row["size_gb"], arguments["new_size_gb"]
+        )),
+        Precondition::ExtendableWhereItIs if arguments["while_attached"] == json!(false) => {
+            invalid(
+                "Volume status must be available to extend, but current status is: in-use. \
+             Ask for microversion 3.42 to extend an attached volume."
+                    .to_owned(),
+            )
+        }
+        Precondition::ExtendableWhereItIs => invalid(
+            "Volume is attached, and its backend cannot extend an attached volume.".to_owned(),
+        ),
+        Precondition::HasMetadataKey => Error::not_found(format!(
+            "Metadata item {} was not found on the {resource}.",
+            arguments["metadata"]["remove_key"]
+        )),
+        Precondition::MetadataUnchanged => {
+            Error::new(ErrorKind::PreconditionFailed, "The metadata has changed meanwhile.")
+        }
+        Precondition::IsFrozen => Error::bad_request("The backend is not frozen."),
+        Precondition::IsNotFrozen => Error::bad_request("The backend is already frozen."),
+    }
+}
+
+/// Cinder's texts; clients show them as they are.
+fn over_quota(resource: &str, requested: i64, in_use: i64, limit: i64) -> String {
+    match resource {
+        "volumes" => {
+            format!(
+                "VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota 'volumes'."
+            )
+        }
+        "gigabytes" => format!(
+            "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. \
+             Requested {requested}G, quota is {limit}G and {in_use}G has been consumed."
+        ),
+        _ => format!("Quota exceeded for resources: ['{resource}']."),
+    }
+}
+
+/// `extend_volume` as people say it.
+fn spoken(request: &Request<'_>) -> String {
+    request.operation.kind().stem().replace('_', " ")
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn word<'a>(row: &'a Value, column: &str) -> &'a str {
+    row[column].as_str().unwrap_or_default()
+}

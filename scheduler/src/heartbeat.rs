@@ -1,0 +1,31 @@
+//! The scheduler's place in the service list.
+
+use common::config::Config;
+use common::db::Database;
+use common::db::services::{self, Announcement};
+use common::model::Binary;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Reports regularly that this scheduler is alive, and once that it is not.
+pub(crate) async fn beat(config: &Config, database: &Database, stopping: CancellationToken) {
+    let service = Announcement {
+        binary: Binary::Scheduler,
+        host: config.services.host.clone(),
+        backend_id: None,
+        availability_zone: config.services.availability_zone.clone(),
+        boot_id: Uuid::new_v4(),
+    };
+    while !stopping.is_cancelled() {
+        if let Err(error) = services::heartbeat(database, &service).await {
+            tracing::warn!(%error, "the heartbeat was not recorded");
+        }
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = tokio::time::sleep(config.services.heartbeat()) => {}
+        }
+    }
+    if let Err(error) = services::sign_off(database, &service).await {
+        tracing::warn!(%error, "the stop was not recorded");
+    }
+}

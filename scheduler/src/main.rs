@@ -1,0 +1,5 @@
+//! `cinderblock-scheduler`.
+
+fn main() -> std::process::ExitCode {
+    process::main(cinderblock_scheduler::ABOUT, cinderblock_scheduler::run)
+}

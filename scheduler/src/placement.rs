@@ -1,0 +1,210 @@
+//! The choice: where something new goes.
+//!
+//! Filters drop places, each with a reason; weighing orders the rest. The gate then decides at the
+//! chosen place. When nothing is left, the reasons are counted on fresh data, so that the answer is
+//! true at the moment when it is given.
+
+mod filters;
+mod weights;
+
+use crate::admission::{AdmittedOperation, Gatekeeper, NotAdmitted, Request};
+use crate::backend_reports::BackendReports;
+use common::Error;
+use common::model::{Backend, Placement, PoolReport};
+use common::operation::contract::WantedPlace;
+use filters::Misfit;
+use std::collections::BTreeMap;
+
+/// A pool of a backend, while it is considered.
+struct Candidate<'a> {
+    backend: &'a Backend,
+    pool: &'a PoolReport,
+}
+
+impl Candidate<'_> {
+    fn placement(&self) -> Placement {
+        Placement {
+            backend_id: self.backend.id,
+            pool: self.pool.name.clone(),
+            availability_zone: self.backend.availability_zone.clone(),
+        }
+    }
+}
+
+/// Admits an operation at the best place that lets it in.
+pub(crate) async fn admit_somewhere(
+    gatekeeper: &Gatekeeper,
+    reports: &BackendReports,
+    request: &Request<'_>,
+    wanted: &WantedPlace,
+) -> Result<AdmittedOperation, NotAdmitted> {
+    let mut known = reports.recent();
+    if let Ok(admitted) = try_places(gatekeeper, reports, request, wanted, &known).await? {
+        return Ok(admitted);
+    }
+    known = reports.fresh().await?;
+    match try_places(gatekeeper, reports, request, wanted, &known).await? {
+        Ok(admitted) => Ok(admitted),
+        Err(NoPlace) => Err(NotAdmitted::Refused(no_valid_backend(&known, wanted))),
+    }
+}
+
+/// Every place is unfit or refused.
+struct NoPlace;
+
+async fn try_places(
+    gatekeeper: &Gatekeeper,
+    reports: &BackendReports,
+    request: &Request<'_>,
+    wanted: &WantedPlace,
+    known: &[Backend],
+) -> Result<Result<AdmittedOperation, NoPlace>, NotAdmitted> {
+    for place in ranked_places(known, wanted) {
+        match gatekeeper.admit_at(request, &place).await {
+            Ok(admitted) => {
+                reports.promise(&place, wanted.size_gb);
+                return Ok(Ok(admitted));
+            }
+            Err(NotAdmitted::KeptOut(_)) => {}
+            Err(certain) => return Err(certain),
+        }
+    }
+    Ok(Err(NoPlace))
+}
+
+/// The places that fit, best first.
+fn ranked_places(known: &[Backend], wanted: &WantedPlace) -> Vec<Placement> {
+    let mut fitting: Vec<_> = candidates(known)
+        .filter(|candidate| filters::misfit(candidate, wanted).is_none())
+        .collect();
+    fitting.sort_by(|left, right| weights::compare(left, right));
+    fitting.iter().map(Candidate::placement).collect()
+}
+
+fn candidates(known: &[Backend]) -> impl Iterator<Item = Candidate<'_>> {
+    known.iter().flat_map(|backend| {
+        let pools = backend.report.as_ref().map_or(&[][..], |report| &report.pools);
+        pools.iter().map(move |pool| Candidate { backend, pool })
+    })
+}
+
+fn no_valid_backend(known: &[Backend], wanted: &WantedPlace) -> Error {
+    let mut counted: BTreeMap<Misfit, usize> = BTreeMap::new();
+    for backend in known {
+        *counted.entry(misfit_of(backend, wanted)).or_default() += 1;
+    }
+    if counted.is_empty() {
+        return Error::unavailable("No valid backend was found: no backend has ever reported.");
+    }
+    let only_down = counted.keys().all(|misfit| *misfit == Misfit::Down);
+    let reasons: Vec<String> =
+        counted.into_iter().map(|(misfit, count)| format!("{count} {misfit}")).collect();
+    let message = format!(
+        "No valid backend was found: {} backend{}: {}.",
+        known.len(),
+        if known.len() == 1 { "" } else { "s" },
+        reasons.join(", ")
+    );
+    if only_down { Error::unavailable(message) } else { Error::bad_request(message) }
+}
+
+/// Why a backend with all its pools does not fit.
+fn misfit_of(backend: &Backend, wanted: &WantedPlace) -> Misfit {
+    let pools = candidates(std::slice::from_ref(backend));
+    let misfits: Vec<_> = pools.map(|candidate| filters::misfit(&candidate, wanted)).collect();
+    match misfits.into_iter().flatten().next() {
+        Some(misfit) => misfit,
+        None if backend.report.is_none() => Misfit::Silent,
+        // it fits by all that is known, and the gate closed in this very moment
+        None => Misfit::JustClosed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::model::{BackendId, BackendReport, Condition, ReplicationStatus};
+
+    fn backend(name: &str, free_gb: f64, conditions: &[Condition]) -> Backend {
+        let pool = PoolReport {
+            name: "pool".to_owned(),
+            total_capacity_gb: 100.0,
+            free_capacity_gb: free_gb,
+            provisioned_capacity_gb: 0.0,
+            max_over_subscription_ratio: 1.0,
+            reserved_percentage: 0,
+            thin_provisioning_support: true,
+            total_volumes: 0,
+        };
+        Backend {
+            id: BackendId::random(),
+            name: name.to_owned(),
+            availability_zone: "nova".to_owned(),
+            disabled_reason: None,
+            disabled_at: None,
+            frozen_at: None,
+            replication_status: ReplicationStatus::Disabled,
+            active_backend_id: None,
+            seen_at: None,
+            updated_at: None,
+            report: Some(BackendReport {
+                volume_backend_name: name.to_owned(),
+                vendor_name: String::new(),
+                driver_version: String::new(),
+                storage_protocol: String::new(),
+                online_extend_support: false,
+                pools: vec![pool],
+            }),
+            conditions: conditions.to_vec(),
+            promised_gb: BTreeMap::new(),
+        }
+    }
+
+    fn wanted(size_gb: i32) -> WantedPlace {
+        WantedPlace { size_gb, availability_zone: None }
+    }
+
+    #[test]
+    fn the_emptiest_backend_comes_first() {
+        let mut known =
+            vec![backend("a", 10.0, &[]), backend("b", 50.0, &[]), backend("c", 20.0, &[])];
+        known[1].promised_gb.insert("pool".to_owned(), 95.0);
+        let ranked = ranked_places(&known, &wanted(5));
+        let names: Vec<_> = ranked
+            .iter()
+            .filter_map(|place| known.iter().find(|backend| backend.id == place.backend_id))
+            .map(|backend| backend.name.as_str())
+            .collect();
+        assert_eq!(names, ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn a_refusal_counts_the_reasons() {
+        let known = [
+            backend("a", 50.0, &[Condition::Frozen]),
+            backend("b", 1.0, &[]),
+            backend("c", 1.0, &[]),
+        ];
+        assert!(ranked_places(&known, &wanted(5)).is_empty());
+        let error = no_valid_backend(&known, &wanted(5));
+        assert_eq!(
+            error.message(),
+            "No valid backend was found: 3 backends: 1 frozen, 2 too full."
+        );
+        assert_eq!(error.kind(), common::ErrorKind::BadRequest);
+    }
+
+    #[test]
+    fn when_all_are_down_waiting_helps() {
+        let known = [backend("a", 50.0, &[Condition::Down])];
+        assert_eq!(no_valid_backend(&known, &wanted(5)).kind(), common::ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_zone_is_kept() {
+        let known = [backend("a", 50.0, &[])];
+        let elsewhere = WantedPlace { size_gb: 1, availability_zone: Some("elsewhere".to_owned()) };
+        assert!(ranked_places(&known, &elsewhere).is_empty());
+        assert!(no_valid_backend(&known, &elsewhere).message().contains("1 in another zone"));
+    }
+}

@@ -1,0 +1,101 @@
+//! Filters: why a place does not fit.
+
+use super::Candidate;
+use common::model::Condition;
+use common::operation::contract::WantedPlace;
+
+/// Why a place does not fit; the order is that of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Misfit {
+    Frozen,
+    Disabled,
+    FailingOver,
+    Down,
+    Silent,
+    OtherZone,
+    TooFull,
+    JustClosed,
+}
+
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Frozen => "frozen",
+            Self::Disabled => "disabled",
+            Self::FailingOver => "failing over",
+            Self::Down => "down",
+            Self::Silent => "without any report",
+            Self::OtherZone => "in another zone",
+            Self::TooFull => "too full",
+            Self::JustClosed => "closed just now",
+        })
+    }
+}
+
+type Filter = fn(&Candidate<'_>, &WantedPlace) -> Option<Misfit>;
+
+/// In the order in which they are asked.
+const FILTERS: &[Filter] = &[condition, availability_zone, capacity];
+
+/// The first reason for which the place does not fit.
+pub(super) fn misfit(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    FILTERS.iter().find_map(|filter| filter(candidate, wanted))
+}
+
+/// The gate would refuse it there.
+fn condition(candidate: &Candidate<'_>, _wanted: &WantedPlace) -> Option<Misfit> {
+    candidate
+        .backend
+        .conditions
+        .iter()
+        .map(|condition| match condition {
+            Condition::Frozen => Misfit::Frozen,
+            Condition::Disabled => Misfit::Disabled,
+            Condition::FailingOver => Misfit::FailingOver,
+            Condition::Down => Misfit::Down,
+        })
+        .min()
+}
+
+/// It is in another zone than the one that was asked for.
+fn availability_zone(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    let zone = wanted.availability_zone.as_deref()?;
+    (candidate.backend.availability_zone != zone).then_some(Misfit::OtherZone)
+}
+
+/// It has no room: neither real room, nor room to promise.
+fn capacity(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    let size = f64::from(wanted.size_gb);
+    let fits = candidate.free_gb() >= size && candidate.promisable_gb() >= size;
+    (!fits).then_some(Misfit::TooFull)
+}
+
+impl Candidate<'_> {
+    /// GiB that the storage could still take.
+    fn free_gb(&self) -> f64 {
+        let reserved =
+            self.pool.total_capacity_gb * f64::from(self.pool.reserved_percentage) / 100.0;
+        let free = self.pool.free_capacity_gb - reserved;
+        // a volume takes room only as it is written to, so free room counts several times
+        if self.pool.thin_provisioning_support {
+            free * self.pool.max_over_subscription_ratio
+        } else {
+            free
+        }
+    }
+
+    /// GiB that may still be promised.
+    pub(super) fn promisable_gb(&self) -> f64 {
+        let pool = self.pool;
+        let usable = pool.total_capacity_gb * (1.0 - f64::from(pool.reserved_percentage) / 100.0);
+        let promised = self.backend.promised_gb.get(&pool.name).copied().unwrap_or_default();
+        let ratio =
+            if pool.thin_provisioning_support { pool.max_over_subscription_ratio } else { 1.0 };
+        usable * ratio - promised.max(pool.provisioned_capacity_gb)
+    }
+
+    /// GiB that are left by both measures.
+    pub(super) fn room_gb(&self) -> f64 {
+        self.free_gb().min(self.promisable_gb())
+    }
+}

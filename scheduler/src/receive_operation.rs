@@ -1,0 +1,92 @@
+//! One request to the gate: admit, place, dispatch, answer.
+
+use crate::admission::{Gatekeeper, NotAdmitted, Request};
+use crate::backend_reports::BackendReports;
+use crate::dispatch::dispatch;
+use crate::placement;
+use common::bus::message::Submitted;
+use common::bus::serve::Receive;
+use common::bus::{Bus, Context, SchedulerMessage, SubmitAnswer};
+use common::config::Config;
+use common::db::Database;
+use common::{Error, Result};
+use std::sync::Arc;
+use std::time::Instant;
+use tracing::{Instrument, info_span};
+
+/// The receiver of the schedulers' queue.
+pub(crate) struct Gate {
+    gatekeeper: Gatekeeper,
+    reports: Arc<BackendReports>,
+    bus: Bus,
+}
+
+impl Gate {
+    pub fn new(
+        config: &Config,
+        database: Database,
+        bus: Bus,
+        reports: Arc<BackendReports>,
+    ) -> Self {
+        Self { gatekeeper: Gatekeeper::new(config, database), reports, bus }
+    }
+
+    async fn submit(&self, request: &Request<'_>) -> Result<Submitted, NotAdmitted> {
+        let admitted = match request.operation.wanted_place() {
+            Some(wanted) => {
+                placement::admit_somewhere(&self.gatekeeper, &self.reports, request, &wanted).await
+            }
+            None => self.gatekeeper.admit(request).await,
+        }?;
+        fail::fail_point!("scheduler.admitted", |_| std::process::abort());
+        dispatch(&self.bus, request.context, &admitted).await;
+        Ok(admitted.into())
+    }
+}
+
+impl Receive for Gate {
+    type Message = SchedulerMessage;
+    type Reply = SubmitAnswer;
+
+    async fn receive(
+        self: &Arc<Self>,
+        context: Context,
+        message: SchedulerMessage,
+    ) -> Result<SubmitAnswer> {
+        let SchedulerMessage::Submit { operation_id, operation } = message;
+        let span = info_span!(
+            "admit",
+            request_id = %context.request_id,
+            operation.id = %operation_id,
+            operation.kind = %operation.kind(),
+            resource.id = %operation.subject(),
+        );
+        let begun = Instant::now();
+        async {
+            let request = Request { id: operation_id, context: &context, operation: &operation };
+            let outcome = self.submit(&request).await;
+            let duration_ms = begun.elapsed().as_millis();
+            match outcome {
+                Ok(submitted) => {
+                    tracing::info!(duration_ms, "admitted");
+                    Ok(SubmitAnswer::Admitted(submitted))
+                }
+                Err(NotAdmitted::KeptOut(error) | NotAdmitted::Refused(error)) => {
+                    tracing::info!(duration_ms, reason = %error, "refused");
+                    Ok(SubmitAnswer::Refused(error))
+                }
+                Err(NotAdmitted::Unknown(error)) => {
+                    let error = Error::from(error);
+                    tracing::error!(
+                        duration_ms,
+                        cause = error.cause(),
+                        "neither admitted nor refused"
+                    );
+                    Err(error)
+                }
+            }
+        }
+        .instrument(span)
+        .await
+    }
+}

@@ -1,0 +1,211 @@
+//! A client of the REST API that shows everything of an answer.
+
+use anyhow::Context;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A caller in a project.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: String,
+    project: String,
+    roles: &'static str,
+    version: String,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; null when there is none or it is no JSON.
+    pub body: Value,
+    /// The headers, by lower-case name.
+    pub headers: reqwest::header::HeaderMap,
+}
+
+impl Answered {
+    /// The text of a fault: whatever its key, its `message`.
+    #[must_use]
+    pub fn fault(&self) -> &str {
+        let fault = self.body.as_object().and_then(|body| body.values().next());
+        fault.and_then(|fault| fault["message"].as_str()).unwrap_or_default()
+    }
+
+    /// The answer itself when it has this status.
+    ///
+    /// # Errors
+    /// When it has another one; the error shows the body.
+    pub fn expect_status(self, status: u16) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            self.status == status,
+            "expected {status}, got {}: {}",
+            self.status,
+            self.body
+        );
+        Ok(self)
+    }
+}
+
+impl Client {
+    /// An admin of the project, asking for the newest version; `endpoint` is `http://host:port`.
+    #[must_use]
+    pub fn new(endpoint: &str, project: &str) -> Self {
+        Self {
+            http: reqwest::Client::new(),
+            endpoint: endpoint.to_owned(),
+            project: project.to_owned(),
+            roles: "admin",
+            version: "volume 3.71".to_owned(),
+        }
+    }
+
+    /// The same caller with other roles.
+    #[must_use]
+    pub fn with_roles(&self, roles: &'static str) -> Self {
+        Self { roles, ..self.clone() }
+    }
+
+    /// A caller of another project.
+    #[must_use]
+    pub fn in_project(&self, project: &str) -> Self {
+        Self { project: project.to_owned(), ..self.clone() }
+    }
+
+    /// The same caller with another version header.
+    #[must_use]
+    pub fn with_version(&self, version: &str) -> Self {
+        Self { version: version.to_owned(), ..self.clone() }
+    }
+
+    /// The same caller at another API process.
+    #[must_use]
+    pub fn at(&self, endpoint: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), ..self.clone() }
+    }
+
+    /// The URL of a path below `/v3/<project>`; one that starts with `!` is taken from the root.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        match path.strip_prefix('!') {
+            Some(path) => format!("{}{path}", self.endpoint),
+            None => format!("{}/v3/{}{path}", self.endpoint, self.project),
+        }
+    }
+
+    /// A request with this caller's headers.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, self.url(path))
+            .timeout(Duration::from_secs(60))
+            .header("X-Auth-Token", format!("tester:{}", self.project))
+            .header("X-Roles", self.roles)
+            .header("OpenStack-API-Version", &self.version)
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(request: reqwest::RequestBuilder) -> anyhow::Result<Answered> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await?;
+        let body = serde_json::from_slice(&body).unwrap_or_default();
+        Ok(Answered { status: status.as_u16(), body, headers })
+    }
+
+    /// GET
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answered> {
+        Self::send(self.request(Method::GET, path)).await
+    }
+
+    /// DELETE
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Answered> {
+        Self::send(self.request(Method::DELETE, path)).await
+    }
+
+    /// POST
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn post(&self, path: &str, body: Value) -> anyhow::Result<Answered> {
+        Self::send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// PUT
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn put(&self, path: &str, body: Value) -> anyhow::Result<Answered> {
+        Self::send(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    /// Creates a volume and returns its id, whatever becomes of it.
+    ///
+    /// # Errors
+    /// When it is not accepted.
+    pub async fn create_volume(&self, volume: Value) -> anyhow::Result<String> {
+        let answered =
+            self.post("/volumes", json!({ "volume": volume })).await?.expect_status(202)?;
+        let id = answered.body["volume"]["id"].as_str();
+        Ok(id.context("the answer has no id")?.to_owned())
+    }
+
+    /// A volume's status; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When there is no answer or a strange one.
+    pub async fn volume_status(&self, id: &str) -> anyhow::Result<Option<String>> {
+        let answered = self.get(&format!("/volumes/{id}")).await?;
+        if answered.status == StatusCode::NOT_FOUND.as_u16() {
+            return Ok(None);
+        }
+        let answered = answered.expect_status(200)?;
+        Ok(answered.body["volume"]["status"].as_str().map(str::to_owned))
+    }
+
+    /// Waits until a volume has a status; `deleted` when it is gone.
+    ///
+    /// # Errors
+    /// When it does not get there in time; the error shows where it got.
+    pub async fn wait_for_status(&self, id: &str, wanted: &str) -> anyhow::Result<()> {
+        let last = std::cell::RefCell::new(String::new());
+        let look = || async {
+            let status = self.volume_status(id).await.ok()?.unwrap_or_else(|| "deleted".to_owned());
+            let reached = status == wanted;
+            last.replace(status);
+            reached.then_some(())
+        };
+        let waited = crate::until_some("the volume's status", Duration::from_secs(20), look).await;
+        waited.with_context(|| format!("volume {id} should be {wanted}, and is {}", last.borrow()))
+    }
+
+    /// Posts an action on a volume.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn act(&self, id: &str, action: &str, arguments: Value) -> anyhow::Result<Answered> {
+        self.post(&format!("/volumes/{id}/action"), json!({ action: arguments })).await
+    }
+
+    /// An operator's decision about a backend.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn operate(&self, decision: &str, host: &str) -> anyhow::Result<Answered> {
+        let body = match decision {
+            "enable" | "disable" => json!({ "host": host, "binary": "cinder-volume" }),
+            _ => json!({ "host": host }),
+        };
+        self.put(&format!("/os-services/{decision}"), body).await
+    }
+}

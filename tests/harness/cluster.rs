@@ -1,0 +1,422 @@
+//! A cluster of real cinderblock processes.
+
+use crate::client::Client;
+use crate::process::{Process, kill_by_pid_file};
+use crate::{Servers, files, ports, until};
+use anyhow::Context;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The project of the cluster's default client.
+pub const PROJECT: &str = "5f2b0e0b7d0f4f6f8f9a3c1d2e4b6a70";
+
+/// How long a process may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A backend of a cluster.
+#[derive(Clone, Debug)]
+pub struct BackendSpec {
+    /// Its section's name.
+    pub name: String,
+    /// `file` or `fake`.
+    pub driver: &'static str,
+    /// More lines for its section.
+    pub settings: String,
+}
+
+/// Describes a cluster before it is started.
+pub struct ClusterBuilder {
+    directory: PathBuf,
+    database: Option<String>,
+    amqp: String,
+    backends: Vec<BackendSpec>,
+    apis: usize,
+    schedulers: usize,
+    workers: usize,
+    settings: String,
+    log_filter: String,
+}
+
+impl ClusterBuilder {
+    /// A cluster for a test, on the servers of this run: one process of each kind, one fake backend
+    /// `a`, short timers.
+    ///
+    /// # Errors
+    /// When there are no servers.
+    pub async fn for_test() -> anyhow::Result<Self> {
+        let servers = Servers::of_this_run()?;
+        Self::on(&servers).await
+    }
+
+    /// The same on other servers.
+    ///
+    /// # Errors
+    /// When no database can be made there.
+    pub async fn on(servers: &Servers) -> anyhow::Result<Self> {
+        let directory = files::run_directory()
+            .join("test")
+            .join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
+        Ok(Self {
+            directory,
+            database: Some(servers.new_database().await?),
+            amqp: servers.amqp.clone(),
+            backends: Vec::new(),
+            apis: 1,
+            schedulers: 1,
+            workers: 1,
+            settings: "[quota]\nvolumes = -1\ngigabytes = -1\n".to_owned(),
+            log_filter: "info".to_owned(),
+        })
+    }
+
+    /// A cluster that people use, in `directory`: the database is named by its URL.
+    #[must_use]
+    pub fn in_directory(directory: &Path, database: &str, amqp: &str) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            database: Some(database.to_owned()),
+            amqp: amqp.to_owned(),
+            backends: Vec::new(),
+            apis: 1,
+            schedulers: 1,
+            workers: 1,
+            settings: String::new(),
+            log_filter: "info".to_owned(),
+        }
+    }
+
+    /// One more backend with the `fake` driver.
+    #[must_use]
+    pub fn fake(self, name: &str) -> Self {
+        self.backend(BackendSpec { name: name.to_owned(), driver: "fake", settings: String::new() })
+    }
+
+    /// One more backend with the `file` driver.
+    #[must_use]
+    pub fn file(self, name: &str) -> Self {
+        self.backend(BackendSpec { name: name.to_owned(), driver: "file", settings: String::new() })
+    }
+
+    /// One more backend.
+    #[must_use]
+    pub fn backend(mut self, backend: BackendSpec) -> Self {
+        self.backends.push(backend);
+        self
+    }
+
+    /// How many API processes.
+    #[must_use]
+    pub fn apis(self, apis: usize) -> Self {
+        Self { apis, ..self }
+    }
+
+    /// How many schedulers.
+    #[must_use]
+    pub fn schedulers(self, schedulers: usize) -> Self {
+        Self { schedulers, ..self }
+    }
+
+    /// How many volume processes, each for all backends.
+    #[must_use]
+    pub fn workers(self, workers: usize) -> Self {
+        Self { workers, ..self }
+    }
+
+    /// These sections of the configuration in place of the builder's own.
+    #[must_use]
+    pub fn settings(self, settings: &str) -> Self {
+        Self { settings: settings.to_owned(), ..self }
+    }
+
+    /// Starts everything and waits until it works.
+    ///
+    /// # Errors
+    /// When something does not start; the error shows its log.
+    pub async fn start(mut self) -> anyhow::Result<Cluster> {
+        if self.backends.is_empty() {
+            self = self.fake("a");
+        }
+        std::fs::create_dir_all(&self.directory)?;
+        let config = self.directory.join("cinderblock.toml");
+        let database = self.database.clone().unwrap_or_default();
+        std::fs::write(&config, self.config_file(&database)?)?;
+        let mut cluster = Cluster {
+            directory: self.directory,
+            config,
+            database,
+            backends: self.backends.iter().map(|backend| backend.name.clone()).collect(),
+            apis: Vec::new(),
+            schedulers: Vec::new(),
+            workers: Vec::new(),
+        };
+        for _ in 0..self.schedulers {
+            cluster.schedulers.push(cluster.service(Kind::Scheduler, &[])?);
+        }
+        for _ in 0..self.workers {
+            cluster.workers.push(cluster.service(Kind::Volume, &[])?);
+        }
+        for _ in 0..self.apis {
+            cluster.apis.push(cluster.service(Kind::Api, &[])?);
+        }
+        cluster.wait_until_ready().await?;
+        Ok(cluster)
+    }
+
+    fn config_file(&self, database: &str) -> anyhow::Result<String> {
+        let directory = self.directory.display();
+        let names: Vec<_> =
+            self.backends.iter().map(|backend| format!("'{}'", backend.name)).collect();
+        let mut text = format!(
+            "[database]\nurl = '{database}'\n\n\
+             [bus]\nurl = '{}'\nnamespace = '{}'\n\n\
+             [services]\nhost = 'host'\nheartbeat_seconds = 0.5\ndown_after_seconds = 3.0\n\n\
+             [api]\nidentity = 'noauth'\n\n\
+             [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\nlease_seconds = 3.0\nsweep_seconds = 0.3\n\n\
+             [log]\nfilter = '{}'\n\n{}\n",
+            self.amqp,
+            self.directory.file_name().context("a directory has a name")?.display(),
+            names.join(", "),
+            self.log_filter,
+            self.settings,
+        );
+        for BackendSpec { name, driver, settings } in &self.backends {
+            writeln!(
+                text,
+                "[backends.{name}]\ndriver = '{driver}'\nfile.directory = '{directory}/{name}'\n{settings}\n"
+            )?;
+        }
+        Ok(text)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Api,
+    Scheduler,
+    Volume,
+}
+
+impl Kind {
+    const fn program(self) -> &'static str {
+        match self {
+            Self::Api => "cinderblock-api",
+            Self::Scheduler => "cinderblock-scheduler",
+            Self::Volume => "cinderblock-volume",
+        }
+    }
+
+    const fn address_variable(self) -> &'static str {
+        match self {
+            Self::Api => "CINDERBLOCK__API__LISTEN",
+            Self::Scheduler => "CINDERBLOCK__SCHEDULER__HEALTH_LISTEN",
+            Self::Volume => "CINDERBLOCK__VOLUME__HEALTH_LISTEN",
+        }
+    }
+}
+
+/// A cinderblock process.
+pub struct Service {
+    /// The process.
+    pub process: Process,
+    kind: Kind,
+    port: u16,
+}
+
+impl Service {
+    /// `http://127.0.0.1:port`
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A running cluster; it ends when it is dropped.
+pub struct Cluster {
+    directory: PathBuf,
+    config: PathBuf,
+    /// The URL of its database.
+    pub database: String,
+    backends: Vec<String>,
+    /// The API processes.
+    pub apis: Vec<Service>,
+    /// The schedulers.
+    pub schedulers: Vec<Service>,
+    /// The volume processes.
+    pub workers: Vec<Service>,
+}
+
+impl Cluster {
+    fn service(&self, kind: Kind, environment: &[(&str, &str)]) -> anyhow::Result<Service> {
+        let port = ports::free()?;
+        let count = std::fs::read_dir(&self.directory)?.count();
+        let log = self.directory.join(format!("{}.{count}.log", kind.program()));
+        let mut command = Command::new(files::program(kind.program())?);
+        command
+            .arg("--config")
+            .arg(&self.config)
+            .env(kind.address_variable(), format!("127.0.0.1:{port}"))
+            .envs(environment.iter().copied());
+        let process = Process::start(kind.program(), &mut command, &log, false)?;
+        Ok(Service { process, kind, port })
+    }
+
+    /// One more scheduler, ready to work.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn add_scheduler(&mut self, environment: &[(&str, &str)]) -> anyhow::Result<()> {
+        let mut service = self.service(Kind::Scheduler, environment)?;
+        wait_for(&mut service).await?;
+        self.schedulers.push(service);
+        Ok(())
+    }
+
+    /// One more volume process, ready to work.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn add_worker(&mut self, environment: &[(&str, &str)]) -> anyhow::Result<()> {
+        let mut service = self.service(Kind::Volume, environment)?;
+        wait_for(&mut service).await?;
+        self.workers.push(service);
+        Ok(())
+    }
+
+    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        for service in self.apis.iter_mut().chain(&mut self.schedulers).chain(&mut self.workers) {
+            wait_for(service).await?;
+        }
+        let client = self.client();
+        let expected = self.backends.len();
+        until("all backends are up", START_TIMEOUT, || async {
+            let Ok(answered) = client.get("/os-services?binary=cinder-volume").await else {
+                return false;
+            };
+            let services = answered.body["services"].as_array().cloned().unwrap_or_default();
+            services.len() == expected && services.iter().all(|service| service["state"] == "up")
+        })
+        .await
+        .with_context(|| self.logs())
+    }
+
+    /// A client of the first API process, an admin of [`PROJECT`].
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(&self.endpoint(), PROJECT)
+    }
+
+    /// The first API process's `http://127.0.0.1:port`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.apis.first().map(Service::endpoint).unwrap_or_default()
+    }
+
+    /// The cluster's directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// `host@backend` of one of its backends.
+    #[must_use]
+    pub fn host(&self, backend: &str) -> String {
+        format!("host@{backend}")
+    }
+
+    /// A connection to its database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn database(&self) -> anyhow::Result<tokio_postgres::Client> {
+        let (client, connection) =
+            tokio_postgres::connect(&self.database, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        client.batch_execute("set cinderblock.down_after = '3s'").await?;
+        Ok(client)
+    }
+
+    /// All processes' logs, each line with its process.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let mut logs = String::new();
+        for (path, line) in self.log_lines() {
+            let _ = writeln!(logs, "{path}: {line}");
+        }
+        logs
+    }
+
+    fn log_lines(&self) -> Vec<(String, String)> {
+        let mut lines = Vec::new();
+        let entries = std::fs::read_dir(&self.directory).ok().into_iter().flatten().flatten();
+        for entry in
+            entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "log"))
+        {
+            let name = entry.file_name().display().to_string();
+            let log = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            lines.extend(log.lines().map(|line| (name.clone(), line.to_owned())));
+        }
+        lines
+    }
+
+    /// Ends the test: no process may have logged a warning or an error that does not contain one of
+    /// `expected`.
+    ///
+    /// # Errors
+    /// When one has.
+    pub fn finish(self, expected: &[&str]) -> anyhow::Result<()> {
+        let unexpected: Vec<String> = self
+            .log_lines()
+            .into_iter()
+            .filter(|(_, line)| {
+                [" WARN ", "ERROR ", "panicked"].iter().any(|level| line.contains(level))
+            })
+            .filter(|(_, line)| !expected.iter().any(|text| line.contains(text)))
+            .map(|(name, line)| format!("{name}: {line}"))
+            .collect();
+        anyhow::ensure!(
+            unexpected.is_empty(),
+            "unexpected in the logs:\n{}",
+            unexpected.join("\n")
+        );
+        let directory = self.directory.clone();
+        drop(self);
+        std::fs::remove_dir_all(directory)?;
+        Ok(())
+    }
+
+    /// Ends the processes in order, as an operator would, and then the storage daemons.
+    ///
+    /// # Errors
+    /// When the system does not tell how they ended.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        for services in [&mut self.apis, &mut self.workers, &mut self.schedulers] {
+            for service in services.iter_mut() {
+                service.process.terminate(Duration::from_secs(15))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for services in [&mut self.apis, &mut self.workers, &mut self.schedulers] {
+            services.clear();
+        }
+        for backend in &self.backends {
+            kill_by_pid_file(&self.directory.join(backend).join("run/daemon.pid"));
+        }
+    }
+}
+
+async fn wait_for(service: &mut Service) -> anyhow::Result<()> {
+    let url = format!("{}/healthcheck", service.endpoint());
+    let healthy = until(service.kind.program(), START_TIMEOUT, || async {
+        reqwest::get(&url).await.is_ok_and(|response| response.status().is_success())
+    })
+    .await;
+    service.process.require_running()?;
+    healthy.with_context(|| service.process.end_of_log())
+}

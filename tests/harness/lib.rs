@@ -1,0 +1,19 @@
+//! Private PostgreSQL and RabbitMQ servers, and clusters of real cinderblock processes on them.
+//!
+//! Everything listens on loopback and ends by its own process id. Used by the tests, by `make demo`
+//! and by `make up`.
+
+pub mod client;
+pub mod cluster;
+pub mod files;
+pub mod patience;
+pub mod ports;
+pub mod postgres;
+pub mod process;
+pub mod rabbitmq;
+pub mod servers;
+
+pub use client::{Answered, Client};
+pub use cluster::{BackendSpec, Cluster, ClusterBuilder};
+pub use patience::{until, until_some};
+pub use servers::Servers;

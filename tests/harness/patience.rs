@@ -1,0 +1,40 @@
+//! Waiting for a state, with a deadline.
+
+use std::time::{Duration, Instant};
+
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// Looks until there is a result.
+///
+/// # Errors
+/// When the deadline passes; the error says what was waited for.
+pub async fn until_some<T, Looking: Future<Output = Option<T>>>(
+    what: &str,
+    deadline: Duration,
+    mut look: impl FnMut() -> Looking,
+) -> anyhow::Result<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return Ok(found);
+        }
+        anyhow::ensure!(begun.elapsed() < deadline, "waited {deadline:?} in vain: {what}");
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+    }
+}
+
+/// Looks until it is so.
+///
+/// # Errors
+/// When the deadline passes; the error says what was waited for.
+pub async fn until<Looking: Future<Output = bool>>(
+    what: &str,
+    deadline: Duration,
+    mut look: impl FnMut() -> Looking,
+) -> anyhow::Result<()> {
+    until_some(what, deadline, || {
+        let looking = look();
+        async move { looking.await.then_some(()) }
+    })
+    .await
+}

@@ -1,0 +1,139 @@
+//! A child process with its log, ended by its process id.
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal};
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running process that is killed when it is dropped.
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    whole_group: bool,
+}
+
+impl Process {
+    /// Starts a command; both its outputs go to the end of `log`. It gets a process group of its own, so
+    /// that Ctrl-C reaches only whoever started it, and with `whole_group` the group ends with it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(
+        name: &str,
+        command: &mut Command,
+        log: &Path,
+        whole_group: bool,
+    ) -> anyhow::Result<Self> {
+        let output = File::options().create(true).append(true).open(log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), whole_group })
+    }
+
+    /// What it is called here.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its output goes.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its exit status, if it has ended.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// An error with the end of the log when it has ended.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn require_running(&mut self) -> anyhow::Result<()> {
+        if let Some(status) = self.ended()? {
+            anyhow::bail!("{} ended ({status}):\n{}", self.name, self.end_of_log());
+        }
+        Ok(())
+    }
+
+    /// The last lines of its log.
+    #[must_use]
+    pub fn end_of_log(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = Pid::from_child(&self.child);
+        if self.whole_group {
+            rustix::process::kill_process_group(pid, signal)?;
+        } else {
+            rustix::process::kill_process(pid, signal)?;
+        }
+        Ok(())
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub fn kill(&mut self) {
+        // one that has ended already is as good
+        let _ = self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM; after `patience`, SIGKILL. Returns its exit status and how long it took.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn terminate(&mut self, patience: Duration) -> anyhow::Result<(ExitStatus, Duration)> {
+        let begun = Instant::now();
+        let _ = self.signal(Signal::TERM);
+        while begun.elapsed() < patience {
+            if let Some(status) = self.ended()? {
+                return Ok((status, begun.elapsed()));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.kill();
+        Ok((self.child.wait()?, begun.elapsed()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Ends a process that is no child of ours, by the id in its pid file.
+pub fn kill_by_pid_file(file: &Path) {
+    let pid = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
+    if let Some(pid) = pid.and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+    let _ = std::fs::remove_file(file);
+}

@@ -1,0 +1,173 @@
+//! A private RabbitMQ broker with its own port mapper.
+
+use crate::patience::until;
+use crate::ports;
+use crate::process::Process;
+use anyhow::Context;
+use rustix::process::Signal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
+
+/// A running broker.
+pub struct RabbitMq {
+    directory: PathBuf,
+    node: String,
+    port: u16,
+    mapper_port: u16,
+    distribution_port: u16,
+    mapper: Process,
+    broker: Process,
+}
+
+impl RabbitMq {
+    /// Makes a new, empty broker in `directory` and starts it.
+    ///
+    /// # Errors
+    /// When RabbitMQ is not installed or does not start.
+    pub async fn start(directory: &Path) -> anyhow::Result<Self> {
+        if directory.exists() {
+            std::fs::remove_dir_all(directory)?;
+        }
+        std::fs::create_dir_all(directory)?;
+        let (port, mapper_port, distribution_port) =
+            (ports::free()?, ports::free()?, ports::free()?);
+        std::fs::write(
+            directory.join("rabbitmq.conf"),
+            format!(
+                "listeners.tcp.1 = 127.0.0.1:{port}\nloopback_users = none\nvm_memory_high_watermark.relative = 0.6\ndisk_free_limit.absolute = 50MB\nlog.console = false\n"
+            ),
+        )?;
+        std::fs::write(directory.join("enabled_plugins"), "[].\n")?;
+        // short node names keep Erlang from looking up the host
+        let node = format!("cinderblock{port}@localhost");
+        let mut mapper = Command::new("epmd");
+        mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
+        let mapper = Process::start("epmd", &mut mapper, &directory.join("epmd.log"), true)
+            .context("RabbitMQ is not installed: `make packages`")?;
+        let broker = start_broker(directory, &node, mapper_port, distribution_port)?;
+        let directory = directory.to_owned();
+        let mut started =
+            Self { directory, node, port, mapper_port, distribution_port, mapper, broker };
+        started.wait_until_ready().await?;
+        Ok(started)
+    }
+
+    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let port = self.port;
+        until("RabbitMQ takes connections", Duration::from_secs(60), || speaks_amqp(port))
+            .await
+            .with_context(|| self.broker.end_of_log())?;
+        self.broker.require_running()
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        self.broker.log()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.broker.kill();
+    }
+
+    /// SIGSTOP or SIGCONT.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.broker.signal(signal)
+    }
+
+    /// Starts it again after [`Self::kill`], with what it had stored. Returns once it takes connections.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.broker =
+            start_broker(&self.directory, &self.node, self.mapper_port, self.distribution_port)?;
+        self.wait_until_ready().await
+    }
+
+    /// Runs `rabbitmqctl`.
+    ///
+    /// # Errors
+    /// When it complains.
+    pub async fn control(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = tokio::process::Command::new(format!("{PROGRAMS}/rabbitmqctl"));
+        for (name, value) in environment(&self.directory, &self.node, self.mapper_port) {
+            command.env(name, value);
+        }
+        let output = command.arg("--node").arg(&self.node).args(arguments).output().await?;
+        anyhow::ensure!(
+            output.status.success(),
+            "rabbitmqctl {arguments:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When its files cannot be removed.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        self.broker.kill();
+        self.mapper.kill();
+        std::fs::remove_dir_all(self.directory.join("mnesia"))?;
+        Ok(())
+    }
+}
+
+fn environment(directory: &Path, node: &str, mapper_port: u16) -> Vec<(&'static str, String)> {
+    let file = |name: &str| directory.join(name).display().to_string();
+    vec![
+        ("HOME", directory.display().to_string()),
+        ("RABBITMQ_NODENAME", node.to_owned()),
+        ("RABBITMQ_CONFIG_FILE", file("rabbitmq.conf")),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", file("enabled_plugins")),
+        ("RABBITMQ_MNESIA_BASE", file("mnesia")),
+        ("RABBITMQ_LOG_BASE", file("log")),
+        ("RABBITMQ_PID_FILE", file("pid")),
+        ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
+        ("ERL_EPMD_PORT", mapper_port.to_string()),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+    ]
+}
+
+fn start_broker(
+    directory: &Path,
+    node: &str,
+    mapper_port: u16,
+    distribution_port: u16,
+) -> anyhow::Result<Process> {
+    let mut command = Command::new(format!("{PROGRAMS}/rabbitmq-server"));
+    command.envs(environment(directory, node, mapper_port));
+    command.env("RABBITMQ_DIST_PORT", distribution_port.to_string());
+    command.env("RABBITMQ_SERVER_START_ARGS", "-start_epmd false");
+    Process::start("rabbitmq", &mut command, &directory.join("broker.log"), true)
+        .context("RabbitMQ is not installed: `make packages`")
+}
+
+/// The port is open before the broker answers on it.
+async fn speaks_amqp(port: u16) -> bool {
+    let handshake = async {
+        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+        stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
+        stream.read_u8().await
+    };
+    matches!(tokio::time::timeout(Duration::from_millis(500), handshake).await, Ok(Ok(1)))
+}

@@ -1,0 +1,104 @@
+//! `sandbox`: private servers and cinderblock clusters for people and tests.
+
+mod supervise;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use harness::files;
+use harness::servers::{OwnServers, VARIABLE};
+use rustix::process::{Pid, Signal};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Private servers and cinderblock clusters, everything below .run/
+#[derive(Parser)]
+#[command(name = "sandbox")]
+struct CommandLine {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Start a development cluster and leave it running
+    Up,
+    /// Stop the development cluster
+    Down,
+    /// Keep the development cluster running (what `up` starts in the background)
+    #[command(hide = true)]
+    Supervise,
+    /// Run a command, such as `cargo test`, with private servers for its tests
+    Run {
+        /// The command and its arguments
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    match CommandLine::parse().what {
+        What::Up => supervise::up().await.map(|()| ExitCode::SUCCESS),
+        What::Down => supervise::down().await.map(|()| ExitCode::SUCCESS),
+        What::Supervise => supervise::supervise().await.map(|()| ExitCode::SUCCESS),
+        What::Run { command } => run(&command).await,
+    }
+}
+
+/// Resolves when the user or the system asks to end.
+async fn interrupted() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
+    let directory = files::run_directory().join("test");
+    if directory.exists() {
+        end_storage_daemons(&directory)?;
+        std::fs::remove_dir_all(&directory)?;
+    }
+    let servers = OwnServers::start(&directory.join("servers"), false).await?;
+    let addresses = servers.addresses();
+    addresses.prepare_template().await?;
+    let (program, arguments) = command.split_first().context("no command")?;
+    let mut child = tokio::process::Command::from({
+        let mut command = Command::new(program);
+        command.args(arguments).env(VARIABLE, serde_json::to_string(&addresses)?).process_group(0);
+        command
+    })
+    .spawn()
+    .with_context(|| program.clone())?;
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let status = tokio::select! {
+        status = child.wait() => Some(status?),
+        interrupted = interrupted() => { interrupted?; None }
+    };
+    // what a test that crashed has left
+    if let Some(group) = group {
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    }
+    end_storage_daemons(&directory)?;
+    servers.stop()?;
+    let passed = status.is_some_and(|status| status.success());
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Storage daemons outlive the processes that start them; their pid files tell which are left.
+fn end_storage_daemons(directory: &std::path::Path) -> anyhow::Result<()> {
+    for cluster in std::fs::read_dir(directory)?.flatten() {
+        let arrays = std::fs::read_dir(cluster.path()).ok().into_iter().flatten().flatten();
+        for array in arrays {
+            let pid_file = array.path().join("run/daemon.pid");
+            if pid_file.exists() {
+                harness::process::kill_by_pid_file(&pid_file);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Drivers: how a backend's storage is worked on.
+//!
+//! Every method converges: called again after a crash, with the same or a newer fence, it ends where
+//! a single call would have ended. So nothing needs to be probed before it is repeated.
+
+mod fake;
+mod file;
+
+use async_trait::async_trait;
+use common::config::{BackendConfig, DriverName};
+use common::model::{BackendReport, ConnectionInfo, Volume};
+use std::sync::Arc;
+
+/// The number of the claim under which a driver acts. A driver whose storage outlives the worker
+/// refuses a number lower than one it has seen for the same object: its bearer has lost the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fence(pub i64);
+
+/// Why a driver did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// It could not; the text is for operators.
+    #[error("{0}")]
+    Failed(String),
+    /// Another worker has the operation by now.
+    #[error("another worker has the operation by now")]
+    Superseded,
+}
+
+impl DriverError {
+    /// It could not, and this is why.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed(reason.into())
+    }
+}
+
+/// A kind of storage. See the module's documentation for what every method promises.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Gets ready to work, and finds what is there from before.
+    async fn start(&self) -> Result<(), DriverError>;
+
+    /// What the backend can take now.
+    async fn report(&self) -> Result<BackendReport, DriverError>;
+
+    /// Makes the volume's storage, all zeros, of the volume's size.
+    async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
+
+    /// Removes the volume's storage; that there is none is fine.
+    async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
+
+    /// Grows the volume's storage to `size_gb` GiB; the new part is zeros.
+    async fn extend_volume(
+        &self,
+        volume: &Volume,
+        size_gb: i32,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
+    /// Opens the volume's data path and tells how to reach it; an open one stays as it is.
+    async fn export(&self, volume: &Volume, fence: Fence) -> Result<ConnectionInfo, DriverError>;
+
+    /// Closes the volume's data path, whoever uses it; that there is none is fine.
+    async fn unexport(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
+}
+
+/// The driver for a section of the configuration.
+pub(crate) fn new(name: &str, config: &BackendConfig) -> Arc<dyn Driver> {
+    match config.driver {
+        DriverName::File => Arc::new(file::FileDriver::new(name, config)),
+        DriverName::Fake => Arc::new(fake::FakeDriver::new(name, config)),
+    }
+}

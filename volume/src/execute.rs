@@ -1,0 +1,115 @@
+//! Execute: the driver's work for one claimed operation, as long as the claim holds.
+
+mod create_volume;
+mod delete_volume;
+mod extend_volume;
+mod force_delete_volume;
+
+use crate::driver::{Driver, DriverError, Fence};
+use crate::finish_operation::finish;
+use crate::recover::{self, Decision};
+use crate::worker::Worker;
+use common::db::operation_log::{self, ClaimedOperation};
+use common::model::Volume;
+use common::operation::Operation;
+use common::operation::contract::Columns;
+use serde::de::DeserializeOwned;
+use std::time::{Duration, Instant};
+use tracing::{Instrument, info_span};
+
+/// What an operation's file needs to do its work.
+pub(crate) struct Execution<'a> {
+    pub driver: &'a dyn Driver,
+    pub fence: Fence,
+    claimed: &'a ClaimedOperation,
+}
+
+impl Execution<'_> {
+    /// The volume that the operation is about, as it was when it was claimed.
+    pub fn volume(&self) -> Result<Volume, DriverError> {
+        self.subject()
+    }
+
+    fn subject<T: DeserializeOwned>(&self) -> Result<T, DriverError> {
+        serde_json::from_value(self.claimed.subject.clone())
+            .map_err(|error| DriverError::failed(format!("the subject cannot be read: {error}")))
+    }
+}
+
+/// Executes a claimed operation and finishes it, unless the claim is lost meanwhile.
+pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
+    let span = info_span!(
+        "execute",
+        request_id = claimed.request_id,
+        operation.id = %claimed.id,
+        operation.kind = %claimed.operation.kind(),
+        resource.id = %claimed.operation.subject(),
+        backend.name = worker.backend_name,
+        attempt = claimed.attempts,
+    );
+    async {
+        fail::fail_point!("volume.claimed", |_| std::process::abort());
+        let begun = Instant::now();
+        let outcome = tokio::select! {
+            outcome = carry_out(worker, &claimed) => outcome,
+            () = lose_claim(worker, &claimed) => Err(DriverError::Superseded),
+        };
+        fail::fail_point!("volume.executed", |_| std::process::abort());
+        let duration_ms = begun.elapsed().as_millis();
+        match outcome {
+            Ok(found) => {
+                tracing::info!(duration_ms, "executed");
+                finish(worker, &claimed, found, None).await;
+            }
+            Err(DriverError::Superseded) => tracing::info!(duration_ms, "lost to another worker"),
+            Err(DriverError::Failed(reason)) => {
+                tracing::warn!(duration_ms, reason, "failed");
+                finish(worker, &claimed, Columns::none(), Some(&reason)).await;
+            }
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Columns, DriverError> {
+    match recover::decide(claimed) {
+        Decision::Fail(reason) => return Err(DriverError::failed(reason)),
+        Decision::Execute => {}
+    }
+    let execution = Execution { driver: &*worker.driver, fence: Fence(claimed.fence), claimed };
+    match &claimed.operation {
+        Operation::CreateVolume(_) => create_volume::execute(&execution).await,
+        Operation::DeleteVolume(_) => delete_volume::execute(&execution).await,
+        Operation::ForceDeleteVolume(_) => force_delete_volume::execute(&execution).await,
+        Operation::ExtendVolume(arguments) => extend_volume::execute(&execution, arguments).await,
+        Operation::UpdateVolume(_)
+        | Operation::EnableBackend(_)
+        | Operation::DisableBackend(_)
+        | Operation::FreezeBackend(_)
+        | Operation::ThawBackend(_) => Err(DriverError::failed("it ended with its admission")),
+    }
+}
+
+/// Renews the lease for as long as that succeeds; returns when the operation may be another worker's.
+async fn lose_claim(worker: &Worker, claimed: &ClaimedOperation) {
+    let lease = worker.config.volume.lease();
+    let mut renewed = Instant::now();
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        let asked = Instant::now();
+        match operation_log::renew(&worker.database, claimed.id, claimed.fence, lease).await {
+            Ok(true) => renewed = asked,
+            Ok(false) => return,
+            Err(error) if renewed.elapsed() + lease / 3 > lease => {
+                return tracing::warn!(%error, "the lease cannot be renewed");
+            }
+            Err(error) => tracing::debug!(%error, "the lease was not renewed"),
+        }
+    }
+}
+
+/// The pause before something is tried again, for the `attempt`th time.
+pub(crate) fn pause_before(attempt: u32) -> Duration {
+    Duration::from_millis(100 << attempt.min(4))
+}

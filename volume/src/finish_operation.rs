@@ -1,0 +1,30 @@
+//! Finish: the operation's end, its resource and its quota, in one transaction.
+
+use crate::execute::pause_before;
+use crate::worker::Worker;
+use common::db::DbError;
+use common::db::operation_log::{self, ClaimedOperation};
+use common::operation::contract::Columns;
+use std::time::Instant;
+
+/// Finishes a claimed operation; `error` is why it failed. Where the database does not answer, it is
+/// asked again until the lease has run out: then the operation is another worker's.
+pub(crate) async fn finish(
+    worker: &Worker,
+    claimed: &ClaimedOperation,
+    found: Columns,
+    error: Option<&str>,
+) {
+    let begun = Instant::now();
+    for attempt in 0.. {
+        match operation_log::finish(&worker.database, claimed, found.clone(), error).await {
+            Ok(true) => return tracing::info!("finished"),
+            Ok(false) => return tracing::info!("not finished: it is another worker's by now"),
+            Err(DbError::Unavailable(cause)) if begun.elapsed() < worker.config.volume.lease() => {
+                tracing::warn!(error = %cause, "not finished yet");
+                tokio::time::sleep(pause_before(attempt)).await;
+            }
+            Err(error) => return tracing::error!(%error, "not finished; the sweep will try again"),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The heartbeat: the worker is alive, and this is what its backend can take.
+
+use crate::worker::Worker;
+use common::bus::message::next_traceparent;
+use common::bus::{Context, FanOut};
+use common::db::{backends, services};
+use common::model::{BackendReport, Caller, RequestId};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Reports regularly until the process stops, then says so. A backend whose driver cannot report does
+/// not beat, and so counts as down.
+pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
+    while !stopping.is_cancelled() {
+        match worker.driver.report().await {
+            Ok(report) => publish(worker, report).await,
+            Err(error) => {
+                tracing::error!(backend.name = worker.backend_name, %error, "the driver does not report");
+            }
+        }
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = tokio::time::sleep(worker.config.services.heartbeat()) => {}
+        }
+    }
+    if let Err(error) = services::sign_off(&worker.database, &worker.service).await {
+        tracing::warn!(%error, "the stop was not recorded");
+    }
+}
+
+async fn publish(worker: &Worker, report: BackendReport) {
+    let recorded = tokio::try_join!(
+        backends::report(&worker.database, worker.backend_id, &report),
+        services::heartbeat(&worker.database, &worker.service),
+    );
+    if let Err(error) = recorded {
+        return tracing::warn!(%error, "the heartbeat was not recorded");
+    }
+    let lifetime = worker.config.services.heartbeat();
+    let news = FanOut::BackendReport { backend: worker.backend_name.clone(), report };
+    worker.bus.fan_out(own_context(lifetime), news).await;
+}
+
+/// The context of what a worker says on its own account.
+fn own_context(lifetime: Duration) -> Context {
+    let nobody = Caller { user_id: String::new(), project_id: String::new(), roles: Vec::new() };
+    let context = Context {
+        request_id: RequestId::random(),
+        traceparent: next_traceparent(None),
+        caller: nobody,
+        deadline_unix_ms: 0,
+    };
+    context.for_the_next(lifetime)
+}

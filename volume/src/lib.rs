@@ -1,0 +1,60 @@
+//! The hands: one worker per backend executes what the gate has admitted, through the backend's driver.
+//!
+//! An operation reaches a driver in one way only: announced by a message ([`receive_operation`]) or
+//! found by the [`sweep`], it is claimed in the operation log, executed ([`execute`]) and finished
+//! ([`finish_operation`]). Whoever dies on the way is replaced by whoever claims next ([`recover`]).
+
+pub mod driver;
+mod execute;
+mod finish_operation;
+mod heartbeat;
+mod receive_operation;
+mod recover;
+mod sweep;
+mod worker;
+
+use anyhow::Context as _;
+use common::bus::Bus;
+use common::config::Config;
+use common::db::Database;
+use process::health::Health;
+use process::{About, Life};
+use tokio::task::JoinSet;
+use worker::Worker;
+
+/// What the process is.
+pub const ABOUT: About = About {
+    name: "cinderblock-volume",
+    purpose: "Executes admitted operations on cinderblock's storage backends",
+    check: check_config,
+};
+
+fn check_config(config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !config.volume.enabled_backends.is_empty(),
+        "volume.enabled_backends: name at least one backend"
+    );
+    Ok(())
+}
+
+/// Does the workers' work until the process stops.
+///
+/// # Errors
+/// When it cannot start: the database does not answer, or its health address is taken.
+pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+    let database = Database::new(&config.database, config.services.down_after())?;
+    if config.database.migrate_on_start {
+        database.migrate().await.context("migrating the database")?;
+    }
+    let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
+    let health = Health { database: database.clone(), bus: bus.clone(), stopping: life.stopping() };
+    let mut workers = JoinSet::new();
+    for name in &config.volume.enabled_backends {
+        let worker = Worker::register(&config, name, database.clone(), bus.clone()).await?;
+        workers.spawn(worker.work(life.stopping()));
+    }
+    life.ready();
+    health.serve(config.volume.health_listen).await.context("volume.health_listen")?;
+    workers.join_all().await;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! `cinderblock-volume`.
+
+fn main() -> std::process::ExitCode {
+    process::main(cinderblock_volume::ABOUT, cinderblock_volume::run)
+}
