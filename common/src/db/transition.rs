@@ -35,7 +35,9 @@ pub(super) fn on_admission(
     step["view"] = json!(touch.resource.view());
     step["id"] = json!(operation.subject());
     step["is_new"] = json!(touch.starts_from == StartsFrom::New);
-    step["statuses"] = statuses(touch.starts_from);
+    if let Some(statuses) = statuses(touch.starts_from) {
+        step["statuses"] = statuses;
+    }
     step["preconditions"] = json!(contract.preconditions);
     step["remember_status"] = json!(remembers);
     step["project_scope"] = json!(caller.project_scope());
@@ -106,11 +108,11 @@ fn set_status(columns: &mut Columns, status: Status) {
     columns.set.insert("status".to_owned(), json!(status.as_str()));
 }
 
-fn statuses(starts_from: StartsFrom) -> Value {
+fn statuses(starts_from: StartsFrom) -> Option<Value> {
     match starts_from {
         StartsFrom::Statuses(statuses) => {
-            statuses.iter().map(|status| Value::from(status.as_str())).collect()
+            Some(statuses.iter().map(|status| Value::from(status.as_str())).collect())
         }
-        StartsFrom::New | StartsFrom::Anything => Value::Null,
+        StartsFrom::New | StartsFrom::Anything => None,
     }
 }

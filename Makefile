@@ -1,0 +1,44 @@
+# Everything below runs on private servers in .run/ and leaves nothing running, but for `make up`.
+
+SANDBOX := target/debug/sandbox
+CLIENT := .run/client
+
+.PHONY: demo test up down check fmt lint fast-test packages client build docs soak bench
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: packages build ## The main job on real input, in under a minute
+	@$(SANDBOX) demo
+
+test: packages client ## All tests, on private servers
+	cargo build --workspace --features failpoints
+	$(SANDBOX) run -- cargo test --workspace --features failpoints
+
+up: packages build ## Start a development cluster and leave it running
+	@$(SANDBOX) up
+
+down: ## Stop the development cluster
+	@[ ! -x $(SANDBOX) ] || $(SANDBOX) down
+
+check: fmt lint fast-test ## Formatting, lints and the tests that need no servers
+
+fmt:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --workspace --all-targets --features failpoints -- -D warnings
+
+fast-test:
+	cargo test --workspace --lib --bins --features failpoints
+
+build:
+	cargo build --workspace --features failpoints
+
+packages: ## Install the Debian packages that are missing (as root or with passwordless sudo)
+	@scripts/install-packages.sh
+
+client: packages ## Install the real OpenStack clients in .run/client
+	@[ -e $(CLIENT)/complete ] || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \
+	  && $(CLIENT)/bin/pip install --quiet --disable-pip-version-check -r scripts/clients.txt \
+	  && touch $(CLIENT)/complete; }

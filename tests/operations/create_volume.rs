@@ -1,0 +1,127 @@
+//! What must hold of `create_volume`.
+
+use harness::ClusterBuilder;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_created_volume_is_shown_at_once_and_becomes_available() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let body = json!({ "volume": {
+        "size": "2", "name": " disk ", "description": "d", "metadata": { "k": "v" },
+        "availability_zone": "nova", "volume_type": "__DEFAULT__",
+    } });
+    let created = client.post("/volumes", body).await?.expect_status(202)?;
+    let volume = &created.body["volume"];
+    assert_eq!(volume["status"], "creating");
+    assert_eq!((&volume["size"], &volume["name"]), (&json!(2), &json!("disk")));
+    assert!(volume.get("os-vol-host-attr:host").is_none());
+
+    let id = volume["id"].as_str().unwrap_or_default();
+    client.wait_for_status(id, "available").await?;
+    let shown = client.get(&format!("/volumes/{id}")).await?.expect_status(200)?;
+    let shown = &shown.body["volume"];
+    assert_eq!(shown["os-vol-host-attr:host"], "host@a#a");
+    assert_eq!(shown["metadata"], json!({ "k": "v" }));
+    assert_eq!(shown["bootable"], "false");
+    cluster.finish(&[])
+}
+
+#[tokio::test]
+async fn a_volume_that_the_driver_cannot_make_ends_in_error_and_gives_its_quota_back()
+-> anyhow::Result<()> {
+    let settings = "[quota]\nvolumes = 1\ngigabytes = 5\n";
+    let cluster = ClusterBuilder::for_test().await?.settings(settings).start().await?;
+    let client = cluster.client();
+    let failing = json!({ "size": 5, "metadata": { "fake:fail": "create_volume" } });
+    let id = client.create_volume(failing).await?;
+    client.wait_for_status(&id, "error").await?;
+    // the quota is free again: the same size fits
+    let id = client.create_volume(json!({ "size": 5 })).await?;
+    client.wait_for_status(&id, "available").await?;
+    cluster.finish(&["create_volume fails because"])
+}
+
+#[tokio::test]
+async fn without_an_admissible_backend_the_reasons_are_counted_and_no_row_is_left()
+-> anyhow::Result<()> {
+    let small = harness::BackendSpec {
+        name: "small".to_owned(),
+        driver: "fake",
+        settings: "max_over_subscription_ratio = 1.0\nfake.capacity_gb = 1.0".to_owned(),
+    };
+    let cluster =
+        ClusterBuilder::for_test().await?.fake("a").fake("b").backend(small).start().await?;
+    let client = cluster.client();
+    client.operate("freeze", &cluster.host("a")).await?.expect_status(200)?;
+    client.operate("disable", &cluster.host("b")).await?.expect_status(200)?;
+
+    let refused = client.post("/volumes", json!({ "volume": { "size": 2 } })).await?;
+    assert_eq!(refused.status, 400);
+    assert_eq!(
+        refused.fault(),
+        "No valid backend was found: 3 backends: 1 frozen, 1 disabled, 1 too full."
+    );
+    let elsewhere = json!({ "volume": { "size": 1, "availability_zone": "mars" } });
+    let refused = client.post("/volumes", elsewhere).await?;
+    assert!(refused.fault().contains("1 in another zone"), "{}", refused.fault());
+
+    let rows = cluster.database().await?.query_one("select count(*) from volumes", &[]).await?;
+    assert_eq!(rows.get::<_, i64>(0), 0);
+    let log = cluster.database().await?;
+    let log =
+        log.query_one("select count(*) from operations where kind = 'create_volume'", &[]).await?;
+    assert_eq!(log.get::<_, i64>(0), 0);
+    cluster.finish(&[])
+}
+
+#[tokio::test]
+async fn the_quota_is_kept_and_the_answer_is_cinders() -> anyhow::Result<()> {
+    let settings = "[quota]\nvolumes = 2\ngigabytes = 10\n";
+    let cluster = ClusterBuilder::for_test().await?.settings(settings).start().await?;
+    let client = cluster.client();
+    let first = client.create_volume(json!({ "size": 8 })).await?;
+    client.wait_for_status(&first, "available").await?;
+
+    let refused = client.post("/volumes", json!({ "volume": { "size": 3 } })).await?;
+    assert_eq!(refused.status, 413);
+    assert_eq!(refused.body["overLimit"]["code"], 413);
+    assert!(
+        refused.fault().contains("quota is 10G and 8G has been consumed"),
+        "{}",
+        refused.fault()
+    );
+    assert_eq!(refused.headers["retry-after"], "0");
+
+    let second = client.create_volume(json!({ "size": 1 })).await?;
+    client.wait_for_status(&second, "available").await?;
+    let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
+    assert_eq!(refused.status, 413);
+    assert!(
+        refused.fault().contains("Maximum number of volumes allowed (2)"),
+        "{}",
+        refused.fault()
+    );
+
+    // another project has its own
+    client.in_project("other").create_volume(json!({ "size": 10 })).await?;
+    cluster.finish(&[])
+}
+
+#[tokio::test]
+async fn volumes_spread_over_the_backends_by_free_room() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;
+    let client = cluster.client();
+    let mut hosts = Vec::new();
+    for _ in 0..4 {
+        let id = client.create_volume(json!({ "size": 10 })).await?;
+        client.wait_for_status(&id, "available").await?;
+        let shown = client.get(&format!("/volumes/{id}")).await?;
+        hosts.push(
+            shown.body["volume"]["os-vol-host-attr:host"].as_str().unwrap_or_default().to_owned(),
+        );
+    }
+    hosts.sort();
+    assert_eq!(hosts, ["host@a#a", "host@a#a", "host@b#b", "host@b#b"]);
+    cluster.finish(&[])
+}
