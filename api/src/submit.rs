@@ -89,6 +89,10 @@ impl Submission<'_> {
                     return Err(silence.unwrap_or(Silence::NeverAsked(why)));
                 }
                 Err(CallError::NotAnswered(why)) => tracing::warn!(why, "asking the gate again"),
+                Err(CallError::NobodyToAnswer(why)) => {
+                    tracing::warn!(why, "giving up on the gate");
+                    return Err(Silence::Unknown);
+                }
                 Err(CallError::Undecodable(error)) => {
                     tracing::error!(%error, "the gate's answer is not understood");
                     return Err(Silence::Unknown);

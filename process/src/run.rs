@@ -70,6 +70,8 @@ fn run<Work: Future<Output = anyhow::Result<()>>>(
         return Ok(());
     }
     telemetry::start(&config.log)?;
+    #[cfg(feature = "failpoints")]
+    let _crash_points = fail::FailScenario::setup();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let patience = Duration::from_secs(config.services.shutdown_seconds);
     let outcome = runtime.block_on(live(patience, |life| work(config, life)));

@@ -3,7 +3,10 @@
 use anyhow::Context;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a volume may take to reach a status.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A caller in a project.
 #[derive(Clone)]
@@ -178,15 +181,18 @@ impl Client {
     /// # Errors
     /// When it does not get there in time; the error shows where it got.
     pub async fn wait_for_status(&self, id: &str, wanted: &str) -> anyhow::Result<()> {
-        let last = std::cell::RefCell::new(String::new());
-        let look = || async {
-            let status = self.volume_status(id).await.ok()?.unwrap_or_else(|| "deleted".to_owned());
-            let reached = status == wanted;
-            last.replace(status);
-            reached.then_some(())
-        };
-        let waited = crate::until_some("the volume's status", Duration::from_secs(20), look).await;
-        waited.with_context(|| format!("volume {id} should be {wanted}, and is {}", last.borrow()))
+        let begun = Instant::now();
+        loop {
+            let status = self.volume_status(id).await?.unwrap_or_else(|| "deleted".to_owned());
+            if status == wanted {
+                return Ok(());
+            }
+            anyhow::ensure!(
+                begun.elapsed() < STATUS_TIMEOUT,
+                "volume {id} should be {wanted}, and is {status}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Posts an action on a volume.

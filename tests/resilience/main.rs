@@ -1,1 +1,7 @@
-//! x
+//! Whoever dies, wherever: what was accepted happens once, and what was refused never.
+
+mod chaos;
+mod crash_points;
+mod database_trouble;
+mod shutdown;
+mod two_workers;

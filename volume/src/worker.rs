@@ -89,6 +89,7 @@ impl Worker {
         if worker.alone.is_some() {
             recover::expire_leases_of_the_dead(&worker).await;
         }
+        tracing::info!(backend.name = worker.backend_name, owner = worker.owner, "working");
         let prefetch = u16::try_from(worker.config.volume.concurrency).unwrap_or(u16::MAX);
         let queue = Source::Queue(Queue::Backend(worker.backend_name.clone()), prefetch);
         tokio::join!(

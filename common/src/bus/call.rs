@@ -22,9 +22,12 @@ pub enum CallError {
     /// The request never left; it cannot have been received.
     #[error("not sent: {0}")]
     NotSent(&'static str),
-    /// The request may or may not have been received, and may still be.
+    /// The request may have been received, or may still be. Another try may be answered.
     #[error("not answered: {0}")]
     NotAnswered(&'static str),
+    /// The same, and another try would not be answered either.
+    #[error("nobody to answer: {0}")]
+    NobodyToAnswer(&'static str),
     /// What was to be sent, or what came back, is no message of ours.
     #[error("undecodable: {0}")]
     Undecodable(#[from] serde_json::Error),
@@ -34,8 +37,7 @@ impl Bus {
     /// Sends a request to a queue and waits for the reply until the context's deadline.
     ///
     /// # Errors
-    /// [`CallError::NotSent`] when it certainly was not received; [`CallError::NotAnswered`] when
-    /// nobody knows.
+    /// [`CallError::NotSent`] when it certainly was not received; in all other cases nobody knows.
     pub async fn call<Request: Serialize, Reply: DeserializeOwned>(
         &self,
         queue: &Queue,
@@ -81,7 +83,7 @@ impl Call<'_> {
                 Answer::Reply(reply) => Ok(reply),
                 Answer::NoRoute => Err(CallError::NotSent("nobody has ever consumed the queue")),
             },
-            _ = blocked.wait_for(|blocked| *blocked) => Err(CallError::NotAnswered("the broker refuses messages")),
+            _ = blocked.wait_for(|blocked| *blocked) => Err(CallError::NobodyToAnswer("the broker refuses messages")),
             error = self.watch_consumers() => Err(error),
         }
     }
@@ -129,7 +131,7 @@ impl Call<'_> {
         loop {
             tokio::time::sleep(SUSPICION).await;
             match self.consumer_count().await {
-                Ok(0) => return CallError::NotAnswered("nobody consumes the queue"),
+                Ok(0) => return CallError::NobodyToAnswer("nobody consumes the queue"),
                 Ok(_) => {}
                 Err(error) => {
                     self.generation.end(&error.to_string());

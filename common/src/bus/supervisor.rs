@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The first pause after a failed or ended connection; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A handle on the bus. Cheap to clone.
 #[derive(Clone)]

@@ -48,12 +48,18 @@ begin
     end loop;
 end $$;
 
+-- The amounts are in the order in which they were reserved: rows are always locked in the same order.
 create function settle_quota(amounts jsonb, committed boolean) returns void
-language sql as $$
-    update quota_usages u
-    set reserved = u.reserved - greatest(a.amount, 0),
-        in_use = u.in_use + case when committed then a.amount else 0 end
-    from (select project_id, resource, amount
-          from jsonb_to_recordset(amounts) as r (project_id text, resource text, amount bigint)) a
-    where u.project_id = a.project_id and u.resource = a.resource
-$$;
+language plpgsql as $$
+declare
+    settled record;
+begin
+    for settled in
+        select * from jsonb_to_recordset(amounts) as a (project_id text, resource text, amount bigint)
+    loop
+        update quota_usages u
+        set reserved = u.reserved - greatest(settled.amount, 0),
+            in_use = u.in_use + case when committed then settled.amount else 0 end
+        where u.project_id = settled.project_id and u.resource = settled.resource;
+    end loop;
+end $$;

@@ -1,0 +1,47 @@
+//! What each operation may do while a condition holds. An operation without a line does not compile.
+
+use common::model::Condition;
+use common::operation::OperationKind;
+
+/// What a client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// It is accepted.
+    Accepted,
+    /// 400, and nothing changes.
+    Refused,
+    /// 503, and nothing changes.
+    Unavailable,
+}
+
+/// The expectation for an operation on a backend in which only this condition holds.
+pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
+    use Condition::{Disabled, Down, FailingOver, Frozen};
+    use Expected::{Accepted, Refused, Unavailable};
+    match (kind, condition) {
+        // there is one backend, and with it nothing to choose from
+        (OperationKind::CreateVolume, Disabled | Frozen | FailingOver) => Refused,
+        (OperationKind::CreateVolume, Down) => Unavailable,
+        (
+            OperationKind::DeleteVolume
+            | OperationKind::ForceDeleteVolume
+            | OperationKind::ExtendVolume,
+            Disabled | Frozen | FailingOver,
+        ) => Refused,
+        (
+            OperationKind::DeleteVolume
+            | OperationKind::ForceDeleteVolume
+            | OperationKind::ExtendVolume,
+            Down,
+        ) => Unavailable,
+        (OperationKind::UpdateVolume, Disabled | Frozen | FailingOver | Down) => Accepted,
+        (
+            OperationKind::EnableBackend | OperationKind::DisableBackend,
+            Disabled | Frozen | FailingOver | Down,
+        ) => Accepted,
+        (OperationKind::FreezeBackend, Frozen) => Refused,
+        (OperationKind::FreezeBackend, Disabled | FailingOver | Down) => Accepted,
+        (OperationKind::ThawBackend, Frozen) => Accepted,
+        (OperationKind::ThawBackend, Disabled | FailingOver | Down) => Refused,
+    }
+}

@@ -1,0 +1,50 @@
+//! Nobody at the gate.
+
+use crate::admitted;
+use harness::ClusterBuilder;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn without_a_scheduler_a_request_fails_in_milliseconds_and_for_certain() -> anyhow::Result<()>
+{
+    let mut cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    cluster.schedulers[0].process.kill();
+    let mut fastest = Duration::MAX;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
+        fastest = fastest.min(begun.elapsed());
+        assert_eq!(refused.status, 503);
+        assert!(refused.headers.contains_key("retry-after"));
+        assert!(refused.body["serviceUnavailable"]["message"].is_string(), "{}", refused.body);
+    }
+    assert!(fastest < Duration::from_millis(100), "it took {fastest:?}");
+
+    // the requests lie in the queue; whoever consumes it later finds them revoked
+    cluster.add_scheduler(&[]).await?;
+    let id = client.create_volume(json!({ "size": 1 })).await?;
+    client.wait_for_status(&id, "available").await?;
+    assert_eq!(admitted(&cluster, "create_volume").await?, 1);
+    cluster.finish(&["giving up on the gate"])
+}
+
+#[tokio::test]
+async fn one_scheduler_of_two_may_die_under_load() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.schedulers(2).start().await?;
+    let client = cluster.client();
+    let requests: Vec<_> = (0..40)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.create_volume(json!({ "size": 1 })).await })
+        })
+        .collect();
+    cluster.schedulers[0].process.kill();
+    for request in requests {
+        let id = request.await??;
+        client.wait_for_status(&id, "available").await?;
+    }
+    assert_eq!(admitted(&cluster, "create_volume").await?, 40);
+    cluster.finish(&["asking the gate again"])
+}
