@@ -76,12 +76,13 @@ pub(crate) fn service(
         .route("/", get(versions::choices))
         .route("/v3", get(versions::current))
         .route("/v3/", get(versions::current))
-        .route("/healthcheck", health.route())
         .nest("/v3", v3)
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
         .layer(CatchPanicLayer::custom(observe::answer_panic))
         .layer(from_fn(observe::observe))
+        // asked all the time, and not worth a line in the log
+        .route("/healthcheck", health.route())
         .with_state(app);
     MapRequest::new(router, |request| project_url::take_project(request, RESOURCES))
 }

@@ -59,8 +59,14 @@ enum Silence {
 impl Submission<'_> {
     async fn carry_out(&self) -> Result<Submitted> {
         match self.ask().await {
-            Ok(SubmitAnswer::Admitted(submitted)) => Ok(submitted),
-            Ok(SubmitAnswer::Refused(error)) => Err(error),
+            Ok(SubmitAnswer::Admitted(submitted)) => {
+                tracing::info!("admitted");
+                Ok(submitted)
+            }
+            Ok(SubmitAnswer::Refused(error)) => {
+                tracing::info!("refused");
+                Err(error)
+            }
             Err(Silence::NeverAsked(why)) => {
                 Err(Error::unavailable("No scheduler can be reached. Nothing was changed.")
                     .caused_by(why))

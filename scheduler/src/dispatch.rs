@@ -13,4 +13,5 @@ pub(crate) async fn dispatch(bus: &Bus, context: &Context, admitted: &AdmittedOp
     let Some(backend) = admitted.executing_backend() else { return };
     let message = BackendMessage::Execute { operation_id: admitted.id() };
     bus.hint(backend, context.for_the_next(HINT_LIFETIME), message).await;
+    tracing::info!(backend.name = backend, "dispatched");
 }

@@ -63,6 +63,11 @@ async fn try_places(
         match gatekeeper.admit_at(request, &place).await {
             Ok(admitted) => {
                 reports.promise(&place, wanted.size_gb);
+                tracing::info!(
+                    backend.name = admitted.executing_backend(),
+                    pool = place.pool,
+                    "placed"
+                );
                 return Ok(Ok(admitted));
             }
             Err(NotAdmitted::KeptOut(_)) => {}

@@ -34,12 +34,14 @@ impl Gate {
     async fn submit(&self, request: &Request<'_>) -> Result<Submitted, NotAdmitted> {
         let admitted = match request.operation.wanted_place() {
             Some(wanted) => {
-                placement::admit_somewhere(&self.gatekeeper, &self.reports, request, &wanted).await
+                placement::admit_somewhere(&self.gatekeeper, &self.reports, request, &wanted)
+                    .instrument(info_span!("place"))
+                    .await
             }
             None => self.gatekeeper.admit(request).await,
         }?;
         fail::fail_point!("scheduler.admitted", |_| std::process::abort());
-        dispatch(&self.bus, request.context, &admitted).await;
+        dispatch(&self.bus, request.context, &admitted).instrument(info_span!("dispatch")).await;
         Ok(admitted.into())
     }
 }

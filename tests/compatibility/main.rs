@@ -1,1 +1,8 @@
-//! x
+//! Cinder's wire: bad input, versions, paging, and the real clients.
+
+mod bad_input;
+mod identity;
+mod paging;
+mod python_cinderclient;
+mod request_ids;
+mod versions;

@@ -3,6 +3,8 @@
 //! Every method converges: called again after a crash, with the same or a newer fence, it ends where
 //! a single call would have ended. So nothing needs to be probed before it is repeated.
 
+#[cfg(test)]
+mod conformance;
 mod fake;
 mod file;
 

@@ -6,10 +6,20 @@ use common::db::DbError;
 use common::db::operation_log::{self, ClaimedOperation};
 use common::operation::contract::Columns;
 use std::time::Instant;
+use tracing::{Instrument, info_span};
 
 /// Finishes a claimed operation; `error` is why it failed. Where the database does not answer, it is
 /// asked again until the lease has run out: then the operation is another worker's.
 pub(crate) async fn finish(
+    worker: &Worker,
+    claimed: &ClaimedOperation,
+    found: Columns,
+    error: Option<&str>,
+) {
+    try_to_finish(worker, claimed, found, error).instrument(info_span!("finish")).await;
+}
+
+async fn try_to_finish(
     worker: &Worker,
     claimed: &ClaimedOperation,
     found: Columns,

@@ -4,6 +4,8 @@
 //! process of its own: data paths stay open while the worker restarts. Needs no privileges.
 
 mod array;
+#[cfg(test)]
+mod data_path;
 mod fences;
 mod qmp;
 mod storage_daemon;

@@ -1,0 +1,63 @@
+//! python-cinderclient, unchanged, with its own noauth plugin.
+
+use harness::cluster::PROJECT;
+use harness::{Cluster, ClusterBuilder};
+use std::process::Command;
+
+/// Runs the `cinder` command and returns what it prints.
+fn cinder(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<Result<String, String>> {
+    let program = harness::files::run_directory().join("client/bin/cinder");
+    anyhow::ensure!(program.exists(), "python-cinderclient is not installed: `make client`");
+    let output = Command::new(program)
+        .args(arguments)
+        .env("OS_AUTH_TYPE", "noauth")
+        .env("OS_ENDPOINT", format!("{}/v3", cluster.endpoint()))
+        .env("CINDER_ENDPOINT", format!("{}/v3", cluster.endpoint()))
+        .env("OS_PROJECT_ID", PROJECT)
+        .env("OS_USER_ID", "admin")
+        .output()?;
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Ok(if output.status.success() { Ok(out.into_owned()) } else { Err(err.into_owned()) })
+}
+
+fn done(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<String> {
+    cinder(cluster, arguments)?.map_err(|error| anyhow::anyhow!("cinder {arguments:?}: {error}"))
+}
+
+#[tokio::test]
+async fn the_cinder_command_lists_creates_extends_deletes_freezes_and_thaws() -> anyhow::Result<()>
+{
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    assert!(done(&cluster, &["service-list"])?.contains("host@a"));
+    done(&cluster, &["create", "1", "--name", "disk", "--metadata", "k=v"])?;
+    let id = client.get("/volumes").await?.body["volumes"][0]["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    client.wait_for_status(&id, "available").await?;
+    assert!(done(&cluster, &["list"])?.contains(&id));
+    assert!(done(&cluster, &["show", "disk"])?.contains("host@a#a"));
+    done(&cluster, &["extend", "disk", "2"])?;
+    client.wait_for_status(&id, "available").await?;
+    done(&cluster, &["rename", "disk", "platter"])?;
+    done(&cluster, &["metadata", "platter", "set", "tier=gold"])?;
+    assert!(done(&cluster, &["metadata-show", "platter"])?.contains("gold"));
+
+    done(&cluster, &["freeze-host", "host@a"])?;
+    let refused = cinder(&cluster, &["delete", "platter"])?;
+    assert!(refused.is_err(), "{refused:?}");
+    let refused = cinder(&cluster, &["extend", "platter", "3"])?.err().unwrap_or_default();
+    assert!(refused.contains("Backend host@a is frozen since"), "{refused}");
+    assert!(done(&cluster, &["service-list", "--withreplication"])?.contains("True"));
+    done(&cluster, &["thaw-host", "host@a"])?;
+
+    done(&cluster, &["service-disable", "host@a", "cinder-volume", "--reason", "maintenance"])?;
+    assert!(done(&cluster, &["service-list"])?.contains("maintenance"));
+    assert!(cinder(&cluster, &["create", "1"])?.is_err());
+    done(&cluster, &["service-enable", "host@a", "cinder-volume"])?;
+    done(&cluster, &["delete", "platter"])?;
+    client.wait_for_status(&id, "deleted").await?;
+    cluster.finish(&[])
+}
