@@ -6,7 +6,7 @@
 pub mod contract;
 
 use crate::model::Caller;
-use contract::{Columns, Contract, Definition, WantedPlace};
+use contract::{Columns, Contract, Definition, Role, Touch, WantedPlace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -58,16 +58,28 @@ macro_rules! operations {
                 match self { $( Self::$arguments(arguments) => arguments.subject(), )+ }
             }
 
-            /// Columns written together with the admission.
+            /// The other resources that the contract speaks of, by the parts that they play.
             #[must_use]
-            pub fn columns_on_admission(&self, caller: &Caller) -> Columns {
-                match self { $( Self::$arguments(arguments) => arguments.columns_on_admission(caller), )+ }
+            pub fn others(&self) -> Vec<(Role, Uuid)> {
+                match self { $( Self::$arguments(arguments) => arguments.others(), )+ }
             }
 
-            /// Columns written when it is done.
+            /// Resources that must stay as they are while the operation is under way.
             #[must_use]
-            pub fn columns_when_done(&self) -> Columns {
-                match self { $( Self::$arguments(arguments) => arguments.columns_when_done(), )+ }
+            pub fn uses(&self) -> Vec<Uuid> {
+                match self { $( Self::$arguments(arguments) => arguments.uses(), )+ }
+            }
+
+            /// Columns of a resource written together with the admission.
+            #[must_use]
+            pub fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
+                match self { $( Self::$arguments(arguments) => arguments.columns_on_admission(role, caller), )+ }
+            }
+
+            /// Columns of a resource written when it is done.
+            #[must_use]
+            pub fn columns_when_done(&self, role: Role) -> Columns {
+                match self { $( Self::$arguments(arguments) => arguments.columns_when_done(role), )+ }
             }
 
             /// What the place must be like, for an operation that puts something new on a backend.
@@ -104,6 +116,19 @@ impl Operation {
     #[must_use]
     pub const fn contract(&self) -> &'static Contract {
         self.kind().contract()
+    }
+
+    /// Every resource that the operation touches, the subject first: its part, its id and what happens
+    /// to it.
+    #[must_use]
+    pub fn touches(&self) -> Vec<(Role, Uuid, &'static Touch)> {
+        let contract = self.contract();
+        let mut touches = vec![(Role::Subject, self.subject(), &contract.subject)];
+        for (role, id) in self.others() {
+            let described = contract.others.iter().find(|(described, _)| *described == role);
+            touches.extend(described.map(|(_, touch)| (role, id, touch)));
+        }
+        touches
     }
 }
 

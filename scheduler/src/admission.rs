@@ -160,6 +160,7 @@ impl Gatekeeper {
             operation: request.operation,
             placement,
             allowed: &allowed,
+            further_gates: &[],
         };
         let default_limit = |resource: &str| self.quota.default_limit(resource);
         for _ in 0..MOVES_ENDURED {
@@ -173,7 +174,7 @@ impl Gatekeeper {
                         let error = refusal::explain(*refusal, request, self.strict);
                         return Err(NotAdmitted::KeptOut(error));
                     }
-                    Refusal::NotFound
+                    Refusal::NotFound { .. }
                     | Refusal::WrongStatus { .. }
                     | Refusal::Precondition { .. }
                     | Refusal::OverQuota { .. }

@@ -9,11 +9,12 @@ use crate::driver::{Driver, DriverError, Fence};
 use crate::finish_operation::finish;
 use crate::recover::{self, Decision};
 use crate::worker::Worker;
-use common::db::operation_log::{self, ClaimedOperation};
+use common::db::operation_log::{self, ClaimedOperation, Outcome};
 use common::model::Volume;
 use common::operation::Operation;
 use common::operation::contract::Columns;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use tracing::{Instrument, info_span};
 
@@ -22,6 +23,15 @@ pub(crate) struct Execution<'a> {
     pub driver: &'a dyn Driver,
     pub fence: Fence,
     claimed: &'a ClaimedOperation,
+}
+
+/// What came of an operation that was done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Columns of the subject that the driver filled in.
+    pub found: Columns,
+    /// What whoever waits for the operation is told.
+    pub result: Option<Value>,
 }
 
 impl Execution<'_> {
@@ -57,14 +67,16 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
         fail::fail_point!("volume.executed", |_| std::process::abort());
         let duration_ms = begun.elapsed().as_millis();
         match outcome {
-            Ok(found) => {
+            Ok(done) => {
                 tracing::info!(duration_ms, "executed");
-                finish(worker, &claimed, found, None).await;
+                let outcome = Outcome { found: done.found, result: done.result, error: None };
+                finish(worker, &claimed, &outcome).await;
             }
             Err(DriverError::Superseded) => tracing::info!(duration_ms, "lost to another worker"),
             Err(DriverError::Failed(reason)) => {
                 tracing::warn!(duration_ms, reason, "failed");
-                finish(worker, &claimed, Columns::none(), Some(&reason)).await;
+                let outcome = Outcome { error: Some(reason), ..Outcome::default() };
+                finish(worker, &claimed, &outcome).await;
             }
         }
     }
@@ -72,7 +84,7 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
     .await;
 }
 
-async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Columns, DriverError> {
+async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Done, DriverError> {
     match recover::decide(claimed) {
         Decision::Fail(reason) => return Err(DriverError::failed(reason)),
         Decision::Execute => {}

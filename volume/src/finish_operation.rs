@@ -3,31 +3,20 @@
 use crate::execute::pause_before;
 use crate::worker::Worker;
 use common::db::DbError;
-use common::db::operation_log::{self, ClaimedOperation};
-use common::operation::contract::Columns;
+use common::db::operation_log::{self, ClaimedOperation, Outcome};
 use std::time::Instant;
 use tracing::{Instrument, info_span};
 
-/// Finishes a claimed operation; `error` is why it failed. Where the database does not answer, it is
-/// asked again until the lease has run out: then the operation is another worker's.
-pub(crate) async fn finish(
-    worker: &Worker,
-    claimed: &ClaimedOperation,
-    found: Columns,
-    error: Option<&str>,
-) {
-    try_to_finish(worker, claimed, found, error).instrument(info_span!("finish")).await;
+/// Finishes a claimed operation. Where the database does not answer, it is asked again until the lease
+/// has run out: then the operation is another worker's.
+pub(crate) async fn finish(worker: &Worker, claimed: &ClaimedOperation, outcome: &Outcome) {
+    try_to_finish(worker, claimed, outcome).instrument(info_span!("finish")).await;
 }
 
-async fn try_to_finish(
-    worker: &Worker,
-    claimed: &ClaimedOperation,
-    found: Columns,
-    error: Option<&str>,
-) {
+async fn try_to_finish(worker: &Worker, claimed: &ClaimedOperation, outcome: &Outcome) {
     let begun = Instant::now();
     for attempt in 0.. {
-        match operation_log::finish(&worker.database, claimed, found.clone(), error).await {
+        match operation_log::finish(&worker.database, claimed, outcome).await {
             Ok(true) => return tracing::info!("finished"),
             Ok(false) => return tracing::info!("not finished: it is another worker's by now"),
             Err(DbError::Unavailable(cause)) if begun.elapsed() < worker.config.volume.lease() => {

@@ -1,12 +1,13 @@
 //! The admission transaction: gate, operation row, status and quota in one call.
 
 use super::{Database, DbError, transition};
-use crate::model::{Backend, Caller, Condition, OperationId, Placement, RequestId};
-use crate::operation::contract::Precondition;
+use crate::model::{Backend, BackendId, Caller, Condition, OperationId, Placement, RequestId};
+use crate::operation::contract::{Precondition, Role};
 use crate::operation::{Operation, OperationKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_postgres::types::Json;
+use uuid::Uuid;
 
 /// A request for admission.
 pub struct Admit<'a> {
@@ -24,6 +25,17 @@ pub struct Admit<'a> {
     pub placement: Option<&'a Placement>,
     /// The conditions of the backend under which the gate lets it pass.
     pub allowed: &'a [Condition],
+    /// Other backends that must let it pass too.
+    pub further_gates: &'a [FurtherGate],
+}
+
+/// A backend beside the one that an operation runs on.
+#[derive(Clone, Debug, Serialize)]
+pub struct FurtherGate {
+    /// Which backend.
+    pub backend_id: BackendId,
+    /// The conditions of it under which the gate lets the operation pass.
+    pub allowed_conditions: Vec<Condition>,
 }
 
 /// The outcome of a request for admission that was not refused.
@@ -60,16 +72,27 @@ pub enum Outcome {
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Refusal {
     /// There is no such resource, or none that the caller may see.
-    NotFound,
+    NotFound {
+        /// The resource's table.
+        table: String,
+        /// The resource's id.
+        id: Uuid,
+    },
     /// The resource's status does not allow it.
     WrongStatus {
+        /// The resource's table.
+        table: String,
         /// The resource's row.
         row: Value,
+        /// The statuses that would.
+        expected: Vec<String>,
     },
     /// A precondition does not hold.
     Precondition {
         /// Which one.
         precondition: Precondition,
+        /// The resource's table.
+        table: String,
         /// The resource's row.
         row: Value,
     },
@@ -173,13 +196,17 @@ fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
     operation_json["in_admission"] = json!(transition::in_admission(operation));
     json!({
         "operation": operation_json,
-        "subject": transition::on_admission(operation, request.caller, request.placement),
+        "steps": transition::on_admission(operation, request.caller, request.placement),
+        "located_by": transition::located_by(operation),
+        "others": transition::others(operation),
+        "uses": operation.uses(),
         "backend_id": request.placement.map(|placement| placement.backend_id),
         "exclusive": exclusive,
         "allowed_conditions": request.allowed,
+        "further_gates": request.further_gates,
         "quota": transition::quota(operation, default_limit),
-        "when_done": operation.columns_when_done().set,
-        "show_subject": !exclusive,
+        "when_done": operation.columns_when_done(Role::Subject).set,
+        "view": operation.contract().subject.resource.view(),
         "count_in_flight": exclusive,
     })
 }

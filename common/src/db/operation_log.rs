@@ -3,7 +3,7 @@
 use super::{Database, DbError, transition};
 use crate::model::{BackendId, OperationId};
 use crate::operation::Operation;
-use crate::operation::contract::Columns;
+use crate::operation::contract::{Columns, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -27,6 +27,30 @@ pub struct ClaimedOperation {
     pub attempts: i32,
     /// The subject's row.
     pub subject: Value,
+    /// The rows of the other resources that it changes.
+    pub others: Vec<OtherRow>,
+    /// How far it has come, for an operation of several steps.
+    pub step: Option<Value>,
+}
+
+/// A resource beside the subject.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OtherRow {
+    /// The part that it plays.
+    pub role: Role,
+    /// Its row.
+    pub row: Value,
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Columns of the subject that the driver filled in.
+    pub found: Columns,
+    /// What whoever waits for the operation is told.
+    pub result: Option<Value>,
+    /// Why it failed, for the operation's record; `None` when it succeeded.
+    pub error: Option<String>,
 }
 
 /// Takes an admitted operation of the backend. `None` when somebody else has it, it has ended, or the
@@ -68,25 +92,24 @@ pub async fn renew(
     Ok(renewed.unwrap_or(false))
 }
 
-/// Ends a claimed operation: its record, its subject and its quota change together. `found` are
-/// columns that the driver filled in; `error` is why it failed, for the operation's record. `false`
-/// when the operation was lost to another owner: then nothing changed.
+/// Ends a claimed operation: its record, the resources that it touches and its quota change together.
+/// `false` when the operation was lost to another owner: then nothing changed.
 ///
 /// # Errors
 /// When the database does not answer: then whether it ended is unknown, and asking again is safe.
 pub async fn finish(
     database: &Database,
     claimed: &ClaimedOperation,
-    found: Columns,
-    error: Option<&str>,
+    outcome: &Outcome,
 ) -> Result<bool, DbError> {
-    let succeeded = error.is_none();
+    let succeeded = outcome.error.is_none();
     let request = json!({
         "operation_id": claimed.id,
         "fence": claimed.fence,
         "succeeded": succeeded,
-        "error": error,
-        "subject": transition::on_finish(&claimed.operation, succeeded, found),
+        "result": outcome.result,
+        "error": outcome.error,
+        "steps": transition::on_finish(&claimed.operation, succeeded, &outcome.found),
     });
     let finished: Option<bool> =
         database.row("select to_jsonb(finish($1::jsonb))", &[&Json(request)]).await?;

@@ -1,74 +1,122 @@
-//! The only place where a status is decided: a contract and its operation become a change of a row.
+//! The only place where a status is decided: a contract and its operation become changes of rows.
 
 use crate::model::{Caller, Placement};
 use crate::operation::Operation;
 use crate::operation::contract::{
-    Class, Columns, Ending, QuotaRule, Runs, StartsFrom, Status, WhileRunning,
+    Class, Columns, Ending, QuotaRule, Role, Runs, StartsFrom, Status, Touch, WhileRunning,
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-/// The change of the subject's row that goes with the admission.
+/// The changes of rows that go with the admission, the subject's first.
 pub(super) fn on_admission(
     operation: &Operation,
     caller: &Caller,
     placement: Option<&Placement>,
-) -> Value {
-    let contract = operation.contract();
-    let touch = contract.subject;
-    let mut columns = operation.columns_on_admission(caller);
-    if let Some(placement) = placement {
-        columns.set.extend([
-            ("backend_id".to_owned(), json!(placement.backend_id)),
-            ("pool".to_owned(), json!(placement.pool)),
-            ("availability_zone".to_owned(), json!(placement.availability_zone)),
-        ]);
-    }
-    let remembers = match touch.while_running {
-        WhileRunning::Becomes(status) => {
-            set_status(&mut columns, status);
-            touch.starts_from != StartsFrom::New
+) -> Vec<Value> {
+    let begin = |(role, id, touch)| {
+        let mut columns = operation.columns_on_admission(role, caller);
+        if let Some(placement) = placement.filter(|_| role == Role::Subject) {
+            place(&mut columns, placement);
         }
-        WhileRunning::Unchanged => false,
+        begin_step(operation, id, touch, columns, caller)
     };
-    let mut step = json!(columns);
-    step["table"] = json!(touch.resource.table());
-    step["view"] = json!(touch.resource.view());
-    step["id"] = json!(operation.subject());
-    step["is_new"] = json!(touch.starts_from == StartsFrom::New);
-    if let Some(statuses) = statuses(touch.starts_from) {
-        step["statuses"] = statuses;
+    operation.touches().into_iter().map(begin).collect()
+}
+
+fn place(columns: &mut Columns, placement: &Placement) {
+    columns.set.extend([
+        ("backend_id".to_owned(), json!(placement.backend_id)),
+        ("pool".to_owned(), json!(placement.pool)),
+        ("availability_zone".to_owned(), json!(placement.availability_zone)),
+    ]);
+}
+
+fn begin_step(
+    operation: &Operation,
+    id: Uuid,
+    touch: &Touch,
+    mut columns: Columns,
+    caller: &Caller,
+) -> Value {
+    let is_new = touch.starts_from == StartsFrom::New;
+    let mut remembers = false;
+    if let WhileRunning::Becomes(status) = touch.while_running {
+        set_status(&mut columns, status);
+        remembers = !is_new;
     }
-    step["preconditions"] = json!(contract.preconditions);
+    let mut step = if in_admission(operation) {
+        end_step(id, touch, touch.when_done, columns)
+    } else {
+        step(id, touch, columns)
+    };
+    step["is_new"] = json!(is_new);
+    step["preconditions"] = json!(touch.preconditions);
     step["remember_status"] = json!(remembers);
     step["project_scope"] = json!(caller.project_scope());
+    if let StartsFrom::Statuses(statuses) = touch.starts_from {
+        step["statuses"] = statuses.iter().map(|status| Value::from(status.as_str())).collect();
+    }
     step
 }
 
-/// The change of the subject's row that goes with the end of the operation. `found` are columns that
-/// the driver filled in.
-pub(super) fn on_finish(operation: &Operation, succeeded: bool, found: Columns) -> Value {
-    let touch = operation.contract().subject;
-    let mut columns = found;
-    if succeeded {
-        columns.set.extend(operation.columns_when_done().set);
-    }
-    let ending = if succeeded { touch.when_done } else { touch.when_failed };
-    let mut restores = false;
+/// The changes of rows that go with the end of the operation, the subject's first. `found` are columns
+/// of the subject that the driver filled in.
+pub(super) fn on_finish(operation: &Operation, succeeded: bool, found: &Columns) -> Vec<Value> {
+    let end = |(role, id, touch): (Role, Uuid, &Touch)| {
+        let mut columns = if role == Role::Subject { found.clone() } else { Columns::none() };
+        if succeeded {
+            columns.set.extend(operation.columns_when_done(role).set);
+        }
+        let ending = if succeeded { touch.when_done } else { touch.when_failed };
+        end_step(id, touch, ending, columns)
+    };
+    operation.touches().into_iter().map(end).collect()
+}
+
+fn end_step(id: Uuid, touch: &Touch, ending: Ending, mut columns: Columns) -> Value {
     match ending {
         Ending::Becomes(status) => set_status(&mut columns, status),
         Ending::Removed(status) => {
-            set_status(&mut columns, status);
+            if let Some(status) = status {
+                set_status(&mut columns, status);
+            }
             // PostgreSQL reads the word as the time of the transaction
             columns.set.insert("deleted_at".to_owned(), json!("now"));
         }
-        Ending::PreviousStatus => restores = true,
-        Ending::Unchanged => {}
+        Ending::PreviousStatus | Ending::ByAttachments | Ending::Unchanged => {}
     }
+    let mut step = step(id, touch, columns);
+    step["restore_status"] = json!(ending == Ending::PreviousStatus);
+    step["derive_status"] = json!(ending == Ending::ByAttachments);
+    step
+}
+
+fn step(id: Uuid, touch: &Touch, columns: Columns) -> Value {
     let mut step = json!(columns);
     step["table"] = json!(touch.resource.table());
-    step["id"] = json!(operation.subject());
-    step["restore_status"] = json!(restores);
+    step["id"] = json!(id);
     step
+}
+
+/// The row by which the operation's backend is found: its subject's, or, where that is new, the row of
+/// what it belongs to.
+pub(super) fn located_by(operation: &Operation) -> Value {
+    let touches = operation.touches();
+    let existing = touches.iter().find(|(_, _, touch)| touch.starts_from != StartsFrom::New);
+    existing
+        .or(touches.first())
+        .map_or(Value::Null, |(_, id, touch)| json!({ "table": touch.resource.table(), "id": id }))
+}
+
+/// The resources beside the subject, for whoever executes the operation.
+pub(super) fn others(operation: &Operation) -> Value {
+    operation
+        .touches()
+        .into_iter()
+        .filter(|(role, _, _)| *role != Role::Subject)
+        .map(|(role, id, touch)| json!({ "role": role, "table": touch.resource.table(), "id": id }))
+        .collect()
 }
 
 /// The rules of the operation's quota, each with the limit that holds where none was set.
@@ -106,13 +154,4 @@ pub(super) const fn is_exclusive(operation: &Operation) -> bool {
 
 fn set_status(columns: &mut Columns, status: Status) {
     columns.set.insert("status".to_owned(), json!(status.as_str()));
-}
-
-fn statuses(starts_from: StartsFrom) -> Option<Value> {
-    match starts_from {
-        StartsFrom::Statuses(statuses) => {
-            Some(statuses.iter().map(|status| Value::from(status.as_str())).collect())
-        }
-        StartsFrom::New | StartsFrom::Anything => None,
-    }
 }

@@ -108,10 +108,24 @@ pub enum Ending {
     Becomes(Status),
     /// The status from which the operation started.
     PreviousStatus,
-    /// The resource is gone: this status, and no reader finds it any more.
-    Removed(Status),
+    /// What a volume's remaining attachments come to: `in-use`, `available`, or on the way there.
+    ByAttachments,
+    /// The resource is gone, and no reader finds it any more; the row keeps this status, if it has one.
+    Removed(Option<Status>),
     /// What it showed while the operation ran.
     Unchanged,
+}
+
+text_enum! {
+    /// The part that a resource plays in an operation.
+    pub enum Role {
+        /// The operation is about it.
+        Subject = "subject",
+        /// The volume that the subject belongs to.
+        Volume = "volume",
+        /// A snapshot that belongs to the subject, or that the subject is made like again.
+        Snapshot = "snapshot",
+    }
 }
 
 /// What an operation does to one resource.
@@ -121,6 +135,8 @@ pub struct Touch {
     pub resource: Resource,
     /// From where it may begin.
     pub starts_from: StartsFrom,
+    /// What else must be true of the resource.
+    pub preconditions: &'static [Precondition],
     /// What is shown meanwhile.
     pub while_running: WhileRunning,
     /// What is shown after success.
@@ -158,6 +174,8 @@ text_enum! {
         SizeIncreases = "size_increases",
         /// The volume is not attached, or the caller asked for an online extend and the backend can.
         ExtendableWhereItIs = "extendable_where_it_is",
+        /// No live operation uses it, for instance copies from it.
+        NotInUseElsewhere = "not_in_use_elsewhere",
         /// The metadata still has the key that is to be removed.
         HasMetadataKey = "has_metadata_key",
         /// The metadata is still what the caller saw (`If-Match`).
@@ -207,8 +225,8 @@ pub struct Contract {
     pub class: Class,
     /// What it does to the resource that it is about.
     pub subject: Touch,
-    /// What else must be true of that resource.
-    pub preconditions: &'static [Precondition],
+    /// What it does to other resources, by the parts that they play.
+    pub others: &'static [(Role, Touch)],
     /// Where its effect happens.
     pub runs: Runs,
     /// What it takes from the quota; committed when it is done, returned when it fails.
@@ -259,14 +277,25 @@ pub trait Definition: Serialize + DeserializeOwned {
     /// The id of the resource that it is about.
     fn subject(&self) -> Uuid;
 
+    /// The other resources that the contract speaks of. Several may play the same part.
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        Vec::new()
+    }
+
+    /// Resources that must stay as they are while the operation is under way, though it does not
+    /// change them: what it copies from.
+    fn uses(&self) -> Vec<Uuid> {
+        Vec::new()
+    }
+
     /// Columns written together with the admission. For a new resource: the whole row, less what
     /// placement decides.
-    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
         Columns::none()
     }
 
     /// Columns written when it is done.
-    fn columns_when_done(&self) -> Columns {
+    fn columns_when_done(&self, _role: Role) -> Columns {
         Columns::none()
     }
 

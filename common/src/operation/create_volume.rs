@@ -1,7 +1,7 @@
 //! `create_volume`: an empty volume on the backend that placement chooses.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Runs, StartsFrom,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Role, Runs, StartsFrom,
     Status::Volume, Touch, WantedPlace, WhileRunning,
 };
 use crate::model::{Caller, Metadata, ReplicationStatus, VolumeId, VolumeStatus, VolumeTypeId};
@@ -35,11 +35,12 @@ impl Definition for CreateVolume {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::New,
+            preconditions: &[],
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
             when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
             when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
         },
-        preconditions: &[],
+        others: &[],
         runs: Runs::OnBackend(AfterCrash::Rerun),
         quota: &[
             QuotaRule::Count { resource: "volumes", sign: 1 },
@@ -51,7 +52,7 @@ impl Definition for CreateVolume {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _role: Role, caller: &Caller) -> Columns {
         Columns::set(json!({
             "id": self.volume_id,
             "project_id": caller.project_id,

@@ -1,7 +1,7 @@
 //! `disable_backend`: take a backend out of service; a freeze stays as it is.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Runs, StartsFrom, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
 };
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
@@ -24,11 +24,12 @@ impl Definition for DisableBackend {
         subject: Touch {
             resource: Resource::Backend,
             starts_from: StartsFrom::Anything,
+            preconditions: &[],
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Unchanged,
             when_failed: Ending::Unchanged,
         },
-        preconditions: &[],
+        others: &[],
         runs: Runs::InAdmission,
         quota: &[],
     };
@@ -37,7 +38,7 @@ impl Definition for DisableBackend {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
         Columns::set(json!({ "disabled_at": "now", "disabled_reason": self.reason }))
     }
 }

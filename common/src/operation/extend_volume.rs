@@ -1,7 +1,7 @@
 //! `extend_volume`: grow a volume to an absolute size.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role,
     Runs, StartsFrom, Status::Volume, Touch, WhileRunning,
 };
 use crate::model::{VolumeId, VolumeStatus};
@@ -31,11 +31,12 @@ impl Definition for ExtendVolume {
                 Volume(VolumeStatus::Available),
                 Volume(VolumeStatus::InUse),
             ]),
+            preconditions: &[Precondition::SizeIncreases, Precondition::ExtendableWhereItIs],
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Extending)),
             when_done: Ending::PreviousStatus,
             when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorExtending)),
         },
-        preconditions: &[Precondition::SizeIncreases, Precondition::ExtendableWhereItIs],
+        others: &[],
         runs: Runs::OnBackend(AfterCrash::Rerun),
         quota: &[QuotaRule::Growth { resource: "gigabytes", column: "size_gb" }],
     };
@@ -44,7 +45,7 @@ impl Definition for ExtendVolume {
         self.volume_id.0
     }
 
-    fn columns_when_done(&self) -> Columns {
+    fn columns_when_done(&self, _role: Role) -> Columns {
         Columns::set(json!({ "size_gb": self.new_size_gb }))
     }
 }

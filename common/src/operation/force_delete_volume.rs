@@ -23,11 +23,12 @@ impl Definition for ForceDeleteVolume {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::NotAttached],
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
-            when_done: Ending::Removed(Volume(VolumeStatus::Deleted)),
+            when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
             when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
         },
-        preconditions: &[Precondition::NotAttached],
+        others: &[],
         runs: Runs::OnBackend(AfterCrash::Rerun),
         quota: RETURNED_QUOTA,
     };

@@ -1,7 +1,7 @@
 //! `freeze_backend`: stop every change of a backend; attached volumes keep their data path.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
 };
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
@@ -22,11 +22,12 @@ impl Definition for FreezeBackend {
         subject: Touch {
             resource: Resource::Backend,
             starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::IsNotFrozen],
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Unchanged,
             when_failed: Ending::Unchanged,
         },
-        preconditions: &[Precondition::IsNotFrozen],
+        others: &[],
         runs: Runs::InAdmission,
         quota: &[],
     };
@@ -35,7 +36,7 @@ impl Definition for FreezeBackend {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
         Columns::set(json!({ "frozen_at": "now" }))
     }
 }

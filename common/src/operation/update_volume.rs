@@ -1,7 +1,7 @@
 //! `update_volume`: change what is remembered of a volume: name, description, metadata.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom, Touch,
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch,
     WhileRunning,
 };
 use crate::model::{Caller, Metadata, VolumeId};
@@ -65,11 +65,12 @@ impl Definition for UpdateVolume {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::HasMetadataKey, Precondition::MetadataUnchanged],
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Unchanged,
             when_failed: Ending::Unchanged,
         },
-        preconditions: &[Precondition::HasMetadataKey, Precondition::MetadataUnchanged],
+        others: &[],
         runs: Runs::InAdmission,
         quota: &[],
     };
@@ -78,7 +79,7 @@ impl Definition for UpdateVolume {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
         let mut columns = Columns::none();
         if let Some(name) = &self.name {
             columns.set.insert("name".to_owned(), json!(name));

@@ -3,7 +3,7 @@
 use super::{Request, Verdict, verdict};
 use common::db::admission::Refusal;
 use common::model::{Backend, Condition};
-use common::operation::contract::{Precondition, StartsFrom};
+use common::operation::contract::{Precondition, Resource};
 use common::{Error, ErrorKind};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -11,29 +11,22 @@ use time::macros::format_description;
 
 /// The error for a refusal.
 pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> Error {
-    let subject = request.operation.contract().subject;
-    let resource = subject.resource.as_str();
-    let id = request.operation.subject();
     match refusal {
-        Refusal::NotFound => {
-            Error::not_found(format!("{} {id} could not be found.", capitalised(resource)))
+        Refusal::NotFound { table, id } => {
+            Error::not_found(format!("{} {id} could not be found.", capitalised(&noun(&table))))
         }
-        Refusal::WrongStatus { row } => {
-            let expected = match subject.starts_from {
-                StartsFrom::Statuses(statuses) => {
-                    statuses.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or ")
-                }
-                StartsFrom::New | StartsFrom::Anything => String::new(),
-            };
+        Refusal::WrongStatus { table, row, expected } => {
+            let resource = noun(&table);
             Error::bad_request(format!(
-                "Invalid {resource}: {} status must be {expected} to {}, but current status is: {}.",
-                capitalised(resource),
+                "Invalid {resource}: {} status must be {} to {}, but current status is: {}.",
+                capitalised(&resource),
+                expected.join(" or "),
                 spoken(request),
                 word(&row, "status")
             ))
         }
-        Refusal::Precondition { precondition, row } => {
-            broken(precondition, resource, &row, &json!(request.operation)["arguments"])
+        Refusal::Precondition { precondition, table, row } => {
+            broken(precondition, &noun(&table), &row, &json!(request.operation)["arguments"])
         }
         Refusal::Condition { conditions, backend } => {
             kept_out(&conditions, &backend, request, strict)
@@ -42,14 +35,22 @@ pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> 
             Error::new(ErrorKind::OverLimit, over_quota(&resource, requested, in_use, limit))
         }
         Refusal::Busy { operation } => {
+            let resource = request.operation.contract().subject.resource.as_str();
             let other = operation.map_or("another operation", |kind| kind.stem());
             Error::bad_request(format!(
-                "Invalid {resource}: {} {id} is being worked on ({other}).",
-                capitalised(resource)
+                "Invalid {resource}: {} {} is being worked on ({other}).",
+                capitalised(resource),
+                request.operation.subject()
             ))
         }
         Refusal::Moved => Error::unavailable("The resource is being moved."),
     }
+}
+
+/// What users call the rows of a table.
+fn noun(table: &str) -> String {
+    let resource = Resource::ALL.iter().find(|resource| resource.table() == table);
+    resource.map_or("resource", |resource| resource.as_str()).replace('_', " ")
 }
 
 fn kept_out(
@@ -109,6 +110,9 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
         Precondition::ExtendableWhereItIs => invalid(
             "Volume is attached, and its backend cannot extend an attached volume.".to_owned(),
         ),
+        Precondition::NotInUseElsewhere => {
+            invalid(format!("{} is being copied from.", capitalised(resource)))
+        }
         Precondition::HasMetadataKey => Error::not_found(format!(
             "Metadata item {} was not found on the {resource}.",
             arguments["metadata"]["remove_key"]

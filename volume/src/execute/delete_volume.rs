@@ -1,10 +1,9 @@
 //! `delete_volume`, done.
 
-use super::Execution;
+use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::operation::contract::Columns;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Columns, DriverError> {
+pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
     execution.driver.delete_volume(&execution.volume()?, execution.fence).await?;
-    Ok(Columns::none())
+    Ok(Done::default())
 }

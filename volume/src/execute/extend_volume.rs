@@ -1,15 +1,14 @@
 //! `extend_volume`, done.
 
-use super::Execution;
+use super::{Done, Execution};
 use crate::driver::DriverError;
 use common::operation::ExtendVolume;
-use common::operation::contract::Columns;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,
     arguments: &ExtendVolume,
-) -> Result<Columns, DriverError> {
+) -> Result<Done, DriverError> {
     let volume = execution.volume()?;
     execution.driver.extend_volume(&volume, arguments.new_size_gb, execution.fence).await?;
-    Ok(Columns::none())
+    Ok(Done::default())
 }

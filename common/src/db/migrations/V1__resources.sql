@@ -36,17 +36,37 @@ create table services (
     unique (binary_name, host)
 ) with (fillfactor = 50);
 
+create table qos_specs (
+    id uuid primary key,
+    name text not null,
+    -- who keeps them: front-end, back-end or both
+    consumer text not null,
+    specs jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    deleted_at timestamptz
+);
+
+create unique index qos_specs_name on qos_specs (name) where deleted_at is null;
+
 create table volume_types (
-    id uuid primary key default gen_random_uuid(),
-    name text not null unique,
+    id uuid primary key,
+    name text not null,
     description text,
     is_public boolean not null default true,
     extra_specs jsonb not null default '{}',
+    -- the projects that may use it although it is not public: project id to true
+    access jsonb not null default '{}',
+    encryption jsonb,
+    qos_specs_id uuid references qos_specs (id),
     created_at timestamptz not null default now(),
-    updated_at timestamptz
+    updated_at timestamptz,
+    deleted_at timestamptz
 );
 
-insert into volume_types (name, description) values ('__DEFAULT__', 'Default Volume Type');
+create unique index volume_types_name on volume_types (name) where deleted_at is null;
+
+insert into volume_types (id, name, description) values (gen_random_uuid(), '__DEFAULT__', 'Default Volume Type');
 
 create table volumes (
     id uuid primary key,
@@ -64,9 +84,11 @@ create table volumes (
     migration_status text,
     bootable boolean not null default false,
     multiattach boolean not null default false,
+    readonly boolean,
     snapshot_id uuid,
     source_volume_id uuid,
     metadata jsonb not null default '{}',
+    image_metadata jsonb not null default '{}',
     replication_status text not null default 'disabled',
     consumes_quota boolean not null default true,
     created_at timestamptz not null default now(),
@@ -78,11 +100,71 @@ create index volumes_by_project on volumes (project_id, created_at desc, id desc
 create index volumes_by_backend on volumes (backend_id) where deleted_at is null;
 create index volumes_removed on volumes (deleted_at) where deleted_at is not null;
 
-create table quotas (
+create table snapshots (
+    id uuid primary key,
     project_id text not null,
-    resource text not null,
-    hard_limit bigint not null,
-    primary key (project_id, resource)
+    user_id text not null,
+    volume_id uuid not null references volumes (id),
+    volume_type_id uuid not null references volume_types (id),
+    name text,
+    description text,
+    size_gb integer not null check (size_gb > 0),
+    status text not null,
+    previous_status text,
+    progress text not null default '0%',
+    metadata jsonb not null default '{}',
+    consumes_quota boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    deleted_at timestamptz
+);
+
+create index snapshots_by_project on snapshots (project_id, created_at desc, id desc) where deleted_at is null;
+create index snapshots_by_volume on snapshots (volume_id, created_at desc) where deleted_at is null;
+
+create table attachments (
+    id uuid primary key,
+    project_id text not null,
+    volume_id uuid not null references volumes (id),
+    instance_id uuid,
+    host_name text,
+    mountpoint text,
+    -- rw or ro
+    attach_mode text not null default 'rw',
+    status text not null,
+    previous_status text,
+    connector jsonb,
+    connection_info jsonb,
+    attached_at timestamptz,
+    detached_at timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    deleted_at timestamptz
+);
+
+create index attachments_by_volume on attachments (volume_id) where deleted_at is null;
+create index attachments_by_project on attachments (project_id, created_at desc, id desc) where deleted_at is null;
+
+-- What operators decided about a project. Its id is made from the project's.
+create table projects (
+    id uuid primary key,
+    project_id text not null unique,
+    default_volume_type_id uuid references volume_types (id),
+    -- resource to limit
+    quota jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    deleted_at timestamptz
+);
+
+create table quota_classes (
+    id uuid primary key,
+    name text not null unique,
+    -- resource to limit
+    quota jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    deleted_at timestamptz
 );
 
 create table quota_usages (
@@ -92,3 +174,21 @@ create table quota_usages (
     reserved bigint not null default 0 check (reserved >= 0),
     primary key (project_id, resource)
 ) with (fillfactor = 50);
+
+-- What users are told of operations that failed after they had been accepted.
+create table messages (
+    id uuid primary key default gen_random_uuid(),
+    project_id text not null,
+    request_id text not null,
+    resource_type text not null,
+    resource_id uuid not null,
+    action text not null,
+    detail text not null,
+    message_level text not null default 'ERROR',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    expires_at timestamptz not null default now() + interval '30 days',
+    deleted_at timestamptz
+);
+
+create index messages_by_project on messages (project_id, created_at desc) where deleted_at is null;

@@ -15,6 +15,10 @@ create table operations (
     subject_id uuid not null,
     backend_id uuid references backends (id),
     backend_epoch bigint,
+    -- the other resources that it changes: [{"role", "view", "id"}]
+    others jsonb not null default '[]',
+    -- resources that it does not change, but that must stay as they are until it ends
+    uses uuid[] not null default '{}',
     -- admitted, running, done, failed, or revoked (the caller gave up before it was admitted)
     state text not null,
     -- the amounts that are committed or returned when it ends
@@ -24,6 +28,9 @@ create table operations (
     owner text,
     lease_until timestamptz,
     attempts integer not null default 0,
+    -- how far an operation of several steps has come
+    step jsonb,
+    result jsonb,
     error text,
     created_at timestamptz not null default now(),
     finished_at timestamptz
@@ -31,6 +38,7 @@ create table operations (
 
 create unique index one_live_operation on operations (subject_id) where state in ('admitted', 'running');
 create index live_operations_by_backend on operations (backend_id, created_at) where state in ('admitted', 'running');
+create index live_uses on operations using gin (uses) where state in ('admitted', 'running') and uses <> '{}';
 create index ended_operations on operations (finished_at) where finished_at is not null;
 
 create sequence fence_numbers;

@@ -15,6 +15,10 @@ begin
                 and exists (select from backends
                             where id = (subject ->> 'backend_id')::uuid
                               and (report ->> 'online_extend_support')::boolean))
+        when 'not_in_use_elsewhere' then
+            not exists (select from operations
+                        where state in ('admitted', 'running') and uses <> '{}'
+                          and uses @> array[(subject ->> 'id')::uuid])
         when 'has_metadata_key' then
             arguments #> '{metadata,remove_key}' is null
             or subject -> 'metadata' ? (arguments #>> '{metadata,remove_key}')
@@ -64,42 +68,87 @@ begin
     return found_row;
 end $$;
 
+-- What a volume's attachments come to.
+create function status_by_attachments(volume uuid) returns text
+language sql stable as $$
+    select coalesce(
+        (select case status when 'attached' then 'in-use' else status end
+         from attachments
+         where volume_id = volume and deleted_at is null
+           and status in ('attached', 'attaching', 'detaching', 'reserved')
+         order by array_position(array['attached', 'attaching', 'detaching', 'reserved'], status)
+         limit 1),
+        'available')
+$$;
+
+-- A volume's status after its attachments changed. Where another operation shows its own status
+-- meanwhile, it is what that operation will give back; an error stays an error.
+create function derived_status(before jsonb) returns jsonb
+language sql stable as $$
+    select case
+        when before ->> 'status' in ('available', 'reserved', 'attaching', 'in-use', 'detaching')
+            then jsonb_build_object('status', status_by_attachments((before ->> 'id')::uuid))
+        when before ->> 'previous_status' in ('available', 'reserved', 'attaching', 'in-use', 'detaching')
+            then jsonb_build_object('previous_status', status_by_attachments((before ->> 'id')::uuid))
+        else '{}'
+    end
+$$;
+
 -- The values that a step gives to columns: what it sets, and what it merges into or removes from maps.
 create function changed_columns(step jsonb, before jsonb) returns jsonb
-language sql immutable as $$
+language sql volatile as $$
     select coalesce(step -> 'set', '{}')
         || coalesce((select jsonb_object_agg(key, (before -> key) || value)
                      from jsonb_each(step -> 'merge')), '{}')
         || coalesce((select jsonb_object_agg(key, (before -> key) - array(select jsonb_array_elements_text(value)))
                      from jsonb_each(step -> 'remove')), '{}')
-        || case when (step ->> 'restore_status')::boolean
-                then jsonb_build_object('status', before -> 'previous_status', 'previous_status', null)
-                else '{}' end
         || case when (step ->> 'remember_status')::boolean
-                then jsonb_build_object('previous_status', before -> 'status')
-                else '{}' end
+                then jsonb_build_object('previous_status', before -> 'status') else '{}' end
+        || case when (step ->> 'restore_status')::boolean
+                then jsonb_build_object('status', before -> 'previous_status', 'previous_status', null) else '{}' end
+        || case when (step ->> 'derive_status')::boolean then derived_status(before) else '{}' end
         || jsonb_build_object('updated_at', clock_timestamp())
 $$;
 
--- Begins an operation on an existing row: its status must be among the expected ones and every
--- precondition hold; then the change is made. Returns the row as it was before.
+-- Begins an operation on a row. A new row is inserted, also one that is only to be there (`base`). An
+-- existing one must have one of the expected statuses, and every precondition must hold; then it is
+-- changed. Returns a new row as it is, an existing one as it was.
 create function begin_on_row(step jsonb, arguments jsonb) returns jsonb
 language plpgsql as $$
 declare
-    before jsonb := live_row(step ->> 'table', (step ->> 'id')::uuid);
+    target text := step ->> 'table';
+    row_id uuid := (step ->> 'id')::uuid;
+    before jsonb;
     precondition text;
 begin
+    if (step ->> 'is_new')::boolean then
+        return insert_row(target, step -> 'set');
+    end if;
+    if step -> 'base' is not null then
+        perform insert_row(target, step -> 'base')
+        where not exists (select from live_row(target, row_id) found where found is not null);
+    end if;
+    before := live_row(target, row_id);
     if before is null or before ->> 'project_id' <> step ->> 'project_scope' then
-        perform refuse(jsonb_build_object('reason', 'not_found'));
+        perform refuse(jsonb_build_object('reason', 'not_found', 'table', target, 'id', row_id));
     end if;
     if not coalesce(step -> 'statuses' ? (before ->> 'status'), true) then
-        perform refuse(jsonb_build_object('reason', 'wrong_status', 'row', before));
+        perform refuse(jsonb_build_object('reason', 'wrong_status', 'table', target, 'row', before,
+                                          'expected', step -> 'statuses'));
     end if;
     for precondition in select jsonb_array_elements_text(step -> 'preconditions') loop
         if not coalesce(precondition_holds(precondition, before, arguments), false) then
-            perform refuse(jsonb_build_object('reason', 'precondition', 'precondition', precondition, 'row', before));
+            perform refuse(jsonb_build_object('reason', 'precondition', 'precondition', precondition,
+                                              'table', target, 'row', before));
         end if;
     end loop;
-    perform update_row(step ->> 'table', (step ->> 'id')::uuid, changed_columns(step, before));
+    perform update_row(target, row_id, changed_columns(step, before));
     return before;
 end $$;
+
+-- Ends an operation on a row.
+create function end_on_row(step jsonb) returns void
+language sql as $$
+    select update_row(step ->> 'table', (step ->> 'id')::uuid,
+                      changed_columns(step, live_row(step ->> 'table', (step ->> 'id')::uuid)))
+$$;

@@ -1,20 +1,25 @@
 -- Quota: reserved with the admission, committed or returned with the operation's end.
 
--- The amounts that an operation's rules come to, for its subject before and after it.
+-- The amounts that an operation's rules come to, for its subject before and after it: for the
+-- resource in all, and for the resource of the subject's volume type.
 create function quota_amounts(rules jsonb, subject jsonb, when_done jsonb) returns jsonb
 language sql stable as $$
     select coalesce(jsonb_agg(jsonb_build_object(
                'project_id', subject ->> 'project_id',
-               'resource', rule ->> 'resource',
-               'default_limit', (rule ->> 'default_limit')::bigint,
+               'resource', counted.resource,
+               'default_limit', counted.default_limit,
                'amount', case rule ->> 'rule'
                    when 'count' then (rule ->> 'sign')::bigint
                    when 'column' then (rule ->> 'sign')::bigint * (subject ->> (rule ->> 'column'))::bigint
                    when 'growth' then (when_done ->> (rule ->> 'column'))::bigint - (subject ->> (rule ->> 'column'))::bigint
                end)
            -- always in the same order, so that two admissions cannot wait for one another
-           order by rule ->> 'resource'), '[]')
-    from jsonb_array_elements(rules) rule
+           order by counted.resource), '[]')
+    from jsonb_array_elements(rules) rule,
+         lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint
+                  union all
+                  select (rule ->> 'resource') || '_' || t.name, -1
+                  from volume_types t where t.id = (subject ->> 'volume_type_id')::uuid) counted (resource, default_limit)
     where (subject ->> 'consumes_quota')::boolean
 $$;
 
@@ -31,10 +36,10 @@ begin
     loop
         insert into quota_usages (project_id, resource) values (wanted.project_id, wanted.resource)
         on conflict do nothing;
-        select coalesce(
-            (select hard_limit from quotas where project_id = wanted.project_id and resource = wanted.resource),
-            wanted.default_limit)
-        into quota_limit;
+        quota_limit := coalesce(
+            (select (quota ->> wanted.resource)::bigint from projects where project_id = wanted.project_id),
+            (select (quota ->> wanted.resource)::bigint from quota_classes where name = 'default'),
+            wanted.default_limit);
         update quota_usages u set reserved = u.reserved + wanted.amount
         where u.project_id = wanted.project_id and u.resource = wanted.resource
           and (quota_limit < 0 or u.in_use + u.reserved + wanted.amount <= quota_limit);

@@ -25,6 +25,12 @@ language sql stable as $$
         when 'volumes' then (select backend_id from volumes
                              where id = row_id and deleted_at is null
                                and project_id = coalesce(project_scope, project_id))
+        when 'snapshots' then (select v.backend_id from snapshots s join volumes v on v.id = s.volume_id
+                               where s.id = row_id and s.deleted_at is null
+                                 and s.project_id = coalesce(project_scope, s.project_id))
+        when 'attachments' then (select v.backend_id from attachments a join volumes v on v.id = a.volume_id
+                                 where a.id = row_id and a.deleted_at is null
+                                   and a.project_id = coalesce(project_scope, a.project_id))
         when 'backends' then (select id from backends where id = row_id and deleted_at is null)
     end
 $$;
@@ -44,16 +50,32 @@ language sql stable as $$
     select count(*) from operations where backend_id = backend and state in ('admitted', 'running')
 $$;
 
+-- Of several backends that an operation needs, the reason of the first that keeps it out.
+create function first_gate_refusal(gates jsonb) returns jsonb
+language sql volatile as $$
+    select refusal
+    from jsonb_array_elements(gates) gate, gate_refusal((gate ->> 'backend_id')::uuid, gate -> 'allowed_conditions') refusal
+    where refusal is not null
+    limit 1
+$$;
+
 create function admit(request jsonb) returns jsonb
 language plpgsql as $$
 declare
     operation jsonb := request -> 'operation';
     key text := operation ->> 'request_key';
-    subject jsonb := request -> 'subject';
-    subject_id uuid := (subject ->> 'id')::uuid;
+    steps jsonb := request -> 'steps';
+    subject jsonb := steps -> 0;
+    -- the row by which the backend is found: the subject's, or that of what a new subject belongs to
+    located jsonb := request -> 'located_by';
+    located_id uuid := (located ->> 'id')::uuid;
     project_scope text := subject ->> 'project_scope';
-    backend uuid := coalesce((request ->> 'backend_id')::uuid, backend_of(subject ->> 'table', subject_id, project_scope));
+    backend uuid := coalesce((request ->> 'backend_id')::uuid, backend_of(located ->> 'table', located_id, project_scope));
+    gates jsonb := jsonb_build_array(jsonb_build_object('backend_id', backend, 'allowed_conditions', request -> 'allowed_conditions'))
+                   || (request -> 'further_gates');
     refusal jsonb;
+    step jsonb;
+    row_before jsonb;
     subject_before jsonb;
     amounts jsonb;
 begin
@@ -61,18 +83,20 @@ begin
         raise exception 'admission needs read committed: its reads must be newer than its lock';
     end if;
 
-    perform lock_backends(array[backend], (request ->> 'exclusive')::boolean);
-    refusal := gate_refusal(backend, request -> 'allowed_conditions');
+    perform lock_backends(array(select (gate ->> 'backend_id')::uuid from jsonb_array_elements(gates) gate),
+                          (request ->> 'exclusive')::boolean);
+    refusal := first_gate_refusal(gates);
     if refusal is not null then
         -- a request that was admitted before the gate closed stays admitted
         return coalesce(recorded_outcome(key), refuse(refusal));
     end if;
 
     insert into operations (id, request_key, request_id, traceparent, user_id, project_id, kind, arguments,
-                            subject_table, subject_id, backend_id, backend_epoch, state, finished_at)
+                            subject_table, subject_id, others, uses, backend_id, backend_epoch, state, finished_at)
     select (operation ->> 'id')::uuid, key, operation ->> 'request_id',
            operation ->> 'traceparent', operation ->> 'user_id', operation ->> 'project_id',
-           operation ->> 'kind', operation -> 'arguments', subject ->> 'table', subject_id,
+           operation ->> 'kind', operation -> 'arguments', subject ->> 'table', (subject ->> 'id')::uuid,
+           request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid),
            backend, (select epoch from backends where id = backend),
            case when in_admission then 'done' else 'admitted' end,
            case when in_admission then clock_timestamp() end
@@ -82,24 +106,26 @@ begin
         return recorded_outcome(key);
     end if;
 
-    if (subject ->> 'is_new')::boolean then
-        subject_before := insert_row(subject ->> 'table', subject -> 'set');
-    else
-        subject_before := begin_on_row(subject, operation -> 'arguments');
-        if backend <> backend_of(subject ->> 'table', subject_id, project_scope) then
-            perform refuse('{"reason": "moved"}');
-        end if;
+    for step in select jsonb_array_elements(steps) loop
+        row_before := begin_on_row(step, operation -> 'arguments');
+        subject_before := coalesce(subject_before, row_before);
+    end loop;
+    if backend <> backend_of(located ->> 'table', located_id, null) then
+        perform refuse('{"reason": "moved"}');
     end if;
 
     amounts := quota_amounts(request -> 'quota', subject_before, request -> 'when_done');
     if amounts <> '[]' then
         perform reserve_quota(amounts);
+        if (operation ->> 'in_admission')::boolean then
+            perform settle_quota(amounts, true);
+        end if;
         update operations set quota = amounts where id = (operation ->> 'id')::uuid;
     end if;
 
     return recorded_outcome(key) || jsonb_build_object(
         'outcome', 'admitted',
-        'subject', case when (request ->> 'show_subject')::boolean then shown_row(subject ->> 'view', subject_id) end,
+        'subject', case when request ->> 'view' is not null then shown_row(request ->> 'view', (subject ->> 'id')::uuid) end,
         'operations_in_flight', case when (request ->> 'count_in_flight')::boolean then operations_in_flight(backend) end);
 end $$;
 

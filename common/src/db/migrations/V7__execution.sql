@@ -1,5 +1,15 @@
 -- What a worker does with an admitted operation. Each function is one round trip.
 
+create function view_of(target text) returns text
+language sql immutable as $$
+    select case target
+        when 'volumes' then 'volume_details'
+        when 'snapshots' then 'snapshot_details'
+        when 'attachments' then 'attachment_details'
+        when 'backends' then 'backend_details'
+    end
+$$;
+
 -- Takes an operation, with its subject. Null when somebody else has it, it has ended, or the backend
 -- has failed over since it was admitted.
 create function claim(operation uuid, backend uuid, claimant text, lease interval) returns jsonb
@@ -17,10 +27,12 @@ begin
     if not found then
         return null;
     end if;
-    return to_jsonb(claimed) || jsonb_build_object('subject', case claimed.subject_table
-        when 'volumes' then shown_row('volume_details', claimed.subject_id)
-        when 'backends' then shown_row('backend_details', claimed.subject_id)
-    end);
+    return to_jsonb(claimed) || jsonb_build_object(
+        'subject', shown_row(view_of(claimed.subject_table), claimed.subject_id),
+        'others', (select coalesce(jsonb_agg(jsonb_build_object(
+                              'role', other ->> 'role',
+                              'row', shown_row(view_of(other ->> 'table'), (other ->> 'id')::uuid))), '[]')
+                   from jsonb_array_elements(claimed.others) other));
 end $$;
 
 create function renew_lease(operation uuid, held_fence bigint, lease interval) returns boolean
@@ -35,22 +47,44 @@ $$;
 create function finish(request jsonb) returns boolean
 language plpgsql as $$
 declare
-    subject jsonb := request -> 'subject';
     succeeded boolean := (request ->> 'succeeded')::boolean;
     ended operations;
-    before jsonb;
+    step jsonb;
 begin
     update operations
     set state = case when succeeded then 'done' else 'failed' end,
-        error = request ->> 'error', finished_at = clock_timestamp(), lease_until = null
+        result = request -> 'result', error = request ->> 'error',
+        finished_at = clock_timestamp(), lease_until = null
     where id = (request ->> 'operation_id')::uuid and state = 'running' and fence = (request ->> 'fence')::bigint
     returning * into ended;
     if not found then
         return false;
     end if;
-    before := live_row(subject ->> 'table', (subject ->> 'id')::uuid);
-    perform update_row(subject ->> 'table', (subject ->> 'id')::uuid, changed_columns(subject, before));
+    for step in select jsonb_array_elements(request -> 'steps') loop
+        perform end_on_row(step);
+    end loop;
     perform settle_quota(ended.quota, succeeded);
+    if request -> 'message' is not null then
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select ended.project_id, ended.request_id, m ->> 'resource_type', ended.subject_id, m ->> 'action', m ->> 'detail'
+        from (select request -> 'message') r (m);
+    end if;
+    return true;
+end $$;
+
+-- Records how far an operation has come, together with changes of its subject. False when the fence was
+-- lost: then nothing changed.
+create function advance(operation uuid, held_fence bigint, reached jsonb, change jsonb) returns boolean
+language plpgsql as $$
+begin
+    update operations set step = reached
+    where id = operation and state = 'running' and fence = held_fence;
+    if not found then
+        return false;
+    end if;
+    if change is not null then
+        perform end_on_row(change);
+    end if;
     return true;
 end $$;
 

@@ -1,11 +1,26 @@
 -- Rows as readers see them.
 
+create view attachment_details as
+select a.*, v.backend_id, b.name as backend_name
+from attachments a
+join volumes v on v.id = a.volume_id
+join backends b on b.id = v.backend_id;
+
 create view volume_details as
 select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as volume_type_name,
-       (select s.id from services s where s.backend_id = v.backend_id order by s.created_at limit 1) as service_id
+       (select s.id from services s where s.backend_id = v.backend_id order by s.created_at limit 1) as service_id,
+       (select coalesce(jsonb_agg(to_jsonb(a) - 'connector' - 'connection_info' order by a.attached_at), '[]')
+        from attachments a
+        where a.volume_id = v.id and a.deleted_at is null and a.status = 'attached') as attachments
 from volumes v
 join backends b on b.id = v.backend_id
 join volume_types t on t.id = v.volume_type_id;
+
+create view snapshot_details as
+select s.*, v.backend_id, b.name as backend_name, v.availability_zone
+from snapshots s
+join volumes v on v.id = s.volume_id
+join backends b on b.id = v.backend_id;
 
 create view service_details as
 select s.*, seen_recently(s.seen_at) as is_up
