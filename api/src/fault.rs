@@ -45,6 +45,7 @@ impl IntoResponse for Fault {
                 (status, Json(json!({ kind.fault_key(): fault }))).into_response()
             }
             ErrorKind::BadRequest
+            | ErrorKind::Busy
             | ErrorKind::Unauthorized
             | ErrorKind::Forbidden
             | ErrorKind::NotFound

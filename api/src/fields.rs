@@ -152,6 +152,26 @@ impl Fields {
     }
 }
 
+/// The entries of a body of metadata: `{"metadata": {…}}`.
+pub(crate) fn metadata_entries(body: Map<String, Value>, name: &str) -> Result<Metadata> {
+    let mut body = Fields::of_body(body);
+    let entries = body.metadata(name)?.ok_or_else(|| required(name))?;
+    body.refuse_rest()?;
+    Ok(entries)
+}
+
+/// The entry of a body of one item, which must be the one that the path names: `{"meta": {…}}`.
+pub(crate) fn metadata_item(body: Map<String, Value>, key: &str) -> Result<Metadata> {
+    let item = metadata_entries(body, "meta")?;
+    if item.len() != 1 {
+        return Err(Error::bad_request("Request body contains too many items."));
+    }
+    if !item.contains_key(key) {
+        return Err(Error::bad_request("Request body and URI mismatch."));
+    }
+    Ok(item)
+}
+
 /// A boolean in any of the forms that Cinder takes.
 pub(crate) fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {

@@ -3,6 +3,7 @@
 //!
 //! [`router`] has every URL on one screen; each leads to the file `routes/<resource>/<verb>.rs`.
 
+mod action;
 mod app;
 mod body;
 mod etag;
@@ -11,6 +12,7 @@ mod fields;
 mod filters;
 mod identity;
 mod links;
+mod listing;
 mod microversion;
 mod observe;
 mod paging;

@@ -3,7 +3,9 @@
 use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
-use crate::routes::{services, versions, volume_actions, volumes};
+use crate::routes::{
+    attachments, services, snapshot_actions, snapshots, versions, volume_actions, volumes,
+};
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
 use axum::extract::Request;
@@ -16,7 +18,7 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The first segments of paths that are resources; anything else there is a project.
-const RESOURCES: &[&str] = &["volumes", "os-services"];
+const RESOURCES: &[&str] = &["volumes", "snapshots", "attachments", "os-services"];
 
 fn v3() -> Router<App> {
     Router::new()
@@ -44,6 +46,47 @@ fn v3() -> Router<App> {
                 .merge(member(delete(volumes::metadata::remove_item))),
         )
         .route("/volumes/{volume_id}/action", member(post(volume_actions::act)))
+        .route(
+            "/snapshots",
+            reader(get(snapshots::list::summary))
+                .merge(member(post(snapshots::create_snapshot::create))),
+        )
+        .route("/snapshots/detail", reader(get(snapshots::list::detail)))
+        .route(
+            "/snapshots/{snapshot_id}",
+            reader(get(snapshots::show::show))
+                .merge(member(put(snapshots::update_snapshot::update)))
+                .merge(member(delete(snapshots::delete_snapshot::delete))),
+        )
+        .route(
+            "/snapshots/{snapshot_id}/metadata",
+            reader(get(snapshots::metadata::show))
+                .merge(member(post(snapshots::metadata::merge)))
+                .merge(member(put(snapshots::metadata::replace))),
+        )
+        .route(
+            "/snapshots/{snapshot_id}/metadata/{key}",
+            reader(get(snapshots::metadata::show_item))
+                .merge(member(put(snapshots::metadata::set_item)))
+                .merge(member(delete(snapshots::metadata::remove_item))),
+        )
+        .route("/snapshots/{snapshot_id}/action", member(post(snapshot_actions::act)))
+        .route(
+            "/attachments",
+            reader(get(attachments::list::summary))
+                .merge(member(post(attachments::create_attachment::create))),
+        )
+        .route("/attachments/detail", reader(get(attachments::list::detail)))
+        .route(
+            "/attachments/{attachment_id}",
+            reader(get(attachments::show::show))
+                .merge(member(put(attachments::update_attachment::update)))
+                .merge(member(delete(attachments::delete_attachment::delete))),
+        )
+        .route(
+            "/attachments/{attachment_id}/action",
+            member(post(attachments::complete_attachment::act)),
+        )
         .route("/os-services", admin(get(services::list::list)))
         .route("/os-services/enable", admin(put(services::enable_backend::enable)))
         .route("/os-services/disable", admin(put(services::disable_backend::disable)))

@@ -1,6 +1,9 @@
 //! What each URL does, one file a verb.
 
+pub(crate) mod attachments;
 pub(crate) mod services;
+pub(crate) mod snapshot_actions;
+pub(crate) mod snapshots;
 pub(crate) mod versions;
 pub(crate) mod volume_actions;
 pub(crate) mod volumes;

@@ -3,7 +3,9 @@
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+pub(crate) mod attachment;
 pub(crate) mod service;
+pub(crate) mod snapshot;
 pub(crate) mod version;
 pub(crate) mod volume;
 

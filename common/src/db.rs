@@ -4,6 +4,7 @@
 //! Rows come out of the database as JSON, so that a row type is described once, by its struct.
 
 pub mod admission;
+pub mod attachments;
 pub mod backends;
 mod error;
 pub mod listing;
@@ -11,6 +12,7 @@ mod migrations;
 pub mod operation_log;
 pub mod pool;
 pub mod services;
+pub mod snapshots;
 mod transition;
 pub mod volume_types;
 pub mod volumes;

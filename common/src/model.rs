@@ -2,21 +2,27 @@
 
 #[macro_use]
 mod text_enum;
+pub mod attachment;
 pub mod backend;
 pub mod caller;
 pub mod connection;
 pub mod ids;
 pub mod service;
+pub mod snapshot;
 pub mod volume;
 pub mod volume_type;
 
+pub use attachment::{AttachMode, Attachment, AttachmentStatus};
 pub use backend::{Backend, BackendReport, Condition, Placement, PoolReport, ReplicationStatus};
 pub use caller::{Caller, Role};
 pub use connection::ConnectionInfo;
-pub use ids::{BackendId, OperationId, RequestId, ServiceId, VolumeId, VolumeTypeId};
+pub use ids::{
+    AttachmentId, BackendId, OperationId, RequestId, ServiceId, SnapshotId, VolumeId, VolumeTypeId,
+};
 pub use service::{Binary, Service};
+pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;
-pub use volume::{Volume, VolumeStatus};
+pub use volume::{AttachedServer, Volume, VolumeStatus};
 pub use volume_type::VolumeType;
 
 /// Key-value pairs that users attach to their resources, sorted by key.

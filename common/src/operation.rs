@@ -70,6 +70,12 @@ macro_rules! operations {
                 match self { $( Self::$arguments(arguments) => arguments.uses(), )+ }
             }
 
+            /// The resource on which no other such operation may be under way at the same time.
+            #[must_use]
+            pub fn alone_on(&self) -> Option<Uuid> {
+                match self { $( Self::$arguments(arguments) => arguments.alone_on(), )+ }
+            }
+
             /// Columns of a resource written together with the admission.
             #[must_use]
             pub fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
@@ -80,6 +86,12 @@ macro_rules! operations {
             #[must_use]
             pub fn columns_when_done(&self, role: Role) -> Columns {
                 match self { $( Self::$arguments(arguments) => arguments.columns_when_done(role), )+ }
+            }
+
+            /// Columns of a resource written when it has failed.
+            #[must_use]
+            pub fn columns_when_failed(&self, role: Role) -> Columns {
+                match self { $( Self::$arguments(arguments) => arguments.columns_when_failed(role), )+ }
             }
 
             /// What the place must be like, for an operation that puts something new on a backend.
@@ -105,6 +117,16 @@ operations! {
     force_delete_volume: ForceDeleteVolume,
     extend_volume: ExtendVolume,
     update_volume: UpdateVolume,
+    revert_volume: RevertVolume,
+    create_snapshot: CreateSnapshot,
+    delete_snapshot: DeleteSnapshot,
+    force_delete_snapshot: ForceDeleteSnapshot,
+    update_snapshot: UpdateSnapshot,
+    create_attachment: CreateAttachment,
+    update_attachment: UpdateAttachment,
+    complete_attachment: CompleteAttachment,
+    release_attachment: ReleaseAttachment,
+    delete_attachment: DeleteAttachment,
     enable_backend: EnableBackend,
     disable_backend: DisableBackend,
     freeze_backend: FreezeBackend,

@@ -158,6 +158,7 @@ mod tests {
                 driver_version: String::new(),
                 storage_protocol: String::new(),
                 online_extend_support: false,
+                online_snapshot_support: false,
                 pools: vec![pool],
             }),
             conditions: conditions.to_vec(),
@@ -166,7 +167,7 @@ mod tests {
     }
 
     fn wanted(size_gb: i32) -> WantedPlace {
-        WantedPlace { size_gb, availability_zone: None }
+        WantedPlace { size_gb, availability_zone: None, backend_id: None }
     }
 
     #[test]
@@ -208,7 +209,8 @@ mod tests {
     #[test]
     fn a_zone_is_kept() {
         let known = [backend("a", 50.0, &[])];
-        let elsewhere = WantedPlace { size_gb: 1, availability_zone: Some("elsewhere".to_owned()) };
+        let elsewhere =
+            WantedPlace { availability_zone: Some("elsewhere".to_owned()), ..wanted(1) };
         assert!(ranked_places(&known, &elsewhere).is_empty());
         assert!(no_valid_backend(&known, &elsewhere).message().contains("1 in another zone"));
     }

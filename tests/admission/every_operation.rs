@@ -4,38 +4,9 @@ use crate::expectations::{Expected, expectation};
 use common::model::Condition;
 use common::operation::OperationKind;
 use common::operation::contract::Class;
-use harness::{Answered, Client, Cluster, ClusterBuilder, until};
-use serde_json::json;
+use harness::scene::Scene;
+use harness::{Cluster, ClusterBuilder, until};
 use std::time::Duration;
-
-/// Asks for the operation; the volume is available and otherwise unused.
-async fn ask(
-    kind: OperationKind,
-    client: &Client,
-    volume: &str,
-    host: &str,
-) -> anyhow::Result<Answered> {
-    let path = format!("/volumes/{volume}");
-    match kind {
-        OperationKind::CreateVolume => {
-            client.post("/volumes", json!({ "volume": { "size": 1 } })).await
-        }
-        OperationKind::DeleteVolume => client.delete(&path).await,
-        OperationKind::ForceDeleteVolume => {
-            client.act(volume, "os-force_delete", json!(null)).await
-        }
-        OperationKind::ExtendVolume => {
-            client.act(volume, "os-extend", json!({ "new_size": 2 })).await
-        }
-        OperationKind::UpdateVolume => {
-            client.put(&path, json!({ "volume": { "name": "n" } })).await
-        }
-        OperationKind::EnableBackend => client.operate("enable", host).await,
-        OperationKind::DisableBackend => client.operate("disable", host).await,
-        OperationKind::FreezeBackend => client.operate("freeze", host).await,
-        OperationKind::ThawBackend => client.operate("thaw", host).await,
-    }
-}
 
 /// Everything that an operation could change, less what workers report.
 async fn everything(cluster: &Cluster) -> anyhow::Result<String> {
@@ -44,6 +15,8 @@ async fn everything(cluster: &Cluster) -> anyhow::Result<String> {
         .query_one(
             "select jsonb_build_object( \
                  'volumes', (select jsonb_agg(to_jsonb(v) order by id) from volumes v), \
+                 'snapshots', (select jsonb_agg(to_jsonb(s) order by id) from snapshots s), \
+                 'attachments', (select jsonb_agg(to_jsonb(a) order by id) from attachments a), \
                  'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report') from backends b), \
                  'operations', (select jsonb_agg(to_jsonb(o) order by id) from operations o), \
                  'quota', (select jsonb_agg(to_jsonb(q)) from quota_usages q))::text",
@@ -86,19 +59,16 @@ async fn restore(cluster: &Cluster, condition: Condition) -> anyhow::Result<()> 
 async fn check(condition: Condition) -> anyhow::Result<()> {
     let mut cluster = ClusterBuilder::for_test().await?.start().await?;
     let (client, host) = (cluster.client(), cluster.host("a"));
-    let mut volumes = Vec::new();
-    for _ in OperationKind::ALL {
-        volumes.push(client.create_volume(json!({ "size": 1 })).await?);
-    }
-    for volume in &volumes {
-        client.wait_for_status(volume, "available").await?;
+    let mut scenes = Vec::new();
+    for kind in OperationKind::ALL {
+        scenes.push(Scene::prepare(&client, *kind).await?);
     }
     bring_about(&mut cluster, condition).await?;
 
-    for (kind, volume) in OperationKind::ALL.iter().zip(&volumes) {
+    for (kind, scene) in OperationKind::ALL.iter().zip(&scenes) {
         let expected = expectation(*kind, condition);
         let before = everything(&cluster).await?;
-        let answer = ask(*kind, &client, volume, &host).await?;
+        let answer = scene.ask(&client, *kind, &host).await?;
         let context = format!("{kind} while {condition}: {} {}", answer.status, answer.body);
         match expected {
             Expected::Accepted => assert!(answer.status < 300, "{context}"),
@@ -110,8 +80,9 @@ async fn check(condition: Condition) -> anyhow::Result<()> {
         }
         let changed = everything(&cluster).await? != before;
         assert_eq!(changed, expected == Expected::Accepted, "{context}");
-        // reading goes on, whatever the condition
-        client.get(&format!("/volumes/{volume}")).await?.expect_status(200)?;
+        // reading goes on, whatever the condition, of what is still there
+        let read = client.get(&format!("/volumes/{}", scene.volume)).await?;
+        assert_eq!(read.status, 200, "{context}");
         if kind.contract().class == Class::Operate {
             restore(&cluster, condition).await?;
         } else if expected != Expected::Accepted {
@@ -119,7 +90,7 @@ async fn check(condition: Condition) -> anyhow::Result<()> {
             assert!(answer.fault().contains(&named), "{context}");
         }
     }
-    cluster.finish(&[])
+    cluster.finish_unsettled(&[])
 }
 
 #[tokio::test]

@@ -25,16 +25,40 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
         (
             OperationKind::DeleteVolume
             | OperationKind::ForceDeleteVolume
-            | OperationKind::ExtendVolume,
+            | OperationKind::ExtendVolume
+            | OperationKind::RevertVolume
+            | OperationKind::CreateSnapshot
+            | OperationKind::DeleteSnapshot
+            | OperationKind::ForceDeleteSnapshot,
             Disabled | Frozen | FailingOver,
         ) => Refused,
         (
             OperationKind::DeleteVolume
             | OperationKind::ForceDeleteVolume
-            | OperationKind::ExtendVolume,
+            | OperationKind::ExtendVolume
+            | OperationKind::RevertVolume
+            | OperationKind::CreateSnapshot
+            | OperationKind::DeleteSnapshot
+            | OperationKind::ForceDeleteSnapshot,
             Down,
         ) => Unavailable,
-        (OperationKind::UpdateVolume, Disabled | Frozen | FailingOver | Down) => Accepted,
+        // servers come and go while the control plane is frozen
+        (
+            OperationKind::CreateAttachment
+            | OperationKind::UpdateAttachment
+            | OperationKind::CompleteAttachment
+            | OperationKind::ReleaseAttachment
+            | OperationKind::DeleteAttachment,
+            condition,
+        ) => match condition {
+            Disabled | Frozen => Accepted,
+            FailingOver => Refused,
+            Down => Unavailable,
+        },
+        (
+            OperationKind::UpdateVolume | OperationKind::UpdateSnapshot,
+            Disabled | Frozen | FailingOver | Down,
+        ) => Accepted,
         (
             OperationKind::EnableBackend | OperationKind::DisableBackend,
             Disabled | Frozen | FailingOver | Down,

@@ -82,7 +82,7 @@ async fn operate(cluster: &Cluster, operator: &Operator) -> anyhow::Result<usize
         client.operate("freeze", &host).await?.expect_status(200)?;
         let by_then = admitted(&database).await?;
         *operator.frozen_since.write().await = Some(Instant::now());
-        tokio::time::sleep(Duration::from_millis(80)).await;
+        tokio::time::sleep(Duration::from_millis(120)).await;
         late += admitted(&database).await?.difference(&by_then).count();
         *operator.frozen_since.write().await = None;
         client.operate("thaw", &host).await?.expect_status(200)?;
@@ -93,7 +93,7 @@ async fn operate(cluster: &Cluster, operator: &Operator) -> anyhow::Result<usize
 
 /// Lets every admission linger after it has read the backend's condition.
 const LINGER: &str = "create function linger() returns trigger language plpgsql as \
-    $$ begin perform pg_sleep(0.01); return new; end $$; \
+    $$ begin perform pg_sleep(0.04); return new; end $$; \
     create trigger linger before insert on operations for each row \
     when (new.subject_table = 'volumes') execute function linger()";
 
@@ -118,7 +118,7 @@ async fn race(sabotage: &str) -> anyhow::Result<(usize, Arc<Operator>)> {
     for client in clients {
         client.await??;
     }
-    cluster.finish(&[])?;
+    cluster.finish(&[]).await?;
     Ok((late, operator))
 }
 

@@ -18,7 +18,9 @@ async fn pending_calls_fail_at_once_when_the_broker_dies() -> anyhow::Result<()>
     cluster.schedulers[0].process.signal(rustix::process::Signal::STOP)?;
     let message = SchedulerMessage::Submit {
         operation_id: OperationId::next(),
-        operation: Box::new(DeleteVolume { volume_id: VolumeId::random() }.into()),
+        operation: Box::new(
+            DeleteVolume { volume_id: VolumeId::random(), snapshots: Vec::new() }.into(),
+        ),
     };
     let call = async {
         let patience = context(Duration::from_secs(30));
@@ -65,11 +67,13 @@ async fn service_resumes_soon_after_the_broker_is_back() -> anyhow::Result<()> {
     }
     client.wait_for_status(&id, "deleted").await?;
     assert_eq!(admitted(&cluster, "delete_volume").await?, 1);
-    cluster.finish(&[
-        "the bus connection ends",
-        "cannot be connected",
-        "asking the gate again",
-        "giving up on the gate",
-    ])?;
+    cluster
+        .finish(&[
+            "the bus connection ends",
+            "cannot be connected",
+            "asking the gate again",
+            "giving up on the gate",
+        ])
+        .await?;
     broker.stop()
 }

@@ -23,7 +23,7 @@ async fn a_request_whose_time_is_up_is_never_admitted() -> anyhow::Result<()> {
     cluster.schedulers[0].process.signal(Signal::STOP)?;
     let message = SchedulerMessage::Submit {
         operation_id: OperationId::next(),
-        operation: Box::new(DeleteVolume { volume_id: id.parse()? }.into()),
+        operation: Box::new(DeleteVolume { volume_id: id.parse()?, snapshots: Vec::new() }.into()),
     };
     let patience = context(Duration::from_millis(300));
     let answer =
@@ -36,5 +36,5 @@ async fn a_request_whose_time_is_up_is_never_admitted() -> anyhow::Result<()> {
     client.put(&format!("/volumes/{id}"), rename).await?.expect_status(200)?;
     assert_eq!(admitted(&cluster, "delete_volume").await?, 0);
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

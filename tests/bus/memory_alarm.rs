@@ -30,11 +30,13 @@ async fn while_the_broker_refuses_messages_requests_fail_at_once_and_never_happe
     .await?;
     // what was published during the alarm has arrived by now, and was not admitted
     assert_eq!(admitted(&cluster, "create_volume").await?, 1);
-    cluster.finish(&[
-        "refuses messages",
-        "the bus connection ends",
-        "asking the gate again",
-        "giving up on the gate",
-    ])?;
+    cluster
+        .finish(&[
+            "refuses messages",
+            "the bus connection ends",
+            "asking the gate again",
+            "giving up on the gate",
+        ])
+        .await?;
     broker.stop()
 }

@@ -34,7 +34,7 @@ async fn a_deleted_queue_comes_back_by_itself() -> anyhow::Result<()> {
         "asking the gate again",
         "giving up on the gate",
     ];
-    cluster.finish(&expected)
+    cluster.finish(&expected).await
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_channel_error_is_survived_and_recovered_from() -> anyhow::Result<()> 
         "giving up on the gate",
         "PRECONDITION",
     ];
-    cluster.finish(&expected)
+    cluster.finish(&expected).await
 }
 
 #[tokio::test]
@@ -85,5 +85,5 @@ async fn a_message_that_is_no_message_of_ours_harms_nobody() -> anyhow::Result<(
     assert_eq!(answer.unwrap_err().kind(), common::ErrorKind::Internal);
     let id = cluster.client().create_volume(json!({ "size": 1 })).await?;
     cluster.client().wait_for_status(&id, "available").await?;
-    cluster.finish(&["dropped an undecodable message"])
+    cluster.finish(&["dropped an undecodable message"]).await
 }

@@ -413,5 +413,5 @@ async fn bad_input_gets_cinders_code_and_fault_and_changes_nothing() -> anyhow::
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let after: String = database.query_one(rows, &[]).await?.get(0);
     assert_eq!(before, after);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -27,7 +27,7 @@ async fn roles_decide_what_a_caller_may_do_and_see() -> anyhow::Result<()> {
     for hidden in ["os-vol-host-attr:host", "migration_status", "provider_id", "cluster_name"] {
         assert!(shown.body["volume"].get(hidden).is_none(), "{hidden}");
     }
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn an_admin_sees_other_projects_only_on_request() -> anyhow::Result<()> {
     assert_eq!(count(client.get("/volumes?all_tenants=1").await?), 2);
     assert_eq!(count(client.get("/volumes?all_tenants=1&project_id=other").await?), 1);
     assert_eq!(count(client.with_roles("member").get("/volumes?all_tenants=1").await?), 1);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_caller_without_a_token_is_admin_and_the_oldest_clients_get_one() -> a
         http.get(&url).header("X-Auth-User", "me").header("X-Auth-Project-Id", "p").send().await?;
     assert_eq!(greeted.status(), 204);
     assert_eq!(greeted.headers()["x-auth-token"], "me:p");
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[test]

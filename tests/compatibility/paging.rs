@@ -45,7 +45,7 @@ async fn pages_follow_their_links_to_the_end() -> anyhow::Result<()> {
     let empty = client.get("/volumes?limit=0").await?.body;
     assert_eq!(names(&empty).len(), 0);
     assert!(empty.get("volumes_links").is_none());
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_marker_that_was_deleted_still_marks_its_place() -> anyhow::Result<()>
     client.delete(&format!("/volumes/{marker}")).await?.expect_status(202)?;
     client.wait_for_status(&marker, "deleted").await?;
     assert_eq!(list(&client, &format!("sort=name:asc&marker={marker}")).await?, ["c", "d"]);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn lists_are_sorted_filtered_and_counted() -> anyhow::Result<()> {
             .get("count")
             .is_none()
     );
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -106,5 +106,5 @@ async fn filters_that_are_not_open_are_ignored_at_first_and_refused_later() -> a
     let refused = member.get("/volumes?host=x").await?;
     assert_eq!(refused.status, 400);
     assert_eq!(refused.fault(), "Invalid filters host are found in query options.");
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -59,5 +59,5 @@ async fn the_cinder_command_lists_creates_extends_deletes_freezes_and_thaws() ->
     done(&cluster, &["service-enable", "host@a", "cinder-volume"])?;
     done(&cluster, &["delete", "platter"])?;
     client.wait_for_status(&id, "deleted").await?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -32,5 +32,5 @@ async fn a_request_leaves_its_id_in_the_logs_of_all_three_services() -> anyhow::
     })
     .await
     .map_err(|error| anyhow::anyhow!("{error}\n{}", cluster.logs()))?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -17,7 +17,7 @@ async fn versions_are_offered_to_anybody() -> anyhow::Result<()> {
     for path in ["/v3", "/v3/"] {
         assert_eq!(http.get(cluster.endpoint() + path).send().await?.status(), 200, "{path}");
     }
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn answers_name_the_version_that_was_used() -> anyhow::Result<()> {
     }
     let fault = client.with_version("volume 3.27").get("/volumes/none").await?;
     assert_eq!(fault.headers["openstack-api-version"], "volume 3.27");
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 async fn fields(client: &Client, version: &str, id: &str) -> anyhow::Result<Vec<String>> {
@@ -79,5 +79,5 @@ async fn fields_of_a_volume_come_with_their_version() -> anyhow::Result<()> {
     assert!(service("volume 3.7").await?.get("cluster").is_some());
     assert!(service("volume 3.48").await?.get("backend_state").is_none());
     assert_eq!(service("volume 3.49").await?["backend_state"], "up");
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

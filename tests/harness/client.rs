@@ -163,17 +163,52 @@ impl Client {
         Ok(id.context("the answer has no id")?.to_owned())
     }
 
+    /// Creates a snapshot, waits until it is available and returns its id.
+    ///
+    /// # Errors
+    /// When it does not become available.
+    pub async fn create_snapshot(&self, volume: &str) -> anyhow::Result<String> {
+        let body = json!({ "snapshot": { "volume_id": volume } });
+        let answered = self.post("/snapshots", body).await?.expect_status(202)?;
+        let id = answered.body["snapshot"]["id"].as_str().context("the answer has no id")?;
+        self.wait_until(&format!("/snapshots/{id}"), "snapshot", "available").await?;
+        Ok(id.to_owned())
+    }
+
+    /// Attaches a server to a volume: reserved, connected, completed.
+    ///
+    /// # Errors
+    /// When one of these is refused.
+    pub async fn attach(&self, volume: &str, host: &str) -> anyhow::Result<String> {
+        let connector = crate::scene::connector(host);
+        let body = json!({ "attachment": { "volume_uuid": volume, "connector": connector } });
+        let answer = self.post("/attachments", body).await?.expect_status(200)?;
+        let id = answer.body["attachment"]["id"].as_str().context("an id")?.to_owned();
+        let complete = json!({ "os-complete": {} });
+        self.post(&format!("/attachments/{id}/action"), complete).await?.expect_status(204)?;
+        Ok(id)
+    }
+
+    /// Ends all attachments of a volume.
+    ///
+    /// # Errors
+    /// When one cannot be ended.
+    pub async fn detach(&self, volume: &str) -> anyhow::Result<()> {
+        let listed =
+            self.get(&format!("/attachments?volume_id={volume}")).await?.expect_status(200)?;
+        for attachment in listed.body["attachments"].as_array().into_iter().flatten() {
+            let id = attachment["id"].as_str().unwrap_or_default();
+            self.delete(&format!("/attachments/{id}")).await?.expect_status(200)?;
+        }
+        Ok(())
+    }
+
     /// A volume's status; `None` when it is gone.
     ///
     /// # Errors
     /// When there is no answer or a strange one.
     pub async fn volume_status(&self, id: &str) -> anyhow::Result<Option<String>> {
-        let answered = self.get(&format!("/volumes/{id}")).await?;
-        if answered.status == StatusCode::NOT_FOUND.as_u16() {
-            return Ok(None);
-        }
-        let answered = answered.expect_status(200)?;
-        Ok(answered.body["volume"]["status"].as_str().map(str::to_owned))
+        self.status(&format!("/volumes/{id}"), "volume").await
     }
 
     /// Waits until a volume has a status; `deleted` when it is gone.
@@ -181,15 +216,32 @@ impl Client {
     /// # Errors
     /// When it does not get there in time; the error shows where it got.
     pub async fn wait_for_status(&self, id: &str, wanted: &str) -> anyhow::Result<()> {
+        self.wait_until(&format!("/volumes/{id}"), "volume", wanted).await
+    }
+
+    async fn status(&self, path: &str, key: &str) -> anyhow::Result<Option<String>> {
+        let answered = self.get(path).await?;
+        if answered.status == StatusCode::NOT_FOUND.as_u16() {
+            return Ok(None);
+        }
+        let answered = answered.expect_status(200)?;
+        Ok(answered.body[key]["status"].as_str().map(str::to_owned))
+    }
+
+    /// Waits until what a path shows has a status; `deleted` when it is gone.
+    ///
+    /// # Errors
+    /// When it does not get there in time; the error shows where it got.
+    pub async fn wait_until(&self, path: &str, key: &str, wanted: &str) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
-            let status = self.volume_status(id).await?.unwrap_or_else(|| "deleted".to_owned());
+            let status = self.status(path, key).await?.unwrap_or_else(|| "deleted".to_owned());
             if status == wanted {
                 return Ok(());
             }
             anyhow::ensure!(
                 begun.elapsed() < STATUS_TIMEOUT,
-                "volume {id} should be {wanted}, and is {status}"
+                "{path} should be {wanted}, and is {status}"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

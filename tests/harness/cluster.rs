@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::process::{Process, kill_by_pid_file};
-use crate::{Servers, files, ports, until};
+use crate::{Servers, files, invariants, ports, until};
 use anyhow::Context;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -360,12 +360,22 @@ impl Cluster {
         lines
     }
 
-    /// Ends the test: no process may have logged a warning or an error that does not contain one of
-    /// `expected`.
+    /// Ends the test. Every operation must come to its end and leave everything in order
+    /// ([`crate::invariants`]), and no process may have logged a warning or an error that does not
+    /// contain one of `expected`.
     ///
     /// # Errors
-    /// When one has.
-    pub fn finish(self, expected: &[&str]) -> anyhow::Result<()> {
+    /// When that is not so.
+    pub async fn finish(self, expected: &[&str]) -> anyhow::Result<()> {
+        invariants::check(&self).await?;
+        self.finish_unsettled(expected)
+    }
+
+    /// The same for a test that leaves operations unfinished on purpose.
+    ///
+    /// # Errors
+    /// When a process has logged something unexpected.
+    pub fn finish_unsettled(self, expected: &[&str]) -> anyhow::Result<()> {
         let unexpected: Vec<String> = self
             .log_lines()
             .into_iter()
@@ -384,6 +394,12 @@ impl Cluster {
         drop(self);
         std::fs::remove_dir_all(directory)?;
         Ok(())
+    }
+
+    /// The directories of its arrays, by backend.
+    pub fn arrays(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        let arrays = self.backends.iter().map(|name| (name.as_str(), self.directory.join(name)));
+        arrays.filter(|(_, directory)| directory.join("volumes").exists())
     }
 
     /// Ends the processes in order, as an operator would, and then the storage daemons.

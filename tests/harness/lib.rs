@@ -6,11 +6,13 @@
 pub mod client;
 pub mod cluster;
 pub mod files;
+pub mod invariants;
 pub mod patience;
 pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod rabbitmq;
+pub mod scene;
 pub mod servers;
 
 pub use client::{Answered, Client};

@@ -20,7 +20,7 @@ async fn a_deleted_volume_is_gone_and_gives_its_quota_back() -> anyhow::Result<(
         .query_one("select sum(in_use)::bigint, sum(reserved)::bigint from quota_usages", &[])
         .await?;
     assert_eq!((usage.get::<_, i64>(0), usage.get::<_, i64>(1)), (0, 0));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn a_volume_that_is_being_worked_on_is_not_deleted() -> anyhow::Result<()>
     client.delete(&format!("/volumes/{id}")).await?.expect_status(202)?;
     assert_eq!(client.delete(&format!("/volumes/{id}")).await?.status, 400);
     client.wait_for_status(&id, "deleted").await?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_volume_that_the_driver_cannot_remove_needs_force() -> anyhow::Result<
     client.delete(&format!("/volumes/{id}/metadata/fake:fail")).await?.expect_status(200)?;
     client.act(&id, "os-force_delete", json!(null)).await?.expect_status(202)?;
     client.wait_for_status(&id, "deleted").await?;
-    cluster.finish(&["delete_volume fails because"])
+    cluster.finish(&["delete_volume fails because"]).await
 }
 
 #[tokio::test]
@@ -73,5 +73,5 @@ async fn another_projects_volume_does_not_exist() -> anyhow::Result<()> {
     let rename = json!({ "volume": { "name": "mine" } });
     assert_eq!(stranger.put(&format!("/volumes/{id}"), rename).await?.status, 404);
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

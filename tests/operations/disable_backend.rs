@@ -29,7 +29,7 @@ async fn a_disabled_backend_refuses_with_its_reason_for_admins_only() -> anyhow:
         refused.fault()
     );
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn disabling_without_a_reason_really_disables() -> anyhow::Result<()> {
     let service = &client.get("/os-services?host=host").await?.body["services"][1];
     assert_eq!(service["status"], "disabled");
     assert_eq!(client.post("/volumes", json!({ "volume": { "size": 1 } })).await?.status, 400);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -52,5 +52,5 @@ async fn a_scheduler_is_stopped_and_not_disabled() -> anyhow::Result<()> {
     let refused = cluster.client().put("/os-services/disable", body).await?;
     assert_eq!(refused.status, 400);
     assert!(refused.fault().contains("stop the process"), "{}", refused.fault());
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

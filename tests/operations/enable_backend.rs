@@ -18,7 +18,7 @@ async fn an_enabled_backend_takes_volumes_again_and_has_no_reason_left() -> anyh
     );
     let id = client.create_volume(json!({ "size": 1 })).await?;
     client.wait_for_status(&id, "available").await?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -32,5 +32,5 @@ async fn enable_leaves_a_frozen_backend_frozen() -> anyhow::Result<()> {
     let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
     assert_eq!(refused.status, 400);
     assert!(refused.fault().contains("1 frozen"), "{}", refused.fault());
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -15,7 +15,7 @@ async fn an_extended_volume_has_the_new_size_in_the_record_and_on_disk() -> anyh
     assert_eq!(shown.body["volume"]["size"], 3);
     let file = cluster.directory().join(format!("disk/volumes/volume-{id}"));
     assert_eq!(std::fs::metadata(file)?.len(), 3 << 30);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn a_size_that_does_not_grow_is_refused() -> anyhow::Result<()> {
         assert!(refused.fault().contains(&expected), "{}", refused.fault());
     }
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn growth_counts_against_the_quota_until_it_fails() -> anyhow::Result<()> 
     // the three gigabytes are free again
     let other = client.create_volume(json!({ "size": 3 })).await?;
     client.wait_for_status(&other, "available").await?;
-    cluster.finish(&["extend_volume fails because"])
+    cluster.finish(&["extend_volume fails because"]).await
 }
 
 #[tokio::test]
@@ -77,5 +77,5 @@ async fn an_attached_volume_grows_only_where_caller_and_backend_agree() -> anyho
     client.act(&online, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
     client.wait_for_status(&online, "in-use").await?;
     assert_eq!(client.get(&format!("/volumes/{online}")).await?.body["volume"]["size"], 2);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -23,7 +23,7 @@ async fn an_admin_removes_a_volume_whatever_its_status() -> anyhow::Result<()> {
     client.delete(&format!("/volumes/{id}/metadata/fake:fail")).await?.expect_status(200)?;
     client.delete(&format!("/volumes/{id}?force=true")).await?.expect_status(202)?;
     client.wait_for_status(&id, "deleted").await?;
-    cluster.finish(&["fails because"])
+    cluster.finish(&["fails because"]).await
 }
 
 #[tokio::test]
@@ -36,5 +36,5 @@ async fn a_volume_that_is_being_worked_on_is_not_forced() -> anyhow::Result<()> 
     assert_eq!(refused.status, 400);
     assert!(refused.fault().contains("is being worked on (create_volume)"), "{}", refused.fault());
     client.wait_for_status(&id, "available").await?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -15,7 +15,7 @@ async fn a_frozen_backend_is_listed_as_frozen_and_is_not_disabled() -> anyhow::R
     let service = &client.get("/os-services?binary=cinder-volume").await?.body["services"][0];
     assert_eq!((&service["frozen"], &service["status"]), (&json!(true), &json!("enabled")));
     assert_eq!(client.operate("freeze", &host).await?.status, 400);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_freeze_tells_how_much_still_runs_and_can_wait_for_it() -> anyhow::Res
     // what was admitted before the freeze has been finished, not lost
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
     assert_eq!(client.operate("freeze?drain=x", &cluster.host("a")).await?.status, 400);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_backend_whose_worker_is_down_can_be_frozen_and_thawed() -> anyhow::Re
     cluster.workers[0].process.kill();
     client.operate("freeze", &cluster.host("a")).await?.expect_status(200)?;
     client.operate("thaw", &cluster.host("a")).await?.expect_status(200)?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -59,5 +59,5 @@ async fn strict_freezing_is_configuration() -> anyhow::Result<()> {
     client.operate("freeze", &cluster.host("a")).await?.expect_status(200)?;
     let rename = json!({ "volume": { "name": "renamed" } });
     client.put(&format!("/volumes/{id}"), rename).await?.expect_status(200)?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

@@ -17,7 +17,7 @@ async fn thaw_leaves_a_disabled_backend_disabled() -> anyhow::Result<()> {
     assert_eq!(service["status"], "disabled");
     assert_eq!(service["disabled_reason"], "disk shelf 3");
     assert_eq!(service["frozen"], false);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -26,5 +26,5 @@ async fn only_a_frozen_backend_is_thawed() -> anyhow::Result<()> {
     let refused = cluster.client().operate("thaw", &cluster.host("a")).await?;
     assert_eq!(refused.status, 400);
     assert_eq!(refused.fault(), "The backend is not frozen.");
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

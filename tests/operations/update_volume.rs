@@ -28,7 +28,7 @@ async fn name_and_description_change_and_absent_ones_stay() -> anyhow::Result<()
     assert_eq!(client.put(&path, json!({ "volume": {} })).await?.status, 400);
     let older = client.with_version("volume 3.52");
     assert_eq!(older.put(&path, json!({ "volume": {} })).await?.status, 200);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn metadata_is_merged_replaced_and_removed_by_key() -> anyhow::Result<()> 
     assert_eq!(client.get(&format!("{path}/a")).await?.status, 404);
     client.put(&path, json!({ "metadata": { "only": "x" } })).await?.expect_status(200)?;
     assert_eq!(metadata(&client, &id).await?, json!({ "only": "x" }));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -68,5 +68,5 @@ async fn who_read_an_older_version_does_not_overwrite_a_newer_one() -> anyhow::R
     assert_eq!(put("second").await?.status, 412);
     assert_eq!(metadata(&client, &id).await?, json!({ "by": "first" }));
     assert!(!client.with_version("volume 3.14").get(&path).await?.headers.contains_key("etag"));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

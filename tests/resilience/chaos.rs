@@ -82,5 +82,7 @@ async fn every_answer_is_kept_while_processes_die() -> anyhow::Result<()> {
     let drift = "select count(*) from quota_usages where reserved <> 0 \
         or in_use <> (select count(*) from volumes where deleted_at is null)";
     assert_eq!(database.query_one(drift, &[]).await?.get::<_, i64>(0), 0);
-    cluster.finish(&["asking the gate again", "giving up on the gate", "the bus connection ends"])
+    cluster
+        .finish(&["asking the gate again", "giving up on the gate", "the bus connection ends"])
+        .await
 }

@@ -1,9 +1,9 @@
 //! Every operation of a backend, crashed at every crash point, on real files.
 
 use common::operation::OperationKind;
-use common::operation::contract::Runs;
-use harness::{Client, Cluster, ClusterBuilder, until};
-use serde_json::json;
+use common::operation::contract::{Ending, Runs};
+use harness::scene::Scene;
+use harness::{Cluster, ClusterBuilder, until};
 use std::time::Duration;
 
 /// Where a process can be made to die: which process, and the name of the point.
@@ -63,69 +63,24 @@ async fn replace(cluster: &mut Cluster, point: CrashPoint) -> anyhow::Result<()>
     }
 }
 
-/// Asks for the operation; the answer is a promise even though a process dies meanwhile.
-async fn ask(kind: OperationKind, client: &Client, volume: &str) -> anyhow::Result<String> {
-    let answer = match kind {
-        OperationKind::CreateVolume => {
-            return client.create_volume(json!({ "size": 1 })).await;
+/// What must be true of the operation's subject in the end: its status as the contract says.
+async fn check_end(cluster: &Cluster, kind: OperationKind) -> anyhow::Result<()> {
+    let subject = kind.contract().subject;
+    let sql = format!(
+        "select o.state, s.status from operations o join {} s on s.id = o.subject_id \
+         where o.kind = $1 order by o.created_at desc limit 1",
+        subject.resource.table()
+    );
+    let row = cluster.database().await?.query_one(&sql, &[&kind.stem()]).await?;
+    let (state, status): (&str, &str) = (row.get(0), row.get(1));
+    assert_eq!(state, "done", "{kind}");
+    match subject.when_done {
+        Ending::Becomes(expected) | Ending::Removed(Some(expected)) => {
+            assert_eq!(status, expected.as_str(), "{kind}");
         }
-        OperationKind::DeleteVolume => client.delete(&format!("/volumes/{volume}")).await?,
-        OperationKind::ForceDeleteVolume => {
-            client.act(volume, "os-force_delete", json!(null)).await?
-        }
-        OperationKind::ExtendVolume => {
-            client.act(volume, "os-extend", json!({ "new_size": 2 })).await?
-        }
-        OperationKind::UpdateVolume
-        | OperationKind::EnableBackend
-        | OperationKind::DisableBackend
-        | OperationKind::FreezeBackend
-        | OperationKind::ThawBackend => anyhow::bail!("{kind} ends with its admission"),
-    };
-    answer.expect_status(202)?;
-    Ok(volume.to_owned())
-}
-
-/// What must be true in the end: status, size in GiB (none: gone).
-const fn end(kind: OperationKind) -> Option<u64> {
-    match kind {
-        OperationKind::CreateVolume => Some(1),
-        OperationKind::ExtendVolume => Some(2),
-        OperationKind::DeleteVolume
-        | OperationKind::ForceDeleteVolume
-        | OperationKind::UpdateVolume
-        | OperationKind::EnableBackend
-        | OperationKind::DisableBackend
-        | OperationKind::FreezeBackend
-        | OperationKind::ThawBackend => None,
+        Ending::PreviousStatus => assert_eq!(status, "available", "{kind}"),
+        Ending::Removed(None) | Ending::ByAttachments | Ending::Unchanged => {}
     }
-}
-
-async fn check_end(cluster: &Cluster, kind: OperationKind, volume: &str) -> anyhow::Result<()> {
-    let client = cluster.client();
-    let status = if end(kind).is_some() { "available" } else { "deleted" };
-    client.wait_for_status(volume, status).await?;
-    let file = cluster.directory().join(format!("disk/volumes/volume-{volume}"));
-    let size = std::fs::metadata(file).ok().map(|file| file.len() >> 30);
-    assert_eq!(size, end(kind), "{kind}: the file");
-    let files = std::fs::read_dir(cluster.directory().join("disk/volumes"))?.count();
-    let rows =
-        "select count(*), coalesce(sum(size_gb), 0)::bigint from volumes where deleted_at is null";
-    let database = cluster.database().await?;
-    let rows = database.query_one(rows, &[]).await?;
-    let (volumes, gigabytes) = (rows.get::<_, i64>(0), rows.get::<_, i64>(1));
-    assert_eq!(i64::try_from(files)?, volumes, "{kind}: something is left on the backend");
-    for (resource, expected) in [("volumes", volumes), ("gigabytes", gigabytes)] {
-        let usage = "select in_use, reserved from quota_usages where resource = $1";
-        let usage = database.query_one(usage, &[&resource]).await?;
-        assert_eq!(
-            (usage.get::<_, i64>(0), usage.get::<_, i64>(1)),
-            (expected, 0),
-            "{kind}: {resource}"
-        );
-    }
-    let live = "select count(*) from operations where state in ('admitted', 'running')";
-    assert_eq!(database.query_one(live, &[]).await?.get::<_, i64>(0), 0);
     Ok(())
 }
 
@@ -135,19 +90,18 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
         if kind.contract().runs == Runs::InAdmission {
             continue;
         }
-        let client = cluster.client();
-        let volume = client.create_volume(json!({ "size": 1 })).await?;
-        client.wait_for_status(&volume, "available").await?;
+        let (client, host) = (cluster.client(), cluster.host("disk"));
+        let scene = Scene::prepare(&client, *kind).await?;
         arm(&mut cluster, point).await?;
-        let asked = tokio::spawn({
-            let volume = volume.clone();
-            async move { ask(*kind, &client, &volume).await }
-        });
+        let asked = tokio::spawn(async move { scene.ask(&client, *kind, &host).await });
         replace(&mut cluster, point).await?;
-        let volume = asked.await??;
-        check_end(&cluster, *kind, &volume).await?;
+        // the answer is a promise, though a process dies meanwhile
+        let answer = asked.await??;
+        assert!(answer.status < 300, "{kind}: {} {}", answer.status, answer.body);
+        harness::invariants::check(&cluster).await?;
+        check_end(&cluster, *kind).await?;
     }
-    cluster.finish(&["asking the gate again", "giving up on the gate"])
+    cluster.finish(&["asking the gate again", "giving up on the gate"]).await
 }
 
 #[tokio::test]

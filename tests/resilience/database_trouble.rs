@@ -60,5 +60,5 @@ async fn every_answer_is_true_while_connections_are_cut() -> anyhow::Result<()> 
         "sweep",
         "WARN",
     ];
-    cluster.finish(&expected)
+    cluster.finish(&expected).await
 }

@@ -18,7 +18,7 @@ async fn a_worker_that_is_told_to_stop_finishes_what_it_has_begun() -> anyhow::R
     // it has said that it stopped: nobody has to wait until its silence is noticed
     let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
     assert_eq!(refused.status, 503);
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn what_a_stopping_worker_cannot_finish_is_handed_over() -> anyhow::Result
     let row = database.query_one(row, &[]).await?;
     assert_eq!((row.get::<_, &str>(0), row.get::<_, bool>(1)), ("running", true));
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("creating"));
-    cluster.finish(&[])
+    cluster.finish_unsettled(&[])
 }
 
 #[tokio::test]
@@ -48,5 +48,5 @@ async fn api_and_scheduler_end_in_order_within_their_bound() -> anyhow::Result<(
         assert!(status.success(), "{status}");
         assert!(took < Duration::from_secs(11), "it took {took:?}");
     }
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }

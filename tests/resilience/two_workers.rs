@@ -19,7 +19,7 @@ async fn a_killed_workers_operation_is_finished_by_another_one() -> anyhow::Resu
     let database = cluster.database().await?;
     let row = database.query_one("select state, attempts from operations", &[]).await?;
     assert_eq!((row.get::<_, &str>(0), row.get::<_, i32>(1)), ("done", 2));
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_killed_workers_operation_is_finished_at_once_when_it_starts_again() -
     cluster.workers.clear();
     cluster.add_worker(&[]).await?;
     client.wait_for_status(&id, "available").await?;
-    cluster.finish(&[])
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_worker_that_slept_through_its_lease_does_no_harm() -> anyhow::Result<
     assert_eq!(client.volume_status(&id).await?, None);
     let usage = "select sum(in_use + reserved)::bigint from quota_usages";
     assert_eq!(database.query_one(usage, &[]).await?.get::<_, i64>(0), 0);
-    cluster.finish(&["the lease cannot be renewed", "the bus connection ends"])
+    cluster.finish(&["the lease cannot be renewed", "the bus connection ends"]).await
 }
 
 async fn wait_until_running(cluster: &harness::Cluster) -> anyhow::Result<()> {

@@ -10,7 +10,8 @@ mod file;
 
 use async_trait::async_trait;
 use common::config::{BackendConfig, DriverName};
-use common::model::{BackendReport, ConnectionInfo, Volume};
+use common::db::DbError;
+use common::model::{AttachMode, BackendReport, ConnectionInfo, Snapshot, Volume};
 use std::sync::Arc;
 
 /// The number of the claim under which a driver acts. A driver whose storage outlives the worker
@@ -24,9 +25,23 @@ pub enum DriverError {
     /// It could not; the text is for operators.
     #[error("{0}")]
     Failed(String),
+    /// It could not now, but may when the operation's lease has run out and it is claimed again.
+    #[error("{0}")]
+    Passing(String),
     /// Another worker has the operation by now.
     #[error("another worker has the operation by now")]
     Superseded,
+}
+
+impl From<DbError> for DriverError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable(_) => Self::Passing(error.to_string()),
+            DbError::Refused(_) | DbError::Duplicate(_) | DbError::Defect(_) => {
+                Self::Failed(error.to_string())
+            }
+        }
+    }
 }
 
 impl DriverError {
@@ -59,11 +74,61 @@ pub trait Driver: Send + Sync {
         fence: Fence,
     ) -> Result<(), DriverError>;
 
+    /// Makes the volume's storage with the content of something else on this backend, as it is when the
+    /// copy begins; what the volume is larger is zeros.
+    async fn create_volume_like(
+        &self,
+        volume: &Volume,
+        source: Source<'_>,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
+    /// Keeps the content of the snapshot's volume as it is now, also while servers write to it where
+    /// the report says `online_snapshot_support`.
+    async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError>;
+
+    /// Removes what was kept; that there is nothing is fine.
+    async fn delete_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError>;
+
+    /// Gives the volume the content of its snapshot.
+    async fn revert_volume(
+        &self,
+        volume: &Volume,
+        snapshot: &Snapshot,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
     /// Opens the volume's data path and tells how to reach it; an open one stays as it is.
-    async fn export(&self, volume: &Volume, fence: Fence) -> Result<ConnectionInfo, DriverError>;
+    async fn export(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        fence: Fence,
+    ) -> Result<ConnectionInfo, DriverError>;
 
     /// Closes the volume's data path, whoever uses it; that there is none is fine.
-    async fn unexport(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
+    async fn unexport(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
+    /// Makes sure that whatever carries the data paths runs. `true` when it had to be started: then
+    /// every data path must be opened again.
+    async fn ensure_data_plane(&self) -> Result<bool, DriverError>;
+
+    /// Opens a data path again that was open before the data plane was started.
+    async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError>;
+}
+
+/// What a new volume is made like.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// A snapshot.
+    Snapshot(&'a Snapshot),
+    /// Another volume.
+    Volume(&'a Volume),
 }
 
 /// The driver for a section of the configuration.

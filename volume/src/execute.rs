@@ -1,18 +1,24 @@
 //! Execute: the driver's work for one claimed operation, as long as the claim holds.
 
+mod create_snapshot;
 mod create_volume;
+mod delete_attachment;
+mod delete_snapshot;
 mod delete_volume;
 mod extend_volume;
+mod force_delete_snapshot;
 mod force_delete_volume;
+mod revert_volume;
+mod update_attachment;
 
 use crate::driver::{Driver, DriverError, Fence};
 use crate::finish_operation::finish;
 use crate::recover::{self, Decision};
 use crate::worker::Worker;
+use common::db::Database;
 use common::db::operation_log::{self, ClaimedOperation, Outcome};
-use common::model::Volume;
 use common::operation::Operation;
-use common::operation::contract::Columns;
+use common::operation::contract::{Columns, Role};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -20,6 +26,7 @@ use tracing::{Instrument, info_span};
 
 /// What an operation's file needs to do its work.
 pub(crate) struct Execution<'a> {
+    pub database: &'a Database,
     pub driver: &'a dyn Driver,
     pub fence: Fence,
     claimed: &'a ClaimedOperation,
@@ -35,15 +42,27 @@ pub(crate) struct Done {
 }
 
 impl Execution<'_> {
-    /// The volume that the operation is about, as it was when it was claimed.
-    pub fn volume(&self) -> Result<Volume, DriverError> {
-        self.subject()
+    /// What the operation is about, as it was when it was claimed.
+    pub fn subject<T: DeserializeOwned>(&self) -> Result<T, DriverError> {
+        read(&self.claimed.subject)
     }
 
-    fn subject<T: DeserializeOwned>(&self) -> Result<T, DriverError> {
-        serde_json::from_value(self.claimed.subject.clone())
-            .map_err(|error| DriverError::failed(format!("the subject cannot be read: {error}")))
+    /// The resources that play a part in the operation, as they were when it was claimed.
+    pub fn others<T: DeserializeOwned>(&self, role: Role) -> Result<Vec<T>, DriverError> {
+        let playing = self.claimed.others.iter().filter(|other| other.role == role);
+        playing.map(|other| read(&other.row)).collect()
     }
+
+    /// The only resource that plays a part in the operation.
+    pub fn other<T: DeserializeOwned>(&self, role: Role) -> Result<T, DriverError> {
+        let mut others = self.others(role)?;
+        others.pop().ok_or_else(|| DriverError::failed(format!("there is no {role}")))
+    }
+}
+
+fn read<T: DeserializeOwned>(row: &Value) -> Result<T, DriverError> {
+    serde_json::from_value(row.clone())
+        .map_err(|error| DriverError::failed(format!("a row cannot be read: {error}")))
 }
 
 /// Executes a claimed operation and finishes it, unless the claim is lost meanwhile.
@@ -73,6 +92,9 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
                 finish(worker, &claimed, &outcome).await;
             }
             Err(DriverError::Superseded) => tracing::info!(duration_ms, "lost to another worker"),
+            Err(DriverError::Passing(reason)) => {
+                tracing::warn!(duration_ms, reason, "left for the sweep");
+            }
             Err(DriverError::Failed(reason)) => {
                 tracing::warn!(duration_ms, reason, "failed");
                 let outcome = Outcome { error: Some(reason), ..Outcome::default() };
@@ -89,13 +111,32 @@ async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Done, 
         Decision::Fail(reason) => return Err(DriverError::failed(reason)),
         Decision::Execute => {}
     }
-    let execution = Execution { driver: &*worker.driver, fence: Fence(claimed.fence), claimed };
+    let execution = Execution {
+        database: &worker.database,
+        driver: &*worker.driver,
+        fence: Fence(claimed.fence),
+        claimed,
+    };
     match &claimed.operation {
-        Operation::CreateVolume(_) => create_volume::execute(&execution).await,
+        Operation::CreateVolume(arguments) => create_volume::execute(&execution, arguments).await,
         Operation::DeleteVolume(_) => delete_volume::execute(&execution).await,
         Operation::ForceDeleteVolume(_) => force_delete_volume::execute(&execution).await,
         Operation::ExtendVolume(arguments) => extend_volume::execute(&execution, arguments).await,
+        Operation::RevertVolume(_) => revert_volume::execute(&execution).await,
+        Operation::CreateSnapshot(_) => create_snapshot::execute(&execution).await,
+        Operation::DeleteSnapshot(_) => delete_snapshot::execute(&execution).await,
+        Operation::ForceDeleteSnapshot(_) => force_delete_snapshot::execute(&execution).await,
+        Operation::UpdateAttachment(arguments) => {
+            update_attachment::execute(&execution, arguments).await
+        }
+        Operation::DeleteAttachment(arguments) => {
+            delete_attachment::execute(&execution, arguments).await
+        }
         Operation::UpdateVolume(_)
+        | Operation::UpdateSnapshot(_)
+        | Operation::CreateAttachment(_)
+        | Operation::CompleteAttachment(_)
+        | Operation::ReleaseAttachment(_)
         | Operation::EnableBackend(_)
         | Operation::DisableBackend(_)
         | Operation::FreezeBackend(_)

@@ -1,5 +1,7 @@
 //! The heartbeat: the worker is alive, and this is what its backend can take.
 
+use crate::driver::DriverError;
+use crate::recover;
 use crate::worker::Worker;
 use common::bus::message::next_traceparent;
 use common::bus::{Context, FanOut};
@@ -12,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 /// not beat, and so counts as down.
 pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
     while !stopping.is_cancelled() {
-        match worker.driver.report().await {
+        match look(worker).await {
             Ok(report) => publish(worker, report).await,
             Err(error) => {
                 tracing::error!(backend.name = worker.backend_name, %error, "the driver does not report");
@@ -26,6 +28,14 @@ pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
     if let Err(error) = services::sign_off(&worker.database, &worker.service).await {
         tracing::warn!(%error, "the stop was not recorded");
     }
+}
+
+/// What the backend can take; its data paths are open again, should its data plane have died.
+async fn look(worker: &Worker) -> Result<BackendReport, DriverError> {
+    if worker.driver.ensure_data_plane().await? {
+        recover::restore_exports(worker).await;
+    }
+    worker.driver.report().await
 }
 
 async fn publish(worker: &Worker, report: BackendReport) {

@@ -2,6 +2,7 @@
 
 use crate::worker::Worker;
 use common::config::Config;
+use common::db::attachments::{self, Exported};
 use common::db::operation_log::{self, ClaimedOperation};
 use common::operation::contract::{AfterCrash, Runs};
 use rustix::fs::{FlockOperation, flock};
@@ -36,6 +37,22 @@ pub(crate) async fn expire_leases_of_the_dead(worker: &Worker) {
         Ok(count) => tracing::info!(count, "took over the operations of an earlier process"),
         Err(error) => {
             tracing::warn!(%error, "operations of an earlier process wait for their leases")
+        }
+    }
+}
+
+/// Opens the data paths again that servers were told of.
+pub(crate) async fn restore_exports(worker: &Worker) {
+    let exported = match attachments::exported(&worker.database, worker.backend_id).await {
+        Ok(exported) => exported,
+        Err(error) => return tracing::error!(%error, "data paths are not restored"),
+    };
+    for Exported { volume, mode } in exported {
+        match worker.driver.restore_export(&volume, mode).await {
+            Ok(()) => tracing::info!(volume.id = %volume.id, "data path restored"),
+            Err(error) => {
+                tracing::error!(volume.id = %volume.id, %error, "a data path is not restored");
+            }
         }
     }
 }

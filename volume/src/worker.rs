@@ -86,6 +86,7 @@ impl Worker {
         if !worker.start_driver(&stopping).await {
             return;
         }
+        recover::restore_exports(&worker).await;
         if worker.alone.is_some() {
             recover::expire_leases_of_the_dead(&worker).await;
         }

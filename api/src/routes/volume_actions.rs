@@ -2,8 +2,10 @@
 
 mod extend_volume;
 mod force_delete_volume;
+mod revert_volume;
 
 use super::volumes::parse_id;
+use crate::action::{self, Named};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
@@ -12,7 +14,6 @@ use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use common::Error;
 use common::model::VolumeId;
 
 /// An action on a volume, on its way to its file.
@@ -24,14 +25,18 @@ pub(crate) struct Action<'a> {
     pub body: Fields,
 }
 
-/// Who may ask for an action, and since which version it is there.
-fn rule(name: &str) -> Option<(Rule, u16)> {
-    match name {
-        "os-extend" => Some((Rule::Member, 0)),
-        "os-force_delete" => Some((Rule::Admin, 0)),
-        _ => None,
-    }
+#[derive(Clone, Copy)]
+enum Which {
+    Extend,
+    ForceDelete,
+    Revert,
 }
+
+const ACTIONS: &[Named<Which>] = &[
+    Named::new("os-extend", Rule::Member, Which::Extend),
+    Named::new("os-force_delete", Rule::Admin, Which::ForceDelete),
+    Named::since("revert", 40, Rule::Member, Which::Revert),
+];
 
 pub(crate) async fn act(
     State(app): State<App>,
@@ -39,28 +44,16 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer<Response> {
-    let mut names = body.keys();
-    let (Some(name), None) = (names.next().cloned(), names.next()) else {
-        return Err(Error::bad_request("The body must name exactly one action.").into());
-    };
-    let Some((rule, since)) = rule(&name) else {
-        return Err(Error::bad_request(format!(
-            "There is no such action: {name}. Verify the request body and Content-Type header and try \
-             again."
-        ))
-        .into());
-    };
-    context.version.require(since)?;
-    rule.check(&context.caller)?;
+    let which = action::which(ACTIONS, &body, &context)?;
     let action = Action {
         app: &app,
         context: &context,
         volume_id: parse_id(&id)?,
         body: Fields::of_body(body),
     };
-    match name.as_str() {
-        "os-extend" => extend_volume::extend(action).await,
-        "os-force_delete" => force_delete_volume::force_delete(action).await,
-        _ => Err(Error::internal(format!("the action {name} has a rule and no route")).into()),
+    match which {
+        Which::Extend => extend_volume::extend(action).await,
+        Which::ForceDelete => force_delete_volume::force_delete(action).await,
+        Which::Revert => revert_volume::revert(action).await,
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod delete_volume;
 pub(crate) mod list;
 pub(crate) mod metadata;
 pub(crate) mod show;
+mod source;
 pub(crate) mod update_volume;
 
 use crate::app::App;

@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::request::RequestContext;
-use common::model::Volume;
+use common::model::{AttachedServer, Metadata, Volume};
 use serde_json::{Map, Value, json};
 
 /// What the short list shows.
@@ -29,6 +29,9 @@ pub(crate) fn detail(volume: &Volume, context: &RequestContext) -> Value {
         add("os-vol-mig-status-attr:migstat", json!(volume.migration_status));
         add("os-vol-mig-status-attr:name_id", Value::Null);
     }
+    if !volume.image_metadata.is_empty() {
+        add("volume_image_metadata", json!(volume.image_metadata));
+    }
     Value::Object(view)
 }
 
@@ -46,7 +49,7 @@ fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
         "volume_type": volume.volume_type_name,
         "snapshot_id": volume.snapshot_id,
         "source_volid": volume.source_volume_id,
-        "metadata": volume.metadata,
+        "metadata": metadata(volume),
         "links": context.links.of_item("volumes", volume.id),
         "user_id": volume.user_id,
         // a text, unlike every other boolean
@@ -55,7 +58,7 @@ fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
         "replication_status": volume.replication_status,
         "consistencygroup_id": null,
         "multiattach": volume.multiattach,
-        "attachments": [],
+        "attachments": attachments(volume, is_admin),
     });
     let mut view = match view {
         Value::Object(view) => view,
@@ -79,4 +82,33 @@ fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
         }
     }
     view
+}
+
+/// The user's metadata, and what Cinder shows among it of how the volume is attached.
+fn metadata(volume: &Volume) -> Metadata {
+    let mut metadata = volume.metadata.clone();
+    if let Some(readonly) = volume.readonly {
+        let text = if readonly { "True" } else { "False" };
+        metadata.insert("readonly".to_owned(), text.to_owned());
+    }
+    if let Some(server) = volume.attachments.first() {
+        metadata.insert("attached_mode".to_owned(), server.attach_mode.to_string());
+    }
+    metadata
+}
+
+/// The attached servers; `id` is the volume's, as ever.
+fn attachments(volume: &Volume, is_admin: bool) -> Value {
+    let view = |server: &AttachedServer| {
+        json!({
+            "id": volume.id,
+            "attachment_id": server.id,
+            "volume_id": volume.id,
+            "server_id": server.instance_id,
+            "host_name": server.host_name.as_deref().filter(|_| is_admin),
+            "device": server.mountpoint,
+            "attached_at": timestamp(server.attached_at),
+        })
+    };
+    volume.attachments.iter().map(view).collect()
 }

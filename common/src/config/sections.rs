@@ -151,6 +151,8 @@ pub struct ApiConfig {
     pub max_body_bytes: usize,
     /// How long the scheduler's answer is waited for.
     pub submit_timeout_seconds: f64,
+    /// How long a data path may take to open or close before the client is told to look again.
+    pub connect_timeout_seconds: f64,
     /// The type of a volume for which none is asked.
     pub default_volume_type: String,
 }
@@ -165,6 +167,7 @@ impl Default for ApiConfig {
             max_page: 1000,
             max_body_bytes: 114_688,
             submit_timeout_seconds: 10.0,
+            connect_timeout_seconds: 60.0,
             default_volume_type: "__DEFAULT__".to_owned(),
         }
     }
@@ -364,13 +367,17 @@ impl Default for FakeDriverConfig {
 pub struct QuotaConfig {
     /// Volumes.
     pub volumes: i64,
-    /// GiB in all volumes.
+    /// Snapshots.
+    pub snapshots: i64,
+    /// GiB in all volumes and snapshots.
     pub gigabytes: i64,
+    /// GiB in one volume.
+    pub per_volume_gigabytes: i64,
 }
 
 impl Default for QuotaConfig {
     fn default() -> Self {
-        Self { volumes: 10, gigabytes: 1000 }
+        Self { volumes: 10, snapshots: 10, gigabytes: 1000, per_volume_gigabytes: -1 }
     }
 }
 
@@ -380,7 +387,9 @@ impl QuotaConfig {
     pub fn default_limit(&self, resource: &str) -> i64 {
         match resource {
             "volumes" => self.volumes,
+            "snapshots" => self.snapshots,
             "gigabytes" => self.gigabytes,
+            "per_volume_gigabytes" => self.per_volume_gigabytes,
             _ => -1,
         }
     }

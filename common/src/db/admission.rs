@@ -2,7 +2,7 @@
 
 use super::{Database, DbError, transition};
 use crate::model::{Backend, BackendId, Caller, Condition, OperationId, Placement, RequestId};
-use crate::operation::contract::{Precondition, Role};
+use crate::operation::contract::Precondition;
 use crate::operation::{Operation, OperationKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -196,16 +196,15 @@ fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
     operation_json["in_admission"] = json!(transition::in_admission(operation));
     json!({
         "operation": operation_json,
-        "steps": transition::on_admission(operation, request.caller, request.placement),
+        "steps": transition::on_admission(operation, request.caller, request.placement, &default_limit),
         "located_by": transition::located_by(operation),
         "others": transition::others(operation),
         "uses": operation.uses(),
+        "alone_on": operation.alone_on(),
         "backend_id": request.placement.map(|placement| placement.backend_id),
         "exclusive": exclusive,
         "allowed_conditions": request.allowed,
         "further_gates": request.further_gates,
-        "quota": transition::quota(operation, default_limit),
-        "when_done": operation.columns_when_done(Role::Subject).set,
         "view": operation.contract().subject.resource.view(),
         "count_in_flight": exclusive,
     })
@@ -232,15 +231,13 @@ async fn clash(
     operation: &Operation,
     constraint: &str,
 ) -> Result<Refusal, DbError> {
-    if constraint != "one_live_operation" {
-        return Err(DbError::Duplicate(constraint.to_owned()));
-    }
-    let operation = database
-        .row(
-            "select to_jsonb(kind) from operations \
-             where subject_id = $1 and state in ('admitted', 'running')",
-            &[&operation.subject()],
-        )
-        .await?;
-    Ok(Refusal::Busy { operation })
+    let (column, id) = match constraint {
+        "one_live_operation" => ("subject_id", Some(operation.subject())),
+        "one_live_connection" => ("alone_on", operation.alone_on()),
+        _ => return Err(DbError::Duplicate(constraint.to_owned())),
+    };
+    let sql = format!(
+        "select to_jsonb(kind) from operations where {column} = $1 and state in ('admitted', 'running')"
+    );
+    Ok(Refusal::Busy { operation: database.row(&sql, &[&id]).await? })
 }

@@ -107,6 +107,7 @@ pub async fn finish(
         "operation_id": claimed.id,
         "fence": claimed.fence,
         "succeeded": succeeded,
+        "takes_quota": transition::takes_quota(&claimed.operation, succeeded),
         "result": outcome.result,
         "error": outcome.error,
         "steps": transition::on_finish(&claimed.operation, succeeded, &outcome.found),
@@ -148,6 +149,30 @@ pub async fn expire_leases(
         .row("select to_jsonb(expire_leases($1, $2))", &[&backend.0, &owner_prefix])
         .await?;
     Ok(expired.unwrap_or(0))
+}
+
+/// How an operation has ended, for whoever waits for it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ended {
+    /// Why it failed; `None` when it succeeded.
+    pub error: Option<String>,
+    /// What it resulted in.
+    pub result: Option<Value>,
+}
+
+/// How an operation has ended; `None` while it has not.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn ended(database: &Database, operation: OperationId) -> Result<Option<Ended>, DbError> {
+    database
+        .row(
+            "select jsonb_build_object('result', result, 'error', \
+                 case state when 'done' then null else coalesce(error, state) end) \
+             from operations where id = $1 and state not in ('admitted', 'running')",
+            &[&operation.0],
+        )
+        .await
 }
 
 /// How many admitted operations of the backend have not ended.

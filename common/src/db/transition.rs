@@ -13,13 +13,17 @@ pub(super) fn on_admission(
     operation: &Operation,
     caller: &Caller,
     placement: Option<&Placement>,
+    default_limit: &dyn Fn(&str) -> i64,
 ) -> Vec<Value> {
-    let begin = |(role, id, touch)| {
+    let begin = |(role, id, touch): (Role, Uuid, &Touch)| {
         let mut columns = operation.columns_on_admission(role, caller);
         if let Some(placement) = placement.filter(|_| role == Role::Subject) {
             place(&mut columns, placement);
         }
-        begin_step(operation, id, touch, columns, caller)
+        let mut step = begin_step(operation, id, touch, columns, caller);
+        step["quota"] = quota(touch.quota, default_limit);
+        step["when_done"] = json!(operation.columns_when_done(role).set);
+        step
     };
     operation.touches().into_iter().map(begin).collect()
 }
@@ -50,6 +54,9 @@ fn begin_step(
     } else {
         step(id, touch, columns)
     };
+    if touch.while_running == WhileRunning::ByAttachments {
+        step["derive_status"] = json!(true);
+    }
     step["is_new"] = json!(is_new);
     step["preconditions"] = json!(touch.preconditions);
     step["remember_status"] = json!(remembers);
@@ -65,9 +72,11 @@ fn begin_step(
 pub(super) fn on_finish(operation: &Operation, succeeded: bool, found: &Columns) -> Vec<Value> {
     let end = |(role, id, touch): (Role, Uuid, &Touch)| {
         let mut columns = if role == Role::Subject { found.clone() } else { Columns::none() };
-        if succeeded {
-            columns.set.extend(operation.columns_when_done(role).set);
-        }
+        columns.add(if succeeded {
+            operation.columns_when_done(role)
+        } else {
+            operation.columns_when_failed(role)
+        });
         let ending = if succeeded { touch.when_done } else { touch.when_failed };
         end_step(id, touch, ending, columns)
     };
@@ -119,21 +128,30 @@ pub(super) fn others(operation: &Operation) -> Value {
         .collect()
 }
 
-/// The rules of the operation's quota, each with the limit that holds where none was set.
-pub(super) fn quota(operation: &Operation, default_limit: impl Fn(&str) -> i64) -> Value {
-    operation
-        .contract()
-        .quota
-        .iter()
-        .map(|rule| {
-            let (QuotaRule::Count { resource, .. }
-            | QuotaRule::Column { resource, .. }
-            | QuotaRule::Growth { resource, .. }) = rule;
-            let mut rule = json!(rule);
-            rule["default_limit"] = json!(default_limit(resource));
-            rule
-        })
-        .collect()
+/// Whether the quota that was reserved is taken for good. What an operation has made counts as long as its
+/// row is there, though it be in error; what it only changed counts when the change succeeded.
+pub(super) fn takes_quota(operation: &Operation, succeeded: bool) -> bool {
+    let subject = operation.contract().subject;
+    let stays = match subject.when_failed {
+        Ending::Removed(_) => false,
+        Ending::Becomes(_) | Ending::PreviousStatus | Ending::ByAttachments | Ending::Unchanged => {
+            subject.starts_from == StartsFrom::New
+        }
+    };
+    succeeded || stays
+}
+
+/// The rules of a touch's quota, each with the limit that holds where none was set.
+fn quota(rules: &[QuotaRule], default_limit: &dyn Fn(&str) -> i64) -> Value {
+    let with_limit = |rule: &QuotaRule| {
+        let (QuotaRule::Count { resource, .. }
+        | QuotaRule::Column { resource, .. }
+        | QuotaRule::Growth { resource, .. }) = rule;
+        let mut rule = json!(rule);
+        rule["default_limit"] = json!(default_limit(resource));
+        rule
+    };
+    rules.iter().map(with_limit).collect()
 }
 
 /// Whether the admission itself carries the operation out.

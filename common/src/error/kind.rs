@@ -5,6 +5,8 @@ text_enum! {
     pub enum ErrorKind {
         /// The request cannot be understood, or the state of things does not allow it.
         BadRequest = "bad_request",
+        /// Another operation on the resource is under way; it will end by itself.
+        Busy = "busy",
         /// The caller did not say who they are.
         Unauthorized = "unauthorized",
         /// The caller may not do this.
@@ -35,7 +37,7 @@ impl ErrorKind {
     #[must_use]
     pub const fn http_status(self) -> u16 {
         match self {
-            Self::BadRequest => 400,
+            Self::BadRequest | Self::Busy => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
@@ -54,7 +56,7 @@ impl ErrorKind {
     #[must_use]
     pub const fn fault_key(self) -> &'static str {
         match self {
-            Self::BadRequest => "badRequest",
+            Self::BadRequest | Self::Busy => "badRequest",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "itemNotFound",
@@ -74,6 +76,7 @@ impl ErrorKind {
             Self::Unavailable => Some(5),
             Self::OverLimit => Some(0),
             Self::BadRequest
+            | Self::Busy
             | Self::Unauthorized
             | Self::Forbidden
             | Self::NotFound

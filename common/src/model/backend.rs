@@ -94,6 +94,9 @@ pub struct BackendReport {
     pub storage_protocol: String,
     /// Whether a volume can grow while a server is attached.
     pub online_extend_support: bool,
+    /// Whether a volume can be copied while a server is attached.
+    #[serde(default)]
+    pub online_snapshot_support: bool,
     /// Where volumes can be placed.
     pub pools: Vec<PoolReport>,
 }

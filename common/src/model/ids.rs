@@ -38,6 +38,10 @@ macro_rules! uuid_id {
 uuid_id! {
     /// A volume.
     VolumeId,
+    /// A snapshot of a volume.
+    SnapshotId,
+    /// A server's attachment to a volume.
+    AttachmentId,
     /// A volume type.
     VolumeTypeId,
     /// A storage backend.

@@ -1,6 +1,8 @@
 //! A volume: a block device of a project, on one pool of one backend.
 
-use super::{BackendId, Metadata, ReplicationStatus, VolumeId, VolumeTypeId};
+use super::{
+    AttachMode, AttachmentId, BackendId, Metadata, ReplicationStatus, VolumeId, VolumeTypeId,
+};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
@@ -13,10 +15,18 @@ text_enum! {
         Creating = "creating",
         /// It exists and nobody uses it.
         Available = "available",
+        /// A server is going to be attached.
+        Reserved = "reserved",
+        /// A server is being attached.
+        Attaching = "attaching",
         /// At least one server is attached.
         InUse = "in-use",
+        /// A server is being detached.
+        Detaching = "detaching",
         /// The backend is growing it.
         Extending = "extending",
+        /// The backend is putting a snapshot's content back.
+        Reverting = "reverting",
         /// The backend is removing it.
         Deleting = "deleting",
         /// It is gone; the row stays for paging and audit until it is purged.
@@ -35,7 +45,9 @@ impl VolumeStatus {
     #[must_use]
     pub const fn is_transitional(self) -> bool {
         match self {
-            Self::Creating | Self::Extending | Self::Deleting => true,
+            Self::Creating | Self::Extending | Self::Reverting | Self::Deleting => true,
+            // the servers' side brings about what follows these
+            Self::Reserved | Self::Attaching | Self::Detaching => false,
             Self::Available
             | Self::InUse
             | Self::Deleted
@@ -87,8 +99,14 @@ pub struct Volume {
     pub snapshot_id: Option<Uuid>,
     /// The volume that it is a clone of.
     pub source_volume_id: Option<Uuid>,
+    /// Whether servers may only read; `None` when nobody said.
+    pub readonly: Option<bool>,
     /// The user's key-value pairs.
     pub metadata: Metadata,
+    /// What is known of the image that it was made from.
+    pub image_metadata: Metadata,
+    /// The servers that are attached.
+    pub attachments: Vec<AttachedServer>,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
     /// Whether it counts against the project's quota.
@@ -101,6 +119,24 @@ pub struct Volume {
     /// When the row last changed.
     #[serde(with = "rfc3339::option")]
     pub updated_at: Option<OffsetDateTime>,
+}
+
+/// A server that is attached to a volume.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AttachedServer {
+    /// The attachment.
+    pub id: AttachmentId,
+    /// The server.
+    pub instance_id: Option<Uuid>,
+    /// The host that the server is on.
+    pub host_name: Option<String>,
+    /// The device that it is to the server.
+    pub mountpoint: Option<String>,
+    /// `rw` or `ro`.
+    pub attach_mode: AttachMode,
+    /// Since when.
+    #[serde(with = "rfc3339::option")]
+    pub attached_at: Option<OffsetDateTime>,
 }
 
 impl Volume {

@@ -4,7 +4,7 @@
 //! how it ends. It is data: the gate, the database, the worker, the generated documentation and the
 //! tests all read the same one, and none of them knows a single operation by name.
 
-use crate::model::{Caller, VolumeStatus};
+use crate::model::{AttachmentStatus, BackendId, Caller, SnapshotStatus, VolumeStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -31,6 +31,10 @@ text_enum! {
     pub enum Resource {
         /// A volume.
         Volume = "volume",
+        /// A snapshot.
+        Snapshot = "snapshot",
+        /// An attachment.
+        Attachment = "attachment",
         /// A backend.
         Backend = "backend",
     }
@@ -42,6 +46,8 @@ impl Resource {
     pub const fn table(self) -> &'static str {
         match self {
             Self::Volume => "volumes",
+            Self::Snapshot => "snapshots",
+            Self::Attachment => "attachments",
             Self::Backend => "backends",
         }
     }
@@ -51,6 +57,8 @@ impl Resource {
     pub const fn view(self) -> &'static str {
         match self {
             Self::Volume => "volume_details",
+            Self::Snapshot => "snapshot_details",
+            Self::Attachment => "attachment_details",
             Self::Backend => "backend_details",
         }
     }
@@ -61,6 +69,10 @@ impl Resource {
 pub enum Status {
     /// Of a volume.
     Volume(VolumeStatus),
+    /// Of a snapshot.
+    Snapshot(SnapshotStatus),
+    /// Of an attachment.
+    Attachment(AttachmentStatus),
 }
 
 impl Status {
@@ -69,6 +81,8 @@ impl Status {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Volume(status) => status.as_str(),
+            Self::Snapshot(status) => status.as_str(),
+            Self::Attachment(status) => status.as_str(),
         }
     }
 
@@ -77,6 +91,8 @@ impl Status {
     pub const fn is_transitional(self) -> bool {
         match self {
             Self::Volume(status) => status.is_transitional(),
+            Self::Snapshot(status) => status.is_transitional(),
+            Self::Attachment(_) => false,
         }
     }
 }
@@ -97,6 +113,8 @@ pub enum StartsFrom {
 pub enum WhileRunning {
     /// This status.
     Becomes(Status),
+    /// What a volume's attachments come to, this operation's included.
+    ByAttachments,
     /// What it showed before.
     Unchanged,
 }
@@ -143,6 +161,9 @@ pub struct Touch {
     pub when_done: Ending,
     /// What is shown after the driver failed. A *refused* operation leaves no trace at all.
     pub when_failed: Ending,
+    /// What it takes from the quota: reserved with the admission, taken or returned with the end, so that
+    /// usage is always what the rows come to.
+    pub quota: &'static [QuotaRule],
 }
 
 /// Where the effect of an operation happens.
@@ -170,6 +191,25 @@ text_enum! {
     pub enum Precondition {
         /// No server is attached.
         NotAttached = "not_attached",
+        /// It has no snapshots, but for those that go with it.
+        NoSnapshots = "no_snapshots",
+        /// The volume may be kept for this server: nobody has it, or several may, or the server has it.
+        Reservable = "reservable",
+        /// The volume is not read-only, or the server only wants to read.
+        TakesMode = "takes_mode",
+        /// No other server is connected to the volume, unless several may be.
+        OnlyConnection = "only_connection",
+        /// Its status is no error.
+        NotInError = "not_in_error",
+        /// Nobody has been told yet how to connect.
+        NotConnected = "not_connected",
+        /// It can be copied as it is now: nobody writes, or the backend copes with that.
+        CopyableWhereItIs = "copyable_where_it_is",
+        /// A snapshot can be taken of it as it is now: nobody writes, or the caller accepts that
+        /// somebody does, and the backend can.
+        SnapshottableWhereItIs = "snapshottable_where_it_is",
+        /// It is the newest snapshot of its volume, and of the volume's size.
+        NewestOfItsSize = "newest_of_its_size",
         /// The new size exceeds the current one.
         SizeIncreases = "size_increases",
         /// The volume is not attached, or the caller asked for an online extend and the backend can.
@@ -229,8 +269,6 @@ pub struct Contract {
     pub others: &'static [(Role, Touch)],
     /// Where its effect happens.
     pub runs: Runs,
-    /// What it takes from the quota; committed when it is done, returned when it fails.
-    pub quota: &'static [QuotaRule],
 }
 
 /// Columns of the subject's row that an operation writes beside the status.
@@ -252,6 +290,13 @@ impl Columns {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Adds other columns to these.
+    pub fn add(&mut self, other: Self) {
+        self.set.extend(other.set);
+        self.merge.extend(other.merge);
+        self.remove.extend(other.remove);
     }
 
     /// The entries of a JSON object, each a column that gets a value.
@@ -288,6 +333,12 @@ pub trait Definition: Serialize + DeserializeOwned {
         Vec::new()
     }
 
+    /// The resource on which no other such operation may be under way at the same time, although both
+    /// may be about other resources: the data path of a volume is opened and closed by one at a time.
+    fn alone_on(&self) -> Option<Uuid> {
+        None
+    }
+
     /// Columns written together with the admission. For a new resource: the whole row, less what
     /// placement decides.
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
@@ -296,6 +347,11 @@ pub trait Definition: Serialize + DeserializeOwned {
 
     /// Columns written when it is done.
     fn columns_when_done(&self, _role: Role) -> Columns {
+        Columns::none()
+    }
+
+    /// Columns written when it has failed: what its admission wrote and must not stay.
+    fn columns_when_failed(&self, _role: Role) -> Columns {
         Columns::none()
     }
 
@@ -312,4 +368,6 @@ pub struct WantedPlace {
     pub size_gb: i32,
     /// The zone in which it must be, if that matters.
     pub availability_zone: Option<String>,
+    /// The backend on which it must be, because what it is made from is there.
+    pub backend_id: Option<BackendId>,
 }

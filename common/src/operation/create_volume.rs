@@ -1,10 +1,15 @@
-//! `create_volume`: an empty volume on the backend that placement chooses.
+//! `create_volume`: a volume on the backend that placement chooses, empty or like something else.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Role, Runs, StartsFrom,
-    Status::Volume, Touch, WantedPlace, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
+    Role, Runs, StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WantedPlace, WhileRunning,
 };
-use crate::model::{Caller, Metadata, ReplicationStatus, VolumeId, VolumeStatus, VolumeTypeId};
+use crate::model::{
+    BackendId, Caller, Metadata, ReplicationStatus, SnapshotId, SnapshotStatus, VolumeId,
+    VolumeStatus, VolumeTypeId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -22,15 +27,42 @@ pub struct CreateVolume {
     pub size_gb: i32,
     /// What it must be like.
     pub volume_type_id: VolumeTypeId,
+    /// Whether several servers may attach it at once.
+    pub multiattach: bool,
     /// The zone in which it must be, if the user cares.
     pub availability_zone: Option<String>,
     /// The user's key-value pairs.
     pub metadata: Metadata,
+    /// What its content is at first; nothing by default.
+    pub source: Option<VolumeSource>,
+}
+
+/// What a new volume's content is copied from, and what comes with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VolumeSource {
+    /// What it is.
+    pub content: Content,
+    /// The backend that holds it, and will hold the volume.
+    pub backend_id: BackendId,
+    /// Whether a server may boot from it.
+    pub bootable: bool,
+    /// What is known of the image that it was made from.
+    pub image_metadata: Metadata,
+}
+
+/// Where content is copied from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A snapshot.
+    Snapshot(SnapshotId),
+    /// Another volume, as it is when the copy begins.
+    Volume(VolumeId),
 }
 
 impl Definition for CreateVolume {
     const CONTRACT: Contract = Contract {
-        summary: "make an empty volume on the backend that placement chooses",
+        summary: "make a volume, empty or like a snapshot or another volume",
         class: Class::Place,
         subject: Touch {
             resource: Resource::Volume,
@@ -39,20 +71,70 @@ impl Definition for CreateVolume {
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
             when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
             when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
+            quota: &[
+                QuotaRule::Count { resource: "volumes", sign: 1 },
+                QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+            ],
         },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-        quota: &[
-            QuotaRule::Count { resource: "volumes", sign: 1 },
-            QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+        others: &[
+            (
+                Role::Snapshot,
+                Touch {
+                    resource: Resource::Snapshot,
+                    starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
+                    preconditions: &[],
+                    while_running: WhileRunning::Unchanged,
+                    when_done: Ending::Unchanged,
+                    when_failed: Ending::Unchanged,
+                    quota: &[],
+                },
+            ),
+            (
+                Role::Volume,
+                Touch {
+                    resource: Resource::Volume,
+                    starts_from: StartsFrom::Statuses(&[
+                        Volume(VolumeStatus::Available),
+                        Volume(VolumeStatus::InUse),
+                    ]),
+                    preconditions: &[Precondition::CopyableWhereItIs],
+                    while_running: WhileRunning::Unchanged,
+                    when_done: Ending::Unchanged,
+                    when_failed: Ending::Unchanged,
+                    quota: &[],
+                },
+            ),
         ],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
     };
 
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, caller: &Caller) -> Columns {
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        match self.source.as_ref().map(|source| source.content) {
+            None => Vec::new(),
+            Some(Content::Snapshot(id)) => vec![(Role::Snapshot, id.0)],
+            Some(Content::Volume(id)) => vec![(Role::Volume, id.0)],
+        }
+    }
+
+    fn uses(&self) -> Vec<Uuid> {
+        self.others().into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
+        if role != Role::Subject {
+            return Columns::none();
+        }
+        let source = self.source.as_ref();
+        let (snapshot_id, source_volume_id) = match source.map(|source| source.content) {
+            None => (None, None),
+            Some(Content::Snapshot(id)) => (Some(id), None),
+            Some(Content::Volume(id)) => (None, Some(id)),
+        };
+        let nothing = Metadata::new();
         Columns::set(json!({
             "id": self.volume_id,
             "project_id": caller.project_id,
@@ -61,7 +143,12 @@ impl Definition for CreateVolume {
             "description": self.description,
             "size_gb": self.size_gb,
             "volume_type_id": self.volume_type_id,
+            "multiattach": self.multiattach,
             "metadata": self.metadata,
+            "snapshot_id": snapshot_id,
+            "source_volume_id": source_volume_id,
+            "bootable": source.is_some_and(|source| source.bootable),
+            "image_metadata": source.map_or(&nothing, |source| &source.image_metadata),
             "replication_status": ReplicationStatus::Disabled,
         }))
     }
@@ -70,6 +157,7 @@ impl Definition for CreateVolume {
         Some(WantedPlace {
             size_gb: self.size_gb,
             availability_zone: self.availability_zone.clone(),
+            backend_id: self.source.as_ref().map(|source| source.backend_id),
         })
     }
 }

@@ -1,10 +1,12 @@
-//! `delete_volume`: remove a volume that nobody uses.
+//! `delete_volume`: remove a volume that nobody uses, with its snapshots if that is asked for.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Runs,
-    StartsFrom, Status::Volume, Touch, WhileRunning,
+    AfterCrash, Class, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs,
+    StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WhileRunning,
 };
-use crate::model::{VolumeId, VolumeStatus};
+use crate::model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,6 +15,8 @@ use uuid::Uuid;
 pub struct DeleteVolume {
     /// Which volume.
     pub volume_id: VolumeId,
+    /// All its snapshots, when they go with it (`cascade`).
+    pub snapshots: Vec<SnapshotId>,
 }
 
 /// What every way of deleting a volume gives back to the quota.
@@ -20,6 +24,16 @@ pub(super) const RETURNED_QUOTA: &[QuotaRule] = &[
     QuotaRule::Count { resource: "volumes", sign: -1 },
     QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: -1 },
 ];
+
+/// What every way of deleting a snapshot gives back to the quota.
+pub(super) const RETURNED_SNAPSHOT_QUOTA: &[QuotaRule] = &[
+    QuotaRule::Count { resource: "snapshots", sign: -1 },
+    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: -1 },
+];
+
+/// What is asked of a volume before it may go, whatever its status.
+pub(super) const UNUSED: &[Precondition] =
+    &[Precondition::NotAttached, Precondition::NoSnapshots, Precondition::NotInUseElsewhere];
 
 impl Definition for DeleteVolume {
     const CONTRACT: Contract = Contract {
@@ -32,17 +46,35 @@ impl Definition for DeleteVolume {
                 Volume(VolumeStatus::Error),
                 Volume(VolumeStatus::ErrorExtending),
             ]),
-            preconditions: &[Precondition::NotAttached],
+            preconditions: UNUSED,
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
             when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
             when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
+            quota: RETURNED_QUOTA,
         },
-        others: &[],
+        others: &[(
+            Role::Snapshot,
+            Touch {
+                resource: Resource::Snapshot,
+                starts_from: StartsFrom::Statuses(&[
+                    Snapshot(SnapshotStatus::Available),
+                    Snapshot(SnapshotStatus::Error),
+                ]),
+                preconditions: &[Precondition::NotInUseElsewhere],
+                while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
+                when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
+                when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),
+                quota: RETURNED_SNAPSHOT_QUOTA,
+            },
+        )],
         runs: Runs::OnBackend(AfterCrash::Rerun),
-        quota: RETURNED_QUOTA,
     };
 
     fn subject(&self) -> Uuid {
         self.volume_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        self.snapshots.iter().map(|snapshot| (Role::Snapshot, snapshot.0)).collect()
     }
 }

@@ -28,10 +28,10 @@ impl Definition for DisableBackend {
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Unchanged,
             when_failed: Ending::Unchanged,
+            quota: &[],
         },
         others: &[],
         runs: Runs::InAdmission,
-        quota: &[],
     };
 
     fn subject(&self) -> Uuid {

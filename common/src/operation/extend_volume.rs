@@ -35,10 +35,10 @@ impl Definition for ExtendVolume {
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Extending)),
             when_done: Ending::PreviousStatus,
             when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorExtending)),
+            quota: &[QuotaRule::Growth { resource: "gigabytes", column: "size_gb" }],
         },
         others: &[],
         runs: Runs::OnBackend(AfterCrash::Rerun),
-        quota: &[QuotaRule::Growth { resource: "gigabytes", column: "size_gb" }],
     };
 
     fn subject(&self) -> Uuid {

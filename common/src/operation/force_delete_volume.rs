@@ -1,10 +1,10 @@
 //! `force_delete_volume`: an admin removes a volume whatever its status says.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, Runs, StartsFrom,
     Status::Volume, Touch, WhileRunning,
 };
-use super::delete_volume::RETURNED_QUOTA;
+use super::delete_volume::{RETURNED_QUOTA, UNUSED};
 use crate::model::{VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -23,14 +23,14 @@ impl Definition for ForceDeleteVolume {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::Anything,
-            preconditions: &[Precondition::NotAttached],
+            preconditions: UNUSED,
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
             when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
             when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
+            quota: RETURNED_QUOTA,
         },
         others: &[],
         runs: Runs::OnBackend(AfterCrash::Rerun),
-        quota: RETURNED_QUOTA,
     };
 
     fn subject(&self) -> Uuid {

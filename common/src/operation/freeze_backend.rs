@@ -26,10 +26,10 @@ impl Definition for FreezeBackend {
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Unchanged,
             when_failed: Ending::Unchanged,
+            quota: &[],
         },
         others: &[],
         runs: Runs::InAdmission,
-        quota: &[],
     };
 
     fn subject(&self) -> Uuid {

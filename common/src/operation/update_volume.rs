@@ -40,8 +40,21 @@ pub enum MetadataChange {
     RemoveKey(String),
 }
 
+impl MetadataChange {
+    /// The change of the column that holds the metadata.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Columns {
+        let entry = |value: Value| Map::from_iter([(name.to_owned(), value)]);
+        match self {
+            Self::Replace(all) => Columns { set: entry(json!(all)), ..Columns::none() },
+            Self::Merge(some) => Columns { merge: entry(json!(some)), ..Columns::none() },
+            Self::RemoveKey(key) => Columns { remove: entry(json!([key])), ..Columns::none() },
+        }
+    }
+}
+
 /// Tells an absent field (`None`) from a null one (`Some(None)`).
-mod absent_or_null {
+pub(super) mod absent_or_null {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub fn serialize<S: Serializer>(
@@ -69,10 +82,10 @@ impl Definition for UpdateVolume {
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Unchanged,
             when_failed: Ending::Unchanged,
+            quota: &[],
         },
         others: &[],
         runs: Runs::InAdmission,
-        quota: &[],
     };
 
     fn subject(&self) -> Uuid {
@@ -87,18 +100,9 @@ impl Definition for UpdateVolume {
         if let Some(description) = &self.description {
             columns.set.insert("description".to_owned(), json!(description));
         }
-        match &self.metadata {
-            None => {}
-            Some(MetadataChange::Replace(all)) => {
-                columns.set.insert("metadata".to_owned(), json!(all));
-            }
-            Some(MetadataChange::Merge(some)) => columns.merge = metadata_column(json!(some)),
-            Some(MetadataChange::RemoveKey(key)) => columns.remove = metadata_column(json!([key])),
+        if let Some(metadata) = &self.metadata {
+            columns.add(metadata.column("metadata"));
         }
         columns
     }
-}
-
-fn metadata_column(value: Value) -> Map<String, Value> {
-    Map::from_iter([("metadata".to_owned(), value)])
 }

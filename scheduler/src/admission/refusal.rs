@@ -37,11 +37,14 @@ pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> 
         Refusal::Busy { operation } => {
             let resource = request.operation.contract().subject.resource.as_str();
             let other = operation.map_or("another operation", |kind| kind.stem());
-            Error::bad_request(format!(
-                "Invalid {resource}: {} {} is being worked on ({other}).",
-                capitalised(resource),
-                request.operation.subject()
-            ))
+            Error::new(
+                ErrorKind::Busy,
+                format!(
+                    "Invalid {resource}: {} {} is being worked on ({other}).",
+                    capitalised(resource),
+                    request.operation.subject()
+                ),
+            )
         }
         Refusal::Moved => Error::unavailable("The resource is being moved."),
     }
@@ -94,7 +97,52 @@ fn since(time: Option<OffsetDateTime>) -> String {
 fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &Value) -> Error {
     let invalid = |what: String| Error::bad_request(format!("Invalid {resource}: {what}"));
     match precondition {
-        Precondition::NotAttached => invalid("Volume is attached; detach it first.".to_owned()),
+        Precondition::NotAttached => {
+            invalid("Volume is attached, or kept for a server; detach it first.".to_owned())
+        }
+        Precondition::NoSnapshots => invalid(
+            "Volume still has snapshots; delete them first, or with it (cascade).".to_owned(),
+        ),
+        Precondition::Reservable => invalid(format!(
+            "Volume {} status must be available to reserve, but the current status is {}.",
+            word(row, "id"),
+            word(row, "status")
+        )),
+        Precondition::TakesMode => {
+            invalid("Volume is read-only: it can be attached with mode ro alone.".to_owned())
+        }
+        Precondition::OnlyConnection => Error::new(
+            ErrorKind::Conflict,
+            format!("Volume {} is connected to another server already.", word(row, "id")),
+        ),
+        Precondition::NotInError => Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "Volume {} is in an error state: its current status is {}.",
+                word(row, "id"),
+                word(row, "status")
+            ),
+        ),
+        Precondition::NotConnected => {
+            invalid("A server has been told how to connect; close its connection.".to_owned())
+        }
+        Precondition::CopyableWhereItIs => invalid(
+            "Volume is attached, and its backend cannot copy an attached volume.".to_owned(),
+        ),
+        Precondition::SnapshottableWhereItIs if arguments["while_attached"] == json!(false) => {
+            invalid(format!(
+                "Volume status must be available to create snapshot, but current status is: {}. Ask \
+                 for it with force, or with microversion 3.66.",
+                word(row, "status")
+            ))
+        }
+        Precondition::SnapshottableWhereItIs => invalid(
+            "Volume is attached, and its backend cannot take a snapshot of an attached volume."
+                .to_owned(),
+        ),
+        Precondition::NewestOfItsSize => Error::bad_request(
+            "Specified snapshot is not the latest one of the volume, or the volume was extended since.",
+        ),
         Precondition::SizeIncreases => Error::bad_request(format!(
             "Invalid input received: New size for extend must be greater than current size. \
              (current: {}, extended: {}).",

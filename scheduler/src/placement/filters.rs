@@ -12,6 +12,7 @@ pub(super) enum Misfit {
     FailingOver,
     Down,
     Silent,
+    Elsewhere,
     OtherZone,
     TooFull,
     JustClosed,
@@ -25,6 +26,7 @@ impl std::fmt::Display for Misfit {
             Self::FailingOver => "failing over",
             Self::Down => "down",
             Self::Silent => "without any report",
+            Self::Elsewhere => "without the source",
             Self::OtherZone => "in another zone",
             Self::TooFull => "too full",
             Self::JustClosed => "closed just now",
@@ -35,11 +37,17 @@ impl std::fmt::Display for Misfit {
 type Filter = fn(&Candidate<'_>, &WantedPlace) -> Option<Misfit>;
 
 /// In the order in which they are asked.
-const FILTERS: &[Filter] = &[condition, availability_zone, capacity];
+const FILTERS: &[Filter] = &[pinned, condition, availability_zone, capacity];
 
 /// The first reason for which the place does not fit.
 pub(super) fn misfit(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
     FILTERS.iter().find_map(|filter| filter(candidate, wanted))
+}
+
+/// What it is made from is elsewhere.
+fn pinned(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    let pinned = wanted.backend_id?;
+    (candidate.backend.id != pinned).then_some(Misfit::Elsewhere)
 }
 
 /// The gate would refuse it there.

@@ -1,8 +1,8 @@
 //! What every driver must do: one suite, run against each of them.
 
-use super::{Driver, DriverError, Fence};
+use super::{Driver, DriverError, Fence, Source};
 use common::config::{BackendConfig, DriverName, NbdListen};
-use common::model::Volume;
+use common::model::{AttachMode, Snapshot, Volume};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +14,23 @@ pub(super) fn volume(size_gb: i32) -> Volume {
         "backend_id": uuid::Uuid::new_v4(), "backend_name": "host@b", "pool": "b",
         "availability_zone": "nova", "volume_type_id": uuid::Uuid::new_v4(),
         "volume_type_name": "t", "size_gb": size_gb, "status": "creating", "bootable": false,
-        "multiattach": false, "metadata": {}, "replication_status": "disabled",
+        "multiattach": false, "metadata": {}, "image_metadata": {}, "attachments": [],
+        "replication_status": "disabled",
         "consumes_quota": true, "created_at": "2026-01-01T00:00:00+00:00", "updated_at": null,
     });
     serde_json::from_value(volume).unwrap()
+}
+
+/// A snapshot of a volume, as the database would show it.
+pub(super) fn snapshot(volume: &Volume) -> Snapshot {
+    let snapshot = json!({
+        "id": uuid::Uuid::new_v4(), "project_id": "p", "user_id": "u", "volume_id": volume.id,
+        "volume_type_id": uuid::Uuid::new_v4(), "backend_id": volume.backend_id,
+        "availability_zone": "nova", "size_gb": volume.size_gb, "status": "creating",
+        "progress": "0%", "metadata": {}, "consumes_quota": true,
+        "created_at": "2026-01-01T00:00:00+00:00", "updated_at": null,
+    });
+    serde_json::from_value(snapshot).unwrap()
 }
 
 pub(super) fn config(driver: DriverName, directory: &Path, nbd_listen: NbdListen) -> BackendConfig {
@@ -67,12 +80,36 @@ async fn calls_may_be_repeated(driver: &dyn Driver) {
     for fence in [Fence(3), Fence(4)] {
         driver.extend_volume(&volume, 3, fence).await.unwrap();
     }
-    let first = driver.export(&volume, Fence(5)).await.unwrap();
-    assert_eq!(driver.export(&volume, Fence(6)).await.unwrap(), first);
-    for fence in [Fence(7), Fence(8)] {
-        driver.unexport(&volume, fence).await.unwrap();
+    for mode in AttachMode::ALL {
+        let first = driver.export(&volume, *mode, Fence(5)).await.unwrap();
+        assert_eq!(driver.export(&volume, *mode, Fence(5)).await.unwrap(), first);
     }
+    for mode in AttachMode::ALL {
+        for fence in [Fence(7), Fence(8)] {
+            driver.unexport(&volume, *mode, fence).await.unwrap();
+        }
+    }
+    let snapshot = snapshot(&volume);
     for fence in [Fence(9), Fence(10)] {
+        driver.create_snapshot(&snapshot, fence).await.unwrap();
+    }
+    let copies = [super::conformance::volume(3), super::conformance::volume(5)];
+    for (copy, source) in copies.iter().zip([Source::Snapshot(&snapshot), Source::Volume(&volume)])
+    {
+        for fence in [Fence(11), Fence(12)] {
+            driver.create_volume_like(copy, source, fence).await.unwrap();
+        }
+    }
+    for fence in [Fence(13), Fence(14)] {
+        driver.revert_volume(&volume, &snapshot, fence).await.unwrap();
+    }
+    for fence in [Fence(15), Fence(16)] {
+        driver.delete_snapshot(&snapshot, fence).await.unwrap();
+    }
+    for copy in &copies {
+        driver.delete_volume(copy, Fence(17)).await.unwrap();
+    }
+    for fence in [Fence(18), Fence(19)] {
         driver.delete_volume(&volume, fence).await.unwrap();
     }
     assert_eq!(driver.report().await.unwrap().pools[0].total_volumes, 0);
@@ -81,18 +118,18 @@ async fn calls_may_be_repeated(driver: &dyn Driver) {
 async fn a_removed_volume_is_not_exported_any_more(driver: &dyn Driver) {
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
-    driver.export(&volume, Fence(2)).await.unwrap();
+    driver.export(&volume, AttachMode::ReadWrite, Fence(2)).await.unwrap();
     driver.delete_volume(&volume, Fence(3)).await.unwrap();
-    driver.unexport(&volume, Fence(4)).await.unwrap();
+    driver.unexport(&volume, AttachMode::ReadWrite, Fence(4)).await.unwrap();
     assert_eq!(driver.report().await.unwrap().pools[0].total_volumes, 0);
 }
 
 async fn an_exported_volume_can_grow_while_nobody_is_connected(driver: &dyn Driver) {
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
-    let before = driver.export(&volume, Fence(2)).await.unwrap();
+    let before = driver.export(&volume, AttachMode::ReadWrite, Fence(2)).await.unwrap();
     driver.extend_volume(&volume, 2, Fence(3)).await.unwrap();
-    assert_eq!(driver.export(&volume, Fence(4)).await.unwrap(), before);
+    assert_eq!(driver.export(&volume, AttachMode::ReadWrite, Fence(4)).await.unwrap(), before);
     driver.delete_volume(&volume, Fence(5)).await.unwrap();
 }
 

@@ -7,12 +7,15 @@
 //! | `fake:fail` | calls of the driver method named here fail (several: separated by commas) |
 //! | `fake:latency_ms` | each call takes so long, instead of the configured time |
 
-use super::{Driver, DriverError, Fence};
+use super::{Driver, DriverError, Fence, Source};
 use async_trait::async_trait;
 use common::config::BackendConfig;
-use common::model::{BackendReport, ConnectionInfo, PoolReport, Volume, VolumeId};
+use common::model::{
+    AttachMode, BackendReport, ConnectionInfo, Metadata, PoolReport, Snapshot, SnapshotId, Volume,
+    VolumeId,
+};
 use serde_json::{Map, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,27 +23,35 @@ use std::time::Duration;
 pub(super) struct FakeDriver {
     name: String,
     config: BackendConfig,
+    memory: Mutex<Memory>,
+}
+
+/// All that there is.
+#[derive(Default)]
+struct Memory {
     /// The sizes of the volumes, in GiB.
-    volumes: Mutex<HashMap<VolumeId, i32>>,
+    volumes: HashMap<VolumeId, i32>,
+    snapshots: HashSet<SnapshotId>,
+    exports: HashSet<(VolumeId, AttachMode)>,
 }
 
 impl FakeDriver {
     pub fn new(name: &str, config: &BackendConfig) -> Self {
-        Self { name: name.to_owned(), config: config.clone(), volumes: Mutex::default() }
+        Self { name: name.to_owned(), config: config.clone(), memory: Mutex::default() }
     }
 
-    fn volumes(&self) -> MutexGuard<'_, HashMap<VolumeId, i32>> {
-        self.volumes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the time, and fails if it shall.
-    async fn pretend(&self, method: &str, volume: &Volume) -> Result<(), DriverError> {
-        let latency = volume.metadata.get("fake:latency_ms").and_then(|text| text.parse().ok());
+    async fn pretend(&self, method: &str, metadata: &Metadata) -> Result<(), DriverError> {
+        let latency = metadata.get("fake:latency_ms").and_then(|text| text.parse().ok());
         let latency = Duration::from_millis(latency.unwrap_or(self.config.fake.latency_ms));
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        let failing = volume.metadata.get("fake:fail");
+        let failing = metadata.get("fake:fail");
         if failing.is_some_and(|methods| methods.split(',').any(|failing| failing == method)) {
             return Err(DriverError::failed(format!("{method} fails because fake:fail says so")));
         }
@@ -55,8 +66,8 @@ impl Driver for FakeDriver {
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
-        let volumes = self.volumes();
-        let provisioned: f64 = volumes.values().copied().map(f64::from).sum();
+        let memory = self.memory();
+        let provisioned: f64 = memory.volumes.values().copied().map(f64::from).sum();
         let capacity = self.config.fake.capacity_gb;
         Ok(BackendReport {
             volume_backend_name: self.config.name_or(&self.name),
@@ -64,6 +75,7 @@ impl Driver for FakeDriver {
             driver_version: env!("CARGO_PKG_VERSION").to_owned(),
             storage_protocol: "fake".to_owned(),
             online_extend_support: true,
+            online_snapshot_support: true,
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: capacity,
@@ -72,20 +84,20 @@ impl Driver for FakeDriver {
                 max_over_subscription_ratio: self.config.max_over_subscription_ratio,
                 reserved_percentage: self.config.reserved_percentage,
                 thin_provisioning_support: true,
-                total_volumes: volumes.len() as u64,
+                total_volumes: memory.volumes.len() as u64,
             }],
         })
     }
 
     async fn create_volume(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
-        self.pretend("create_volume", volume).await?;
-        self.volumes().insert(volume.id, volume.size_gb);
+        self.pretend("create_volume", &volume.metadata).await?;
+        self.memory().volumes.insert(volume.id, volume.size_gb);
         Ok(())
     }
 
     async fn delete_volume(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
-        self.pretend("delete_volume", volume).await?;
-        self.volumes().remove(&volume.id);
+        self.pretend("delete_volume", &volume.metadata).await?;
+        self.memory().volumes.remove(&volume.id);
         Ok(())
     }
 
@@ -95,18 +107,78 @@ impl Driver for FakeDriver {
         size_gb: i32,
         _fence: Fence,
     ) -> Result<(), DriverError> {
-        self.pretend("extend_volume", volume).await?;
-        self.volumes().insert(volume.id, size_gb);
+        self.pretend("extend_volume", &volume.metadata).await?;
+        self.memory().volumes.insert(volume.id, size_gb);
         Ok(())
     }
 
-    async fn export(&self, volume: &Volume, _fence: Fence) -> Result<ConnectionInfo, DriverError> {
-        self.pretend("export", volume).await?;
+    async fn create_volume_like(
+        &self,
+        volume: &Volume,
+        source: Source<'_>,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let is_there = match source {
+            Source::Snapshot(snapshot) => self.memory().snapshots.contains(&snapshot.id),
+            Source::Volume(source) => self.memory().volumes.contains_key(&source.id),
+        };
+        // memory is lost with the process, so what is not there may have been
+        if !is_there {
+            tracing::debug!(volume.id = %volume.id, "the source is forgotten");
+        }
+        self.create_volume(volume, fence).await
+    }
+
+    async fn create_snapshot(&self, snapshot: &Snapshot, _fence: Fence) -> Result<(), DriverError> {
+        self.pretend("create_snapshot", &snapshot.metadata).await?;
+        self.memory().snapshots.insert(snapshot.id);
+        Ok(())
+    }
+
+    async fn delete_snapshot(&self, snapshot: &Snapshot, _fence: Fence) -> Result<(), DriverError> {
+        self.pretend("delete_snapshot", &snapshot.metadata).await?;
+        self.memory().snapshots.remove(&snapshot.id);
+        Ok(())
+    }
+
+    async fn revert_volume(
+        &self,
+        volume: &Volume,
+        _snapshot: &Snapshot,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.pretend("revert_volume", &volume.metadata).await
+    }
+
+    async fn export(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        _fence: Fence,
+    ) -> Result<ConnectionInfo, DriverError> {
+        self.pretend("export", &volume.metadata).await?;
+        self.memory().exports.insert((volume.id, mode));
         let data = Map::from_iter([("volume_id".to_owned(), json!(volume.id))]);
         Ok(ConnectionInfo { driver_volume_type: "fake".to_owned(), data })
     }
 
-    async fn unexport(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
-        self.pretend("unexport", volume).await
+    async fn unexport(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.pretend("unexport", &volume.metadata).await?;
+        self.memory().exports.remove(&(volume.id, mode));
+        Ok(())
+    }
+
+    async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
+        Ok(false)
+    }
+
+    async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
+        self.memory().exports.insert((volume.id, mode));
+        Ok(())
     }
 }

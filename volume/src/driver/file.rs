@@ -8,15 +8,17 @@ mod array;
 mod data_path;
 mod fences;
 mod qmp;
+mod sparse_copy;
 mod storage_daemon;
 
-use super::{Driver, DriverError, Fence};
-use array::Array;
+use super::{Driver, DriverError, Fence, Source};
+use array::{Array, Object};
 use async_trait::async_trait;
 use common::config::BackendConfig;
-use common::model::{BackendReport, ConnectionInfo, PoolReport, Volume};
+use common::model::{AttachMode, BackendReport, ConnectionInfo, PoolReport, Snapshot, Volume};
 use fences::Held;
 use serde_json::{Map, json};
+use sparse_copy::SparseCopy;
 use storage_daemon::StorageDaemon;
 
 const BYTES_PER_GB: u64 = 1 << 30;
@@ -36,11 +38,47 @@ impl FileDriver {
         Self { name: name.to_owned(), config: config.clone(), array, daemon }
     }
 
-    /// Keeps every other worker away from the volume while the result lives.
-    async fn hold(&self, volume: &Volume, fence: Fence) -> Result<Held, DriverError> {
+    /// Keeps every other worker away from an object while the result lives.
+    async fn hold(&self, object: Object, fence: Fence) -> Result<Held, DriverError> {
+        let file = self.array.fence_file(object);
+        blocking(move || fences::hold(&file, fence)).await
+    }
+
+    /// Keeps an object as it is while the result lives.
+    async fn share(&self, object: Object) -> Result<Held, DriverError> {
+        let file = self.array.fence_file(object);
+        blocking(move || fences::share(&file)).await
+    }
+
+    /// Gives `target` the content of `source` at the moment when the copy begins, and `size` bytes.
+    async fn copy(&self, source: Object, target: Object, size: u64) -> Result<(), DriverError> {
+        let _kept = self.share(source).await?;
+        let (array, cloned) = (self.array.clone(), (source, target));
+        if blocking(move || array.reflink(cloned.0, cloned.1, size)).await? {
+            return Ok(());
+        }
+        match source {
+            // servers may write meanwhile: the daemon copies what is overwritten before it is
+            Object::Volume(id) if self.daemon.is_exported(id).await? => {
+                let array = self.array.clone();
+                blocking(move || array.prepare_copy(source, target)).await?;
+                self.daemon.copy(id, target, &self.array.unfinished(target)).await?;
+            }
+            Object::Volume(_) | Object::Snapshot(_) => {
+                let copy = SparseCopy::new(&self.array, source, target);
+                copy.carry_out().await?;
+            }
+        }
         let array = self.array.clone();
-        let id = volume.id;
-        blocking(move || fences::hold(&array.fence_file(id), fence)).await
+        blocking(move || array.finish_copy(target, size)).await
+    }
+
+    fn info(&self, volume: &Volume, uri: &str) -> ConnectionInfo {
+        let data = Map::from_iter([
+            ("uri".to_owned(), json!(uri)),
+            ("volume_id".to_owned(), json!(volume.id)),
+        ]);
+        ConnectionInfo { driver_volume_type: "nbd".to_owned(), data }
     }
 }
 
@@ -49,11 +87,10 @@ impl Driver for FileDriver {
     async fn start(&self) -> Result<(), DriverError> {
         let array = self.array.clone();
         blocking(move || array.prepare()).await?;
-        self.daemon.ensure_running().await
+        self.daemon.ensure_running().await.map(drop)
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
-        self.daemon.ensure_running().await?;
         let array = self.array.clone();
         let room = blocking(move || array.room()).await?;
         let gigabytes = |bytes: u64| bytes as f64 / BYTES_PER_GB as f64;
@@ -63,6 +100,7 @@ impl Driver for FileDriver {
             driver_version: env!("CARGO_PKG_VERSION").to_owned(),
             storage_protocol: "nbd".to_owned(),
             online_extend_support: false,
+            online_snapshot_support: true,
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: gigabytes(room.total),
@@ -77,16 +115,18 @@ impl Driver for FileDriver {
     }
 
     async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let _held = self.hold(volume, fence).await?;
-        let (array, id, size) = (self.array.clone(), volume.id, bytes(volume.size_gb));
-        blocking(move || array.create(id, size)).await
+        let object = Object::Volume(volume.id);
+        let _held = self.hold(object, fence).await?;
+        let (array, size) = (self.array.clone(), bytes(volume.size_gb));
+        blocking(move || array.create(object, size)).await
     }
 
     async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let _held = self.hold(volume, fence).await?;
-        self.daemon.unexport(volume.id, storage_daemon::Clients::Disconnect).await?;
-        let (array, id) = (self.array.clone(), volume.id);
-        blocking(move || array.delete(id)).await
+        let object = Object::Volume(volume.id);
+        let _held = self.hold(object, fence).await?;
+        self.daemon.close(volume.id).await?;
+        let array = self.array.clone();
+        blocking(move || array.delete(object)).await
     }
 
     async fn extend_volume(
@@ -95,31 +135,92 @@ impl Driver for FileDriver {
         size_gb: i32,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let _held = self.hold(volume, fence).await?;
+        let object = Object::Volume(volume.id);
+        let _held = self.hold(object, fence).await?;
         // the daemon does not see a file grow under an open export, so it is opened again; a client
         // that is connected keeps it from being closed, and the volume stays as it is
-        let was_open = self.daemon.unexport(volume.id, storage_daemon::Clients::Respect).await?;
-        let (array, id, size) = (self.array.clone(), volume.id, bytes(size_gb));
-        let grown = blocking(move || array.extend(id, size)).await;
-        if was_open {
-            self.daemon.export(volume.id, &self.array.volume_file(volume.id)).await?;
+        let was_open = self.daemon.close_unused(volume.id).await?;
+        let (array, size) = (self.array.clone(), bytes(size_gb));
+        let grown = blocking(move || array.extend(object, size)).await;
+        for mode in was_open {
+            self.daemon.export(volume.id, mode).await?;
         }
         grown
     }
 
-    async fn export(&self, volume: &Volume, fence: Fence) -> Result<ConnectionInfo, DriverError> {
-        let _held = self.hold(volume, fence).await?;
-        let uri = self.daemon.export(volume.id, &self.array.volume_file(volume.id)).await?;
-        let data = Map::from_iter([
-            ("uri".to_owned(), json!(uri)),
-            ("volume_id".to_owned(), json!(volume.id)),
-        ]);
-        Ok(ConnectionInfo { driver_volume_type: "nbd".to_owned(), data })
+    async fn create_volume_like(
+        &self,
+        volume: &Volume,
+        source: Source<'_>,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let target = Object::Volume(volume.id);
+        let source = match source {
+            Source::Snapshot(snapshot) => Object::Snapshot(snapshot.id),
+            Source::Volume(volume) => Object::Volume(volume.id),
+        };
+        let _held = self.hold(target, fence).await?;
+        self.copy(source, target, bytes(volume.size_gb)).await
     }
 
-    async fn unexport(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let _held = self.hold(volume, fence).await?;
-        self.daemon.unexport(volume.id, storage_daemon::Clients::Disconnect).await.map(drop)
+    async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let target = Object::Snapshot(snapshot.id);
+        let _held = self.hold(target, fence).await?;
+        self.copy(Object::Volume(snapshot.volume_id), target, bytes(snapshot.size_gb)).await
+    }
+
+    async fn delete_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let object = Object::Snapshot(snapshot.id);
+        let _held = self.hold(object, fence).await?;
+        let array = self.array.clone();
+        blocking(move || array.delete(object)).await
+    }
+
+    async fn revert_volume(
+        &self,
+        volume: &Volume,
+        snapshot: &Snapshot,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let target = Object::Volume(volume.id);
+        let _held = self.hold(target, fence).await?;
+        let was_open = self.daemon.close_unused(volume.id).await?;
+        let size = bytes(volume.size_gb);
+        let reverted = self.copy(Object::Snapshot(snapshot.id), target, size).await;
+        for mode in was_open {
+            self.daemon.export(volume.id, mode).await?;
+        }
+        reverted
+    }
+
+    async fn export(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        fence: Fence,
+    ) -> Result<ConnectionInfo, DriverError> {
+        // not while it is copied without the daemon
+        let _held = self.hold(Object::Volume(volume.id), fence).await?;
+        let uri = self.daemon.export(volume.id, mode).await?;
+        Ok(self.info(volume, &uri))
+    }
+
+    async fn unexport(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.daemon.unexport(volume.id, mode).await
+    }
+
+    async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
+        self.daemon.ensure_running().await
+    }
+
+    async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
+        let _kept = self.share(Object::Volume(volume.id)).await?;
+        self.daemon.export(volume.id, mode).await.map(drop)
     }
 }
 

@@ -1,9 +1,28 @@
 //! `create_volume`, done.
 
 use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::driver::{DriverError, Source};
+use common::model::{Snapshot, Volume};
+use common::operation::CreateVolume;
+use common::operation::contract::Role;
+use common::operation::create_volume::Content;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
-    execution.driver.create_volume(&execution.volume()?, execution.fence).await?;
+pub(super) async fn execute(
+    execution: &Execution<'_>,
+    arguments: &CreateVolume,
+) -> Result<Done, DriverError> {
+    let (driver, fence) = (execution.driver, execution.fence);
+    let volume: Volume = execution.subject()?;
+    match arguments.source.as_ref().map(|source| source.content) {
+        None => driver.create_volume(&volume, fence).await?,
+        Some(Content::Snapshot(_)) => {
+            let snapshot: Snapshot = execution.other(Role::Snapshot)?;
+            driver.create_volume_like(&volume, Source::Snapshot(&snapshot), fence).await?;
+        }
+        Some(Content::Volume(_)) => {
+            let source: Volume = execution.other(Role::Volume)?;
+            driver.create_volume_like(&volume, Source::Volume(&source), fence).await?;
+        }
+    }
     Ok(Done::default())
 }

@@ -2,8 +2,15 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
+use common::model::{Snapshot, Volume};
+use common::operation::contract::Role;
 
 pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
-    execution.driver.delete_volume(&execution.volume()?, execution.fence).await?;
+    let (driver, fence) = (execution.driver, execution.fence);
+    for snapshot in execution.others::<Snapshot>(Role::Snapshot)? {
+        driver.delete_snapshot(&snapshot, fence).await?;
+    }
+    let volume: Volume = execution.subject()?;
+    driver.delete_volume(&volume, fence).await?;
     Ok(Done::default())
 }

@@ -2,13 +2,14 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
+use common::model::Volume;
 use common::operation::ExtendVolume;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,
     arguments: &ExtendVolume,
 ) -> Result<Done, DriverError> {
-    let volume = execution.volume()?;
+    let volume: Volume = execution.subject()?;
     execution.driver.extend_volume(&volume, arguments.new_size_gb, execution.fence).await?;
     Ok(Done::default())
 }

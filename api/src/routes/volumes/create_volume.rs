@@ -1,6 +1,7 @@
 //! `POST /volumes`: `create_volume`, asked.
 
 use super::after;
+use super::source::{self, Found};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
@@ -33,19 +34,27 @@ pub(crate) async fn create(
 
     let volume_id = VolumeId::random();
     let asked_type = volume.text("volume_type")?.flatten().filter(|name| !name.is_empty());
-    let operation = CreateVolume {
-        volume_id,
-        name: volume.text_or("name", "display_name")?.flatten(),
-        description: volume.text_or("description", "display_description")?.flatten(),
-        size_gb: size(&mut volume)?,
-        volume_type_id: volume_type(&app, asked_type).await?,
-        availability_zone: zone(&mut volume)?,
-        metadata: volume.metadata("metadata")?.unwrap_or_default(),
-    };
+    let asked_size = volume.positive("size")?;
+    let name = volume.text_or("name", "display_name")?.flatten();
+    let description = volume.text_or("description", "display_description")?.flatten();
+    let availability_zone = zone(&mut volume)?;
+    let metadata = volume.metadata("metadata")?.unwrap_or_default();
+    let source = source::find(&app, &context, &mut volume).await?;
     refuse_unsupported(&mut volume)?;
     if context.version.0 >= STRICT_SINCE {
         volume.refuse_rest()?;
     }
+    let operation = CreateVolume {
+        volume_id,
+        name,
+        description,
+        size_gb: size(asked_size, source.as_ref())?,
+        volume_type_id: volume_type(&app, asked_type, source.as_ref()).await?,
+        multiattach: false,
+        availability_zone,
+        metadata,
+        source: source.map(|source| source.what),
+    };
 
     let submitted = submit(&app, &context, operation).await?;
     let volume = after(&app, &context, volume_id, submitted).await?;
@@ -53,13 +62,21 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }
 
-fn size(volume: &mut Fields) -> Result<i32> {
-    volume.positive("size")?.ok_or_else(|| {
-        Error::bad_request(
+/// The size that is asked for, or the source's; a volume is not smaller than what it is made from.
+fn size(asked: Option<i32>, source: Option<&Found>) -> Result<i32> {
+    match (asked, source) {
+        (Some(size), Some(source)) if size < source.size_gb => Err(Error::bad_request(format!(
+            "Invalid input received: Volume size '{size}'GB cannot be smaller than original volume size \
+             {}GB. They must be >= original volume size.",
+            source.size_gb
+        ))),
+        (Some(size), _) => Ok(size),
+        (None, Some(source)) => Ok(source.size_gb),
+        (None, None) => Err(Error::bad_request(
             "Invalid input received: Invalid volume size provided for create request: None (size \
              argument must be an integer (or string representation of an integer) and greater than zero).",
-        )
-    })
+        )),
+    }
 }
 
 fn zone(volume: &mut Fields) -> Result<Option<String>> {
@@ -71,11 +88,17 @@ fn zone(volume: &mut Fields) -> Result<Option<String>> {
     }
 }
 
-async fn volume_type(app: &App, asked: Option<String>) -> Answer<VolumeTypeId> {
-    let found = match &asked {
-        Some(name) => volume_types::find(&app.database, name).await?,
-        None => volume_types::find(&app.database, &app.config.default_volume_type).await?,
-    };
+/// The type that is asked for, the source's, or the default.
+async fn volume_type(
+    app: &App,
+    asked: Option<String>,
+    source: Option<&Found>,
+) -> Answer<VolumeTypeId> {
+    if let (None, Some(source)) = (&asked, source) {
+        return Ok(source.volume_type_id);
+    }
+    let name = asked.as_deref().unwrap_or(&app.config.default_volume_type);
+    let found = volume_types::find(&app.database, name).await?;
     let missing = || match asked {
         Some(name) => Error::not_found(format!("Volume type {name} could not be found.")),
         None => Error::new(
@@ -95,7 +118,7 @@ fn refuse_unsupported(volume: &mut Fields) -> Result<()> {
             "multiattach parameter has been removed. Use a volume type with multiattach instead.",
         ));
     }
-    for source in ["snapshot_id", "source_volid", "backup_id", "consistencygroup_id", "group_id"] {
+    for source in ["backup_id", "consistencygroup_id", "group_id"] {
         if volume.uuid(source)?.is_some() {
             return Err(Error::bad_request(format!(
                 "Invalid input received: {source} is not supported."

@@ -1,6 +1,6 @@
 //! `DELETE /volumes/{id}`: `delete_volume` or `force_delete_volume`, asked.
 
-use super::parse_id;
+use super::{find, parse_id};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::paging::Parameters;
@@ -10,6 +10,8 @@ use crate::submit::submit;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use common::db::snapshots;
+use common::model::SnapshotId;
 use common::operation::{DeleteVolume, ForceDeleteVolume};
 
 /// Since 3.23 `force=true` removes a volume whatever its status.
@@ -24,11 +26,21 @@ pub(crate) async fn delete(
     let volume_id = parse_id(&id)?;
     let mut parameters = Parameters::parse(query.as_deref())?;
     let force = context.version.0 >= FORCE_SINCE && parameters.flag("force")?;
+    let cascade = parameters.flag("cascade")?;
     if force {
         Rule::Admin.check(&context.caller)?;
         submit(&app, &context, ForceDeleteVolume { volume_id }).await?;
     } else {
-        submit(&app, &context, DeleteVolume { volume_id }).await?;
+        let snapshots = if cascade { snapshots_of(&app, &context, &id).await? } else { Vec::new() };
+        submit(&app, &context, DeleteVolume { volume_id, snapshots }).await?;
     }
     Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// The snapshots that go with the volume; should there be one more by the time of the admission, the
+/// volume stays.
+async fn snapshots_of(app: &App, context: &RequestContext, id: &str) -> Answer<Vec<SnapshotId>> {
+    let volume = find(app, context, id).await?;
+    let snapshots = snapshots::of_volume(&app.database, volume.id).await?;
+    Ok(snapshots.into_iter().map(|snapshot| snapshot.id).collect())
 }

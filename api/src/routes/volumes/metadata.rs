@@ -5,18 +5,18 @@ use crate::app::App;
 use crate::body::Body;
 use crate::etag;
 use crate::fault::Answer;
-use crate::fields::{Fields, required};
+use crate::fields::{metadata_entries, metadata_item};
 use crate::request::RequestContext;
 use crate::submit::submit;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use common::model::{Metadata, Volume};
+use common::model::Volume;
 use common::operation::UpdateVolume;
 use common::operation::update_volume::MetadataChange;
 use common::{Error, Result};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 pub(crate) async fn show(
     State(app): State<App>,
@@ -40,7 +40,7 @@ pub(crate) async fn merge(
     Body(body): Body,
 ) -> Answer {
     let volume = find(&app, &context, &id).await?;
-    let entries = entries(body, "metadata")?;
+    let entries = metadata_entries(body, "metadata")?;
     let volume = change(&app, &context, &volume, MetadataChange::Merge(entries), false).await?;
     Ok(Json(json!({ "metadata": volume.metadata })).into_response())
 }
@@ -53,7 +53,7 @@ pub(crate) async fn replace(
     Body(body): Body,
 ) -> Answer {
     let volume = find(&app, &context, &id).await?;
-    let entries = entries(body, "metadata")?;
+    let entries = metadata_entries(body, "metadata")?;
     let seen = was_seen(&context, &headers, &volume)?;
     let volume = change(&app, &context, &volume, MetadataChange::Replace(entries), seen).await?;
     Ok(Json(json!({ "metadata": volume.metadata })).into_response())
@@ -80,13 +80,7 @@ pub(crate) async fn set_item(
     Body(body): Body,
 ) -> Answer {
     let volume = find(&app, &context, &id).await?;
-    let item = entries(body, "meta")?;
-    if item.len() != 1 {
-        return Err(Error::bad_request("Request body contains too many items.").into());
-    }
-    if !item.contains_key(&key) {
-        return Err(Error::bad_request("Request body and URI mismatch.").into());
-    }
+    let item = metadata_item(body, &key)?;
     let seen = was_seen(&context, &headers, &volume)?;
     change(&app, &context, &volume, MetadataChange::Merge(item.clone()), seen).await?;
     Ok(Json(json!({ "meta": item })).into_response())
@@ -100,13 +94,6 @@ pub(crate) async fn remove_item(
     let volume = find(&app, &context, &id).await?;
     change(&app, &context, &volume, MetadataChange::RemoveKey(key), false).await?;
     Ok(StatusCode::OK.into_response())
-}
-
-fn entries(body: Map<String, Value>, name: &str) -> Result<Metadata> {
-    let mut body = Fields::of_body(body);
-    let entries = body.metadata(name)?.ok_or_else(|| required(name))?;
-    body.refuse_rest()?;
-    Ok(entries)
 }
 
 fn was_seen(context: &RequestContext, headers: &HeaderMap, volume: &Volume) -> Result<bool> {

@@ -19,6 +19,8 @@ create table operations (
     others jsonb not null default '[]',
     -- resources that it does not change, but that must stay as they are until it ends
     uses uuid[] not null default '{}',
+    -- a resource on which no other such operation may be under way
+    alone_on uuid,
     -- admitted, running, done, failed, or revoked (the caller gave up before it was admitted)
     state text not null,
     -- the amounts that are committed or returned when it ends
@@ -37,6 +39,7 @@ create table operations (
 );
 
 create unique index one_live_operation on operations (subject_id) where state in ('admitted', 'running');
+create unique index one_live_connection on operations (alone_on) where state in ('admitted', 'running');
 create index live_operations_by_backend on operations (backend_id, created_at) where state in ('admitted', 'running');
 create index live_uses on operations using gin (uses) where state in ('admitted', 'running') and uses <> '{}';
 create index ended_operations on operations (finished_at) where finished_at is not null;

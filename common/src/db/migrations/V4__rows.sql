@@ -6,7 +6,52 @@ language plpgsql stable as $$
 begin
     return case precondition
         when 'not_attached' then
-            subject ->> 'status' <> 'in-use'
+            not exists (select from attachments
+                        where volume_id = (subject ->> 'id')::uuid and deleted_at is null)
+            and subject ->> 'status' not in ('in-use', 'attaching', 'detaching')
+        when 'no_snapshots' then
+            not exists (select from snapshots
+                        where volume_id = (subject ->> 'id')::uuid and deleted_at is null
+                          and not coalesce(arguments -> 'snapshots', '[]') ? id::text)
+        when 'reservable' then
+            subject ->> 'status' = 'available'
+            or (subject ->> 'status' in ('in-use', 'reserved', 'attaching')
+                and ((subject ->> 'multiattach')::boolean
+                     or exists (select from attachments
+                                where volume_id = (subject ->> 'id')::uuid and deleted_at is null
+                                  and id <> (arguments ->> 'attachment_id')::uuid
+                                  and instance_id = (arguments ->> 'instance_id')::uuid)))
+        when 'takes_mode' then
+            not coalesce((subject ->> 'readonly')::boolean, false) or arguments ->> 'mode' = 'ro'
+        when 'only_connection' then
+            (subject ->> 'multiattach')::boolean
+            or not exists (select from attachments other
+                           where other.volume_id = (subject ->> 'id')::uuid and other.deleted_at is null
+                             and other.connector is not null
+                             and other.id <> (arguments ->> 'attachment_id')::uuid
+                             and other.instance_id is distinct from
+                                 (select instance_id from attachments where id = (arguments ->> 'attachment_id')::uuid))
+        when 'not_in_error' then
+            subject ->> 'status' not like '%error%'
+        when 'not_connected' then
+            subject ->> 'connector' is null
+        when 'copyable_where_it_is' then
+            subject ->> 'status' = 'available'
+            or exists (select from backends
+                       where id = (subject ->> 'backend_id')::uuid
+                         and (report ->> 'online_snapshot_support')::boolean)
+        when 'snapshottable_where_it_is' then
+            subject ->> 'status' = 'available'
+            or ((arguments ->> 'while_attached')::boolean
+                and exists (select from backends
+                            where id = (subject ->> 'backend_id')::uuid
+                              and (report ->> 'online_snapshot_support')::boolean))
+        when 'newest_of_its_size' then
+            not exists (select from snapshots newer
+                        where newer.volume_id = (subject ->> 'volume_id')::uuid and newer.deleted_at is null
+                          and newer.created_at > (subject ->> 'created_at')::timestamptz)
+            and exists (select from volumes
+                        where id = (subject ->> 'volume_id')::uuid and size_gb = (subject ->> 'size_gb')::integer)
         when 'size_increases' then
             (arguments ->> 'new_size_gb')::integer > (subject ->> 'size_gb')::integer
         when 'extendable_where_it_is' then
@@ -58,12 +103,13 @@ begin
     return updated;
 end $$;
 
+-- The row, locked against other changes but not against references to it.
 create function live_row(target text, row_id uuid) returns jsonb
 language plpgsql as $$
 declare
     found_row jsonb;
 begin
-    execute format('select to_jsonb(t) from %I t where id = $1 and deleted_at is null for update', target)
+    execute format('select to_jsonb(t) from %I t where id = $1 and deleted_at is null for no key update', target)
     into found_row using row_id;
     return found_row;
 end $$;

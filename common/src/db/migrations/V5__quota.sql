@@ -1,7 +1,7 @@
 -- Quota: reserved with the admission, committed or returned with the operation's end.
 
--- The amounts that an operation's rules come to, for its subject before and after it: for the
--- resource in all, and for the resource of the subject's volume type.
+-- The amounts that rules come to, for a row before and after it: for the
+-- resource in all, and for the resource of the row's volume type.
 create function quota_amounts(rules jsonb, subject jsonb, when_done jsonb) returns jsonb
 language sql stable as $$
     select coalesce(jsonb_agg(jsonb_build_object(
@@ -12,15 +12,25 @@ language sql stable as $$
                    when 'count' then (rule ->> 'sign')::bigint
                    when 'column' then (rule ->> 'sign')::bigint * (subject ->> (rule ->> 'column'))::bigint
                    when 'growth' then (when_done ->> (rule ->> 'column'))::bigint - (subject ->> (rule ->> 'column'))::bigint
-               end)
-           -- always in the same order, so that two admissions cannot wait for one another
-           order by counted.resource), '[]')
+               end)), '[]')
     from jsonb_array_elements(rules) rule,
          lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint
                   union all
                   select (rule ->> 'resource') || '_' || t.name, -1
                   from volume_types t where t.id = (subject ->> 'volume_type_id')::uuid) counted (resource, default_limit)
     where (subject ->> 'consumes_quota')::boolean
+$$;
+
+-- The same amounts, one for each resource of a project, and always in the same order: two admissions
+-- cannot wait for one another.
+create function summed_quota(amounts jsonb) returns jsonb
+language sql immutable as $$
+    select jsonb_agg(jsonb_build_object('project_id', project_id, 'resource', resource,
+                                        'default_limit', default_limit, 'amount', amount)
+                     order by project_id, resource)
+    from (select project_id, resource, min(default_limit) as default_limit, sum(amount) as amount
+          from jsonb_to_recordset(amounts) as a (project_id text, resource text, default_limit bigint, amount bigint)
+          group by project_id, resource) summed
 $$;
 
 create function reserve_quota(amounts jsonb) returns void

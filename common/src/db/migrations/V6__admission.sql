@@ -75,9 +75,7 @@ declare
                    || (request -> 'further_gates');
     refusal jsonb;
     step jsonb;
-    row_before jsonb;
-    subject_before jsonb;
-    amounts jsonb;
+    amounts jsonb := '[]';
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'admission needs read committed: its reads must be newer than its lock';
@@ -92,11 +90,11 @@ begin
     end if;
 
     insert into operations (id, request_key, request_id, traceparent, user_id, project_id, kind, arguments,
-                            subject_table, subject_id, others, uses, backend_id, backend_epoch, state, finished_at)
+                            subject_table, subject_id, others, uses, alone_on, backend_id, backend_epoch, state, finished_at)
     select (operation ->> 'id')::uuid, key, operation ->> 'request_id',
            operation ->> 'traceparent', operation ->> 'user_id', operation ->> 'project_id',
            operation ->> 'kind', operation -> 'arguments', subject ->> 'table', (subject ->> 'id')::uuid,
-           request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid),
+           request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid), (request ->> 'alone_on')::uuid,
            backend, (select epoch from backends where id = backend),
            case when in_admission then 'done' else 'admitted' end,
            case when in_admission then clock_timestamp() end
@@ -107,15 +105,14 @@ begin
     end if;
 
     for step in select jsonb_array_elements(steps) loop
-        row_before := begin_on_row(step, operation -> 'arguments');
-        subject_before := coalesce(subject_before, row_before);
+        amounts := amounts || quota_amounts(step -> 'quota', begin_on_row(step, operation -> 'arguments'), step -> 'when_done');
     end loop;
     if backend <> backend_of(located ->> 'table', located_id, null) then
         perform refuse('{"reason": "moved"}');
     end if;
 
-    amounts := quota_amounts(request -> 'quota', subject_before, request -> 'when_done');
     if amounts <> '[]' then
+        amounts := summed_quota(amounts);
         perform reserve_quota(amounts);
         if (operation ->> 'in_admission')::boolean then
             perform settle_quota(amounts, true);

@@ -63,7 +63,7 @@ begin
     for step in select jsonb_array_elements(request -> 'steps') loop
         perform end_on_row(step);
     end loop;
-    perform settle_quota(ended.quota, succeeded);
+    perform settle_quota(ended.quota, (request ->> 'takes_quota')::boolean);
     if request -> 'message' is not null then
         insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
         select ended.project_id, ended.request_id, m ->> 'resource_type', ended.subject_id, m ->> 'action', m ->> 'detail'

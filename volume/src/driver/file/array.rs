@@ -3,19 +3,40 @@
 //! | path | what |
 //! |---|---|
 //! | `volumes/volume-<id>` | a volume, raw and sparse |
-//! | `fences/<id>` | the newest claim that touched the volume |
+//! | `snapshots/snapshot-<id>` | a snapshot, the same |
+//! | `….unfinished` | either, until it is complete |
+//! | `fences/…` | the newest claim that touched the object of this name |
 //! | `run/` | sockets and process id of the storage daemon |
 
-use super::DriverError;
-use common::model::VolumeId;
+use super::{DriverError, fences};
+use common::model::{SnapshotId, VolumeId};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// After so long no worker can still believe that it has an operation on a removed volume.
-const FENCES_OUTLIVE_VOLUMES_BY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// After so long no worker can still believe that it has an operation on a removed object.
+const FENCES_OUTLIVE_OBJECTS_BY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What a file is called while it is not yet what it shall be.
+const UNFINISHED: &str = "unfinished";
+
+/// What the array keeps in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Object {
+    Volume(VolumeId),
+    Snapshot(SnapshotId),
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Volume(id) => write!(formatter, "volume-{id}"),
+            Self::Snapshot(id) => write!(formatter, "snapshot-{id}"),
+        }
+    }
+}
 
 /// An array's directory.
 #[derive(Clone, Debug)]
@@ -36,12 +57,22 @@ impl Array {
         Self { directory: directory.to_owned() }
     }
 
-    pub fn volume_file(&self, id: VolumeId) -> PathBuf {
-        self.volumes().join(format!("volume-{id}"))
+    /// The file that an object is.
+    pub fn file(&self, object: Object) -> PathBuf {
+        let directory = match object {
+            Object::Volume(_) => self.volumes(),
+            Object::Snapshot(_) => self.snapshots(),
+        };
+        directory.join(object.to_string())
     }
 
-    pub fn fence_file(&self, id: VolumeId) -> PathBuf {
-        self.fences().join(id.to_string())
+    /// The file that an object is until it is complete.
+    pub fn unfinished(&self, object: Object) -> PathBuf {
+        self.file(object).with_extension(UNFINISHED)
+    }
+
+    pub fn fence_file(&self, object: Object) -> PathBuf {
+        self.fences().join(object.to_string())
     }
 
     pub fn run_file(&self, name: &str) -> PathBuf {
@@ -52,28 +83,49 @@ impl Array {
         self.directory.join("volumes")
     }
 
+    fn snapshots(&self) -> PathBuf {
+        self.directory.join("snapshots")
+    }
+
     fn fences(&self) -> PathBuf {
         self.directory.join("fences")
     }
 
     /// Makes the directories and removes what nobody needs any more.
     pub fn prepare(&self) -> Result<(), DriverError> {
-        for directory in [self.volumes(), self.fences(), self.directory.join("run")] {
+        let run = self.directory.join("run");
+        for directory in [self.volumes(), self.snapshots(), self.fences(), run] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
-        self.remove_old_fences().map_err(|error| unusable(&self.fences(), &error))
+        self.remove_leftovers().map_err(|error| unusable(&self.directory, &error))
     }
 
-    fn remove_old_fences(&self) -> io::Result<()> {
-        let outlived = SystemTime::now() - FENCES_OUTLIVE_VOLUMES_BY;
+    fn remove_leftovers(&self) -> io::Result<()> {
+        for directory in [self.volumes(), self.snapshots()] {
+            for entry in fs::read_dir(directory)? {
+                let path = entry?.path();
+                let is_unfinished = path.extension().is_some_and(|end| end == UNFINISHED);
+                // one whose object is locked is another worker's, and growing
+                if is_unfinished && !fences::is_held(&self.fence_of(&path))? {
+                    fs::remove_file(path)?;
+                }
+            }
+        }
+        let outlived = SystemTime::now() - FENCES_OUTLIVE_OBJECTS_BY;
         for entry in fs::read_dir(self.fences())? {
             let entry = entry?;
-            let volume = self.volumes().join(format!("volume-{}", entry.file_name().display()));
-            if entry.metadata()?.modified()? < outlived && !volume.exists() {
+            let name = entry.file_name();
+            let exists =
+                self.volumes().join(&name).exists() || self.snapshots().join(&name).exists();
+            if !exists && entry.metadata()?.modified()? < outlived {
                 fs::remove_file(entry.path())?;
             }
         }
         Ok(())
+    }
+
+    fn fence_of(&self, object_file: &Path) -> PathBuf {
+        self.fences().join(object_file.file_stem().unwrap_or_default())
     }
 
     pub fn room(&self) -> Result<Room, DriverError> {
@@ -97,19 +149,19 @@ impl Array {
     }
 
     /// A file of zeros; one that is there already keeps its content.
-    pub fn create(&self, id: VolumeId, size: u64) -> Result<(), DriverError> {
-        let path = self.volume_file(id);
+    pub fn create(&self, object: Object, size: u64) -> Result<(), DriverError> {
+        let path = self.file(object);
         let create = || -> io::Result<()> {
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
             file.set_len(size)?;
             file.sync_all()?;
-            File::open(self.volumes())?.sync_all()
+            sync_directory(&path)
         };
         create().map_err(|error| unusable(&path, &error))
     }
 
-    pub fn extend(&self, id: VolumeId, size: u64) -> Result<(), DriverError> {
-        let path = self.volume_file(id);
+    pub fn extend(&self, object: Object, size: u64) -> Result<(), DriverError> {
+        let path = self.file(object);
         let extend = || -> io::Result<()> {
             let file = OpenOptions::new().write(true).open(&path)?;
             if file.metadata()?.len() < size {
@@ -121,14 +173,67 @@ impl Array {
         extend().map_err(|error| unusable(&path, &error))
     }
 
-    pub fn delete(&self, id: VolumeId) -> Result<(), DriverError> {
-        let path = self.volume_file(id);
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(()),
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(unusable(&path, &error)),
+    /// Makes `target` like `source` without copying, where the file system can; `false` where it cannot.
+    pub fn reflink(&self, source: Object, target: Object, size: u64) -> Result<bool, DriverError> {
+        let path = self.unfinished(target);
+        let clone = || -> io::Result<bool> {
+            let source = File::open(self.file(source))?;
+            let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+            match rustix::fs::ioctl_ficlone(&file, &source) {
+                Ok(()) => Ok(true),
+                Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV) => {
+                    fs::remove_file(&path)?;
+                    Ok(false)
+                }
+                Err(error) => Err(error.into()),
+            }
+        };
+        let cloned = clone().map_err(|error| unusable(&path, &error))?;
+        if cloned {
+            self.finish_copy(target, size)?;
         }
+        Ok(cloned)
     }
+
+    /// An unfinished file of the source's size, for a copy that the daemon makes.
+    pub fn prepare_copy(&self, source: Object, target: Object) -> Result<(), DriverError> {
+        let path = self.unfinished(target);
+        let prepare = || -> io::Result<()> {
+            let size = fs::metadata(self.file(source))?.len();
+            File::create(&path)?.set_len(size)
+        };
+        prepare().map_err(|error| unusable(&path, &error))
+    }
+
+    /// Makes an unfinished file what it shall be.
+    pub fn finish_copy(&self, target: Object, size: u64) -> Result<(), DriverError> {
+        let (unfinished, path) = (self.unfinished(target), self.file(target));
+        let finish = || -> io::Result<()> {
+            let file = OpenOptions::new().write(true).open(&unfinished)?;
+            if file.metadata()?.len() < size {
+                file.set_len(size)?;
+            }
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            sync_directory(&path)
+        };
+        finish().map_err(|error| unusable(&path, &error))
+    }
+
+    pub fn delete(&self, object: Object) -> Result<(), DriverError> {
+        for path in [self.unfinished(object), self.file(object)] {
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unusable(&path, &error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 pub(super) fn unusable(path: &Path, error: &io::Error) -> DriverError {

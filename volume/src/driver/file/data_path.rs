@@ -1,9 +1,9 @@
 //! What clients see through an export, with QEMU's own NBD client.
 
-use crate::driver::conformance::{TestArray, config, volume};
-use crate::driver::{self, Driver, DriverError, Fence};
+use crate::driver::conformance::{TestArray, config, snapshot, volume};
+use crate::driver::{self, Driver, DriverError, Fence, Source};
 use common::config::{DriverName, NbdListen};
-use common::model::Volume;
+use common::model::{AttachMode, Volume};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -14,7 +14,7 @@ fn file_driver(array: &TestArray, nbd_listen: NbdListen) -> Arc<dyn Driver> {
 }
 
 async fn uri(driver: &dyn Driver, volume: &Volume, fence: i64) -> String {
-    let info = driver.export(volume, Fence(fence)).await.unwrap();
+    let info = driver.export(volume, AttachMode::ReadWrite, Fence(fence)).await.unwrap();
     assert_eq!(info.driver_volume_type, "nbd");
     info.data["uri"].as_str().unwrap().to_owned()
 }
@@ -87,7 +87,7 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
     BufReader::new(client.stdout.as_mut().unwrap()).read_line(&mut line).await.unwrap();
     assert!(line.contains("read 4096/4096"), "{line}");
 
-    driver.unexport(&volume, Fence(4)).await.unwrap();
+    driver.unexport(&volume, AttachMode::ReadWrite, Fence(4)).await.unwrap();
     assert!(!qemu_io(&uri, &["read 0 4k"]).await);
 }
 
@@ -100,6 +100,115 @@ async fn a_daemon_that_died_is_started_again() {
     let first = pid();
     let process = rustix::process::Pid::from_raw(first.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
-    driver.report().await.unwrap();
+    assert!(driver.ensure_data_plane().await.unwrap());
     assert_ne!(pid(), first);
+}
+
+#[tokio::test]
+async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
+    let array = TestArray::new();
+    let driver = file_driver(&array, NbdListen::Unix);
+    driver.start().await.unwrap();
+    let volume = volume(1);
+    driver.create_volume(&volume, Fence(1)).await.unwrap();
+    let writable = uri(&*driver, &volume, 2).await;
+    let info = driver.export(&volume, AttachMode::ReadOnly, Fence(3)).await.unwrap();
+    let read_only = info.data["uri"].as_str().unwrap();
+    assert!(qemu_io(&writable, &["write -P 9 0 64k", "flush"]).await);
+    assert!(!qemu_io(read_only, &["write -P 1 0 64k"]).await);
+    let mut reading = Command::new("qemu-io");
+    let read = reading.args(["-r", "-f", "raw", "-c", "read -P 9 0 64k", read_only]).output().await;
+    let read = read.unwrap();
+    assert!(read.status.success() && !String::from_utf8_lossy(&read.stdout).contains("failed"));
+    // closing one leaves the other
+    driver.unexport(&volume, AttachMode::ReadOnly, Fence(4)).await.unwrap();
+    assert!(qemu_io(&writable, &["read -P 9 0 64k"]).await);
+}
+
+#[tokio::test]
+async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() {
+    let array = TestArray::new();
+    let driver = file_driver(&array, NbdListen::Unix);
+    driver.start().await.unwrap();
+    let original = volume(1);
+    driver.create_volume(&original, Fence(1)).await.unwrap();
+    let path = uri(&*driver, &original, 2).await;
+    assert!(qemu_io(&path, &["write -P 1 0 8M", "flush"]).await);
+    driver.unexport(&original, AttachMode::ReadWrite, Fence(3)).await.unwrap();
+
+    let kept = snapshot(&original);
+    driver.create_snapshot(&kept, Fence(4)).await.unwrap();
+    let path = uri(&*driver, &original, 5).await;
+    assert!(qemu_io(&path, &["write -P 2 0 4M", "flush"]).await);
+    driver.unexport(&original, AttachMode::ReadWrite, Fence(6)).await.unwrap();
+
+    let (from_snapshot, clone) = (volume(2), volume(1));
+    driver.create_volume_like(&from_snapshot, Source::Snapshot(&kept), Fence(7)).await.unwrap();
+    driver.create_volume_like(&clone, Source::Volume(&original), Fence(7)).await.unwrap();
+    let path = uri(&*driver, &from_snapshot, 8).await;
+    assert!(qemu_io(&path, &["read -P 1 0 8M", "read -P 0 1G 1M"]).await);
+    let path = uri(&*driver, &clone, 8).await;
+    assert!(qemu_io(&path, &["read -P 2 0 4M", "read -P 1 4M 4M"]).await);
+
+    driver.revert_volume(&original, &kept, Fence(9)).await.unwrap();
+    driver.delete_snapshot(&kept, Fence(10)).await.unwrap();
+    let path = uri(&*driver, &original, 11).await;
+    assert!(qemu_io(&path, &["read -P 1 0 8M"]).await);
+    assert_eq!(std::fs::read_dir(array.path().join("snapshots")).unwrap().count(), 0);
+}
+
+/// Each write has the number of its turn, and covers the block before the next is begun; so a true
+/// snapshot holds the blocks of the first so many turns and none of a later one.
+#[tokio::test]
+async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
+    const BLOCKS: usize = 64;
+    const TURNS: u8 = 12;
+    let array = TestArray::new();
+    let driver = file_driver(&array, NbdListen::Unix);
+    driver.start().await.unwrap();
+    let original = volume(1);
+    driver.create_volume(&original, Fence(1)).await.unwrap();
+    let path = uri(&*driver, &original, 2).await;
+    let mut writer = Command::new("qemu-io")
+        .args(["-f", "raw", &path])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut input = writer.stdin.take().unwrap();
+    let mut output = BufReader::new(writer.stdout.take().unwrap()).lines();
+    let writing = tokio::spawn(async move {
+        for turn in 1..=TURNS {
+            for block in 0..BLOCKS {
+                let command = format!("write -q -P {turn} {block}M 1M\n");
+                input.write_all(command.as_bytes()).await.unwrap();
+            }
+        }
+        input.write_all(b"quit\n").await.unwrap();
+    });
+    let reading = tokio::spawn(async move {
+        while let Some(line) = output.next_line().await.unwrap() {
+            assert!(!line.contains("failed"), "{line}");
+        }
+    });
+    let kept = snapshot(&original);
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    driver.create_snapshot(&kept, Fence(3)).await.unwrap();
+    writing.await.unwrap();
+    reading.await.unwrap();
+    assert!(writer.wait().await.unwrap().success());
+
+    let content =
+        std::fs::read(array.path().join(format!("snapshots/snapshot-{}", kept.id))).unwrap();
+    let turns: Vec<u8> = (0..BLOCKS).map(|block| content[block << 20]).collect();
+    for (block, turn) in turns.iter().enumerate() {
+        let whole = &content[block << 20..(block + 1) << 20];
+        // one block may be cut in two: the one that was being written at that moment
+        let torn = whole.iter().filter(|byte| *byte != turn).count();
+        assert!(torn == 0 || turns[0] > *turns.last().unwrap(), "block {block} is torn");
+    }
+    let falls = turns.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    assert_eq!(falls, 0, "a later block has a later turn: {turns:?}");
+    assert!(turns[0] - turns[BLOCKS - 1] <= 1, "more than one turn is mixed: {turns:?}");
 }

@@ -1,8 +1,8 @@
-//! One worker at a time for each volume, and never one whose claim is older than the last.
+//! One worker at a time for each object, and never one whose claim is older than the last.
 //!
-//! The file of a volume's fence is locked while somebody works on the volume and holds the number of
-//! the newest claim. It outlives the volume, so that a worker that slept through the volume's removal
-//! cannot bring it back.
+//! The file of an object's fence is locked while somebody works on the object and holds the number of
+//! the newest claim. It outlives the object, so that a worker that slept through its removal cannot
+//! bring it back.
 
 use super::array::unusable;
 use super::{DriverError, Fence};
@@ -11,14 +11,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-/// The lock on a volume, until it is dropped.
+/// The lock on an object, until it is dropped.
 pub(super) struct Held {
     _file: File,
 }
 
-/// Locks a volume for the bearer of `fence`; waits while another worker has it.
+/// Locks an object for the bearer of `fence`; waits while anybody else has it.
 pub(super) fn hold(path: &Path, fence: Fence) -> Result<Held, DriverError> {
-    let mut file = lock(path).map_err(|error| unusable(path, &error))?;
+    let mut file =
+        lock(path, FlockOperation::LockExclusive).map_err(|error| unusable(path, &error))?;
     if newest(&mut file).map_err(|error| unusable(path, &error))? > fence {
         return Err(DriverError::Superseded);
     }
@@ -26,9 +27,24 @@ pub(super) fn hold(path: &Path, fence: Fence) -> Result<Held, DriverError> {
     Ok(Held { _file: file })
 }
 
-fn lock(path: &Path) -> io::Result<File> {
+/// Keeps an object as it is; waits while somebody works on it.
+pub(super) fn share(path: &Path) -> Result<Held, DriverError> {
+    let file = lock(path, FlockOperation::LockShared).map_err(|error| unusable(path, &error))?;
+    Ok(Held { _file: file })
+}
+
+/// Whether somebody works on an object now.
+pub(super) fn is_held(path: &Path) -> io::Result<bool> {
+    match lock(path, FlockOperation::NonBlockingLockShared) {
+        Ok(_) => Ok(false),
+        Err(held) if held.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn lock(path: &Path, operation: FlockOperation) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-    flock(&file, FlockOperation::LockExclusive)?;
+    flock(&file, operation)?;
     Ok(file)
 }
 

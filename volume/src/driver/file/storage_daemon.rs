@@ -1,10 +1,11 @@
 //! The storage daemon of an array: starting it, finding it again, and its NBD exports.
 
 use super::DriverError;
-use super::array::Array;
+use super::array::{Array, Object};
 use super::qmp::{Qmp, QmpError};
+use super::sparse_copy::Progress;
 use common::config::{FileDriverConfig, NbdListen};
-use common::model::VolumeId;
+use common::model::{AttachMode, VolumeId};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Map, Value, json};
 use std::fs::File;
@@ -14,17 +15,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
 
+/// How often a job is looked at.
+const LOOK_AT_JOB_EVERY: Duration = Duration::from_millis(200);
+/// How often, and after which pauses, a daemon is asked again that hangs up: it may be dying.
+const DYING_TRIES: u32 = 20;
+const DYING_PAUSE: Duration = Duration::from_millis(50);
 /// How long the daemon may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What happens to clients that use an export when it is to be closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clients {
-    /// Nothing: the export stays, and closing it fails.
-    Respect,
-    /// They lose their connection.
-    Disconnect,
-}
 
 /// An array's qemu-storage-daemon.
 pub(super) struct StorageDaemon {
@@ -51,10 +48,10 @@ impl StorageDaemon {
         Qmp::connect(&self.monitor()).await
     }
 
-    /// Finds the daemon of an earlier worker, or starts one.
-    pub async fn ensure_running(&self) -> Result<(), DriverError> {
+    /// Finds the daemon of an earlier worker, or starts one; `true` when it was started.
+    pub async fn ensure_running(&self) -> Result<bool, DriverError> {
         if self.answers().await? {
-            return Ok(());
+            return Ok(false);
         }
         let lock = self.array.run_file("start.lock");
         let _lock = super::blocking(move || {
@@ -62,15 +59,23 @@ impl StorageDaemon {
         })
         .await?;
         // another worker may have been faster
-        if self.answers().await? { Ok(()) } else { self.start().await }
+        if self.answers().await? {
+            return Ok(false);
+        }
+        self.start().await.map(|()| true)
     }
 
     async fn answers(&self) -> Result<bool, DriverError> {
-        match self.session().await {
-            Ok(_) => Ok(true),
-            Err(QmpError::Silent(error)) if is_nobody_there(&error) => Ok(false),
-            Err(error) => Err(error.into()),
+        for _ in 0..DYING_TRIES {
+            match self.session().await {
+                Ok(_) => return Ok(true),
+                Err(QmpError::Silent(error)) if is_nobody_there(&error) => return Ok(false),
+                // it is about to go
+                Err(QmpError::Silent(_)) => tokio::time::sleep(DYING_PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(DriverError::failed("the storage daemon hangs up on us"))
     }
 
     async fn start(&self) -> Result<(), DriverError> {
@@ -130,88 +135,227 @@ impl StorageDaemon {
         choose().map_err(|error| DriverError::failed(format!("no port for NBD: {error}")))
     }
 
-    fn uri(&self, id: VolumeId) -> Result<String, DriverError> {
+    fn uri(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
+        let name = export_name(id, mode);
         match self.config.nbd_listen {
             NbdListen::Unix => {
                 let socket = self.array.run_file("nbd.sock");
-                Ok(format!("nbd+unix:///volume-{id}?socket={}", socket.display()))
+                Ok(format!("nbd+unix:///{name}?socket={}", socket.display()))
             }
             NbdListen::Tcp => {
                 let port = std::fs::read_to_string(self.array.run_file("nbd.port"))
                     .map_err(|error| DriverError::failed(format!("nbd.port: {error}")))?;
-                Ok(format!("nbd://127.0.0.1:{}/volume-{id}", port.trim()))
+                Ok(format!("nbd://127.0.0.1:{}/{name}", port.trim()))
             }
         }
     }
 
-    /// Opens a writable export of a file, unless it is open; returns its URI.
-    pub async fn export(&self, id: VolumeId, file: &Path) -> Result<String, DriverError> {
+    /// Whether a volume has any export.
+    pub async fn is_exported(&self, id: VolumeId) -> Result<bool, DriverError> {
+        Ok(!open_modes(&mut self.session().await?, id).await?.is_empty())
+    }
+
+    /// Opens an export of a volume, unless it is open; returns its URI.
+    pub async fn export(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
         let mut session = self.session().await?;
-        if !is_exported(&mut session, id).await? {
-            if !has_node(&mut session, id).await? {
-                session.execute("blockdev-add", node(id, file)).await?;
+        if !open_modes(&mut session, id).await?.contains(&mode) {
+            if !has_node(&mut session, &node_name(id)).await? {
+                let file = self.array.file(Object::Volume(id));
+                session.execute("blockdev-add", node(&node_name(id), &file)).await?;
             }
+            let writable = match mode {
+                AttachMode::ReadWrite => true,
+                AttachMode::ReadOnly => false,
+            };
+            let name = export_name(id, mode);
             session
                 .execute(
                     "block-export-add",
-                    json!({ "type": "nbd", "id": export_id(id), "node-name": node_name(id),
-                            "name": format!("volume-{id}"), "writable": true }),
+                    json!({ "type": "nbd", "id": name, "node-name": node_name(id), "name": name,
+                            "writable": writable }),
                 )
                 .await?;
         }
-        self.uri(id)
+        self.uri(id, mode)
     }
 
-    /// Closes the export of a volume; returns whether there was one.
-    pub async fn unexport(&self, id: VolumeId, clients: Clients) -> Result<bool, DriverError> {
+    /// Closes an export of a volume; its clients lose their connection.
+    pub async fn unexport(&self, id: VolumeId, mode: AttachMode) -> Result<(), DriverError> {
         let mut session = self.session().await?;
-        let was_open = is_exported(&mut session, id).await?;
-        if was_open {
-            let mode = match clients {
-                Clients::Respect => "safe",
-                Clients::Disconnect => "hard",
-            };
-            session
-                .execute("block-export-del", json!({ "id": export_id(id), "mode": mode }))
-                .await?;
-            let deleted = Map::from_iter([("id".to_owned(), json!(export_id(id)))]);
-            session.wait_for("BLOCK_EXPORT_DELETED", &deleted).await?;
+        let open = open_modes(&mut session, id).await?;
+        if open.contains(&mode) {
+            close_export(&mut session, &export_name(id, mode), "hard").await?;
         }
-        if has_node(&mut session, id).await? {
+        if open.iter().all(|other| *other == mode) {
+            self.close_node(&mut session, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes everything that is open of a volume; its clients lose their connections.
+    pub async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
+        let mut session = self.session().await?;
+        for mode in open_modes(&mut session, id).await? {
+            close_export(&mut session, &export_name(id, mode), "hard").await?;
+        }
+        self.close_node(&mut session, id).await
+    }
+
+    /// Closes everything that is open of a volume and returns what was; fails, and closes nothing that
+    /// is in use, when a client is connected.
+    pub async fn close_unused(&self, id: VolumeId) -> Result<Vec<AttachMode>, DriverError> {
+        let mut session = self.session().await?;
+        let open = open_modes(&mut session, id).await?;
+        for mode in &open {
+            close_export(&mut session, &export_name(id, *mode), "safe").await?;
+        }
+        self.close_node(&mut session, id).await?;
+        Ok(open)
+    }
+
+    async fn close_node(&self, session: &mut Qmp, id: VolumeId) -> Result<(), DriverError> {
+        if has_node(session, &node_name(id)).await? && !is_being_copied(session, id).await? {
             session.execute("blockdev-del", json!({ "node-name": node_name(id) })).await?;
         }
-        Ok(was_open)
+        Ok(())
+    }
+
+    /// Copies a volume that servers may write to, as it is now, to an existing file. Ends early, and
+    /// leaves no job behind, when it is dropped.
+    pub async fn copy(&self, id: VolumeId, target: Object, file: &Path) -> Result<(), DriverError> {
+        let job = CopyJob {
+            daemon: self,
+            id,
+            job: format!("copy-of-{id}-to-{target}"),
+            target_node: target_node(target),
+        };
+        job.cancel().await?;
+        job.start(file).await?;
+        job.finish().await
     }
 }
 
-async fn is_exported(session: &mut Qmp, id: VolumeId) -> Result<bool, QmpError> {
-    let exports = session.execute("query-block-exports", json!({})).await?;
-    Ok(contains(&exports, "id", &export_id(id)))
+/// A copy by the daemon: what a client overwrites is copied before it is.
+struct CopyJob<'a> {
+    daemon: &'a StorageDaemon,
+    id: VolumeId,
+    job: String,
+    target_node: String,
 }
 
-async fn has_node(session: &mut Qmp, id: VolumeId) -> Result<bool, QmpError> {
+impl CopyJob<'_> {
+    async fn start(&self, file: &Path) -> Result<(), DriverError> {
+        let mut session = self.daemon.session().await?;
+        session.execute("blockdev-add", node(&self.target_node, file)).await?;
+        session
+            .execute(
+                "blockdev-backup",
+                json!({ "job-id": self.job, "device": node_name(self.id), "target": self.target_node,
+                        "sync": "full", "auto-dismiss": false }),
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn finish(&self) -> Result<(), DriverError> {
+        let mut progress = Progress { total: 0, told: 0 };
+        loop {
+            tokio::time::sleep(LOOK_AT_JOB_EVERY).await;
+            let Some(job) = self.status().await? else {
+                return Err(DriverError::failed("the copy was cancelled"));
+            };
+            progress.total = job["total-progress"].as_u64().unwrap_or_default();
+            progress.tell(job["current-progress"].as_u64().unwrap_or_default());
+            if job["status"] == "concluded" {
+                let error = job["error"].as_str().map(str::to_owned);
+                self.dismiss().await?;
+                return error.map_or(Ok(()), |error| Err(DriverError::failed(error)));
+            }
+        }
+    }
+
+    async fn status(&self) -> Result<Option<Value>, DriverError> {
+        let jobs = self.daemon.session().await?.execute("query-jobs", json!({})).await?;
+        Ok(jobs
+            .as_array()
+            .and_then(|jobs| jobs.iter().find(|job| job["id"] == self.job.as_str()).cloned()))
+    }
+
+    async fn dismiss(&self) -> Result<(), DriverError> {
+        let mut session = self.daemon.session().await?;
+        session.execute("job-dismiss", json!({ "id": self.job })).await?;
+        session.execute("blockdev-del", json!({ "node-name": self.target_node })).await?;
+        Ok(())
+    }
+
+    /// Ends the copy that an earlier worker left.
+    async fn cancel(&self) -> Result<(), DriverError> {
+        while let Some(job) = self.status().await? {
+            if job["status"] == "concluded" {
+                return self.dismiss().await;
+            }
+            self.daemon.session().await?.execute("job-cancel", json!({ "id": self.job })).await?;
+            tokio::time::sleep(LOOK_AT_JOB_EVERY).await;
+        }
+        Ok(())
+    }
+}
+
+/// The modes in which a volume is exported.
+async fn open_modes(session: &mut Qmp, id: VolumeId) -> Result<Vec<AttachMode>, QmpError> {
+    let exports = session.execute("query-block-exports", json!({})).await?;
+    let is_open = |mode: &AttachMode| contains(&exports, "id", &export_name(id, *mode));
+    Ok(AttachMode::ALL.iter().copied().filter(is_open).collect())
+}
+
+async fn close_export(session: &mut Qmp, name: &str, mode: &str) -> Result<(), QmpError> {
+    session.execute("block-export-del", json!({ "id": name, "mode": mode })).await?;
+    let deleted = Map::from_iter([("id".to_owned(), json!(name))]);
+    session.wait_for("BLOCK_EXPORT_DELETED", &deleted).await
+}
+
+async fn has_node(session: &mut Qmp, name: &str) -> Result<bool, QmpError> {
     let nodes = session.execute("query-named-block-nodes", json!({ "flat": true })).await?;
-    Ok(contains(&nodes, "node-name", &node_name(id)))
+    Ok(contains(&nodes, "node-name", name))
+}
+
+async fn is_being_copied(session: &mut Qmp, id: VolumeId) -> Result<bool, QmpError> {
+    let jobs = session.execute("query-jobs", json!({})).await?;
+    let prefix = format!("copy-of-{id}-");
+    let is_ours = |job: &Value| job["id"].as_str().is_some_and(|job| job.starts_with(&prefix));
+    Ok(jobs.as_array().is_some_and(|jobs| jobs.iter().any(is_ours)))
 }
 
 fn contains(items: &Value, key: &str, value: &str) -> bool {
     items.as_array().is_some_and(|items| items.iter().any(|item| item[key] == value))
 }
 
-fn node(id: VolumeId, file: &Path) -> Value {
+fn node(name: &str, file: &Path) -> Value {
     json!({
-        "driver": "raw", "node-name": node_name(id), "discard": "unmap",
+        "driver": "raw", "node-name": name, "discard": "unmap",
         "file": { "driver": "file", "filename": file, "discard": "unmap" },
     })
 }
 
-fn export_id(id: VolumeId) -> String {
-    format!("volume-{id}")
+/// What an export is called, by the daemon and by its clients.
+fn export_name(id: VolumeId, mode: AttachMode) -> String {
+    match mode {
+        AttachMode::ReadWrite => format!("volume-{id}"),
+        AttachMode::ReadOnly => format!("volume-{id}-ro"),
+    }
 }
 
 /// QEMU allows 31 characters: the first 30 digits of the id, after a letter.
 fn node_name(id: VolumeId) -> String {
     format!("v{}", &id.0.simple().to_string()[..30])
+}
+
+fn target_node(target: Object) -> String {
+    let (letter, id) = match target {
+        Object::Volume(id) => ('c', id.0),
+        Object::Snapshot(id) => ('s', id.0),
+    };
+    format!("{letter}{}", &id.simple().to_string()[..30])
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {

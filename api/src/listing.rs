@@ -1,0 +1,101 @@
+//! What every list has in common: page, filters, projects, count and the link to the next page.
+
+use crate::app::App;
+use crate::filters::{Known, filters};
+use crate::paging::{Page, Parameters};
+use crate::request::RequestContext;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use common::Result;
+use common::db::listing::{Filter, ListQuery};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// Since 3.45 `with_count` asks for the number of all that match.
+const COUNT_SINCE: u16 = 45;
+
+/// What a resource's list can be asked for.
+pub(crate) struct Listing {
+    /// The key of the list in the answer.
+    pub key: &'static str,
+    /// The key of the link to the next page; `None` where Cinder gives none.
+    pub links_key: Option<&'static str>,
+    /// The sort keys and their columns.
+    pub sort_keys: &'static [(&'static str, &'static str)],
+    /// The filters.
+    pub filters: &'static [Known],
+}
+
+/// A list as one request asks for it.
+pub(crate) struct Asked<'a> {
+    listing: &'a Listing,
+    context: &'a RequestContext,
+    page: Page,
+    matching: ListQuery,
+    with_count: bool,
+    query: Option<&'a str>,
+}
+
+impl Listing {
+    /// Reads the query of a request.
+    pub fn ask<'a>(
+        &'a self,
+        app: &App,
+        context: &'a RequestContext,
+        query: Option<&'a str>,
+    ) -> Result<Asked<'a>> {
+        let mut parameters = Parameters::parse(query)?;
+        let page = Page::take(&mut parameters, self.sort_keys, app.config.max_page)?;
+        let with_count = context.version.0 >= COUNT_SINCE && parameters.flag("with_count")?;
+        let matching = self.matching(parameters, context)?;
+        Ok(Asked { listing: self, context, page, matching, with_count, query })
+    }
+
+    /// What the parameters ask for, page aside.
+    pub fn matching(
+        &self,
+        mut parameters: Parameters,
+        context: &RequestContext,
+    ) -> Result<ListQuery> {
+        let all_projects = parameters.flag("all_tenants")? && context.caller.is_admin();
+        let mut filters = filters(parameters.rest(), self.filters, context)?;
+        if !all_projects {
+            // without all_tenants even an admin sees only the own project, whatever project_id says
+            filters.retain(|filter| !matches!(filter, Filter::OneOf("project_id", _)));
+        }
+        let project_id = (!all_projects).then(|| context.caller.project_id.clone());
+        Ok(ListQuery { project_id, filters, ..ListQuery::default() })
+    }
+}
+
+impl Asked<'_> {
+    /// The query for the page.
+    pub fn page(&self) -> ListQuery {
+        self.page.query(self.matching.clone())
+    }
+
+    /// The query for the number of all that match, if that is asked for.
+    pub fn counted(&self) -> Option<&ListQuery> {
+        self.with_count.then_some(&self.matching)
+    }
+
+    /// The answer: the views of the page's items with their ids, at the address `collection`.
+    pub fn answer(
+        &self,
+        collection: &str,
+        items: Vec<(Uuid, Value)>,
+        count: Option<i64>,
+    ) -> Response {
+        let ids = items.iter().map(|(id, _)| *id);
+        let next = self.page.next_link(&self.context.links, collection, self.query, ids);
+        let views: Vec<Value> = items.into_iter().map(|(_, view)| view).collect();
+        let mut answer = Map::from_iter([(self.listing.key.to_owned(), json!(views))]);
+        if let (Some(links_key), Some(next)) = (self.listing.links_key, next) {
+            answer.insert(links_key.to_owned(), next);
+        }
+        if let Some(count) = count {
+            answer.insert("count".to_owned(), json!(count));
+        }
+        Json(answer).into_response()
+    }
+}

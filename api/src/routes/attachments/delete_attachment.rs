@@ -1,0 +1,46 @@
+//! `DELETE /attachments/{id}`: `delete_attachment`, or `release_attachment` where no data path was
+//! opened, asked.
+
+use super::{SINCE, find};
+use crate::app::App;
+use crate::fault::Answer;
+use crate::request::RequestContext;
+use crate::submit::{submit, submit_and_wait};
+use crate::views;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use common::Result;
+use common::db::attachments;
+use common::model::Attachment;
+use common::operation::{DeleteAttachment, ReleaseAttachment};
+use serde_json::{Value, json};
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    context: RequestContext,
+    Path(id): Path<String>,
+) -> Answer {
+    context.version.require(SINCE)?;
+    let attachment = find(&app, &context, &id).await?;
+    close(&app, &context, &attachment).await?;
+    let left = attachments::of_volume(&app.database, attachment.volume_id).await?;
+    let views: Vec<Value> = left.iter().map(views::attachment::summary).collect();
+    Ok(Json(json!({ "attachments": views })).into_response())
+}
+
+/// Ends an attachment, with its data path if it has one.
+pub(crate) async fn close(
+    app: &App,
+    context: &RequestContext,
+    attachment: &Attachment,
+) -> Result<()> {
+    let Attachment { id: attachment_id, volume_id, attach_mode: mode, .. } = *attachment;
+    if attachment.connector.is_some() {
+        let operation = DeleteAttachment { attachment_id, volume_id, mode };
+        submit_and_wait(app, context, operation).await?;
+    } else {
+        submit(app, context, ReleaseAttachment { attachment_id, volume_id }).await?;
+    }
+    Ok(())
+}

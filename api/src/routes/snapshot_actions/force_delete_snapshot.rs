@@ -1,0 +1,14 @@
+//! `os-force_delete`: `force_delete_snapshot`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::operation::ForceDeleteSnapshot;
+
+pub(super) async fn force_delete(action: Action<'_>) -> Answer {
+    let operation = ForceDeleteSnapshot { snapshot_id: action.snapshot_id };
+    submit(action.app, action.context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}

@@ -1,0 +1,25 @@
+//! Attachments.
+
+use super::timestamp;
+use common::model::Attachment;
+use serde_json::{Value, json};
+
+/// What the short list shows.
+pub(crate) fn summary(attachment: &Attachment) -> Value {
+    json!({
+        "id": attachment.id,
+        "status": attachment.status,
+        "instance": attachment.instance_id,
+        "volume_id": attachment.volume_id,
+    })
+}
+
+/// What everything else shows. Times that are not yet are empty texts here.
+pub(crate) fn detail(attachment: &Attachment) -> Value {
+    let mut view = summary(attachment);
+    view["attached_at"] = json!(timestamp(attachment.attached_at).unwrap_or_default());
+    view["detached_at"] = json!(timestamp(attachment.detached_at).unwrap_or_default());
+    view["attach_mode"] = json!(attachment.attach_mode);
+    view["connection_info"] = json!(attachment.connection_info.clone().unwrap_or_default());
+    view
+}

@@ -1,0 +1,103 @@
+//! What must be true whenever nothing is under way.
+
+use crate::{Cluster, until};
+use anyhow::Context;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio_postgres::Client;
+
+/// How long operations that are under way are given to end.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// Rows whose status says that something is under way, although no live operation touches them.
+const ORPHANED: &str = "
+    select what || ' ' || id || ' is ' || status
+    from (select 'volume' as what, id, status from volumes where deleted_at is null
+          union all select 'snapshot', id, status from snapshots where deleted_at is null) r
+    where status in ('creating', 'deleting', 'extending', 'reverting', 'restoring', 'retyping',
+                     'managing', 'unmanaging', 'maintenance')
+      and not exists (select from operations o
+                      where o.state in ('admitted', 'running')
+                        and (o.subject_id = r.id or o.others @> jsonb_build_array(jsonb_build_object('id', r.id))))";
+
+/// Usages that are not what the rows come to.
+const DRIFTED: &str = "
+    with counted as (
+        select v.project_id, r.resource, r.amount
+        from volumes v join volume_types t on t.id = v.volume_type_id,
+             lateral (values ('volumes', 1), ('gigabytes', v.size_gb), ('volumes_' || t.name, 1),
+                             ('gigabytes_' || t.name, v.size_gb)) r (resource, amount)
+        where v.deleted_at is null and v.consumes_quota
+        union all
+        select s.project_id, r.resource, r.amount
+        from snapshots s join volume_types t on t.id = s.volume_type_id,
+             lateral (values ('snapshots', 1), ('gigabytes', s.size_gb), ('snapshots_' || t.name, 1),
+                             ('gigabytes_' || t.name, s.size_gb)) r (resource, amount)
+        where s.deleted_at is null and s.consumes_quota),
+    summed as (select project_id, resource, sum(amount) as amount from counted group by 1, 2)
+    select coalesce(u.resource, c.resource) || ' of ' || coalesce(u.project_id, c.project_id) || ': in use '
+           || coalesce(u.in_use, 0) || ', reserved ' || coalesce(u.reserved, 0) || ', counted ' || coalesce(c.amount, 0)
+    from quota_usages u
+    full join summed c on c.project_id = u.project_id and c.resource = u.resource
+    where coalesce(u.in_use, 0) <> coalesce(c.amount, 0) or coalesce(u.reserved, 0) <> 0";
+
+/// Waits until nothing is under way, then looks at everything.
+///
+/// # Errors
+/// When something does not end, or is not as it must be.
+pub async fn check(cluster: &Cluster) -> anyhow::Result<()> {
+    let database = cluster.database().await?;
+    until("every operation ends", SETTLE, || async {
+        let live = "select count(*) from operations where state in ('admitted', 'running')";
+        database.query_one(live, &[]).await.is_ok_and(|row| row.get::<_, i64>(0) == 0)
+    })
+    .await
+    .with_context(|| cluster.logs())?;
+    none(&database, "statuses that nobody will change", ORPHANED).await?;
+    none(&database, "quota that does not add up", DRIFTED).await?;
+    for (backend, array) in cluster.arrays() {
+        for (table, directory) in [("volume", "volumes"), ("snapshot", "snapshots")] {
+            same_files(&database, backend, table, &array.join(directory)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn none(database: &Client, what: &str, sql: &str) -> anyhow::Result<()> {
+    let rows = database.query(sql, &[]).await?;
+    let found: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    anyhow::ensure!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+    Ok(())
+}
+
+/// Every row has its file and every file its row; what is in error may have either.
+async fn same_files(
+    database: &Client,
+    backend: &str,
+    table: &str,
+    directory: &std::path::Path,
+) -> anyhow::Result<()> {
+    let sql = format!(
+        "select id::text, status like '%error%' from {table}_details \
+         where deleted_at is null and split_part(backend_name, '@', 2) = $1"
+    );
+    let rows = database.query(&sql, &[&backend]).await?;
+    let in_error: BTreeSet<String> = rows
+        .iter()
+        .filter(|row| row.get(1))
+        .map(|row| format!("{table}-{}", row.get::<_, &str>(0)))
+        .collect();
+    let expected: BTreeSet<String> =
+        rows.iter().map(|row| format!("{table}-{}", row.get::<_, &str>(0))).collect();
+    let mut found = BTreeSet::new();
+    for file in std::fs::read_dir(directory)? {
+        found.insert(file?.file_name().display().to_string());
+    }
+    let differing: Vec<_> =
+        expected.symmetric_difference(&found).filter(|name| !in_error.contains(*name)).collect();
+    anyhow::ensure!(
+        differing.is_empty(),
+        "rows without files or files without rows: {differing:?}"
+    );
+    Ok(())
+}

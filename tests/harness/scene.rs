@@ -1,0 +1,139 @@
+//! For every operation: what must be there before it, and how a client asks for it.
+
+use crate::{Answered, Client};
+use anyhow::Context;
+use common::operation::OperationKind;
+use serde_json::{Value, json};
+
+/// What an operation is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Scene {
+    /// A volume of 1 GiB.
+    pub volume: String,
+    /// Its snapshot, for operations that need one.
+    pub snapshot: String,
+    /// An attachment of it, for operations that need one.
+    pub attachment: String,
+}
+
+/// What a server's host says of itself.
+#[must_use]
+pub fn connector(host: &str) -> Value {
+    json!({ "host": host, "ip": "127.0.0.1", "initiator": format!("iqn.2026-01.test:{host}") })
+}
+
+impl Scene {
+    /// Prepares what the operation needs, on backends that take everything.
+    ///
+    /// # Errors
+    /// When that is not to be had.
+    pub async fn prepare(client: &Client, kind: OperationKind) -> anyhow::Result<Self> {
+        let volume = client.create_volume(json!({ "size": 1 })).await?;
+        client.wait_for_status(&volume, "available").await?;
+        let mut scene = Self { volume, ..Self::default() };
+        match kind {
+            OperationKind::CreateVolume
+            | OperationKind::DeleteVolume
+            | OperationKind::ForceDeleteVolume
+            | OperationKind::ExtendVolume
+            | OperationKind::UpdateVolume
+            | OperationKind::CreateSnapshot
+            | OperationKind::CreateAttachment
+            | OperationKind::EnableBackend
+            | OperationKind::DisableBackend
+            | OperationKind::FreezeBackend
+            | OperationKind::ThawBackend => {}
+            OperationKind::RevertVolume
+            | OperationKind::DeleteSnapshot
+            | OperationKind::ForceDeleteSnapshot
+            | OperationKind::UpdateSnapshot => {
+                scene.snapshot = client.create_snapshot(&scene.volume).await?;
+            }
+            OperationKind::UpdateAttachment
+            | OperationKind::CompleteAttachment
+            | OperationKind::ReleaseAttachment => scene.reserve(client).await?,
+            OperationKind::DeleteAttachment => {
+                scene.reserve(client).await?;
+                scene.connect(client).await?.expect_status(200)?;
+            }
+        }
+        Ok(scene)
+    }
+
+    async fn reserve(&mut self, client: &Client) -> anyhow::Result<()> {
+        let body = json!({ "attachment": { "volume_uuid": self.volume } });
+        let answer = client.post("/attachments", body).await?.expect_status(200)?;
+        let id = answer.body["attachment"]["id"].as_str().context("an id")?;
+        self.attachment = id.to_owned();
+        Ok(())
+    }
+
+    async fn connect(&self, client: &Client) -> anyhow::Result<Answered> {
+        let body = json!({ "attachment": { "connector": connector("server-1") } });
+        client.put(&format!("/attachments/{}", self.attachment), body).await
+    }
+
+    /// Asks for the operation; `host` is the backend's.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask(
+        &self,
+        client: &Client,
+        kind: OperationKind,
+        host: &str,
+    ) -> anyhow::Result<Answered> {
+        let Self { volume, snapshot, attachment } = self;
+        let (volume_path, snapshot_path) =
+            (format!("/volumes/{volume}"), format!("/snapshots/{snapshot}"));
+        let attachment_path = format!("/attachments/{attachment}");
+        match kind {
+            OperationKind::CreateVolume => {
+                client.post("/volumes", json!({ "volume": { "size": 1 } })).await
+            }
+            OperationKind::DeleteVolume => client.delete(&volume_path).await,
+            OperationKind::ForceDeleteVolume => {
+                client.act(volume, "os-force_delete", json!(null)).await
+            }
+            OperationKind::ExtendVolume => {
+                client.act(volume, "os-extend", json!({ "new_size": 2 })).await
+            }
+            OperationKind::UpdateVolume => {
+                client.put(&volume_path, json!({ "volume": { "name": "n" } })).await
+            }
+            OperationKind::RevertVolume => {
+                client.act(volume, "revert", json!({ "snapshot_id": snapshot })).await
+            }
+            OperationKind::CreateSnapshot => {
+                client.post("/snapshots", json!({ "snapshot": { "volume_id": volume } })).await
+            }
+            OperationKind::DeleteSnapshot => client.delete(&snapshot_path).await,
+            OperationKind::ForceDeleteSnapshot => {
+                client
+                    .post(&format!("{snapshot_path}/action"), json!({ "os-force_delete": null }))
+                    .await
+            }
+            OperationKind::UpdateSnapshot => {
+                client.put(&snapshot_path, json!({ "snapshot": { "name": "n" } })).await
+            }
+            OperationKind::CreateAttachment => {
+                client
+                    .post("/attachments", json!({ "attachment": { "volume_uuid": volume } }))
+                    .await
+            }
+            OperationKind::UpdateAttachment => self.connect(client).await,
+            OperationKind::CompleteAttachment => {
+                client
+                    .post(&format!("{attachment_path}/action"), json!({ "os-complete": {} }))
+                    .await
+            }
+            OperationKind::ReleaseAttachment | OperationKind::DeleteAttachment => {
+                client.delete(&attachment_path).await
+            }
+            OperationKind::EnableBackend => client.operate("enable", host).await,
+            OperationKind::DisableBackend => client.operate("disable", host).await,
+            OperationKind::FreezeBackend => client.operate("freeze", host).await,
+            OperationKind::ThawBackend => client.operate("thaw", host).await,
+        }
+    }
+}

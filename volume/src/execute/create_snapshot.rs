@@ -1,0 +1,11 @@
+//! `create_snapshot`, done.
+
+use super::{Done, Execution};
+use crate::driver::DriverError;
+use common::model::Snapshot;
+
+pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
+    let snapshot: Snapshot = execution.subject()?;
+    execution.driver.create_snapshot(&snapshot, execution.fence).await?;
+    Ok(Done::default())
+}

@@ -1,0 +1,21 @@
+//! `delete_attachment`, done: the data path is closed, unless another server needs it.
+
+use super::{Done, Execution};
+use crate::driver::DriverError;
+use common::db::attachments;
+use common::model::Volume;
+use common::operation::DeleteAttachment;
+use common::operation::contract::Role;
+
+pub(super) async fn execute(
+    execution: &Execution<'_>,
+    arguments: &DeleteAttachment,
+) -> Result<Done, DriverError> {
+    let DeleteAttachment { attachment_id, volume_id, mode } = *arguments;
+    let needed = attachments::is_needed(execution.database, volume_id, mode, attachment_id).await?;
+    if !needed {
+        let volume: Volume = execution.other(Role::Volume)?;
+        execution.driver.unexport(&volume, mode, execution.fence).await?;
+    }
+    Ok(Done::default())
+}

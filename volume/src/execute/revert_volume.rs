@@ -1,0 +1,13 @@
+//! `revert_volume`, done.
+
+use super::{Done, Execution};
+use crate::driver::DriverError;
+use common::model::{Snapshot, Volume};
+use common::operation::contract::Role;
+
+pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
+    let volume: Volume = execution.subject()?;
+    let snapshot: Snapshot = execution.other(Role::Snapshot)?;
+    execution.driver.revert_volume(&volume, &snapshot, execution.fence).await?;
+    Ok(Done::default())
+}
