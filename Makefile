@@ -23,6 +23,9 @@ down: ## Stop the development cluster
 
 check: fmt lint fast-test ## Formatting, lints and the tests that need no servers
 
+docs: build ## Write the generated documents
+	$(SANDBOX) docs
+
 fmt:
 	cargo fmt --all --check
 
@@ -31,6 +34,7 @@ lint:
 
 fast-test:
 	cargo test --workspace --lib --bins --features failpoints
+	cargo test -p cinderblock-tests --test house
 
 build:
 	cargo build --workspace --features failpoints

@@ -4,6 +4,7 @@ use anyhow::Context;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// How long a volume may take to reach a status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -163,6 +164,16 @@ impl Client {
         Ok(id.context("the answer has no id")?.to_owned())
     }
 
+    /// Creates a volume of so many GiB, waits until it is available and returns its id.
+    ///
+    /// # Errors
+    /// When it does not become available.
+    pub async fn available_volume(&self, size_gb: i32) -> anyhow::Result<String> {
+        let id = self.create_volume(json!({ "size": size_gb })).await?;
+        self.wait_for_status(&id, "available").await?;
+        Ok(id)
+    }
+
     /// Creates a snapshot, waits until it is available and returns its id.
     ///
     /// # Errors
@@ -173,6 +184,40 @@ impl Client {
         let id = answered.body["snapshot"]["id"].as_str().context("the answer has no id")?;
         self.wait_until(&format!("/snapshots/{id}"), "snapshot", "available").await?;
         Ok(id.to_owned())
+    }
+
+    /// Keeps a volume for a server; returns the attachment's id.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn reserve(&self, volume: &str, server: Option<Uuid>) -> anyhow::Result<String> {
+        let mut attachment = json!({ "volume_uuid": volume });
+        if let Some(server) = server {
+            attachment["instance_uuid"] = json!(server);
+        }
+        let body = json!({ "attachment": attachment });
+        let answer = self.post("/attachments", body).await?.expect_status(200)?;
+        Ok(answer.body["attachment"]["id"].as_str().context("an id")?.to_owned())
+    }
+
+    /// Tells an attachment which host the server is on.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn connect(&self, attachment: &str, host: &str) -> anyhow::Result<Answered> {
+        let body = json!({ "attachment": { "connector": crate::scene::connector(host) } });
+        self.put(&format!("/attachments/{attachment}"), body).await
+    }
+
+    /// Where the first attachment of a volume finds its data.
+    ///
+    /// # Errors
+    /// When it was not told.
+    pub async fn nbd_uri(&self, volume: &str) -> anyhow::Result<String> {
+        let path = format!("/attachments/detail?volume_id={volume}");
+        let attachments = self.get(&path).await?.expect_status(200)?.body;
+        let uri = attachments["attachments"][0]["connection_info"]["uri"].as_str();
+        Ok(uri.context("connection information without a URI")?.to_owned())
     }
 
     /// Attaches a server to a volume: reserved, connected, completed.

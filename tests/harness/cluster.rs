@@ -37,6 +37,8 @@ pub struct ClusterBuilder {
     workers: usize,
     settings: String,
     log_filter: String,
+    /// A configuration file to use as it is; what differs here goes into the environment.
+    given: Option<PathBuf>,
 }
 
 impl ClusterBuilder {
@@ -68,6 +70,7 @@ impl ClusterBuilder {
             workers: 1,
             settings: "[quota]\nvolumes = -1\ngigabytes = -1\n".to_owned(),
             log_filter: "info".to_owned(),
+            given: None,
         })
     }
 
@@ -84,7 +87,33 @@ impl ClusterBuilder {
             workers: 1,
             settings: String::new(),
             log_filter: "info".to_owned(),
+            given: None,
         }
+    }
+
+    /// The configuration that people deploy, with its backends, in place of the builder's own.
+    #[must_use]
+    pub fn deployed(self) -> Self {
+        let given = Some(files::repository().join("deploy/cinderblock.toml"));
+        Self { given, ..self }.file("ssd").file("hdd")
+    }
+
+    /// What of a given configuration file is different here.
+    fn environment(&self, database: &str) -> Vec<(String, String)> {
+        if self.given.is_none() {
+            return Vec::new();
+        }
+        let directory = self.directory.display();
+        let mut environment = vec![
+            ("CINDERBLOCK__DATABASE__URL".to_owned(), database.to_owned()),
+            ("CINDERBLOCK__BUS__URL".to_owned(), self.amqp.clone()),
+            ("CINDERBLOCK__VOLUME__STATE_DIRECTORY".to_owned(), format!("{directory}/state")),
+        ];
+        for BackendSpec { name, .. } in &self.backends {
+            let key = format!("CINDERBLOCK__BACKENDS__{}__FILE__DIRECTORY", name.to_uppercase());
+            environment.push((key, format!("{directory}/{name}")));
+        }
+        environment
     }
 
     /// One more backend with the `fake` driver.
@@ -139,12 +168,20 @@ impl ClusterBuilder {
             self = self.fake("a");
         }
         std::fs::create_dir_all(&self.directory)?;
-        let config = self.directory.join("cinderblock.toml");
         let database = self.database.clone().unwrap_or_default();
-        std::fs::write(&config, self.config_file(&database)?)?;
+        let environment = self.environment(&database);
+        let config = match self.given.take() {
+            Some(given) => given,
+            None => {
+                let config = self.directory.join("cinderblock.toml");
+                std::fs::write(&config, self.config_file(&database)?)?;
+                config
+            }
+        };
         let mut cluster = Cluster {
             directory: self.directory,
             config,
+            environment,
             database,
             backends: self.backends.iter().map(|backend| backend.name.clone()).collect(),
             apis: Vec::new(),
@@ -236,6 +273,7 @@ impl Service {
 pub struct Cluster {
     directory: PathBuf,
     config: PathBuf,
+    environment: Vec<(String, String)>,
     /// The URL of its database.
     pub database: String,
     backends: Vec<String>,
@@ -256,6 +294,7 @@ impl Cluster {
         command
             .arg("--config")
             .arg(&self.config)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env(kind.address_variable(), format!("127.0.0.1:{port}"))
             .envs(environment.iter().copied());
         let process = Process::start(kind.program(), &mut command, &log, false)?;

@@ -7,6 +7,7 @@ pub mod client;
 pub mod cluster;
 pub mod files;
 pub mod invariants;
+pub mod operations_document;
 pub mod patience;
 pub mod ports;
 pub mod postgres;
@@ -19,3 +20,18 @@ pub use client::{Answered, Client};
 pub use cluster::{BackendSpec, Cluster, ClusterBuilder};
 pub use patience::{until, until_some};
 pub use servers::Servers;
+
+/// Whether qemu-io can do all of this with an image or export.
+///
+/// # Errors
+/// When qemu-io is not installed.
+pub fn qemu_io(uri: &str, commands: &[&str]) -> anyhow::Result<bool> {
+    let mut command = std::process::Command::new("qemu-io");
+    command.args(["-f", "raw"]);
+    for step in commands {
+        command.args(["-c", step]);
+    }
+    let output = command.arg(uri).output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    Ok(output.status.success() && !printed.contains("failed"))
+}

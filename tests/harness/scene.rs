@@ -1,7 +1,6 @@
 //! For every operation: what must be there before it, and how a client asks for it.
 
 use crate::{Answered, Client};
-use anyhow::Context;
 use common::operation::OperationKind;
 use serde_json::{Value, json};
 
@@ -51,26 +50,15 @@ impl Scene {
             }
             OperationKind::UpdateAttachment
             | OperationKind::CompleteAttachment
-            | OperationKind::ReleaseAttachment => scene.reserve(client).await?,
+            | OperationKind::ReleaseAttachment => {
+                scene.attachment = client.reserve(&scene.volume, None).await?;
+            }
             OperationKind::DeleteAttachment => {
-                scene.reserve(client).await?;
-                scene.connect(client).await?.expect_status(200)?;
+                scene.attachment = client.reserve(&scene.volume, None).await?;
+                client.connect(&scene.attachment, "server-1").await?.expect_status(200)?;
             }
         }
         Ok(scene)
-    }
-
-    async fn reserve(&mut self, client: &Client) -> anyhow::Result<()> {
-        let body = json!({ "attachment": { "volume_uuid": self.volume } });
-        let answer = client.post("/attachments", body).await?.expect_status(200)?;
-        let id = answer.body["attachment"]["id"].as_str().context("an id")?;
-        self.attachment = id.to_owned();
-        Ok(())
-    }
-
-    async fn connect(&self, client: &Client) -> anyhow::Result<Answered> {
-        let body = json!({ "attachment": { "connector": connector("server-1") } });
-        client.put(&format!("/attachments/{}", self.attachment), body).await
     }
 
     /// Asks for the operation; `host` is the backend's.
@@ -121,7 +109,7 @@ impl Scene {
                     .post("/attachments", json!({ "attachment": { "volume_uuid": volume } }))
                     .await
             }
-            OperationKind::UpdateAttachment => self.connect(client).await,
+            OperationKind::UpdateAttachment => client.connect(attachment, "server-1").await,
             OperationKind::CompleteAttachment => {
                 client
                     .post(&format!("{attachment_path}/action"), json!({ "os-complete": {} }))

@@ -126,3 +126,36 @@ async fn volumes_spread_over_the_backends_by_free_room() -> anyhow::Result<()> {
     assert_eq!(hosts, ["host@a#a", "host@a#a", "host@b#b", "host@b#b"]);
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn volumes_are_made_from_snapshots_and_other_volumes() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.file("disk").fake("other").start().await?;
+    let client = cluster.client();
+    client.operate("disable", &cluster.host("other")).await?.expect_status(200)?;
+    let source = client.available_volume(2).await?;
+    client.operate("enable", &cluster.host("other")).await?.expect_status(200)?;
+    let snapshot = client.create_snapshot(&source).await?;
+    let refused = client
+        .post("/volumes", json!({ "volume": { "size": 1, "snapshot_id": snapshot } }))
+        .await?;
+    assert_eq!(refused.status, 400);
+    for (body, size) in [
+        (json!({ "snapshot_id": snapshot }), 2),
+        (json!({ "snapshot_id": snapshot, "size": 3 }), 3),
+        (json!({ "source_volid": source }), 2),
+        (json!({ "source_volid": source, "size": 4 }), 4),
+    ] {
+        let id = client.create_volume(body.clone()).await?;
+        client.wait_for_status(&id, "available").await?;
+        let made = client.get(&format!("/volumes/{id}")).await?.body["volume"].clone();
+        assert_eq!(made["size"], size, "{body}");
+        // where its source is, however much room there is elsewhere
+        assert_eq!(made["os-vol-host-attr:host"], "host@disk#disk", "{body}");
+        for source in ["snapshot_id", "source_volid"] {
+            assert_eq!(made[source], body[source], "{body}");
+        }
+    }
+    let both = json!({ "volume": { "snapshot_id": snapshot, "source_volid": source } });
+    assert_eq!(client.post("/volumes", both).await?.status, 400);
+    cluster.finish(&[]).await
+}

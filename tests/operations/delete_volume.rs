@@ -75,3 +75,17 @@ async fn another_projects_volume_does_not_exist() -> anyhow::Result<()> {
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn a_volume_goes_with_its_snapshots_when_that_is_asked_for() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.file("disk").start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    for _ in 0..3 {
+        client.create_snapshot(&volume).await?;
+    }
+    client.delete(&format!("/volumes/{volume}?cascade=true")).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "deleted").await?;
+    assert_eq!(client.get("/snapshots").await?.body["snapshots"], json!([]));
+    cluster.finish(&[]).await
+}

@@ -1,14 +1,23 @@
-//! Every operation with the three real processes: done, refused, failed, repeated, delivered twice.
+//! Every operation with the three real processes: done, refused, failed, repeated. What holds of all of
+//! them alike is in the tests of admission and resilience.
 
-mod attachments;
+mod complete_attachment;
+mod create_attachment;
+mod create_snapshot;
 mod create_volume;
+mod delete_attachment;
+mod delete_snapshot;
 mod delete_volume;
 mod disable_backend;
 mod enable_backend;
 mod extend_volume;
+mod force_delete_snapshot;
 mod force_delete_volume;
 mod freeze_backend;
-mod snapshots;
+mod release_attachment;
+mod revert_volume;
 mod thaw_backend;
 mod twice;
+mod update_attachment;
+mod update_snapshot;
 mod update_volume;

@@ -1,5 +1,6 @@
 //! `sandbox`: private servers and cinderblock clusters for people and tests.
 
+mod demo;
 mod supervise;
 
 use anyhow::Context;
@@ -21,6 +22,10 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum What {
+    /// Write the generated documents
+    Docs,
+    /// Show the main job on a cluster of its own
+    Demo,
     /// Start a development cluster and leave it running
     Up,
     /// Stop the development cluster
@@ -39,11 +44,19 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     match CommandLine::parse().what {
+        What::Docs => write_documents().map(|()| ExitCode::SUCCESS),
+        What::Demo => demo::demo().await.map(|()| ExitCode::SUCCESS),
         What::Up => supervise::up().await.map(|()| ExitCode::SUCCESS),
         What::Down => supervise::down().await.map(|()| ExitCode::SUCCESS),
         What::Supervise => supervise::supervise().await.map(|()| ExitCode::SUCCESS),
         What::Run { command } => run(&command).await,
     }
+}
+
+fn write_documents() -> anyhow::Result<()> {
+    let path = files::repository().join("docs/operations.md");
+    std::fs::write(path, harness::operations_document::render())?;
+    Ok(())
 }
 
 /// Resolves when the user or the system asks to end.

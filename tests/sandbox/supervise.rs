@@ -138,10 +138,7 @@ async fn start(directory: &Path) -> anyhow::Result<(OwnServers, Cluster)> {
     if cluster.exists() {
         std::fs::remove_dir_all(&cluster)?;
     }
-    let cluster = ClusterBuilder::in_directory(&cluster, &database, &amqp)
-        .file("ssd")
-        .file("hdd")
-        .start()
-        .await?;
+    let cluster =
+        ClusterBuilder::in_directory(&cluster, &database, &amqp).deployed().start().await?;
     Ok((servers, cluster))
 }

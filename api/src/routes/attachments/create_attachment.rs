@@ -1,6 +1,6 @@
 //! `POST /attachments`: `create_attachment`, asked; with a connector, `update_attachment` too.
 
-use super::{SINCE, find};
+use super::{SINCE, find, release_attachment};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::{Answer, Fault};
@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use common::Result;
 use common::model::{AttachMode, AttachmentId};
-use common::operation::{CreateAttachment, ReleaseAttachment, UpdateAttachment};
+use common::operation::{CreateAttachment, UpdateAttachment};
 use serde_json::{Map, Value, json};
 
 /// Since 3.54 the mode is an argument of its own.
@@ -43,8 +43,8 @@ pub(crate) async fn create(
         let update = UpdateAttachment { attachment_id, volume_id, connector, mode };
         if let Err(error) = submit_and_wait(&app, &context, update).await {
             // what the client was told has failed must not keep the volume
-            let release = ReleaseAttachment { attachment_id, volume_id };
-            if let Err(kept) = submit(&app, &context, release).await {
+            let released = release_attachment::release(&app, &context, attachment_id, volume_id);
+            if let Err(kept) = released.await {
                 tracing::warn!(attachment.id = %attachment_id, %kept, "a failed attachment stays");
             }
             return Err(Fault(error));

@@ -1,11 +1,11 @@
-//! `DELETE /attachments/{id}`: `delete_attachment`, or `release_attachment` where no data path was
-//! opened, asked.
+//! `DELETE /attachments/{id}`: `delete_attachment`, asked; where no data path was opened, there is less
+//! to do.
 
-use super::{SINCE, find};
+use super::{SINCE, find, release_attachment};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use crate::submit::{submit, submit_and_wait};
+use crate::submit::submit_and_wait;
 use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use common::Result;
 use common::db::attachments;
 use common::model::Attachment;
-use common::operation::{DeleteAttachment, ReleaseAttachment};
+use common::operation::DeleteAttachment;
 use serde_json::{Value, json};
 
 pub(crate) async fn delete(
@@ -39,8 +39,7 @@ pub(crate) async fn close(
     if attachment.connector.is_some() {
         let operation = DeleteAttachment { attachment_id, volume_id, mode };
         submit_and_wait(app, context, operation).await?;
-    } else {
-        submit(app, context, ReleaseAttachment { attachment_id, volume_id }).await?;
+        return Ok(());
     }
-    Ok(())
+    release_attachment::release(app, context, attachment_id, volume_id).await
 }

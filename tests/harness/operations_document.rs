@@ -1,0 +1,125 @@
+//! `docs/operations.md`, written from the operations' contracts.
+
+use common::operation::OperationKind;
+use common::operation::contract::{
+    AfterCrash, Class, Contract, Ending, QuotaRule, Runs, StartsFrom, Touch, WhileRunning,
+};
+use std::fmt::Write as _;
+
+const INTRODUCTION: &str = "\
+# Operations
+
+Everything that changes state, as `common/src/operation/` defines it. Written by `make docs`; a test
+keeps it current.
+
+An operation is *refused* when the gate or a precondition stands against it: nothing changes. It *fails*
+when the backend could not do it: the statuses below are then shown. An operation without a backend's work
+ends with its admission.
+
+| class | admitted while the backend is |
+|---|---|
+| `place` | enabled, thawed, up and not failing over |
+| `modify` | the same |
+| `connect` | up and not failing over (frozen or disabled: unless `scheduler.frozen_refuses_connections`) |
+| `record` | in any condition |
+| `operate` | in any condition; what it asks for itself is among its preconditions |
+";
+
+/// The whole document.
+#[must_use]
+pub fn render() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    for class in Class::ALL {
+        let kinds: Vec<_> =
+            OperationKind::ALL.iter().filter(|kind| kind.contract().class == *class).collect();
+        let _ = write!(text, "\n## {class}\n");
+        for kind in kinds {
+            describe(&mut text, kind.stem(), kind.contract());
+        }
+    }
+    text
+}
+
+fn describe(text: &mut String, stem: &str, contract: &Contract) {
+    let _ = write!(text, "\n### {stem}\n\n{}.\n\n", capitalised(contract.summary));
+    let after_crash = match contract.runs {
+        Runs::InAdmission => "ends with its admission",
+        Runs::OnBackend(AfterCrash::Rerun) => "runs on the backend; after a crash it is run again",
+        Runs::OnBackend(AfterCrash::Fail) => "runs on the backend; after a crash it fails",
+    };
+    let _ = writeln!(text, "- {after_crash}");
+    touch(text, contract.subject.resource.as_str(), &contract.subject);
+    for (role, other) in contract.others {
+        let _ = writeln!(text, "- {role} ({}):", other.resource);
+        touch_lines(text, other);
+    }
+}
+
+fn touch(text: &mut String, name: &str, touch: &Touch) {
+    let _ = writeln!(text, "- {name}:");
+    touch_lines(text, touch);
+}
+
+fn touch_lines(text: &mut String, touch: &Touch) {
+    let from = match touch.starts_from {
+        StartsFrom::New => "new".to_owned(),
+        StartsFrom::Anything => "any status".to_owned(),
+        StartsFrom::Statuses(statuses) => {
+            let words: Vec<_> =
+                statuses.iter().map(|status| format!("`{}`", status.as_str())).collect();
+            words.join(", ")
+        }
+    };
+    let _ = writeln!(text, "  - from: {from}");
+    if !touch.preconditions.is_empty() {
+        let words: Vec<_> = touch
+            .preconditions
+            .iter()
+            .map(|condition| condition.as_str().replace('_', " "))
+            .collect();
+        let _ = writeln!(text, "  - provided: {}", words.join("; "));
+    }
+    let meanwhile = match touch.while_running {
+        WhileRunning::Becomes(status) => Some(format!("`{}`", status.as_str())),
+        WhileRunning::ByAttachments => Some("what its attachments come to".to_owned()),
+        WhileRunning::Unchanged => None,
+    };
+    if let Some(meanwhile) = meanwhile {
+        let _ = writeln!(text, "  - meanwhile: {meanwhile}");
+    }
+    let _ = writeln!(
+        text,
+        "  - done: {}; failed: {}",
+        ending(touch.when_done),
+        ending(touch.when_failed)
+    );
+    for rule in touch.quota {
+        let _ = writeln!(text, "  - quota: {}", quota(*rule));
+    }
+}
+
+fn ending(ending: Ending) -> String {
+    match ending {
+        Ending::Becomes(status) => format!("`{}`", status.as_str()),
+        Ending::PreviousStatus => "the status before".to_owned(),
+        Ending::ByAttachments => "what its attachments come to".to_owned(),
+        Ending::Removed(_) => "gone".to_owned(),
+        Ending::Unchanged => "as it is".to_owned(),
+    }
+}
+
+fn quota(rule: QuotaRule) -> String {
+    let signed = |sign: i8| if sign < 0 { "-" } else { "+" };
+    match rule {
+        QuotaRule::Count { resource, sign } => format!("{}1 `{resource}`", signed(sign)),
+        QuotaRule::Column { resource, column, sign } => {
+            format!("{}{column} `{resource}`", signed(sign))
+        }
+        QuotaRule::Growth { resource, column } => format!("the growth of {column} `{resource}`"),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,49 @@
+//! What must hold of `update_attachment`.
+
+use harness::ClusterBuilder;
+use harness::scene::connector;
+use serde_json::json;
+use uuid::Uuid;
+
+#[tokio::test]
+async fn a_data_path_that_does_not_open_leaves_the_volume_available() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let id =
+        client.create_volume(json!({ "size": 1, "metadata": { "fake:fail": "export" } })).await?;
+    client.wait_for_status(&id, "available").await?;
+    let body = json!({ "attachment": { "volume_uuid": id, "connector": connector("h") } });
+    assert_eq!(client.post("/attachments", body).await?.status, 500);
+    assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
+    assert_eq!(client.get("/attachments").await?.body["attachments"], json!([]));
+    cluster
+        .finish(&["export fails because", "could not open or close", "answered status=500"])
+        .await
+}
+
+#[tokio::test]
+async fn two_servers_at_once_wait_for_one_another() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "300" } });
+    let volume = client.create_volume(slow).await?;
+    client.wait_for_status(&volume, "available").await?;
+    let multiattach = "update volumes set multiattach = true";
+    cluster.database().await?.execute(multiattach, &[]).await?;
+    let mut attachments = Vec::new();
+    for _ in 0..4 {
+        attachments.push(client.reserve(&volume, Some(Uuid::new_v4())).await?);
+    }
+    let connecting = attachments.iter().enumerate().map(|(number, attachment)| {
+        let (client, host) = (client.clone(), format!("host-{number}"));
+        async move { client.connect(attachment, &host).await?.expect_status(200) }
+    });
+    futures_util::future::try_join_all(connecting).await?;
+    let closing = attachments.iter().map(|attachment| {
+        let client = client.clone();
+        async move { client.delete(&format!("/attachments/{attachment}")).await?.expect_status(200) }
+    });
+    futures_util::future::try_join_all(closing).await?;
+    assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("available"));
+    cluster.finish(&[]).await
+}
