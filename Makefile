@@ -3,7 +3,7 @@
 SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 
-.PHONY: demo test up down check fmt lint fast-test packages client build docs soak bench
+.PHONY: demo test up down check fmt lint fast-test packages client build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -1,5 +1,7 @@
 //! The house: its layers, its file names, its catalogue of operations, its generated documents.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the repository has failed")]
+
 mod catalogue;
 mod documents;
 mod layers;

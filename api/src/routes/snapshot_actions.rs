@@ -7,7 +7,6 @@ use crate::action::{self, Named};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::Fields;
 use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
@@ -19,8 +18,6 @@ pub(crate) struct Action<'a> {
     pub app: &'a App,
     pub context: &'a RequestContext,
     pub snapshot_id: SnapshotId,
-    /// The body; the action's arguments are under its name.
-    pub body: Fields,
 }
 
 #[derive(Clone, Copy)]
@@ -37,12 +34,7 @@ pub(crate) async fn act(
     Body(body): Body,
 ) -> Answer<Response> {
     let which = action::which(ACTIONS, &body, &context)?;
-    let action = Action {
-        app: &app,
-        context: &context,
-        snapshot_id: parse_id(&id)?,
-        body: Fields::of_body(body),
-    };
+    let action = Action { app: &app, context: &context, snapshot_id: parse_id(&id)? };
     match which {
         Which::ForceDelete => force_delete_snapshot::force_delete(action).await,
     }
