@@ -45,7 +45,8 @@ fn v3() -> Router<App> {
                 .merge(member(put(volumes::metadata::set_item)))
                 .merge(member(delete(volumes::metadata::remove_item))),
         )
-        .route("/volumes/{volume_id}/action", member(post(volume_actions::act)))
+        // each action has its own rule
+        .route("/volumes/{volume_id}/action", reader(post(volume_actions::act)))
         .route(
             "/snapshots",
             reader(get(snapshots::list::summary))

@@ -11,6 +11,7 @@ pub mod listing;
 mod migrations;
 pub mod operation_log;
 pub mod pool;
+pub mod purge;
 pub mod services;
 pub mod snapshots;
 mod transition;

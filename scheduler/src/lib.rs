@@ -10,6 +10,7 @@ mod backend_reports;
 mod dispatch;
 mod heartbeat;
 mod placement;
+mod purge;
 mod receive_operation;
 
 use anyhow::Context as _;
@@ -51,6 +52,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         bus.serve(Source::FanOut, reports.clone()),
         reports.refresh_regularly(life.stopping()),
         heartbeat::beat(&config, &database, life.stopping()),
+        purge::purge_regularly(&config, &database, life.stopping()),
     );
     health.context("scheduler.health_listen")
 }

@@ -56,7 +56,13 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             Down => Unavailable,
         },
         (
-            OperationKind::UpdateVolume | OperationKind::UpdateSnapshot,
+            OperationKind::UpdateVolume
+            | OperationKind::ResetVolumeStatus
+            | OperationKind::SetVolumeReadonly
+            | OperationKind::SetVolumeBootable
+            | OperationKind::UpdateImageMetadata
+            | OperationKind::UpdateSnapshot
+            | OperationKind::ResetSnapshotStatus,
             Disabled | Frozen | FailingOver | Down,
         ) => Accepted,
         (

@@ -104,6 +104,7 @@ fn ending(ending: Ending) -> String {
         Ending::PreviousStatus => "the status before".to_owned(),
         Ending::ByAttachments => "what its attachments come to".to_owned(),
         Ending::Removed(_) => "gone".to_owned(),
+        Ending::AsAsked => "what is asked for".to_owned(),
         Ending::Unchanged => "as it is".to_owned(),
     }
 }

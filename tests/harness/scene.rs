@@ -36,6 +36,10 @@ impl Scene {
             | OperationKind::ForceDeleteVolume
             | OperationKind::ExtendVolume
             | OperationKind::UpdateVolume
+            | OperationKind::ResetVolumeStatus
+            | OperationKind::SetVolumeReadonly
+            | OperationKind::SetVolumeBootable
+            | OperationKind::UpdateImageMetadata
             | OperationKind::CreateSnapshot
             | OperationKind::CreateAttachment
             | OperationKind::EnableBackend
@@ -45,7 +49,8 @@ impl Scene {
             OperationKind::RevertVolume
             | OperationKind::DeleteSnapshot
             | OperationKind::ForceDeleteSnapshot
-            | OperationKind::UpdateSnapshot => {
+            | OperationKind::UpdateSnapshot
+            | OperationKind::ResetSnapshotStatus => {
                 scene.snapshot = client.create_snapshot(&scene.volume).await?;
             }
             OperationKind::UpdateAttachment
@@ -88,6 +93,23 @@ impl Scene {
             }
             OperationKind::UpdateVolume => {
                 client.put(&volume_path, json!({ "volume": { "name": "n" } })).await
+            }
+            OperationKind::ResetVolumeStatus => {
+                client.act(volume, "os-reset_status", json!({ "status": "error" })).await
+            }
+            OperationKind::SetVolumeReadonly => {
+                client.act(volume, "os-update_readonly_flag", json!({ "readonly": true })).await
+            }
+            OperationKind::SetVolumeBootable => {
+                client.act(volume, "os-set_bootable", json!({ "bootable": true })).await
+            }
+            OperationKind::UpdateImageMetadata => {
+                let metadata = json!({ "metadata": { "os": "linux" } });
+                client.act(volume, "os-set_image_metadata", metadata).await
+            }
+            OperationKind::ResetSnapshotStatus => {
+                let body = json!({ "os-reset_status": { "status": "error" } });
+                client.post(&format!("{snapshot_path}/action"), body).await
             }
             OperationKind::RevertVolume => {
                 client.act(volume, "revert", json!({ "snapshot_id": snapshot })).await

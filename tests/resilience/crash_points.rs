@@ -79,7 +79,7 @@ async fn check_end(cluster: &Cluster, kind: OperationKind) -> anyhow::Result<()>
             assert_eq!(status, expected.as_str(), "{kind}");
         }
         Ending::PreviousStatus => assert_eq!(status, "available", "{kind}"),
-        Ending::Removed(None) | Ending::ByAttachments | Ending::Unchanged => {}
+        Ending::Removed(None) | Ending::ByAttachments | Ending::AsAsked | Ending::Unchanged => {}
     }
     Ok(())
 }

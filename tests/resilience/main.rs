@@ -3,5 +3,6 @@
 mod chaos;
 mod crash_points;
 mod database_trouble;
+mod purge;
 mod shutdown;
 mod two_workers;

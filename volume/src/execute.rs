@@ -133,7 +133,12 @@ async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Done, 
             delete_attachment::execute(&execution, arguments).await
         }
         Operation::UpdateVolume(_)
+        | Operation::ResetVolumeStatus(_)
+        | Operation::SetVolumeReadonly(_)
+        | Operation::SetVolumeBootable(_)
+        | Operation::UpdateImageMetadata(_)
         | Operation::UpdateSnapshot(_)
+        | Operation::ResetSnapshotStatus(_)
         | Operation::CreateAttachment(_)
         | Operation::CompleteAttachment(_)
         | Operation::ReleaseAttachment(_)

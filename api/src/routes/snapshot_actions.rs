@@ -1,12 +1,14 @@
 //! `POST /snapshots/{id}/action`: the body's only key says which action.
 
 mod force_delete_snapshot;
+mod reset_snapshot_status;
 
 use super::snapshots::parse_id;
 use crate::action::{self, Named};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
+use crate::fields::Fields;
 use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
@@ -18,14 +20,20 @@ pub(crate) struct Action<'a> {
     pub app: &'a App,
     pub context: &'a RequestContext,
     pub snapshot_id: SnapshotId,
+    /// The body; the action's arguments are under its name.
+    pub body: Fields,
 }
 
 #[derive(Clone, Copy)]
 enum Which {
     ForceDelete,
+    ResetStatus,
 }
 
-const ACTIONS: &[Named<Which>] = &[Named::new("os-force_delete", Rule::Admin, Which::ForceDelete)];
+const ACTIONS: &[Named<Which>] = &[
+    Named::new("os-force_delete", Rule::Admin, Which::ForceDelete),
+    Named::new("os-reset_status", Rule::Admin, Which::ResetStatus),
+];
 
 pub(crate) async fn act(
     State(app): State<App>,
@@ -34,8 +42,14 @@ pub(crate) async fn act(
     Body(body): Body,
 ) -> Answer<Response> {
     let which = action::which(ACTIONS, &body, &context)?;
-    let action = Action { app: &app, context: &context, snapshot_id: parse_id(&id)? };
+    let action = Action {
+        app: &app,
+        context: &context,
+        snapshot_id: parse_id(&id)?,
+        body: Fields::of_body(body),
+    };
     match which {
         Which::ForceDelete => force_delete_snapshot::force_delete(action).await,
+        Which::ResetStatus => reset_snapshot_status::reset(action).await,
     }
 }

@@ -2,7 +2,11 @@
 
 mod extend_volume;
 mod force_delete_volume;
+mod reset_volume_status;
 mod revert_volume;
+mod set_volume_bootable;
+mod set_volume_readonly;
+mod update_image_metadata;
 
 use super::volumes::parse_id;
 use crate::action::{self, Named};
@@ -14,6 +18,7 @@ use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use common::Error;
 use common::model::VolumeId;
 
 /// An action on a volume, on its way to its file.
@@ -30,12 +35,26 @@ enum Which {
     Extend,
     ForceDelete,
     Revert,
+    ResetStatus,
+    SetReadonly,
+    SetBootable,
+    SetImageMetadata,
+    UnsetImageMetadata,
+    ShowImageMetadata,
+    UploadImage,
 }
 
 const ACTIONS: &[Named<Which>] = &[
     Named::new("os-extend", Rule::Member, Which::Extend),
     Named::new("os-force_delete", Rule::Admin, Which::ForceDelete),
     Named::since("revert", 40, Rule::Member, Which::Revert),
+    Named::new("os-reset_status", Rule::Admin, Which::ResetStatus),
+    Named::new("os-update_readonly_flag", Rule::Member, Which::SetReadonly),
+    Named::new("os-set_bootable", Rule::Member, Which::SetBootable),
+    Named::new("os-set_image_metadata", Rule::Member, Which::SetImageMetadata),
+    Named::new("os-unset_image_metadata", Rule::Member, Which::UnsetImageMetadata),
+    Named::new("os-show_image_metadata", Rule::Reader, Which::ShowImageMetadata),
+    Named::new("os-volume_upload_image", Rule::Member, Which::UploadImage),
 ];
 
 pub(crate) async fn act(
@@ -55,5 +74,14 @@ pub(crate) async fn act(
         Which::Extend => extend_volume::extend(action).await,
         Which::ForceDelete => force_delete_volume::force_delete(action).await,
         Which::Revert => revert_volume::revert(action).await,
+        Which::ResetStatus => reset_volume_status::reset(action).await,
+        Which::SetReadonly => set_volume_readonly::set_readonly(action).await,
+        Which::SetBootable => set_volume_bootable::set_bootable(action).await,
+        Which::SetImageMetadata => update_image_metadata::set(action).await,
+        Which::UnsetImageMetadata => update_image_metadata::unset(action).await,
+        Which::ShowImageMetadata => update_image_metadata::show(action).await,
+        Which::UploadImage => {
+            Err(Error::bad_request("There is no image service to upload the volume to.").into())
+        }
     }
 }

@@ -22,6 +22,8 @@ pub struct DatabaseConfig {
     pub lock_timeout_ms: u64,
     /// Whether a starting service brings the schema up to date.
     pub migrate_on_start: bool,
+    /// How many days removed resources and the records of ended operations are kept.
+    pub keep_removed_days: u32,
 }
 
 impl Default for DatabaseConfig {
@@ -33,6 +35,7 @@ impl Default for DatabaseConfig {
             statement_timeout_ms: 5000,
             lock_timeout_ms: 2000,
             migrate_on_start: true,
+            keep_removed_days: 30,
         }
     }
 }
@@ -42,6 +45,12 @@ impl DatabaseConfig {
     #[must_use]
     pub const fn connect_timeout(&self) -> Duration {
         Duration::from_secs(self.connect_timeout_seconds)
+    }
+
+    /// How long removed resources and the records of ended operations are kept.
+    #[must_use]
+    pub const fn keep_removed(&self) -> Duration {
+        Duration::from_hours(24 * self.keep_removed_days as u64)
     }
 }
 

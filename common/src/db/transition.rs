@@ -93,6 +93,8 @@ fn end_step(id: Uuid, touch: &Touch, ending: Ending, mut columns: Columns) -> Va
             // PostgreSQL reads the word as the time of the transaction
             columns.set.insert("deleted_at".to_owned(), json!("now"));
         }
+        // the columns carry it
+        Ending::AsAsked => {}
         Ending::PreviousStatus | Ending::ByAttachments | Ending::Unchanged => {}
     }
     let mut step = step(id, touch, columns);
@@ -134,9 +136,11 @@ pub(super) fn takes_quota(operation: &Operation, succeeded: bool) -> bool {
     let subject = operation.contract().subject;
     let stays = match subject.when_failed {
         Ending::Removed(_) => false,
-        Ending::Becomes(_) | Ending::PreviousStatus | Ending::ByAttachments | Ending::Unchanged => {
-            subject.starts_from == StartsFrom::New
-        }
+        Ending::Becomes(_)
+        | Ending::PreviousStatus
+        | Ending::ByAttachments
+        | Ending::AsAsked
+        | Ending::Unchanged => subject.starts_from == StartsFrom::New,
     };
     succeeded || stays
 }

@@ -130,6 +130,8 @@ pub enum Ending {
     ByAttachments,
     /// The resource is gone, and no reader finds it any more; the row keeps this status, if it has one.
     Removed(Option<Status>),
+    /// What the caller asks for, among the statuses that nothing needs to bring about.
+    AsAsked,
     /// What it showed while the operation ran.
     Unchanged,
 }
@@ -214,10 +216,16 @@ text_enum! {
         SizeIncreases = "size_increases",
         /// The volume is not attached, or the caller asked for an online extend and the backend can.
         ExtendableWhereItIs = "extendable_where_it_is",
+        /// No live operation is about it, or changes it on the way.
+        NotBeingWorkedOn = "not_being_worked_on",
+        /// The status that is asked for is one that its attachments allow.
+        FitsAttachments = "fits_attachments",
         /// No live operation uses it, for instance copies from it.
         NotInUseElsewhere = "not_in_use_elsewhere",
         /// The metadata still has the key that is to be removed.
         HasMetadataKey = "has_metadata_key",
+        /// The image metadata still has the key that is to be removed.
+        HasImageMetadataKey = "has_image_metadata_key",
         /// The metadata is still what the caller saw (`If-Match`).
         MetadataUnchanged = "metadata_unchanged",
         /// The backend is frozen.

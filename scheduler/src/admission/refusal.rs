@@ -158,12 +158,28 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
         Precondition::ExtendableWhereItIs => invalid(
             "Volume is attached, and its backend cannot extend an attached volume.".to_owned(),
         ),
+        Precondition::NotBeingWorkedOn => Error::new(
+            ErrorKind::Busy,
+            format!(
+                "Invalid {resource}: {} is {}; what brings that about is under way.",
+                capitalised(resource),
+                word(row, "status")
+            ),
+        ),
+        Precondition::FitsAttachments => invalid(format!(
+            "Status {} does not fit the volume's attachments; change those.",
+            arguments["status"]
+        )),
         Precondition::NotInUseElsewhere => {
             invalid(format!("{} is being copied from.", capitalised(resource)))
         }
         Precondition::HasMetadataKey => Error::not_found(format!(
             "Metadata item {} was not found on the {resource}.",
             arguments["metadata"]["remove_key"]
+        )),
+        Precondition::HasImageMetadataKey => Error::not_found(format!(
+            "Metadata item {} was not found on the volume's image metadata.",
+            arguments["image_metadata"]["remove_key"]
         )),
         Precondition::MetadataUnchanged => {
             Error::new(ErrorKind::PreconditionFailed, "The metadata has changed meanwhile.")

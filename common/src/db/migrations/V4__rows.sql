@@ -60,6 +60,17 @@ begin
                 and exists (select from backends
                             where id = (subject ->> 'backend_id')::uuid
                               and (report ->> 'online_extend_support')::boolean))
+        when 'not_being_worked_on' then
+            not exists (select from operations
+                        where state in ('admitted', 'running')
+                          and (subject_id = (subject ->> 'id')::uuid
+                               or others @> jsonb_build_array(jsonb_build_object('id', subject -> 'id'))))
+        when 'fits_attachments' then
+            case when exists (select from attachments
+                              where volume_id = (subject ->> 'id')::uuid and deleted_at is null)
+                 then arguments ->> 'status' is distinct from 'available' and not (arguments ->> 'detached')::boolean
+                 else arguments ->> 'status' is distinct from 'in-use'
+            end
         when 'not_in_use_elsewhere' then
             not exists (select from operations
                         where state in ('admitted', 'running') and uses <> '{}'
@@ -67,6 +78,9 @@ begin
         when 'has_metadata_key' then
             arguments #> '{metadata,remove_key}' is null
             or subject -> 'metadata' ? (arguments #>> '{metadata,remove_key}')
+        when 'has_image_metadata_key' then
+            arguments #> '{image_metadata,remove_key}' is null
+            or subject -> 'image_metadata' ? (arguments #>> '{image_metadata,remove_key}')
         when 'metadata_unchanged' then
             arguments -> 'metadata_seen' is null
             or subject -> 'metadata' = arguments -> 'metadata_seen'

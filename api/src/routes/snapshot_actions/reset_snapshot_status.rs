@@ -1,0 +1,37 @@
+//! `os-reset_status`: `reset_snapshot_status`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::fields::{invalid, required};
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::Result;
+use common::model::SnapshotStatus;
+use common::operation::ResetSnapshotStatus;
+use serde_json::json;
+
+const NAME: &str = "os-reset_status";
+
+pub(super) async fn reset(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
+    let status = status(&arguments.required_text("status")?)?;
+    arguments.refuse_rest()?;
+    let operation = ResetSnapshotStatus { snapshot_id: action.snapshot_id, status };
+    submit(action.app, action.context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// A status that stays until something happens.
+fn status(text: &str) -> Result<SnapshotStatus> {
+    let refused = || invalid("status", &json!(text), "is no status that can be set");
+    match text.to_lowercase().parse().map_err(|_| refused())? {
+        status @ (SnapshotStatus::Available
+        | SnapshotStatus::Error
+        | SnapshotStatus::ErrorDeleting) => Ok(status),
+        SnapshotStatus::Creating
+        | SnapshotStatus::Restoring
+        | SnapshotStatus::Deleting
+        | SnapshotStatus::Deleted => Err(refused()),
+    }
+}

@@ -1,0 +1,69 @@
+//! `os-reset_status`: `reset_volume_status`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::fields::{Fields, invalid, required};
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::Result;
+use common::model::VolumeStatus;
+use common::operation::ResetVolumeStatus;
+use serde_json::json;
+
+const NAME: &str = "os-reset_status";
+
+pub(super) async fn reset(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
+    let status = status(&mut arguments)?;
+    let attach_status = attach_status(&mut arguments)?;
+    let migration_status = arguments.text("migration_status")?;
+    arguments.refuse_rest()?;
+    if status.is_none() && attach_status.is_none() && migration_status.is_none() {
+        return Err(required("status").into());
+    }
+    let operation = ResetVolumeStatus {
+        volume_id: action.volume_id,
+        status,
+        detached: attach_status == Some(false),
+        migration_status: migration_status.map(|text| text.filter(|text| text != "none")),
+    };
+    submit(action.app, action.context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// A status that stays until something happens; what only a running operation shows is brought about by
+/// that operation alone.
+fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
+    let Some(text) = arguments.text("status")?.flatten() else { return Ok(None) };
+    let refused = || invalid("status", &json!(text), "is no status that can be set");
+    match text.to_lowercase().parse().map_err(|_| refused())? {
+        status @ (VolumeStatus::Available
+        | VolumeStatus::InUse
+        | VolumeStatus::Error
+        | VolumeStatus::ErrorExtending
+        | VolumeStatus::ErrorDeleting) => Ok(Some(status)),
+        VolumeStatus::Creating
+        | VolumeStatus::Extending
+        | VolumeStatus::Reverting
+        | VolumeStatus::Deleting
+        | VolumeStatus::Deleted
+        | VolumeStatus::Reserved
+        | VolumeStatus::Attaching
+        | VolumeStatus::Detaching => Err(refused()),
+    }
+}
+
+/// Whether servers are attached, which cinderblock knows from the attachments.
+fn attach_status(arguments: &mut Fields) -> Result<Option<bool>> {
+    match arguments.text("attach_status")?.flatten().as_deref() {
+        None => Ok(None),
+        Some("attached") => Ok(Some(true)),
+        Some("detached") => Ok(Some(false)),
+        Some(other) => Err(invalid(
+            "attach_status",
+            &json!(other),
+            "is not one of ['attached', 'detached']; attachments are changed one by one",
+        )),
+    }
+}

@@ -1,0 +1,20 @@
+//! `os-set_bootable`: `set_volume_bootable`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::fields::required;
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::operation::SetVolumeBootable;
+
+const NAME: &str = "os-set_bootable";
+
+pub(super) async fn set_bootable(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
+    let bootable = arguments.boolean("bootable")?.ok_or_else(|| required("bootable"))?;
+    arguments.refuse_rest()?;
+    let operation = SetVolumeBootable { volume_id: action.volume_id, bootable };
+    submit(action.app, action.context, operation).await?;
+    Ok(StatusCode::OK.into_response())
+}

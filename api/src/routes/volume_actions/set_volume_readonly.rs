@@ -1,0 +1,20 @@
+//! `os-update_readonly_flag`: `set_volume_readonly`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::fields::required;
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::operation::SetVolumeReadonly;
+
+const NAME: &str = "os-update_readonly_flag";
+
+pub(super) async fn set_readonly(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
+    let readonly = arguments.boolean("readonly")?.ok_or_else(|| required("readonly"))?;
+    arguments.refuse_rest()?;
+    let operation = SetVolumeReadonly { volume_id: action.volume_id, readonly };
+    submit(action.app, action.context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}

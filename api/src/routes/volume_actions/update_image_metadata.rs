@@ -1,0 +1,44 @@
+//! `os-set_image_metadata` and `os-unset_image_metadata`: `update_image_metadata`, asked;
+//! `os-show_image_metadata`, read.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::fields::required;
+use crate::routes::volumes;
+use crate::submit::submit;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::operation::UpdateImageMetadata;
+use common::operation::update_volume::MetadataChange;
+use serde_json::json;
+
+const SET: &str = "os-set_image_metadata";
+const UNSET: &str = "os-unset_image_metadata";
+
+pub(super) async fn set(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object(SET)?.ok_or_else(|| required(SET))?;
+    let entries = arguments.metadata("metadata")?.ok_or_else(|| required("metadata"))?;
+    arguments.refuse_rest()?;
+    change(&action, MetadataChange::Merge(entries)).await?;
+    show(action).await
+}
+
+pub(super) async fn unset(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object(UNSET)?.ok_or_else(|| required(UNSET))?;
+    let key = arguments.required_text("key")?;
+    arguments.refuse_rest()?;
+    change(&action, MetadataChange::RemoveKey(key)).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+pub(super) async fn show(action: Action<'_>) -> Answer {
+    let volume = volumes::find(action.app, action.context, &action.volume_id.to_string()).await?;
+    Ok(Json(json!({ "metadata": volume.image_metadata })).into_response())
+}
+
+async fn change(action: &Action<'_>, image_metadata: MetadataChange) -> Answer<()> {
+    let operation = UpdateImageMetadata { volume_id: action.volume_id, image_metadata };
+    submit(action.app, action.context, operation).await?;
+    Ok(())
+}

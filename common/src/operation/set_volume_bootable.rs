@@ -1,0 +1,44 @@
+//! `set_volume_bootable`: say whether a server may boot from a volume.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
+};
+use crate::model::{Caller, VolumeId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `set_volume_bootable`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SetVolumeBootable {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// Whether a server may boot from it.
+    pub bootable: bool,
+}
+
+impl Definition for SetVolumeBootable {
+    const CONTRACT: Contract = Contract {
+        summary: "say whether a server may boot from a volume",
+        class: Class::Record,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "bootable": self.bootable }))
+    }
+}

@@ -1,0 +1,45 @@
+//! `update_image_metadata`: change what is remembered of the image that a volume was made from.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch,
+    WhileRunning,
+};
+use super::update_volume::MetadataChange;
+use crate::model::{Caller, VolumeId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The arguments of `update_image_metadata`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateImageMetadata {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// The change.
+    pub image_metadata: MetadataChange,
+}
+
+impl Definition for UpdateImageMetadata {
+    const CONTRACT: Contract = Contract {
+        summary: "change what is remembered of the image that a volume was made from",
+        class: Class::Record,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::HasImageMetadataKey],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        self.image_metadata.column("image_metadata")
+    }
+}

@@ -1,0 +1,73 @@
+//! What must hold of `reset_volume_status`.
+
+use harness::ClusterBuilder;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_volume_in_error_can_be_made_available_again() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    for status in ["error", "error_extending", "error_deleting", "available"] {
+        client
+            .act(&volume, "os-reset_status", json!({ "status": status }))
+            .await?
+            .expect_status(202)?;
+        assert_eq!(client.volume_status(&volume).await?.as_deref(), Some(status));
+    }
+    let member = client.with_roles("member");
+    let asked = member.act(&volume, "os-reset_status", json!({ "status": "error" })).await?;
+    assert_eq!(asked.status, 403);
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn a_status_that_only_an_operation_shows_cannot_be_set() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    for status in
+        ["creating", "deleting", "extending", "reverting", "attaching", "deleted", "nonsense"]
+    {
+        let asked = client.act(&volume, "os-reset_status", json!({ "status": status })).await?;
+        assert_eq!(asked.status, 400, "{status}");
+    }
+    for body in
+        [json!({}), json!({ "status": 1 }), json!({ "status": "error", "x": 1 }), json!(null)]
+    {
+        assert_eq!(client.act(&volume, "os-reset_status", body).await?.status, 400);
+    }
+    assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("available"));
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn a_volume_that_is_worked_on_keeps_its_status() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "1000" } });
+    let volume = client.create_volume(slow).await?;
+    let asked = client.act(&volume, "os-reset_status", json!({ "status": "error" })).await?;
+    assert_eq!(asked.status, 400, "{}", asked.body);
+    assert!(asked.fault().contains("under way"), "{}", asked.fault());
+    client.wait_for_status(&volume, "available").await?;
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn what_is_said_must_fit_the_attachments() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    let reset = |arguments| client.act(&volume, "os-reset_status", arguments);
+    assert_eq!(reset(json!({ "status": "in-use" })).await?.status, 400);
+    reset(json!({ "attach_status": "detached" })).await?.expect_status(202)?;
+    client.attach(&volume, "server-1").await?;
+    assert_eq!(reset(json!({ "status": "available" })).await?.status, 400);
+    assert_eq!(reset(json!({ "attach_status": "detached" })).await?.status, 400);
+    reset(json!({ "status": "error" })).await?.expect_status(202)?;
+    reset(json!({ "status": "in-use" })).await?.expect_status(202)?;
+    client.detach(&volume).await?;
+    assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("available"));
+    cluster.finish(&[]).await
+}
