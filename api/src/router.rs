@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
 use crate::routes::{
-    attachments, services, snapshot_actions, snapshots, versions, volume_actions, volumes,
+    attachments, services, snapshot_actions, snapshots, types, versions, volume_actions, volumes,
 };
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
@@ -18,7 +18,7 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The first segments of paths that are resources; anything else there is a project.
-const RESOURCES: &[&str] = &["volumes", "snapshots", "attachments", "os-services"];
+const RESOURCES: &[&str] = &["volumes", "snapshots", "attachments", "types", "os-services"];
 
 fn v3() -> Router<App> {
     Router::new()
@@ -88,6 +88,32 @@ fn v3() -> Router<App> {
             "/attachments/{attachment_id}/action",
             member(post(attachments::complete_attachment::act)),
         )
+        .route(
+            "/types",
+            reader(get(types::list::list)).merge(admin(post(types::create_volume_type::create))),
+        )
+        .route(
+            "/types/{type_id}",
+            reader(get(types::show::show))
+                .merge(admin(put(types::update_volume_type::update)))
+                .merge(admin(delete(types::delete_volume_type::delete))),
+        )
+        .route(
+            "/types/{type_id}/extra_specs",
+            reader(get(types::update_extra_specs::show))
+                .merge(admin(post(types::update_extra_specs::merge))),
+        )
+        .route(
+            "/types/{type_id}/extra_specs/{key}",
+            reader(get(types::update_extra_specs::show_item))
+                .merge(admin(put(types::update_extra_specs::set_item)))
+                .merge(admin(delete(types::update_extra_specs::remove_item))),
+        )
+        .route(
+            "/types/{type_id}/os-volume-type-access",
+            admin(get(types::update_type_access::show)),
+        )
+        .route("/types/{type_id}/action", admin(post(types::update_type_access::act)))
         .route("/os-services", admin(get(services::list::list)))
         .route("/os-services/enable", admin(put(services::enable_backend::enable)))
         .route("/os-services/disable", admin(put(services::disable_backend::disable)))

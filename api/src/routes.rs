@@ -4,6 +4,7 @@ pub(crate) mod attachments;
 pub(crate) mod services;
 pub(crate) mod snapshot_actions;
 pub(crate) mod snapshots;
+pub(crate) mod types;
 pub(crate) mod versions;
 pub(crate) mod volume_actions;
 pub(crate) mod volumes;

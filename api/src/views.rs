@@ -8,6 +8,7 @@ pub(crate) mod service;
 pub(crate) mod snapshot;
 pub(crate) mod version;
 pub(crate) mod volume;
+pub(crate) mod volume_type;
 
 /// UTC without a zone, always with microseconds; clients fail on anything else.
 pub(crate) fn timestamp(time: Option<OffsetDateTime>) -> Option<String> {

@@ -178,6 +178,7 @@ impl Gatekeeper {
                     | Refusal::WrongStatus { .. }
                     | Refusal::Precondition { .. }
                     | Refusal::OverQuota { .. }
+                    | Refusal::NameTaken
                     | Refusal::Busy { .. } => {
                         let error = refusal::explain(*refusal, request, self.strict);
                         return Err(NotAdmitted::Refused(error));

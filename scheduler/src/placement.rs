@@ -4,6 +4,7 @@
 //! chosen place. When nothing is left, the reasons are counted on fresh data, so that the answer is
 //! true at the moment when it is given.
 
+mod extra_specs;
 mod filters;
 mod weights;
 
@@ -159,6 +160,7 @@ mod tests {
                 storage_protocol: String::new(),
                 online_extend_support: false,
                 online_snapshot_support: false,
+                multiattach: false,
                 pools: vec![pool],
             }),
             conditions: conditions.to_vec(),
@@ -167,7 +169,7 @@ mod tests {
     }
 
     fn wanted(size_gb: i32) -> WantedPlace {
-        WantedPlace { size_gb, availability_zone: None, backend_id: None }
+        WantedPlace { size_gb, ..WantedPlace::default() }
     }
 
     #[test]

@@ -17,6 +17,7 @@ async fn everything(cluster: &Cluster) -> anyhow::Result<String> {
                  'volumes', (select jsonb_agg(to_jsonb(v) order by id) from volumes v), \
                  'snapshots', (select jsonb_agg(to_jsonb(s) order by id) from snapshots s), \
                  'attachments', (select jsonb_agg(to_jsonb(a) order by id) from attachments a), \
+                 'types', (select jsonb_agg(to_jsonb(t) order by id) from volume_types t), \
                  'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report') from backends b), \
                  'operations', (select jsonb_agg(to_jsonb(o) order by id) from operations o), \
                  'quota', (select jsonb_agg(to_jsonb(q)) from quota_usages q))::text",

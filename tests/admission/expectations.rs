@@ -62,7 +62,12 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::SetVolumeBootable
             | OperationKind::UpdateImageMetadata
             | OperationKind::UpdateSnapshot
-            | OperationKind::ResetSnapshotStatus,
+            | OperationKind::ResetSnapshotStatus
+            | OperationKind::CreateVolumeType
+            | OperationKind::UpdateVolumeType
+            | OperationKind::DeleteVolumeType
+            | OperationKind::UpdateExtraSpecs
+            | OperationKind::UpdateTypeAccess,
             Disabled | Frozen | FailingOver | Down,
         ) => Accepted,
         (

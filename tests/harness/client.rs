@@ -186,6 +186,18 @@ impl Client {
         Ok(id.to_owned())
     }
 
+    /// Makes a volume type with these other fields; returns its id.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn create_volume_type(&self, name: &str, fields: Value) -> anyhow::Result<String> {
+        let mut volume_type = fields;
+        volume_type["name"] = json!(name);
+        let body = json!({ "volume_type": volume_type });
+        let answer = self.post("/types", body).await?.expect_status(200)?;
+        Ok(answer.body["volume_type"]["id"].as_str().context("an id")?.to_owned())
+    }
+
     /// Keeps a volume for a server; returns the attachment's id.
     ///
     /// # Errors

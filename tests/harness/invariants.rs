@@ -24,15 +24,15 @@ const ORPHANED: &str = "
 const DRIFTED: &str = "
     with counted as (
         select v.project_id, r.resource, r.amount
-        from volumes v join volume_types t on t.id = v.volume_type_id,
-             lateral (values ('volumes', 1), ('gigabytes', v.size_gb), ('volumes_' || t.name, 1),
-                             ('gigabytes_' || t.name, v.size_gb)) r (resource, amount)
+        from volumes v,
+             lateral (values ('volumes', 1), ('gigabytes', v.size_gb), ('volumes_' || v.volume_type_id, 1),
+                             ('gigabytes_' || v.volume_type_id, v.size_gb)) r (resource, amount)
         where v.deleted_at is null and v.consumes_quota
         union all
         select s.project_id, r.resource, r.amount
-        from snapshots s join volume_types t on t.id = s.volume_type_id,
-             lateral (values ('snapshots', 1), ('gigabytes', s.size_gb), ('snapshots_' || t.name, 1),
-                             ('gigabytes_' || t.name, s.size_gb)) r (resource, amount)
+        from snapshots s,
+             lateral (values ('snapshots', 1), ('gigabytes', s.size_gb), ('snapshots_' || s.volume_type_id, 1),
+                             ('gigabytes_' || s.volume_type_id, s.size_gb)) r (resource, amount)
         where s.deleted_at is null and s.consumes_quota),
     summed as (select project_id, resource, sum(amount) as amount from counted group by 1, 2)
     select coalesce(u.resource, c.resource) || ' of ' || coalesce(u.project_id, c.project_id) || ': in use '

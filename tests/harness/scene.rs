@@ -13,6 +13,8 @@ pub struct Scene {
     pub snapshot: String,
     /// An attachment of it, for operations that need one.
     pub attachment: String,
+    /// A private volume type that no volume is of, for operations on types.
+    pub volume_type: String,
 }
 
 /// What a server's host says of itself.
@@ -53,6 +55,14 @@ impl Scene {
             | OperationKind::ResetSnapshotStatus => {
                 scene.snapshot = client.create_snapshot(&scene.volume).await?;
             }
+            OperationKind::CreateVolumeType
+            | OperationKind::UpdateVolumeType
+            | OperationKind::DeleteVolumeType
+            | OperationKind::UpdateExtraSpecs
+            | OperationKind::UpdateTypeAccess => {
+                let private = json!({ "os-volume-type-access:is_public": false });
+                scene.volume_type = client.create_volume_type(kind.stem(), private).await?;
+            }
             OperationKind::UpdateAttachment
             | OperationKind::CompleteAttachment
             | OperationKind::ReleaseAttachment => {
@@ -76,9 +86,10 @@ impl Scene {
         kind: OperationKind,
         host: &str,
     ) -> anyhow::Result<Answered> {
-        let Self { volume, snapshot, attachment } = self;
+        let Self { volume, snapshot, attachment, volume_type } = self;
         let (volume_path, snapshot_path) =
             (format!("/volumes/{volume}"), format!("/snapshots/{snapshot}"));
+        let type_path = format!("/types/{volume_type}");
         let attachment_path = format!("/attachments/{attachment}");
         match kind {
             OperationKind::CreateVolume => {
@@ -139,6 +150,21 @@ impl Scene {
             }
             OperationKind::ReleaseAttachment | OperationKind::DeleteAttachment => {
                 client.delete(&attachment_path).await
+            }
+            OperationKind::CreateVolumeType => {
+                client.post("/types", json!({ "volume_type": { "name": "new" } })).await
+            }
+            OperationKind::UpdateVolumeType => {
+                client.put(&type_path, json!({ "volume_type": { "name": "renamed" } })).await
+            }
+            OperationKind::DeleteVolumeType => client.delete(&type_path).await,
+            OperationKind::UpdateExtraSpecs => {
+                let body = json!({ "extra_specs": { "k": "v" } });
+                client.post(&format!("{type_path}/extra_specs"), body).await
+            }
+            OperationKind::UpdateTypeAccess => {
+                let body = json!({ "addProjectAccess": { "project": "p" } });
+                client.post(&format!("{type_path}/action"), body).await
             }
             OperationKind::EnableBackend => client.operate("enable", host).await,
             OperationKind::DisableBackend => client.operate("disable", host).await,

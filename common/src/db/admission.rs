@@ -114,6 +114,9 @@ pub enum Refusal {
         /// How much may be in use.
         limit: i64,
     },
+    /// Another resource of the kind has the name.
+    #[serde(skip)]
+    NameTaken,
     /// The resource moved to another backend meanwhile.
     Moved,
     /// Another operation on the resource is under way.
@@ -234,6 +237,7 @@ async fn clash(
     let (column, id) = match constraint {
         "one_live_operation" => ("subject_id", Some(operation.subject())),
         "one_live_connection" => ("alone_on", operation.alone_on()),
+        "volume_types_name" => return Ok(Refusal::NameTaken),
         _ => return Err(DbError::Duplicate(constraint.to_owned())),
     };
     let sql = format!(

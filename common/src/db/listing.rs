@@ -43,6 +43,8 @@ pub enum Filter {
     Null(&'static str),
     /// The map has all of these entries.
     Has(&'static str, Metadata),
+    /// It is public, or the project has access.
+    VisibleTo(String),
     /// The time compares to this one so.
     Time(&'static str, Comparison, OffsetDateTime),
     /// Nothing matches: the filter names something that no row has.
@@ -171,9 +173,12 @@ async fn require_row(
     project_id: Option<&str>,
 ) -> Result<(), ListError> {
     let sql = format!(
-        "select to_jsonb(true) from {view} where id = $1 and project_id = coalesce($2, project_id)"
+        "select to_jsonb(true) from {view} where id = $1{}",
+        if project_id.is_some() { " and project_id = $2" } else { "" }
     );
-    let found: Option<bool> = database.row(&sql, &[&marker, &project_id]).await?;
+    let scoped: [&(dyn ToSql + Sync); 2] = [&marker, &project_id];
+    let parameters = if project_id.is_some() { &scoped[..] } else { &scoped[..1] };
+    let found: Option<bool> = database.row(&sql, parameters).await?;
     found.map(drop).ok_or(ListError::NoSuchMarker(marker))
 }
 
@@ -207,6 +212,9 @@ fn restrict(statement: &mut Statement, filter: Filter) {
         Filter::Null(column) => format!("v.{column} is null"),
         Filter::Has(column, entries) => {
             format!("v.{column} @> ${}::jsonb", statement.bind(Json(entries)))
+        }
+        Filter::VisibleTo(project) => {
+            format!("(v.is_public or v.access ? ${})", statement.bind(project))
         }
         Filter::Time(column, comparison, time) => {
             format!("v.{column} {} ${}", comparison.operator(), statement.bind(time))

@@ -97,6 +97,9 @@ pub struct BackendReport {
     /// Whether a volume can be copied while a server is attached.
     #[serde(default)]
     pub online_snapshot_support: bool,
+    /// Whether several servers can be attached to one volume.
+    #[serde(default)]
+    pub multiattach: bool,
     /// Where volumes can be placed.
     pub pools: Vec<PoolReport>,
 }

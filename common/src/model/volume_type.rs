@@ -2,6 +2,8 @@
 
 use super::{Metadata, VolumeTypeId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// A volume type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,4 +18,16 @@ pub struct VolumeType {
     pub is_public: bool,
     /// What a backend must offer.
     pub extra_specs: Metadata,
+    /// The projects that may use it although it is not public.
+    pub access: BTreeMap<String, bool>,
+    /// The quality of service that goes with it.
+    pub qos_specs_id: Option<Uuid>,
+}
+
+impl VolumeType {
+    /// Whether several servers may attach a volume of this type at once.
+    #[must_use]
+    pub fn allows_multiattach(&self) -> bool {
+        self.extra_specs.get("multiattach").is_some_and(|asked| asked == "<is> True")
+    }
 }

@@ -4,7 +4,7 @@
 //! how it ends. It is data: the gate, the database, the worker, the generated documentation and the
 //! tests all read the same one, and none of them knows a single operation by name.
 
-use crate::model::{AttachmentStatus, BackendId, Caller, SnapshotStatus, VolumeStatus};
+use crate::model::{AttachmentStatus, BackendId, Caller, Metadata, SnapshotStatus, VolumeStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -35,6 +35,8 @@ text_enum! {
         Snapshot = "snapshot",
         /// An attachment.
         Attachment = "attachment",
+        /// A volume type.
+        VolumeType = "volume_type",
         /// A backend.
         Backend = "backend",
     }
@@ -48,6 +50,7 @@ impl Resource {
             Self::Volume => "volumes",
             Self::Snapshot => "snapshots",
             Self::Attachment => "attachments",
+            Self::VolumeType => "volume_types",
             Self::Backend => "backends",
         }
     }
@@ -59,6 +62,7 @@ impl Resource {
             Self::Volume => "volume_details",
             Self::Snapshot => "snapshot_details",
             Self::Attachment => "attachment_details",
+            Self::VolumeType => "volume_types",
             Self::Backend => "backend_details",
         }
     }
@@ -228,6 +232,16 @@ text_enum! {
         HasImageMetadataKey = "has_image_metadata_key",
         /// The metadata is still what the caller saw (`If-Match`).
         MetadataUnchanged = "metadata_unchanged",
+        /// No volume is of this type.
+        TypeUnused = "type_unused",
+        /// There is another type.
+        NotTheOnlyType = "not_the_only_type",
+        /// The type still has the extra spec that is to be removed.
+        HasExtraSpec = "has_extra_spec",
+        /// Not every project may use the type.
+        IsPrivate = "is_private",
+        /// The project does not have access where it shall get it, and has it where it shall lose it.
+        AccessChanges = "access_changes",
         /// The backend is frozen.
         IsFrozen = "is_frozen",
         /// The backend is not frozen.
@@ -370,7 +384,7 @@ pub trait Definition: Serialize + DeserializeOwned {
 }
 
 /// What a place for something new must be like.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WantedPlace {
     /// The room that it needs, in GiB.
     pub size_gb: i32,
@@ -378,4 +392,6 @@ pub struct WantedPlace {
     pub availability_zone: Option<String>,
     /// The backend on which it must be, because what it is made from is there.
     pub backend_id: Option<BackendId>,
+    /// What the volume type asks of a backend.
+    pub extra_specs: Metadata,
 }

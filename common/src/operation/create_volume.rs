@@ -27,6 +27,8 @@ pub struct CreateVolume {
     pub size_gb: i32,
     /// What it must be like.
     pub volume_type_id: VolumeTypeId,
+    /// What the type asks of a backend.
+    pub extra_specs: Metadata,
     /// Whether several servers may attach it at once.
     pub multiattach: bool,
     /// The zone in which it must be, if the user cares.
@@ -158,6 +160,7 @@ impl Definition for CreateVolume {
             size_gb: self.size_gb,
             availability_zone: self.availability_zone.clone(),
             backend_id: self.source.as_ref().map(|source| source.backend_id),
+            extra_specs: self.extra_specs.clone(),
         })
     }
 }

@@ -46,6 +46,11 @@ pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> 
                 ),
             )
         }
+        Refusal::NameTaken => {
+            let resource = request.operation.contract().subject.resource.as_str().replace('_', " ");
+            let message = format!("{} with this name already exists.", capitalised(&resource));
+            Error::new(ErrorKind::Conflict, message)
+        }
         Refusal::Moved => Error::unavailable("The resource is being moved."),
     }
 }
@@ -184,6 +189,28 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
         Precondition::MetadataUnchanged => {
             Error::new(ErrorKind::PreconditionFailed, "The metadata has changed meanwhile.")
         }
+        Precondition::TypeUnused => {
+            Error::bad_request("The volume type is in use: there are volumes of it.")
+        }
+        Precondition::NotTheOnlyType => {
+            Error::bad_request("The last volume type cannot be deleted: a volume always has one.")
+        }
+        Precondition::HasExtraSpec => Error::not_found(format!(
+            "Volume Type {} has no extra specs with key {}.",
+            word(row, "id"),
+            arguments["extra_specs"]["remove_key"]
+        )),
+        Precondition::IsPrivate => Error::bad_request(
+            "Type access modification is not applicable to a public volume type.",
+        ),
+        Precondition::AccessChanges if arguments["allowed"] == json!(true) => Error::new(
+            ErrorKind::Conflict,
+            format!("Project {} already has access to the volume type.", arguments["project"]),
+        ),
+        Precondition::AccessChanges => Error::not_found(format!(
+            "Project {} has no access to the volume type.",
+            arguments["project"]
+        )),
         Precondition::IsFrozen => Error::bad_request("The backend is not frozen."),
         Precondition::IsNotFrozen => Error::bad_request("The backend is already frozen."),
     }

@@ -1,6 +1,6 @@
 //! Filters: why a place does not fit.
 
-use super::Candidate;
+use super::{Candidate, extra_specs};
 use common::model::Condition;
 use common::operation::contract::WantedPlace;
 
@@ -14,6 +14,7 @@ pub(super) enum Misfit {
     Silent,
     Elsewhere,
     OtherZone,
+    OtherKind,
     TooFull,
     JustClosed,
 }
@@ -28,6 +29,7 @@ impl std::fmt::Display for Misfit {
             Self::Silent => "without any report",
             Self::Elsewhere => "without the source",
             Self::OtherZone => "in another zone",
+            Self::OtherKind => "not what the volume type asks for",
             Self::TooFull => "too full",
             Self::JustClosed => "closed just now",
         })
@@ -37,7 +39,7 @@ impl std::fmt::Display for Misfit {
 type Filter = fn(&Candidate<'_>, &WantedPlace) -> Option<Misfit>;
 
 /// In the order in which they are asked.
-const FILTERS: &[Filter] = &[pinned, condition, availability_zone, capacity];
+const FILTERS: &[Filter] = &[pinned, condition, availability_zone, capabilities, capacity];
 
 /// The first reason for which the place does not fit.
 pub(super) fn misfit(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
@@ -69,6 +71,14 @@ fn condition(candidate: &Candidate<'_>, _wanted: &WantedPlace) -> Option<Misfit>
 fn availability_zone(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
     let zone = wanted.availability_zone.as_deref()?;
     (candidate.backend.availability_zone != zone).then_some(Misfit::OtherZone)
+}
+
+/// It does not offer what the volume type asks for.
+fn capabilities(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    let report = candidate.backend.report.as_ref()?;
+    let offers =
+        |(key, asked): (&String, &String)| extra_specs::offers(report, candidate.pool, key, asked);
+    (!wanted.extra_specs.iter().all(offers)).then_some(Misfit::OtherKind)
 }
 
 /// It has no room: neither real room, nor room to promise.

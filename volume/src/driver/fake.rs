@@ -76,6 +76,7 @@ impl Driver for FakeDriver {
             storage_protocol: "fake".to_owned(),
             online_extend_support: true,
             online_snapshot_support: true,
+            multiattach: true,
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: capacity,

@@ -101,6 +101,7 @@ impl Driver for FileDriver {
             storage_protocol: "nbd".to_owned(),
             online_extend_support: false,
             online_snapshot_support: true,
+            multiattach: true,
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: gigabytes(room.total),

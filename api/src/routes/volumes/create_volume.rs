@@ -7,6 +7,7 @@ use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::Fields;
 use crate::request::RequestContext;
+use crate::routes::types;
 use crate::submit::submit;
 use crate::views;
 use axum::Json;
@@ -14,7 +15,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use common::db::volume_types;
-use common::model::{VolumeId, VolumeTypeId};
+use common::model::{VolumeId, VolumeType};
 use common::operation::CreateVolume;
 use common::{Error, ErrorKind, Result};
 use serde_json::json;
@@ -44,13 +45,15 @@ pub(crate) async fn create(
     if context.version.0 >= STRICT_SINCE {
         volume.refuse_rest()?;
     }
+    let volume_type = volume_type(&app, &context, asked_type, source.as_ref()).await?;
     let operation = CreateVolume {
         volume_id,
         name,
         description,
         size_gb: size(asked_size, source.as_ref())?,
-        volume_type_id: volume_type(&app, asked_type, source.as_ref()).await?,
-        multiattach: false,
+        volume_type_id: volume_type.id,
+        multiattach: volume_type.allows_multiattach(),
+        extra_specs: volume_type.extra_specs,
         availability_zone,
         metadata,
         source: source.map(|source| source.what),
@@ -91,23 +94,26 @@ fn zone(volume: &mut Fields) -> Result<Option<String>> {
 /// The type that is asked for, the source's, or the default.
 async fn volume_type(
     app: &App,
+    context: &RequestContext,
     asked: Option<String>,
     source: Option<&Found>,
-) -> Answer<VolumeTypeId> {
-    if let (None, Some(source)) = (&asked, source) {
-        return Ok(source.volume_type_id);
+) -> Answer<VolumeType> {
+    if let Some(name) = asked {
+        return types::find(app, context, &name).await;
     }
-    let name = asked.as_deref().unwrap_or(&app.config.default_volume_type);
-    let found = volume_types::find(&app.database, name).await?;
-    let missing = || match asked {
-        Some(name) => Error::not_found(format!("Volume type {name} could not be found.")),
-        None => Error::new(
+    // what a project was given it keeps, though the type was taken from it since
+    let name = match source {
+        Some(source) => source.volume_type_id.to_string(),
+        None => app.config.default_volume_type.clone(),
+    };
+    let found = volume_types::find(&app.database, &name, None).await?;
+    Ok(found.ok_or_else(|| {
+        Error::new(
             ErrorKind::Internal,
             "The request cannot be fulfilled as the default volume type is not there. Please contact \
              the administrator.",
-        ),
-    };
-    Ok(found.ok_or_else(missing)?.id)
+        )
+    })?)
 }
 
 /// Sources that cinderblock does not offer (yet) are refused rather than ignored: an empty volume in

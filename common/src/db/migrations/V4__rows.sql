@@ -84,6 +84,18 @@ begin
         when 'metadata_unchanged' then
             arguments -> 'metadata_seen' is null
             or subject -> 'metadata' = arguments -> 'metadata_seen'
+        when 'type_unused' then
+            not exists (select from volumes
+                        where volume_type_id = (subject ->> 'id')::uuid and deleted_at is null)
+        when 'not_the_only_type' then
+            exists (select from volume_types where id <> (subject ->> 'id')::uuid and deleted_at is null)
+        when 'has_extra_spec' then
+            arguments #> '{extra_specs,remove_key}' is null
+            or subject -> 'extra_specs' ? (arguments #>> '{extra_specs,remove_key}')
+        when 'is_private' then
+            not (subject ->> 'is_public')::boolean
+        when 'access_changes' then
+            subject -> 'access' ? (arguments ->> 'project') <> (arguments ->> 'allowed')::boolean
         when 'is_frozen' then
             subject ->> 'frozen_at' is not null
         when 'is_not_frozen' then

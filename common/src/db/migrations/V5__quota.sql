@@ -1,7 +1,7 @@
 -- Quota: reserved with the admission, committed or returned with the operation's end.
 
 -- The amounts that rules come to, for a row before and after it: for the
--- resource in all, and for the resource of the row's volume type.
+-- resource in all, and for the resource of the row's volume type. A type may be renamed: its id counts.
 create function quota_amounts(rules jsonb, subject jsonb, when_done jsonb) returns jsonb
 language sql stable as $$
     select coalesce(jsonb_agg(jsonb_build_object(
@@ -16,8 +16,7 @@ language sql stable as $$
     from jsonb_array_elements(rules) rule,
          lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint
                   union all
-                  select (rule ->> 'resource') || '_' || t.name, -1
-                  from volume_types t where t.id = (subject ->> 'volume_type_id')::uuid) counted (resource, default_limit)
+                  select (rule ->> 'resource') || '_' || (subject ->> 'volume_type_id'), -1) counted (resource, default_limit)
     where (subject ->> 'consumes_quota')::boolean
 $$;
 

@@ -1,0 +1,46 @@
+//! `/types`: volume types, their extra specs, and who may use them.
+
+pub(crate) mod create_volume_type;
+pub(crate) mod delete_volume_type;
+pub(crate) mod list;
+pub(crate) mod show;
+pub(crate) mod update_extra_specs;
+pub(crate) mod update_type_access;
+pub(crate) mod update_volume_type;
+
+use crate::app::App;
+use crate::fault::Answer;
+use crate::request::RequestContext;
+use common::Error;
+use common::bus::message::Submitted;
+use common::db::volume_types;
+use common::model::{VolumeType, VolumeTypeId};
+
+/// The type that a path or body names by id or name, if the caller may see it.
+pub(crate) async fn find(app: &App, context: &RequestContext, name: &str) -> Answer<VolumeType> {
+    let scope = context.caller.project_scope();
+    let found = volume_types::find(&app.database, name, scope).await?;
+    Ok(found.ok_or_else(|| not_found(name))?)
+}
+
+/// The id that a path names; one that no type can have is as unknown as any other.
+fn parse_id(id: &str) -> Answer<VolumeTypeId> {
+    Ok(id.parse().map_err(|_| not_found(id))?)
+}
+
+fn not_found(name: &str) -> Error {
+    Error::not_found(format!("Volume type {name} could not be found."))
+}
+
+/// The type after an admitted operation: from the admission, or read when that was not repeated.
+async fn after(
+    app: &App,
+    context: &RequestContext,
+    id: VolumeTypeId,
+    submitted: Submitted,
+) -> Answer<VolumeType> {
+    match submitted.subject {
+        Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
+        None => find(app, context, &id.to_string()).await,
+    }
+}

@@ -1,0 +1,34 @@
+//! Volume types.
+
+use crate::request::RequestContext;
+use common::model::{Metadata, VolumeType};
+use serde_json::{Value, json};
+
+/// The extra specs that callers who are no admins may see: what matters to their own work.
+const OPEN_SPECS: &[&str] = &["RESKEY:availability_zones", "multiattach", "replication_enabled"];
+
+/// What every answer shows.
+pub(crate) fn detail(volume_type: &VolumeType, context: &RequestContext) -> Value {
+    let mut view = json!({
+        "id": volume_type.id,
+        "name": volume_type.name,
+        "description": volume_type.description,
+        "is_public": volume_type.is_public,
+        "extra_specs": visible_specs(volume_type, context),
+        "os-volume-type-access:is_public": volume_type.is_public,
+    });
+    if context.caller.is_admin() {
+        view["qos_specs_id"] = json!(volume_type.qos_specs_id);
+    }
+    view
+}
+
+/// The extra specs that the caller may see.
+pub(crate) fn visible_specs(volume_type: &VolumeType, context: &RequestContext) -> Metadata {
+    let is_admin = context.caller.is_admin();
+    let specs = volume_type.extra_specs.iter();
+    specs
+        .filter(|(key, _)| is_admin || OPEN_SPECS.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}

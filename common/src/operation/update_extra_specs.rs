@@ -1,0 +1,45 @@
+//! `update_extra_specs`: change what a kind of volume asks of a backend.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
+};
+use super::update_volume::MetadataChange;
+use crate::model::{Caller, VolumeTypeId};
+use serde::{Deserialize, Serialize};
+
+use uuid::Uuid;
+
+/// The arguments of `update_extra_specs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateExtraSpecs {
+    /// Which volume type.
+    pub volume_type_id: VolumeTypeId,
+    /// The change.
+    pub extra_specs: MetadataChange,
+}
+
+impl Definition for UpdateExtraSpecs {
+    const CONTRACT: Contract = Contract {
+        summary: "change what a kind of volume asks of a backend",
+        class: Class::Record,
+        subject: Touch {
+            resource: Resource::VolumeType,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::HasExtraSpec, Precondition::TypeUnused],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_type_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        self.extra_specs.column("extra_specs")
+    }
+}
