@@ -1,7 +1,7 @@
 //! What every request works with.
 
 use common::bus::Bus;
-use common::config::ApiConfig;
+use common::config::{ApiConfig, Config, QuotaConfig};
 use common::db::Database;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -10,18 +10,21 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub(crate) struct App {
     pub config: Arc<ApiConfig>,
+    /// The limits of projects for which nothing was said.
+    pub quota: Arc<QuotaConfig>,
     pub database: Database,
     pub bus: Bus,
     pub stopping: CancellationToken,
 }
 
 impl App {
-    pub fn new(
-        config: ApiConfig,
-        database: Database,
-        bus: Bus,
-        stopping: CancellationToken,
-    ) -> Self {
-        Self { config: Arc::new(config), database, bus, stopping }
+    pub fn new(config: &Config, database: Database, bus: Bus, stopping: CancellationToken) -> Self {
+        Self {
+            config: Arc::new(config.api.clone()),
+            quota: Arc::new(config.quota.clone()),
+            database,
+            bus,
+            stopping,
+        }
     }
 }

@@ -67,7 +67,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         database.migrate().await.context("migrating the database")?;
     }
     let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
-    let app = App::new(config.api.clone(), database, bus, life.stopping());
+    let app = App::new(&config, database, bus, life.stopping());
     let listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("api.listen: {}", config.api.listen))?;

@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
 use crate::routes::{
-    attachments, services, snapshot_actions, snapshots, types, versions, volume_actions, volumes,
+    attachments, quotas, services, snapshot_actions, snapshots, types, versions, volume_actions,
+    volumes,
 };
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
@@ -18,7 +19,16 @@ use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The first segments of paths that are resources; anything else there is a project.
-const RESOURCES: &[&str] = &["volumes", "snapshots", "attachments", "types", "os-services"];
+const RESOURCES: &[&str] = &[
+    "volumes",
+    "snapshots",
+    "attachments",
+    "types",
+    "os-quota-sets",
+    "os-quota-class-sets",
+    "limits",
+    "os-services",
+];
 
 fn v3() -> Router<App> {
     Router::new()
@@ -114,6 +124,18 @@ fn v3() -> Router<App> {
             admin(get(types::update_type_access::show)),
         )
         .route("/types/{type_id}/action", admin(post(types::update_type_access::act)))
+        .route(
+            "/os-quota-sets/{project}",
+            reader(get(quotas::show::show))
+                .merge(admin(put(quotas::update_quota::update)))
+                .merge(admin(delete(quotas::reset_quota::reset))),
+        )
+        .route("/os-quota-sets/{project}/defaults", reader(get(quotas::show::defaults)))
+        .route(
+            "/os-quota-class-sets/{class}",
+            admin(get(quotas::show::class)).merge(admin(put(quotas::update_quota_class::update))),
+        )
+        .route("/limits", reader(get(quotas::limits::show)))
         .route("/os-services", admin(get(services::list::list)))
         .route("/os-services/enable", admin(put(services::enable_backend::enable)))
         .route("/os-services/disable", admin(put(services::disable_backend::disable)))

@@ -1,6 +1,7 @@
 //! What each URL does, one file a verb.
 
 pub(crate) mod attachments;
+pub(crate) mod quotas;
 pub(crate) mod services;
 pub(crate) mod snapshot_actions;
 pub(crate) mod snapshots;

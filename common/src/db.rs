@@ -12,6 +12,7 @@ mod migrations;
 pub mod operation_log;
 pub mod pool;
 pub mod purge;
+pub mod quotas;
 pub mod services;
 pub mod snapshots;
 mod transition;

@@ -7,6 +7,7 @@ pub mod backend;
 pub mod caller;
 pub mod connection;
 pub mod ids;
+pub mod quota;
 pub mod service;
 pub mod snapshot;
 pub mod volume;

@@ -82,6 +82,12 @@ macro_rules! operations {
                 match self { $( Self::$arguments(arguments) => arguments.columns_on_admission(role, caller), )+ }
             }
 
+            /// The row that is made of the subject where there is none yet.
+            #[must_use]
+            pub fn base(&self) -> Option<Columns> {
+                match self { $( Self::$arguments(arguments) => arguments.base(), )+ }
+            }
+
             /// Columns of a resource written when it is done.
             #[must_use]
             pub fn columns_when_done(&self, role: Role) -> Columns {
@@ -137,6 +143,9 @@ operations! {
     delete_volume_type: DeleteVolumeType,
     update_extra_specs: UpdateExtraSpecs,
     update_type_access: UpdateTypeAccess,
+    update_quota: UpdateQuota,
+    reset_quota: ResetQuota,
+    update_quota_class: UpdateQuotaClass,
     enable_backend: EnableBackend,
     disable_backend: DisableBackend,
     freeze_backend: FreezeBackend,

@@ -18,6 +18,8 @@ async fn everything(cluster: &Cluster) -> anyhow::Result<String> {
                  'snapshots', (select jsonb_agg(to_jsonb(s) order by id) from snapshots s), \
                  'attachments', (select jsonb_agg(to_jsonb(a) order by id) from attachments a), \
                  'types', (select jsonb_agg(to_jsonb(t) order by id) from volume_types t), \
+                 'projects', (select jsonb_agg(to_jsonb(p) order by id) from projects p), \
+                 'classes', (select jsonb_agg(to_jsonb(c) order by id) from quota_classes c), \
                  'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report') from backends b), \
                  'operations', (select jsonb_agg(to_jsonb(o) order by id) from operations o), \
                  'quota', (select jsonb_agg(to_jsonb(q)) from quota_usages q))::text",

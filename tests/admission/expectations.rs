@@ -67,7 +67,10 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::UpdateVolumeType
             | OperationKind::DeleteVolumeType
             | OperationKind::UpdateExtraSpecs
-            | OperationKind::UpdateTypeAccess,
+            | OperationKind::UpdateTypeAccess
+            | OperationKind::UpdateQuota
+            | OperationKind::ResetQuota
+            | OperationKind::UpdateQuotaClass,
             Disabled | Frozen | FailingOver | Down,
         ) => Accepted,
         (

@@ -116,6 +116,7 @@ fn quota(rule: QuotaRule) -> String {
         QuotaRule::Column { resource, column, sign } => {
             format!("{}{column} `{resource}`", signed(sign))
         }
+        QuotaRule::Each { resource, column } => format!("{column} within `{resource}`"),
         QuotaRule::Growth { resource, column } => format!("the growth of {column} `{resource}`"),
     }
 }

@@ -44,6 +44,9 @@ impl Scene {
             | OperationKind::UpdateImageMetadata
             | OperationKind::CreateSnapshot
             | OperationKind::CreateAttachment
+            | OperationKind::UpdateQuota
+            | OperationKind::ResetQuota
+            | OperationKind::UpdateQuotaClass
             | OperationKind::EnableBackend
             | OperationKind::DisableBackend
             | OperationKind::FreezeBackend
@@ -165,6 +168,15 @@ impl Scene {
             OperationKind::UpdateTypeAccess => {
                 let body = json!({ "addProjectAccess": { "project": "p" } });
                 client.post(&format!("{type_path}/action"), body).await
+            }
+            OperationKind::UpdateQuota => {
+                let body = json!({ "quota_set": { "volumes": 99 } });
+                client.put("/os-quota-sets/somebody", body).await
+            }
+            OperationKind::ResetQuota => client.delete("/os-quota-sets/somebody").await,
+            OperationKind::UpdateQuotaClass => {
+                let body = json!({ "quota_class_set": { "snapshots": 99 } });
+                client.put("/os-quota-class-sets/default", body).await
             }
             OperationKind::EnableBackend => client.operate("enable", host).await,
             OperationKind::DisableBackend => client.operate("disable", host).await,

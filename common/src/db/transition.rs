@@ -21,6 +21,9 @@ pub(super) fn on_admission(
             place(&mut columns, placement);
         }
         let mut step = begin_step(operation, id, touch, columns, caller);
+        if let Some(base) = operation.base().filter(|_| role == Role::Subject) {
+            step["base"] = json!(base.set);
+        }
         step["quota"] = quota(touch.quota, default_limit);
         step["when_done"] = json!(operation.columns_when_done(role).set);
         step
@@ -150,6 +153,7 @@ fn quota(rules: &[QuotaRule], default_limit: &dyn Fn(&str) -> i64) -> Value {
     let with_limit = |rule: &QuotaRule| {
         let (QuotaRule::Count { resource, .. }
         | QuotaRule::Column { resource, .. }
+        | QuotaRule::Each { resource, .. }
         | QuotaRule::Growth { resource, .. }) = rule;
         let mut rule = json!(rule);
         rule["default_limit"] = json!(default_limit(resource));

@@ -37,6 +37,10 @@ text_enum! {
         Attachment = "attachment",
         /// A volume type.
         VolumeType = "volume_type",
+        /// What operators decided about a project.
+        Project = "project",
+        /// A set of limits that projects share.
+        QuotaClass = "quota_class",
         /// A backend.
         Backend = "backend",
     }
@@ -51,6 +55,8 @@ impl Resource {
             Self::Snapshot => "snapshots",
             Self::Attachment => "attachments",
             Self::VolumeType => "volume_types",
+            Self::Project => "projects",
+            Self::QuotaClass => "quota_classes",
             Self::Backend => "backends",
         }
     }
@@ -63,6 +69,8 @@ impl Resource {
             Self::Snapshot => "snapshot_details",
             Self::Attachment => "attachment_details",
             Self::VolumeType => "volume_types",
+            Self::Project => "projects",
+            Self::QuotaClass => "quota_classes",
             Self::Backend => "backend_details",
         }
     }
@@ -242,6 +250,8 @@ text_enum! {
         IsPrivate = "is_private",
         /// The project does not have access where it shall get it, and has it where it shall lose it.
         AccessChanges = "access_changes",
+        /// The limits allow what the project has already, where the caller wants to be sure.
+        LimitsCoverUsage = "limits_cover_usage",
         /// The backend is frozen.
         IsFrozen = "is_frozen",
         /// The backend is not frozen.
@@ -268,6 +278,13 @@ pub enum QuotaRule {
         column: &'static str,
         /// 1 or -1.
         sign: i8,
+    },
+    /// Nothing: what a column will be must not exceed the limit, whatever else there is.
+    Each {
+        /// The quota's name.
+        resource: &'static str,
+        /// The column.
+        column: &'static str,
     },
     /// The difference between a column's value after and before the operation.
     Growth {
@@ -365,6 +382,11 @@ pub trait Definition: Serialize + DeserializeOwned {
     /// placement decides.
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
         Columns::none()
+    }
+
+    /// The row that is made of the subject where there is none yet, for what exists by being spoken of.
+    fn base(&self) -> Option<Columns> {
+        None
     }
 
     /// Columns written when it is done.

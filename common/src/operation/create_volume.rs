@@ -75,6 +75,7 @@ impl Definition for CreateVolume {
             when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
             quota: &[
                 QuotaRule::Count { resource: "volumes", sign: 1 },
+                QuotaRule::Each { resource: "per_volume_gigabytes", column: "size_gb" },
                 QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
             ],
         },

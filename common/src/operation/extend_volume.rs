@@ -35,7 +35,10 @@ impl Definition for ExtendVolume {
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Extending)),
             when_done: Ending::PreviousStatus,
             when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorExtending)),
-            quota: &[QuotaRule::Growth { resource: "gigabytes", column: "size_gb" }],
+            quota: &[
+                QuotaRule::Each { resource: "per_volume_gigabytes", column: "size_gb" },
+                QuotaRule::Growth { resource: "gigabytes", column: "size_gb" },
+            ],
         },
         others: &[],
         runs: Runs::OnBackend(AfterCrash::Rerun),

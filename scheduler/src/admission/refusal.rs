@@ -211,6 +211,10 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
             "Project {} has no access to the volume type.",
             arguments["project"]
         )),
+        Precondition::LimitsCoverUsage => Error::bad_request(format!(
+            "Quota limits {} are less than what project {} uses already.",
+            arguments["limits"], arguments["project"]
+        )),
         Precondition::IsFrozen => Error::bad_request("The backend is not frozen."),
         Precondition::IsNotFrozen => Error::bad_request("The backend is already frozen."),
     }
@@ -224,6 +228,10 @@ fn over_quota(resource: &str, requested: i64, in_use: i64, limit: i64) -> String
                 "VolumeLimitExceeded: Maximum number of volumes allowed ({limit}) exceeded for quota 'volumes'."
             )
         }
+        "per_volume_gigabytes" => format!(
+            "VolumeSizeExceedsLimit: Requested volume size {requested}G is larger than maximum allowed limit \
+             {limit}G."
+        ),
         "gigabytes" => format!(
             "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. \
              Requested {requested}G, quota is {limit}G and {in_use}G has been consumed."

@@ -96,6 +96,11 @@ begin
             not (subject ->> 'is_public')::boolean
         when 'access_changes' then
             subject -> 'access' ? (arguments ->> 'project') <> (arguments ->> 'allowed')::boolean
+        when 'limits_cover_usage' then
+            not (arguments ->> 'must_cover_usage')::boolean
+            or not exists (select from quota_usages u, jsonb_each_text(arguments -> 'limits') l (resource, quota_limit)
+                           where u.project_id = arguments ->> 'project' and u.resource = l.resource
+                             and l.quota_limit::bigint >= 0 and u.in_use + u.reserved > l.quota_limit::bigint)
         when 'is_frozen' then
             subject ->> 'frozen_at' is not null
         when 'is_not_frozen' then
@@ -115,6 +120,17 @@ begin
                    target, names)
     into inserted using columns;
     return inserted;
+end $$;
+
+-- The same, unless the row is there already.
+create function ensure_row(target text, columns jsonb) returns void
+language plpgsql as $$
+declare
+    names text := (select string_agg(quote_ident(name), ', ') from jsonb_object_keys(columns) name);
+begin
+    execute format('insert into %1$I (%2$s) select %2$s from jsonb_populate_record(null::%1$I, $1) on conflict do nothing',
+                   target, names)
+    using columns;
 end $$;
 
 create function update_row(target text, row_id uuid, columns jsonb) returns jsonb
@@ -197,8 +213,7 @@ begin
         return insert_row(target, step -> 'set');
     end if;
     if step -> 'base' is not null then
-        perform insert_row(target, step -> 'base')
-        where not exists (select from live_row(target, row_id) found where found is not null);
+        perform ensure_row(target, step -> 'base');
     end if;
     before := live_row(target, row_id);
     if before is null or before ->> 'project_id' <> step ->> 'project_scope' then

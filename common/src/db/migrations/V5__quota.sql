@@ -8,15 +8,18 @@ language sql stable as $$
                'project_id', subject ->> 'project_id',
                'resource', counted.resource,
                'default_limit', counted.default_limit,
+               'each', rule ->> 'rule' = 'each',
                'amount', case rule ->> 'rule'
                    when 'count' then (rule ->> 'sign')::bigint
+                   when 'each' then coalesce(when_done ->> (rule ->> 'column'), subject ->> (rule ->> 'column'))::bigint
                    when 'column' then (rule ->> 'sign')::bigint * (subject ->> (rule ->> 'column'))::bigint
                    when 'growth' then (when_done ->> (rule ->> 'column'))::bigint - (subject ->> (rule ->> 'column'))::bigint
                end)), '[]')
     from jsonb_array_elements(rules) rule,
          lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint
                   union all
-                  select (rule ->> 'resource') || '_' || (subject ->> 'volume_type_id'), -1) counted (resource, default_limit)
+                  select (rule ->> 'resource') || '_' || (subject ->> 'volume_type_id'), -1
+                  where rule ->> 'rule' <> 'each') counted (resource, default_limit)
     where (subject ->> 'consumes_quota')::boolean
 $$;
 
@@ -25,10 +28,12 @@ $$;
 create function summed_quota(amounts jsonb) returns jsonb
 language sql immutable as $$
     select jsonb_agg(jsonb_build_object('project_id', project_id, 'resource', resource,
-                                        'default_limit', default_limit, 'amount', amount)
+                                        'default_limit', default_limit, 'amount', amount, 'each', "each")
                      order by project_id, resource)
-    from (select project_id, resource, min(default_limit) as default_limit, sum(amount) as amount
-          from jsonb_to_recordset(amounts) as a (project_id text, resource text, default_limit bigint, amount bigint)
+    from (select project_id, resource, min(default_limit) as default_limit,
+                 sum(amount) as amount, bool_or("each") as "each"
+          from jsonb_to_recordset(amounts)
+               as a (project_id text, resource text, default_limit bigint, amount bigint, "each" boolean)
           group by project_id, resource) summed
 $$;
 
@@ -40,15 +45,24 @@ declare
     usage quota_usages;
 begin
     for wanted in
-        select * from jsonb_to_recordset(amounts) as a (project_id text, resource text, default_limit bigint, amount bigint)
+        select * from jsonb_to_recordset(amounts)
+                      as a (project_id text, resource text, default_limit bigint, amount bigint, "each" boolean)
         where amount > 0
     loop
-        insert into quota_usages (project_id, resource) values (wanted.project_id, wanted.resource)
-        on conflict do nothing;
         quota_limit := coalesce(
             (select (quota ->> wanted.resource)::bigint from projects where project_id = wanted.project_id),
             (select (quota ->> wanted.resource)::bigint from quota_classes where name = 'default'),
             wanted.default_limit);
+        if wanted."each" then
+            if quota_limit >= 0 and wanted.amount > quota_limit then
+                perform refuse(jsonb_build_object(
+                    'reason', 'over_quota', 'resource', wanted.resource, 'requested', wanted.amount,
+                    'in_use', 0, 'limit', quota_limit));
+            end if;
+            continue;
+        end if;
+        insert into quota_usages (project_id, resource) values (wanted.project_id, wanted.resource)
+        on conflict do nothing;
         update quota_usages u set reserved = u.reserved + wanted.amount
         where u.project_id = wanted.project_id and u.resource = wanted.resource
           and (quota_limit < 0 or u.in_use + u.reserved + wanted.amount <= quota_limit);

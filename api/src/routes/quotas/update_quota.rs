@@ -1,0 +1,38 @@
+//! `PUT /os-quota-sets/{project}`: `update_quota`, asked.
+
+use super::show::limits as limits_view;
+use super::{find, holding, limits};
+use crate::app::App;
+use crate::body::Body;
+use crate::fault::Answer;
+use crate::fields::{Fields, parse_boolean};
+use crate::paging::Parameters;
+use crate::request::RequestContext;
+use crate::submit::submit;
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::IntoResponse;
+use common::operation::UpdateQuota;
+use serde_json::json;
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    context: RequestContext,
+    Path(project): Path<String>,
+    RawQuery(query): RawQuery,
+    Body(body): Body,
+) -> Answer {
+    let skip = Parameters::parse(query.as_deref())?.take("skip_validation");
+    let must_cover_usage = skip.and_then(|text| parse_boolean(&text)) == Some(false);
+    let quota = find(&app, &context, &project).await?;
+    let mut set = Fields::inside(body, "quota_set")?;
+    // clients repeat the project here
+    set.value("tenant_id");
+    let limits = limits(&mut set, &quota)?;
+    set.refuse_rest()?;
+    let operation = UpdateQuota { project: project.clone(), limits, must_cover_usage };
+    submit(&app, &context, operation).await?;
+    let quota = find(&app, &context, &project).await?;
+    let view = limits_view(holding(&app, &quota, true));
+    Ok(Json(json!({ "quota_set": view })).into_response())
+}

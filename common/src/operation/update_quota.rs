@@ -1,0 +1,51 @@
+//! `update_quota`: say how much a project may have.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
+};
+use crate::model::{Caller, quota};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `update_quota`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateQuota {
+    /// Which project.
+    pub project: String,
+    /// The limits that change, by what they limit.
+    pub limits: quota::Limits,
+    /// Whether what the project has already must fit.
+    pub must_cover_usage: bool,
+}
+
+impl Definition for UpdateQuota {
+    const CONTRACT: Contract = Contract {
+        summary: "say how much a project may have",
+        class: Class::Record,
+        subject: Touch {
+            resource: Resource::Project,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::LimitsCoverUsage],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        quota::id_of(&self.project)
+    }
+
+    fn base(&self) -> Option<Columns> {
+        Some(Columns::set(json!({ "id": self.subject(), "project_id": self.project })))
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        let limits = [("quota".to_owned(), json!(self.limits))];
+        Columns { merge: limits.into_iter().collect(), ..Columns::none() }
+    }
+}
