@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
 use crate::routes::{
-    attachments, quotas, services, snapshot_actions, snapshots, types, versions, volume_actions,
-    volumes,
+    attachments, availability_zones, pools, quotas, services, snapshot_actions, snapshots, types,
+    versions, volume_actions, volumes,
 };
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
@@ -27,6 +27,9 @@ const RESOURCES: &[&str] = &[
     "os-quota-sets",
     "os-quota-class-sets",
     "limits",
+    "scheduler-stats",
+    "capabilities",
+    "os-availability-zone",
     "os-services",
 ];
 
@@ -37,6 +40,7 @@ fn v3() -> Router<App> {
             reader(get(volumes::list::summary)).merge(member(post(volumes::create_volume::create))),
         )
         .route("/volumes/detail", reader(get(volumes::list::detail)))
+        .route("/volumes/summary", reader(get(volumes::summary::summary)))
         .route(
             "/volumes/{volume_id}",
             reader(get(volumes::show::show))
@@ -135,6 +139,9 @@ fn v3() -> Router<App> {
             "/os-quota-class-sets/{class}",
             admin(get(quotas::show::class)).merge(admin(put(quotas::update_quota_class::update))),
         )
+        .route("/scheduler-stats/get_pools", admin(get(pools::list)))
+        .route("/capabilities/{host}", admin(get(pools::capabilities)))
+        .route("/os-availability-zone", reader(get(availability_zones::list)))
         .route("/limits", reader(get(quotas::limits::show)))
         .route("/os-services", admin(get(services::list::list)))
         .route("/os-services/enable", admin(put(services::enable_backend::enable)))

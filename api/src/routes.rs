@@ -1,6 +1,8 @@
 //! What each URL does, one file a verb.
 
 pub(crate) mod attachments;
+pub(crate) mod availability_zones;
+pub(crate) mod pools;
 pub(crate) mod quotas;
 pub(crate) mod services;
 pub(crate) mod snapshot_actions;

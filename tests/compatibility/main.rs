@@ -6,3 +6,4 @@ mod paging;
 mod python_cinderclient;
 mod request_ids;
 mod versions;
+mod what_backends_offer;

@@ -6,6 +6,7 @@ pub(crate) mod list;
 pub(crate) mod metadata;
 pub(crate) mod show;
 mod source;
+pub(crate) mod summary;
 pub(crate) mod update_volume;
 
 use crate::app::App;

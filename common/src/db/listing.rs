@@ -161,9 +161,21 @@ pub(super) async fn count(
     view: &'static str,
     query: &ListQuery,
 ) -> Result<i64, DbError> {
-    let statement = matching(view, query, "to_jsonb(count(*))");
-    let count = database.row(&statement.sql, &statement.references()).await?;
-    Ok(count.unwrap_or(0))
+    Ok(aggregate(database, view, query, "to_jsonb(count(*))").await?.unwrap_or(0))
+}
+
+/// What an aggregate expression over the rows that the query's filters match comes to.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn aggregate<T: DeserializeOwned>(
+    database: &Database,
+    view: &'static str,
+    query: &ListQuery,
+    expression: &'static str,
+) -> Result<Option<T>, DbError> {
+    let statement = matching(view, query, expression);
+    database.row(&statement.sql, &statement.references()).await
 }
 
 async fn require_row(

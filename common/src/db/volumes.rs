@@ -2,7 +2,8 @@
 
 use super::listing::{self, ListError, ListQuery};
 use super::{Database, DbError};
-use crate::model::{Volume, VolumeId};
+use crate::model::{Metadata, Volume, VolumeId};
+use serde::Deserialize;
 
 const VIEW: &str = "volume_details";
 
@@ -38,4 +39,25 @@ pub async fn list(database: &Database, query: &ListQuery) -> Result<Vec<Volume>,
 /// When the database does not answer.
 pub async fn count(database: &Database, query: &ListQuery) -> Result<i64, DbError> {
     listing::count(database, VIEW, query).await
+}
+
+/// What many volumes come to.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Summary {
+    /// How many.
+    pub count: i64,
+    /// Their sizes in all, in GiB.
+    pub size_gb: i64,
+    /// The metadata of each that has any.
+    pub metadata: Vec<Metadata>,
+}
+
+/// What the volumes come to that the query's filters match.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn summary(database: &Database, query: &ListQuery) -> Result<Summary, DbError> {
+    let expression = "jsonb_build_object('count', count(*), 'size_gb', coalesce(sum(v.size_gb), 0), \
+        'metadata', coalesce(jsonb_agg(v.metadata) filter (where v.metadata <> '{}'), '[]'))";
+    Ok(listing::aggregate(database, VIEW, query, expression).await?.unwrap_or_default())
 }
