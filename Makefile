@@ -43,6 +43,6 @@ packages: ## Install the Debian packages that are missing (as root or with passw
 	@scripts/install-packages.sh
 
 client: packages ## Install the real OpenStack clients in .run/client
-	@[ -e $(CLIENT)/complete ] || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \
+	@cmp -s scripts/clients.txt $(CLIENT)/complete || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \
 	  && $(CLIENT)/bin/pip install --quiet --disable-pip-version-check -r scripts/clients.txt \
-	  && touch $(CLIENT)/complete; }
+	  && cp scripts/clients.txt $(CLIENT)/complete; }

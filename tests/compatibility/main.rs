@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod identity;
+mod openstack_client;
 mod paging;
 mod python_cinderclient;
 mod request_ids;
