@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
 use crate::routes::{
-    attachments, availability_zones, pools, quotas, services, snapshot_actions, snapshots, types,
-    versions, volume_actions, volumes,
+    attachments, availability_zones, messages, pools, quotas, services, snapshot_actions,
+    snapshots, types, versions, volume_actions, volumes,
 };
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
@@ -27,6 +27,7 @@ const RESOURCES: &[&str] = &[
     "os-quota-sets",
     "os-quota-class-sets",
     "limits",
+    "messages",
     "scheduler-stats",
     "capabilities",
     "os-availability-zone",
@@ -142,6 +143,12 @@ fn v3() -> Router<App> {
         .route("/scheduler-stats/get_pools", admin(get(pools::list)))
         .route("/capabilities/{host}", admin(get(pools::capabilities)))
         .route("/os-availability-zone", reader(get(availability_zones::list)))
+        .route("/messages", reader(get(messages::list::list)))
+        .route(
+            "/messages/{message_id}",
+            reader(get(messages::show::show))
+                .merge(member(delete(messages::delete_message::delete))),
+        )
         .route("/limits", reader(get(quotas::limits::show)))
         .route("/os-services", admin(get(services::list::list)))
         .route("/os-services/enable", admin(put(services::enable_backend::enable)))

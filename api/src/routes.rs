@@ -2,6 +2,7 @@
 
 pub(crate) mod attachments;
 pub(crate) mod availability_zones;
+pub(crate) mod messages;
 pub(crate) mod pools;
 pub(crate) mod quotas;
 pub(crate) mod services;

@@ -8,6 +8,7 @@ pub mod attachments;
 pub mod backends;
 mod error;
 pub mod listing;
+pub mod messages;
 mod migrations;
 pub mod operation_log;
 pub mod pool;

@@ -7,6 +7,7 @@ pub mod backend;
 pub mod caller;
 pub mod connection;
 pub mod ids;
+pub mod message;
 pub mod quota;
 pub mod service;
 pub mod snapshot;
@@ -18,8 +19,10 @@ pub use backend::{Backend, BackendReport, Condition, Placement, PoolReport, Repl
 pub use caller::{Caller, Role};
 pub use connection::ConnectionInfo;
 pub use ids::{
-    AttachmentId, BackendId, OperationId, RequestId, ServiceId, SnapshotId, VolumeId, VolumeTypeId,
+    AttachmentId, BackendId, MessageId, OperationId, RequestId, ServiceId, SnapshotId, VolumeId,
+    VolumeTypeId,
 };
+pub use message::Message;
 pub use service::{Binary, Service};
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;

@@ -146,6 +146,7 @@ operations! {
     update_quota: UpdateQuota,
     reset_quota: ResetQuota,
     update_quota_class: UpdateQuotaClass,
+    delete_message: DeleteMessage,
     enable_backend: EnableBackend,
     disable_backend: DisableBackend,
     freeze_backend: FreezeBackend,

@@ -20,6 +20,7 @@ async fn everything(cluster: &Cluster) -> anyhow::Result<String> {
                  'types', (select jsonb_agg(to_jsonb(t) order by id) from volume_types t), \
                  'projects', (select jsonb_agg(to_jsonb(p) order by id) from projects p), \
                  'classes', (select jsonb_agg(to_jsonb(c) order by id) from quota_classes c), \
+                 'messages', (select jsonb_agg(to_jsonb(m) order by id) from messages m), \
                  'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report') from backends b), \
                  'operations', (select jsonb_agg(to_jsonb(o) order by id) from operations o), \
                  'quota', (select jsonb_agg(to_jsonb(q)) from quota_usages q))::text",
@@ -93,7 +94,7 @@ async fn check(condition: Condition) -> anyhow::Result<()> {
             assert!(answer.fault().contains(&named), "{context}");
         }
     }
-    cluster.finish_unsettled(&[])
+    cluster.finish_unsettled(&["fails because fake:fail says so"])
 }
 
 #[tokio::test]

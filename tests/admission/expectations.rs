@@ -69,6 +69,7 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::UpdateExtraSpecs
             | OperationKind::UpdateTypeAccess
             | OperationKind::UpdateQuota
+            | OperationKind::DeleteMessage
             | OperationKind::ResetQuota
             | OperationKind::UpdateQuotaClass,
             Disabled | Frozen | FailingOver | Down,

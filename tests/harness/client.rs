@@ -198,6 +198,19 @@ impl Client {
         Ok(answer.body["volume_type"]["id"].as_str().context("an id")?.to_owned())
     }
 
+    /// Lets the fake driver fail to make a volume; returns the id of the message about that.
+    ///
+    /// # Errors
+    /// When there is no message.
+    pub async fn message_of_a_failure(&self) -> anyhow::Result<String> {
+        let failing = json!({ "size": 1, "metadata": { "fake:fail": "create_volume" } });
+        let volume = self.create_volume(failing).await?;
+        self.wait_for_status(&volume, "error").await?;
+        let listed = self.get(&format!("/messages?resource_uuid={volume}")).await?;
+        let id = listed.body["messages"][0]["id"].as_str().context("a message")?;
+        Ok(id.to_owned())
+    }
+
     /// Keeps a volume for a server; returns the attachment's id.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub struct Scene {
     pub attachment: String,
     /// A private volume type that no volume is of, for operations on types.
     pub volume_type: String,
+    /// A message about an operation that failed.
+    pub message: String,
 }
 
 /// What a server's host says of itself.
@@ -66,6 +68,7 @@ impl Scene {
                 let private = json!({ "os-volume-type-access:is_public": false });
                 scene.volume_type = client.create_volume_type(kind.stem(), private).await?;
             }
+            OperationKind::DeleteMessage => scene.message = client.message_of_a_failure().await?,
             OperationKind::UpdateAttachment
             | OperationKind::CompleteAttachment
             | OperationKind::ReleaseAttachment => {
@@ -89,7 +92,7 @@ impl Scene {
         kind: OperationKind,
         host: &str,
     ) -> anyhow::Result<Answered> {
-        let Self { volume, snapshot, attachment, volume_type } = self;
+        let Self { volume, snapshot, attachment, volume_type, message } = self;
         let (volume_path, snapshot_path) =
             (format!("/volumes/{volume}"), format!("/snapshots/{snapshot}"));
         let type_path = format!("/types/{volume_type}");
@@ -178,6 +181,7 @@ impl Scene {
                 let body = json!({ "quota_class_set": { "snapshots": 99 } });
                 client.put("/os-quota-class-sets/default", body).await
             }
+            OperationKind::DeleteMessage => client.delete(&format!("/messages/{message}")).await,
             OperationKind::EnableBackend => client.operate("enable", host).await,
             OperationKind::DisableBackend => client.operate("disable", host).await,
             OperationKind::FreezeBackend => client.operate("freeze", host).await,

@@ -7,6 +7,7 @@ mod create_snapshot;
 mod create_volume;
 mod create_volume_type;
 mod delete_attachment;
+mod delete_message;
 mod delete_snapshot;
 mod delete_volume;
 mod delete_volume_type;

@@ -150,6 +150,7 @@ async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Done, 
         | Operation::UpdateQuota(_)
         | Operation::ResetQuota(_)
         | Operation::UpdateQuotaClass(_)
+        | Operation::DeleteMessage(_)
         | Operation::EnableBackend(_)
         | Operation::DisableBackend(_)
         | Operation::FreezeBackend(_)

@@ -3,7 +3,7 @@
 use super::{Database, DbError, transition};
 use crate::model::{BackendId, OperationId};
 use crate::operation::Operation;
-use crate::operation::contract::{Columns, Role};
+use crate::operation::contract::{Columns, Resource, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -103,7 +103,7 @@ pub async fn finish(
     outcome: &Outcome,
 ) -> Result<bool, DbError> {
     let succeeded = outcome.error.is_none();
-    let request = json!({
+    let mut request = json!({
         "operation_id": claimed.id,
         "fence": claimed.fence,
         "succeeded": succeeded,
@@ -112,9 +112,33 @@ pub async fn finish(
         "error": outcome.error,
         "steps": transition::on_finish(&claimed.operation, succeeded, &outcome.found),
     });
+    if let Some(message) = message(&claimed.operation).filter(|_| !succeeded) {
+        request["message"] = message;
+    }
     let finished: Option<bool> =
         database.row("select to_jsonb(finish($1::jsonb))", &[&Json(request)]).await?;
     Ok(finished.unwrap_or(false))
+}
+
+/// What the user is told when an operation fails that was answered before it ended. The operator finds
+/// the cause in the log, by the request's id.
+fn message(operation: &Operation) -> Option<Value> {
+    let resource_type = match operation.contract().subject.resource {
+        Resource::Volume => "VOLUME",
+        Resource::Snapshot => "VOLUME_SNAPSHOT",
+        // who opens or closes a data path waits for the end and is told
+        Resource::Attachment => return None,
+        Resource::VolumeType
+        | Resource::Message
+        | Resource::Project
+        | Resource::QuotaClass
+        | Resource::Backend => return None,
+    };
+    Some(json!({
+        "resource_type": resource_type,
+        "action": operation.kind().stem().replace('_', " "),
+        "detail": "The storage backend could not do it.",
+    }))
 }
 
 /// Operations of the backend that were admitted at least `unclaimed_for` ago and not claimed, or whose

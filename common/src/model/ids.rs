@@ -44,6 +44,8 @@ uuid_id! {
     AttachmentId,
     /// A volume type.
     VolumeTypeId,
+    /// A message to a user.
+    MessageId,
     /// A storage backend.
     BackendId,
     /// A row of the service registry.

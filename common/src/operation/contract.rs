@@ -37,6 +37,8 @@ text_enum! {
         Attachment = "attachment",
         /// A volume type.
         VolumeType = "volume_type",
+        /// A message to a user.
+        Message = "message",
         /// What operators decided about a project.
         Project = "project",
         /// A set of limits that projects share.
@@ -55,6 +57,7 @@ impl Resource {
             Self::Snapshot => "snapshots",
             Self::Attachment => "attachments",
             Self::VolumeType => "volume_types",
+            Self::Message => "messages",
             Self::Project => "projects",
             Self::QuotaClass => "quota_classes",
             Self::Backend => "backends",
@@ -69,6 +72,7 @@ impl Resource {
             Self::Snapshot => "snapshot_details",
             Self::Attachment => "attachment_details",
             Self::VolumeType => "volume_types",
+            Self::Message => "message_details",
             Self::Project => "projects",
             Self::QuotaClass => "quota_classes",
             Self::Backend => "backend_details",
@@ -178,6 +182,22 @@ pub struct Touch {
     /// What it takes from the quota: reserved with the admission, taken or returned with the end, so that
     /// usage is always what the rows come to.
     pub quota: &'static [QuotaRule],
+}
+
+impl Touch {
+    /// A row that may be in any status and keeps it, whatever else of it changes.
+    #[must_use]
+    pub const fn keeping_status(resource: Resource) -> Self {
+        Self {
+            resource,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        }
+    }
 }
 
 /// Where the effect of an operation happens.

@@ -1,11 +1,6 @@
 //! `create_snapshot`: keep a volume's content as it is now.
 
-use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
-    Role, Runs, StartsFrom,
-    Status::{Snapshot, Volume},
-    Touch, WhileRunning,
-};
+use super::contract::{AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs, StartsFrom, Status::{Snapshot, Volume}, Touch, WhileRunning};
 use crate::model::{
     Caller, Metadata, SnapshotId, SnapshotStatus, VolumeId, VolumeStatus, VolumeTypeId,
 };
@@ -53,17 +48,13 @@ impl Definition for CreateSnapshot {
         others: &[(
             Role::Volume,
             Touch {
-                resource: Resource::Volume,
                 starts_from: StartsFrom::Statuses(&[
                     Volume(VolumeStatus::Available),
                     Volume(VolumeStatus::InUse),
                 ]),
                 preconditions: &[Precondition::SnapshottableWhereItIs],
-                while_running: WhileRunning::Unchanged,
-                when_done: Ending::Unchanged,
-                when_failed: Ending::Unchanged,
-                quota: &[],
-            },
+ ..Touch::keeping_status(Resource::Volume)
+},
         )],
         runs: Runs::OnBackend(AfterCrash::Rerun),
     };

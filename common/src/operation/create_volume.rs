@@ -1,11 +1,6 @@
 //! `create_volume`: a volume on the backend that placement chooses, empty or like something else.
 
-use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
-    Role, Runs, StartsFrom,
-    Status::{Snapshot, Volume},
-    Touch, WantedPlace, WhileRunning,
-};
+use super::contract::{AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs, StartsFrom, Status::{Snapshot, Volume}, Touch, WantedPlace, WhileRunning};
 use crate::model::{
     BackendId, Caller, Metadata, ReplicationStatus, SnapshotId, SnapshotStatus, VolumeId,
     VolumeStatus, VolumeTypeId,
@@ -83,29 +78,20 @@ impl Definition for CreateVolume {
             (
                 Role::Snapshot,
                 Touch {
-                    resource: Resource::Snapshot,
                     starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
-                    preconditions: &[],
-                    while_running: WhileRunning::Unchanged,
-                    when_done: Ending::Unchanged,
-                    when_failed: Ending::Unchanged,
-                    quota: &[],
-                },
+ ..Touch::keeping_status(Resource::Snapshot)
+},
             ),
             (
                 Role::Volume,
                 Touch {
-                    resource: Resource::Volume,
                     starts_from: StartsFrom::Statuses(&[
                         Volume(VolumeStatus::Available),
                         Volume(VolumeStatus::InUse),
                     ]),
                     preconditions: &[Precondition::CopyableWhereItIs],
-                    while_running: WhileRunning::Unchanged,
-                    when_done: Ending::Unchanged,
-                    when_failed: Ending::Unchanged,
-                    quota: &[],
-                },
+ ..Touch::keeping_status(Resource::Volume)
+},
             ),
         ],
         runs: Runs::OnBackend(AfterCrash::Rerun),

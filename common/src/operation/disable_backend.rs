@@ -1,8 +1,6 @@
 //! `disable_backend`: take a backend out of service; a freeze stays as it is.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,15 +19,7 @@ impl Definition for DisableBackend {
     const CONTRACT: Contract = Contract {
         summary: "take a backend out of service",
         class: Class::Operate,
-        subject: Touch {
-            resource: Resource::Backend,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+        subject: Touch::keeping_status(Resource::Backend),
         others: &[],
         runs: Runs::InAdmission,
     };

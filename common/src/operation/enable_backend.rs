@@ -1,8 +1,6 @@
 //! `enable_backend`: put a backend back into service; a freeze stays as it is.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,15 +17,7 @@ impl Definition for EnableBackend {
     const CONTRACT: Contract = Contract {
         summary: "put a backend back into service",
         class: Class::Operate,
-        subject: Touch {
-            resource: Resource::Backend,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+        subject: Touch::keeping_status(Resource::Backend),
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,8 +1,6 @@
 //! `freeze_backend`: stop every change of a backend; attached volumes keep their data path.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,14 +18,9 @@ impl Definition for FreezeBackend {
         summary: "stop every change of a backend, keep the data path",
         class: Class::Operate,
         subject: Touch {
-            resource: Resource::Backend,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::IsNotFrozen],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::Backend)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

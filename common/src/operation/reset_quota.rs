@@ -1,8 +1,6 @@
 //! `reset_quota`: a project may have what every project may.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use crate::model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,15 +17,7 @@ impl Definition for ResetQuota {
     const CONTRACT: Contract = Contract {
         summary: "give a project the limits that every project has",
         class: Class::Record,
-        subject: Touch {
-            resource: Resource::Project,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+        subject: Touch::keeping_status(Resource::Project),
         others: &[],
         runs: Runs::InAdmission,
     };

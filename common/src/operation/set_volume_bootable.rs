@@ -1,8 +1,6 @@
 //! `set_volume_bootable`: say whether a server may boot from a volume.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use crate::model::{Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,15 +19,7 @@ impl Definition for SetVolumeBootable {
     const CONTRACT: Contract = Contract {
         summary: "say whether a server may boot from a volume",
         class: Class::Record,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+        subject: Touch::keeping_status(Resource::Volume),
         others: &[],
         runs: Runs::InAdmission,
     };

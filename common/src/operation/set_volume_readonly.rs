@@ -1,8 +1,6 @@
 //! `set_volume_readonly`: say whether servers may only read a volume.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Volume, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, StartsFrom, Status::Volume, Touch};
 use crate::model::{Caller, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,14 +20,9 @@ impl Definition for SetVolumeReadonly {
         summary: "say whether servers may only read a volume",
         class: Class::Record,
         subject: Touch {
-            resource: Resource::Volume,
             starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::Volume)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

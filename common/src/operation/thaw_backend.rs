@@ -1,8 +1,6 @@
 //! `thaw_backend`: end a freeze; a backend that was disabled stays disabled.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,14 +18,9 @@ impl Definition for ThawBackend {
         summary: "end a freeze",
         class: Class::Operate,
         subject: Touch {
-            resource: Resource::Backend,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::IsFrozen],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::Backend)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,8 +1,6 @@
 //! `update_extra_specs`: change what a kind of volume asks of a backend.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use super::update_volume::MetadataChange;
 use crate::model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -23,14 +21,9 @@ impl Definition for UpdateExtraSpecs {
         summary: "change what a kind of volume asks of a backend",
         class: Class::Record,
         subject: Touch {
-            resource: Resource::VolumeType,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::HasExtraSpec, Precondition::TypeUnused],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::VolumeType)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

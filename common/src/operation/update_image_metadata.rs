@@ -1,9 +1,6 @@
 //! `update_image_metadata`: change what is remembered of the image that a volume was made from.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch,
-    WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use super::update_volume::MetadataChange;
 use crate::model::{Caller, VolumeId};
 use serde::{Deserialize, Serialize};
@@ -23,14 +20,9 @@ impl Definition for UpdateImageMetadata {
         summary: "change what is remembered of the image that a volume was made from",
         class: Class::Record,
         subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::HasImageMetadataKey],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::Volume)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,8 +1,6 @@
 //! `update_quota`: say how much a project may have.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use crate::model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,14 +22,9 @@ impl Definition for UpdateQuota {
         summary: "say how much a project may have",
         class: Class::Record,
         subject: Touch {
-            resource: Resource::Project,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::LimitsCoverUsage],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::Project)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,8 +1,6 @@
 //! `update_quota_class`: say how much projects may have for which nothing else was said.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use crate::model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,15 +19,7 @@ impl Definition for UpdateQuotaClass {
     const CONTRACT: Contract = Contract {
         summary: "say how much projects may have for which nothing else was said",
         class: Class::Record,
-        subject: Touch {
-            resource: Resource::QuotaClass,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+        subject: Touch::keeping_status(Resource::QuotaClass),
         others: &[],
         runs: Runs::InAdmission,
     };

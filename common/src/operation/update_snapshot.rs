@@ -1,9 +1,6 @@
 //! `update_snapshot`: change what is remembered of a snapshot: name, description, metadata.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
-    Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use super::update_volume::{MetadataChange, absent_or_null};
 use crate::model::{Caller, SnapshotId};
 use serde::{Deserialize, Serialize};
@@ -31,14 +28,9 @@ impl Definition for UpdateSnapshot {
         summary: "change a snapshot's name, description or metadata",
         class: Class::Record,
         subject: Touch {
-            resource: Resource::Snapshot,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::HasMetadataKey],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::Snapshot)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

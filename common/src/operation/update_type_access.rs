@@ -1,9 +1,6 @@
 //! `update_type_access`: let a project use a private kind of volume, or no longer.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch,
-    WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use crate::model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -25,14 +22,9 @@ impl Definition for UpdateTypeAccess {
         summary: "let a project use a private kind of volume, or no longer",
         class: Class::Record,
         subject: Touch {
-            resource: Resource::VolumeType,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::IsPrivate, Precondition::AccessChanges],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::VolumeType)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,9 +1,6 @@
 //! `update_volume`: change what is remembered of a volume: name, description, metadata.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch,
-    WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use crate::model::{Caller, Metadata, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -76,14 +73,9 @@ impl Definition for UpdateVolume {
         summary: "change a volume's name, description or metadata",
         class: Class::Record,
         subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Anything,
             preconditions: &[Precondition::HasMetadataKey, Precondition::MetadataUnchanged],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+ ..Touch::keeping_status(Resource::Volume)
+},
         others: &[],
         runs: Runs::InAdmission,
     };

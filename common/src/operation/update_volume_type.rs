@@ -1,8 +1,6 @@
 //! `update_volume_type`: change the name, description or visibility of a kind of volume.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use super::update_volume::absent_or_null;
 use crate::model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -27,15 +25,7 @@ impl Definition for UpdateVolumeType {
     const CONTRACT: Contract = Contract {
         summary: "change the name, description or visibility of a kind of volume",
         class: Class::Record,
-        subject: Touch {
-            resource: Resource::VolumeType,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+        subject: Touch::keeping_status(Resource::VolumeType),
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -25,3 +25,8 @@ join backends b on b.id = v.backend_id;
 create view service_details as
 select s.*, seen_recently(s.seen_at) as is_up
 from services s;
+
+create view message_details as
+select m.*, 'VOLUME_' || m.resource_type || '_' || upper(replace(m.action, ' ', '_')) as event_id
+from messages m
+where m.expires_at > now();

@@ -1,0 +1,34 @@
+//! A message: what a user is told of an operation that failed after it had been accepted.
+
+use super::MessageId;
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::serde::rfc3339;
+use uuid::Uuid;
+
+/// A message as the view `message_details` shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// The request whose operation failed.
+    pub request_id: String,
+    /// What kind of thing it is about, in Cinder's words: `VOLUME`, `VOLUME_SNAPSHOT`.
+    pub resource_type: String,
+    /// Which one.
+    pub resource_id: Uuid,
+    /// What happened, as a word for programs.
+    pub event_id: String,
+    /// What was tried, as people say it.
+    pub action: String,
+    /// What came of it.
+    pub detail: String,
+    /// `ERROR`.
+    pub message_level: String,
+    /// When it happened.
+    #[serde(with = "rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Until when the message stays.
+    #[serde(with = "rfc3339")]
+    pub expires_at: OffsetDateTime,
+}
