@@ -3,6 +3,7 @@
 //! Adding a line here makes the compiler ask for the operation's definition
 //! (`operation/<stem>.rs`), its execution and its admission expectation.
 
+pub mod change;
 pub mod contract;
 
 use crate::model::Caller;

@@ -21,7 +21,7 @@ pub struct ResetVolumeStatus {
     /// The progress of a migration; `Some(None)` forgets it.
     #[serde(
         default,
-        with = "super::update_volume::absent_or_null",
+        with = "super::change::absent_or_null",
         skip_serializing_if = "Option::is_none"
     )]
     pub migration_status: Option<Option<String>>,

@@ -1,7 +1,7 @@
 //! `update_extra_specs`: change what a kind of volume asks of a backend.
 
 use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
-use super::update_volume::MetadataChange;
+use super::change::MetadataChange;
 use crate::model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 

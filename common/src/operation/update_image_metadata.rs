@@ -1,7 +1,7 @@
 //! `update_image_metadata`: change what is remembered of the image that a volume was made from.
 
 use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
-use super::update_volume::MetadataChange;
+use super::change::MetadataChange;
 use crate::model::{Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

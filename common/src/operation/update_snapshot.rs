@@ -1,7 +1,7 @@
 //! `update_snapshot`: change what is remembered of a snapshot: name, description, metadata.
 
 use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
-use super::update_volume::{MetadataChange, absent_or_null};
+use super::change::{MetadataChange, absent_or_null};
 use crate::model::{Caller, SnapshotId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -1,9 +1,10 @@
 //! `update_volume`: change what is remembered of a volume: name, description, metadata.
 
 use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::change::{MetadataChange, absent_or_null};
 use crate::model::{Caller, Metadata, VolumeId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 /// The arguments of `update_volume`. What is `None` stays as it is.
@@ -23,49 +24,6 @@ pub struct UpdateVolume {
     /// The metadata that the caller saw; if it changed meanwhile, nothing is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_seen: Option<Metadata>,
-}
-
-/// How metadata changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MetadataChange {
-    /// These are all there is.
-    Replace(Metadata),
-    /// These are added or overwritten.
-    Merge(Metadata),
-    /// This key goes; it must be there.
-    RemoveKey(String),
-}
-
-impl MetadataChange {
-    /// The change of the column that holds the metadata.
-    #[must_use]
-    pub fn column(&self, name: &str) -> Columns {
-        let entry = |value: Value| Map::from_iter([(name.to_owned(), value)]);
-        match self {
-            Self::Replace(all) => Columns { set: entry(json!(all)), ..Columns::none() },
-            Self::Merge(some) => Columns { merge: entry(json!(some)), ..Columns::none() },
-            Self::RemoveKey(key) => Columns { remove: entry(json!([key])), ..Columns::none() },
-        }
-    }
-}
-
-/// Tells an absent field (`None`) from a null one (`Some(None)`).
-pub(super) mod absent_or_null {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub fn serialize<S: Serializer>(
-        value: &Option<Option<String>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.as_ref().and_then(Option::as_ref).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Option<String>>, D::Error> {
-        Option::<String>::deserialize(deserializer).map(Some)
-    }
 }
 
 impl Definition for UpdateVolume {

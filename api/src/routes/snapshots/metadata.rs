@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use common::Error;
 use common::model::Snapshot;
 use common::operation::UpdateSnapshot;
-use common::operation::update_volume::MetadataChange;
+use common::operation::change::MetadataChange;
 use serde_json::json;
 
 pub(crate) async fn show(

@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use common::Error;
 use common::model::Metadata;
 use common::operation::UpdateExtraSpecs;
-use common::operation::update_volume::MetadataChange;
+use common::operation::change::MetadataChange;
 use serde_json::{Value, json};
 
 pub(crate) async fn show(

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use common::operation::UpdateImageMetadata;
-use common::operation::update_volume::MetadataChange;
+use common::operation::change::MetadataChange;
 use serde_json::json;
 
 const SET: &str = "os-set_image_metadata";

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use common::model::Volume;
 use common::operation::UpdateVolume;
-use common::operation::update_volume::MetadataChange;
+use common::operation::change::MetadataChange;
 use common::{Error, Result};
 use serde_json::json;
 

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use common::operation::UpdateVolume;
-use common::operation::update_volume::MetadataChange;
+use common::operation::change::MetadataChange;
 use serde_json::json;
 
 /// Since 3.53 an update must change something.
