@@ -155,7 +155,13 @@ pub async fn admit(
 ) -> Result<Admission, AdmitError> {
     let request_json = as_json(request, default_limit);
     let sql = "select admit($1::jsonb)";
-    match database.row(sql, &[&Json(&request_json)]).await {
+    let mut answer = database.row(sql, &[&Json(&request_json)]).await;
+    if matches!(answer, Err(DbError::Duplicate(_))) {
+        // perhaps another delivery of this very request was in the middle of it; then its outcome is
+        // recorded by now
+        answer = database.row(sql, &[&Json(&request_json)]).await;
+    }
+    match answer {
         Ok(Some(admission)) => Ok(admission),
         Ok(None) => Err(DbError::Defect("admit answered nothing".into()).into()),
         Err(DbError::Refused(reason)) => {
