@@ -8,6 +8,7 @@ pub mod caller;
 pub mod connection;
 pub mod ids;
 pub mod message;
+pub mod migration;
 pub mod quota;
 pub mod service;
 pub mod snapshot;
@@ -23,6 +24,7 @@ pub use ids::{
     VolumeTypeId,
 };
 pub use message::Message;
+pub use migration::Migration;
 pub use service::{Binary, Service};
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;

@@ -101,7 +101,7 @@ macro_rules! operations {
                 match self { $( Self::$arguments(arguments) => arguments.columns_when_failed(role), )+ }
             }
 
-            /// What the place must be like, for an operation that puts something new on a backend.
+            /// What the place must be like, for an operation that puts a volume on a backend.
             #[must_use]
             pub fn wanted_place(&self) -> Option<WantedPlace> {
                 match self { $( Self::$arguments(arguments) => arguments.wanted_place(), )+ }
@@ -125,6 +125,8 @@ operations! {
     extend_volume: ExtendVolume,
     update_volume: UpdateVolume,
     revert_volume: RevertVolume,
+    retype_volume: RetypeVolume,
+    migrate_volume: MigrateVolume,
     reset_volume_status: ResetVolumeStatus,
     set_volume_readonly: SetVolumeReadonly,
     set_volume_bootable: SetVolumeBootable,

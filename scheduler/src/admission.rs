@@ -9,11 +9,13 @@ use common::Error;
 use common::bus::Context;
 use common::bus::message::Submitted;
 use common::config::{Config, QuotaConfig};
-use common::db::admission::{self, Admission, Admit, AdmitError, Outcome, Refusal};
+use common::db::admission::{
+    self, Admission, Admit, AdmitError, FurtherGate, Outcome, Place, Refusal,
+};
 use common::db::{Database, DbError};
-use common::model::{Condition, OperationId, Placement};
+use common::model::{Backend, Condition, OperationId, Placement};
 use common::operation::Operation;
-use common::operation::contract::{Class, Runs};
+use common::operation::contract::{Class, Origin, Runs};
 
 /// What the gate says to an operation of a class while a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,35 +134,62 @@ impl Gatekeeper {
 
     /// Admits an operation on something that has its place.
     pub async fn admit(&self, request: &Request<'_>) -> Result<AdmittedOperation, NotAdmitted> {
-        self.try_admit(request, None).await
+        self.try_admit(request, Place::Unchanged).await
     }
 
-    /// Admits an operation that puts something new in this place.
+    /// Admits an operation that puts a volume in this place: a new one, or one that is at its origin.
     pub async fn admit_at(
         &self,
         request: &Request<'_>,
+        origin: Option<&Origin>,
         place: &Placement,
     ) -> Result<AdmittedOperation, NotAdmitted> {
-        self.try_admit(request, Some(place)).await
+        let place = match origin.map(|origin| origin.backend_id) {
+            None => Place::New(place),
+            Some(from) if from == place.backend_id => Place::StaysOn(from),
+            Some(from) => Place::Migrates { from, to: place },
+        };
+        self.try_admit(request, place).await
+    }
+
+    /// What the gate says against an operation on this backend, if anything: for an answer that is about
+    /// the backend although another one was looked for.
+    pub fn refusal(&self, request: &Request<'_>, backend: &Backend) -> Option<Error> {
+        let allowed = allowed_conditions(request.operation.contract().class, self.strict);
+        let against = |condition: &&Condition| !allowed.contains(condition);
+        let conditions: Vec<_> = backend.conditions.iter().filter(against).copied().collect();
+        let refusal = Refusal::Condition { conditions, backend: Box::new(backend.clone()) };
+        match &refusal {
+            Refusal::Condition { conditions, .. } if conditions.is_empty() => None,
+            _ => Some(refusal::explain(refusal, request, self.strict)),
+        }
     }
 
     async fn try_admit(
         &self,
         request: &Request<'_>,
-        placement: Option<&Placement>,
+        place: Place<'_>,
     ) -> Result<AdmittedOperation, NotAdmitted> {
         const MOVES_ENDURED: usize = 3;
         let contract = request.operation.contract();
         let allowed = allowed_conditions(contract.class, self.strict);
+        // a migration puts something new on its destination
+        let destination = match place {
+            Place::Migrates { to, .. } => Some(FurtherGate {
+                backend_id: to.backend_id,
+                allowed_conditions: allowed_conditions(Class::Place, self.strict),
+            }),
+            Place::Unchanged | Place::New(_) | Place::StaysOn(_) => None,
+        };
         let admit = Admit {
             id: request.id,
             request_id: &request.context.request_id,
             traceparent: &request.context.traceparent,
             caller: &request.context.caller,
             operation: request.operation,
-            placement,
+            place,
             allowed: &allowed,
-            further_gates: &[],
+            further_gates: destination.as_slice(),
         };
         let default_limit = |resource: &str| self.quota.default_limit(resource);
         for _ in 0..MOVES_ENDURED {

@@ -1,4 +1,4 @@
-//! The choice: where something new goes.
+//! The choice: where a volume goes.
 //!
 //! Filters drop places, each with a reason; weighing orders the rest. The gate then decides at the
 //! chosen place. When nothing is left, the reasons are counted on fresh data, so that the answer is
@@ -12,7 +12,7 @@ use crate::admission::{AdmittedOperation, Gatekeeper, NotAdmitted, Request};
 use crate::backend_reports::BackendReports;
 use common::Error;
 use common::model::{Backend, Placement, PoolReport};
-use common::operation::contract::WantedPlace;
+use common::operation::contract::{Origin, WantedPlace};
 use filters::Misfit;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,11 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
+    /// Whether it is where the volume is.
+    fn is(&self, origin: &Origin) -> bool {
+        self.backend.id == origin.backend_id && self.pool.name == origin.pool
+    }
+
     fn placement(&self) -> Placement {
         Placement {
             backend_id: self.backend.id,
@@ -46,7 +51,14 @@ pub(crate) async fn admit_somewhere(
     known = reports.fresh().await?;
     match try_places(gatekeeper, reports, request, wanted, &known).await? {
         Ok(admitted) => Ok(admitted),
-        Err(NoPlace) => Err(NotAdmitted::Refused(no_valid_backend(&known, wanted))),
+        Err(NoPlace) => {
+            let origin = wanted.origin.as_ref();
+            let origin = known
+                .iter()
+                .find(|backend| origin.is_some_and(|origin| origin.backend_id == backend.id));
+            let refusal = origin.and_then(|backend| gatekeeper.refusal(request, backend));
+            Err(NotAdmitted::Refused(refusal.unwrap_or_else(|| no_valid_backend(&known, wanted))))
+        }
     }
 }
 
@@ -61,7 +73,7 @@ async fn try_places(
     known: &[Backend],
 ) -> Result<Result<AdmittedOperation, NoPlace>, NotAdmitted> {
     for place in ranked_places(known, wanted) {
-        match gatekeeper.admit_at(request, &place).await {
+        match gatekeeper.admit_at(request, wanted.origin.as_ref(), &place).await {
             Ok(admitted) => {
                 reports.promise(&place, wanted.size_gb);
                 tracing::info!(
@@ -83,7 +95,13 @@ fn ranked_places(known: &[Backend], wanted: &WantedPlace) -> Vec<Placement> {
     let mut fitting: Vec<_> = candidates(known)
         .filter(|candidate| filters::misfit(candidate, wanted).is_none())
         .collect();
-    fitting.sort_by(|left, right| weights::compare(left, right));
+    // where the volume is, nothing has to be copied
+    let stays = |candidate: &Candidate<'_>| {
+        wanted.origin.as_ref().is_some_and(|origin| candidate.is(origin))
+    };
+    fitting.sort_by(|left, right| {
+        stays(right).cmp(&stays(left)).then_with(|| weights::compare(left, right))
+    });
     fitting.iter().map(Candidate::placement).collect()
 }
 
@@ -206,6 +224,35 @@ mod tests {
     fn when_all_are_down_waiting_helps() {
         let known = [backend("a", 50.0, &[Condition::Down])];
         assert_eq!(no_valid_backend(&known, &wanted(5)).kind(), common::ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_volume_stays_where_it_is_if_that_fits_and_it_may() {
+        let known = [backend("a", 10.0, &[]), backend("b", 50.0, &[])];
+        let from = |may_stay: bool, may_leave: bool| WantedPlace {
+            origin: Some(Origin {
+                backend_id: known[0].id,
+                pool: "pool".to_owned(),
+                may_stay,
+                may_leave,
+            }),
+            // it is there already, however full that is
+            ..wanted(20)
+        };
+        let places = |wanted: &WantedPlace| {
+            let ranked = ranked_places(&known, wanted).into_iter();
+            ranked.map(|place| place.backend_id).collect::<Vec<_>>()
+        };
+        assert_eq!(places(&from(true, true)), [known[0].id, known[1].id]);
+        assert_eq!(places(&from(true, false)), [known[0].id]);
+        assert_eq!(places(&from(false, true)), [known[1].id]);
+        assert!(places(&from(false, false)).is_empty());
+        let error = no_valid_backend(&known, &from(false, false));
+        assert_eq!(
+            error.message(),
+            "No valid backend was found: 2 backends: 1 where it is already, 1 excluded by the migration \
+             policy."
+        );
     }
 
     #[test]

@@ -36,11 +36,14 @@ async fn bring_about(cluster: &mut Cluster, condition: Condition) -> anyhow::Res
         Condition::Disabled => client.operate("disable", &host).await?.expect_status(200).map(drop),
         Condition::Frozen => client.operate("freeze", &host).await?.expect_status(200).map(drop),
         Condition::FailingOver => {
-            let sql = "update backends set replication_status = 'failing-over'";
+            let sql =
+                "update backends set replication_status = 'failing-over' where name = 'host@a'";
             cluster.database().await?.execute(sql, &[]).await?;
             Ok(())
         }
         Condition::Down => {
+            // with its process, the other backend is down too
+            client.operate("enable", &cluster.host("spare")).await?.expect_status(200)?;
             cluster.workers[0].process.kill();
             until("the backend is down", Duration::from_secs(10), || async {
                 let listed = client.get("/os-services?binary=cinder-volume").await;
@@ -55,14 +58,18 @@ async fn bring_about(cluster: &mut Cluster, condition: Condition) -> anyhow::Res
 async fn restore(cluster: &Cluster, condition: Condition) -> anyhow::Result<()> {
     let frozen = if condition == Condition::Frozen { "now()" } else { "null" };
     let disabled = if condition == Condition::Disabled { "now()" } else { "null" };
-    let sql = format!("update backends set frozen_at = {frozen}, disabled_at = {disabled}");
+    let sql = format!(
+        "update backends set frozen_at = {frozen}, disabled_at = {disabled} where name = 'host@a'"
+    );
     cluster.database().await?.execute(&sql, &[]).await?;
     Ok(())
 }
 
 async fn check(condition: Condition) -> anyhow::Result<()> {
-    let mut cluster = ClusterBuilder::for_test().await?.start().await?;
+    let mut cluster = ClusterBuilder::for_test().await?.fake("a").fake("spare").start().await?;
     let (client, host) = (cluster.client(), cluster.host("a"));
+    // there is nothing to choose from, but for what asks for another backend
+    client.operate("disable", &cluster.host("spare")).await?.expect_status(200)?;
     let mut scenes = Vec::new();
     for kind in OperationKind::ALL {
         scenes.push(Scene::prepare(&client, *kind).await?);
@@ -71,6 +78,9 @@ async fn check(condition: Condition) -> anyhow::Result<()> {
 
     for (kind, scene) in OperationKind::ALL.iter().zip(&scenes) {
         let expected = expectation(*kind, condition);
+        if *kind == OperationKind::MigrateVolume {
+            client.operate("enable", &scene.elsewhere).await?.expect_status(200)?;
+        }
         let before = everything(&cluster).await?;
         let answer = scene.ask(&client, *kind, &host).await?;
         let context = format!("{kind} while {condition}: {} {}", answer.status, answer.body);
@@ -87,6 +97,9 @@ async fn check(condition: Condition) -> anyhow::Result<()> {
         // reading goes on, whatever the condition, of what is still there
         let read = client.get(&format!("/volumes/{}", scene.volume)).await?;
         assert_eq!(read.status, 200, "{context}");
+        if *kind == OperationKind::MigrateVolume {
+            client.operate("disable", &scene.elsewhere).await?.expect_status(200)?;
+        }
         if kind.contract().class == Class::Operate {
             restore(&cluster, condition).await?;
         } else if expected != Expected::Accepted {

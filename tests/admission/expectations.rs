@@ -27,6 +27,8 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::ForceDeleteVolume
             | OperationKind::ExtendVolume
             | OperationKind::RevertVolume
+            | OperationKind::RetypeVolume
+            | OperationKind::MigrateVolume
             | OperationKind::CreateSnapshot
             | OperationKind::DeleteSnapshot
             | OperationKind::ForceDeleteSnapshot,
@@ -37,6 +39,8 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::ForceDeleteVolume
             | OperationKind::ExtendVolume
             | OperationKind::RevertVolume
+            | OperationKind::RetypeVolume
+            | OperationKind::MigrateVolume
             | OperationKind::CreateSnapshot
             | OperationKind::DeleteSnapshot
             | OperationKind::ForceDeleteSnapshot,

@@ -71,6 +71,24 @@ async fn the_openstack_command_goes_through_the_life_of_volumes_snapshots_and_ty
     cluster.finish(&[]).await
 }
 
+#[tokio::test]
+async fn the_openstack_command_retypes_and_migrates() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;
+    let client = cluster.client().in_project("notused");
+    done(&cluster, "volume type create --property volume_backend_name=b on-b")?;
+    done(&cluster, "volume type create anywhere")?;
+    let disk = client.available_volume(1).await?;
+    done(&cluster, &format!("volume set --type on-b --retype-policy on-demand {disk}"))?;
+    client.wait_for_status(&disk, "available").await?;
+    assert_eq!(client.host_of(&disk).await?, "host@b");
+    done(&cluster, &format!("volume set --type anywhere {disk}"))?;
+    client.wait_for_status(&disk, "available").await?;
+    done(&cluster, &format!("volume migrate --host host@a#a {disk}"))?;
+    client.wait_for_status(&disk, "available").await?;
+    assert_eq!(client.host_of(&disk).await?, "host@a");
+    cluster.finish(&[]).await
+}
+
 /// What a program does that is written with the SDK.
 const PROGRAM: &str = r#"
 import sys, openstack
@@ -84,6 +102,19 @@ storage.wait_for_status(volume, "available", interval=0.1, wait=20)
 storage.extend_volume(volume, 2)
 storage.wait_for_status(storage.get_volume(volume), "available", interval=0.1, wait=20)
 assert storage.get_volume(volume).size == 2
+other = storage.create_type(name="bronze", extra_specs={"volume_backend_name": "b"})
+storage.retype_volume(volume, other.id, "on-demand")
+storage.wait_for_status(storage.get_volume(volume), "available", interval=0.1, wait=20)
+assert storage.get_volume(volume).host == "host@b#b"
+storage.retype_volume(volume, kind.id, "on-demand")
+storage.wait_for_status(storage.get_volume(volume), "available", interval=0.1, wait=20)
+storage.delete_type(other)
+other = storage.create_type(name="bronze")
+storage.retype_volume(volume, other.id, "never")
+storage.wait_for_status(storage.get_volume(volume), "available", interval=0.1, wait=20)
+storage.migrate_volume(volume, host="host@b#b")
+storage.wait_for_status(storage.get_volume(volume), "available", interval=0.1, wait=20)
+assert storage.get_volume(volume).host == "host@b#b"
 snapshot = storage.create_snapshot(volume_id=volume.id, name="snap")
 storage.wait_for_status(snapshot, "available", interval=0.1, wait=20)
 assert [found.id for found in storage.volumes()] == [volume.id]
@@ -99,12 +130,13 @@ storage.wait_for_delete(snapshot, interval=0.1, wait=20)
 storage.delete_volume(volume)
 storage.wait_for_delete(volume, interval=0.1, wait=20)
 storage.delete_type(kind)
+storage.delete_type(other)
 print("done")
 "#;
 
 #[tokio::test]
 async fn the_sdk_goes_through_the_life_of_a_volume_and_its_attachment() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;
     let endpoint = format!("{}/v3", cluster.endpoint());
     let printed = run("python", &["-c", PROGRAM, &endpoint])?;
     assert_eq!(printed.map(|out| out.trim().to_owned()), Ok("done".to_owned()));

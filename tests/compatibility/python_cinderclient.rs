@@ -61,3 +61,23 @@ async fn the_cinder_command_lists_creates_extends_deletes_freezes_and_thaws() ->
     client.wait_for_status(&id, "deleted").await?;
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn the_cinder_command_retypes_and_migrates() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;
+    let client = cluster.client();
+    done(&cluster, &["type-create", "on-b"])?;
+    done(&cluster, &["type-key", "on-b", "set", "volume_backend_name=b"])?;
+    done(&cluster, &["type-create", "anywhere"])?;
+    let id = client.available_volume(1).await?;
+    done(&cluster, &["retype", &id, "on-b", "--migration-policy", "on-demand"])?;
+    client.wait_for_status(&id, "available").await?;
+    assert!(done(&cluster, &["show", &id])?.contains("host@b#b"));
+    done(&cluster, &["retype", &id, "anywhere"])?;
+    client.wait_for_status(&id, "available").await?;
+    done(&cluster, &["migrate", &id, "host@a#a"])?;
+    client.wait_for_status(&id, "available").await?;
+    let shown = done(&cluster, &["show", &id])?;
+    assert!(shown.contains("host@a#a") && shown.contains("success"), "{shown}");
+    cluster.finish(&[]).await
+}

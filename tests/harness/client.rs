@@ -211,6 +211,29 @@ impl Client {
         Ok(id.to_owned())
     }
 
+    /// A backend that does not hold the volume, as `host@backend`.
+    ///
+    /// # Errors
+    /// When there is only one.
+    pub async fn other_host(&self, volume: &str) -> anyhow::Result<String> {
+        let place = self.host_of(volume).await?;
+        let services = self.get("/os-services?binary=cinder-volume").await?.expect_status(200)?;
+        let hosts = services.body["services"].as_array().cloned().unwrap_or_default();
+        let other = hosts.iter().filter_map(|service| service["host"].as_str());
+        let other = other.into_iter().find(|host| *host != place);
+        Ok(other.context("there is one backend only")?.to_owned())
+    }
+
+    /// The backend that holds a volume, as `host@backend`.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn host_of(&self, volume: &str) -> anyhow::Result<String> {
+        let shown = self.get(&format!("/volumes/{volume}")).await?.expect_status(200)?;
+        let host = shown.body["volume"]["os-vol-host-attr:host"].as_str().context("a host")?;
+        Ok(host.split('#').next().unwrap_or(host).to_owned())
+    }
+
     /// Keeps a volume for a server; returns the attachment's id.
     ///
     /// # Errors
@@ -243,6 +266,18 @@ impl Client {
         let attachments = self.get(&path).await?.expect_status(200)?.body;
         let uri = attachments["attachments"][0]["connection_info"]["uri"].as_str();
         Ok(uri.context("connection information without a URI")?.to_owned())
+    }
+
+    /// Does this with the data of an available volume, as a server that comes and goes: qemu-io's
+    /// commands.
+    ///
+    /// # Errors
+    /// When it cannot be attached, or a command fails; then the volume stays attached.
+    pub async fn access(&self, volume: &str, commands: &[&str]) -> anyhow::Result<()> {
+        self.attach(volume, "server-1").await?;
+        let uri = self.nbd_uri(volume).await?;
+        anyhow::ensure!(crate::qemu_io(&uri, commands)?, "qemu-io fails: {commands:?}");
+        self.detach(volume).await
     }
 
     /// Attaches a server to a volume: reserved, connected, completed.

@@ -135,6 +135,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// The cluster's directory, which starting it makes.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// How many API processes.
     #[must_use]
     pub fn apis(self, apis: usize) -> Self {

@@ -17,8 +17,9 @@ pub mod scene;
 pub mod servers;
 
 pub use client::{Answered, Client};
-pub use cluster::{BackendSpec, Cluster, ClusterBuilder};
+pub use cluster::{BackendSpec, Cluster, ClusterBuilder, PROJECT};
 pub use patience::{until, until_some};
+pub use process::kill_by_pid_file;
 pub use servers::Servers;
 
 /// Whether qemu-io can do all of this with an image or export.

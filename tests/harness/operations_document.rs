@@ -116,6 +116,9 @@ fn quota(rule: QuotaRule) -> String {
         QuotaRule::Column { resource, column, sign } => {
             format!("{}{column} `{resource}`", signed(sign))
         }
+        QuotaRule::Retype { resource, column } => {
+            format!("{} `{resource}` from type to type", column.unwrap_or("1"))
+        }
         QuotaRule::Each { resource, column } => format!("{column} within `{resource}`"),
         QuotaRule::Growth { resource, column } => format!("the growth of {column} `{resource}`"),
     }

@@ -15,6 +15,8 @@ pub struct Scene {
     pub attachment: String,
     /// A private volume type that no volume is of, for operations on types.
     pub volume_type: String,
+    /// A backend that does not hold the volume, for operations that take it there.
+    pub elsewhere: String,
     /// A message about an operation that failed.
     pub message: String,
 }
@@ -60,6 +62,12 @@ impl Scene {
             | OperationKind::ResetSnapshotStatus => {
                 scene.snapshot = client.create_snapshot(&scene.volume).await?;
             }
+            OperationKind::RetypeVolume => {
+                scene.volume_type = client.create_volume_type(kind.stem(), json!({})).await?;
+            }
+            OperationKind::MigrateVolume => {
+                scene.elsewhere = client.other_host(&scene.volume).await?;
+            }
             OperationKind::CreateVolumeType
             | OperationKind::UpdateVolumeType
             | OperationKind::DeleteVolumeType
@@ -92,7 +100,7 @@ impl Scene {
         kind: OperationKind,
         host: &str,
     ) -> anyhow::Result<Answered> {
-        let Self { volume, snapshot, attachment, volume_type, message } = self;
+        let Self { volume, snapshot, attachment, volume_type, elsewhere, message } = self;
         let (volume_path, snapshot_path) =
             (format!("/volumes/{volume}"), format!("/snapshots/{snapshot}"));
         let type_path = format!("/types/{volume_type}");
@@ -130,6 +138,12 @@ impl Scene {
             }
             OperationKind::RevertVolume => {
                 client.act(volume, "revert", json!({ "snapshot_id": snapshot })).await
+            }
+            OperationKind::RetypeVolume => {
+                client.act(volume, "os-retype", json!({ "new_type": volume_type })).await
+            }
+            OperationKind::MigrateVolume => {
+                client.act(volume, "os-migrate_volume", json!({ "host": elsewhere })).await
             }
             OperationKind::CreateSnapshot => {
                 client.post("/snapshots", json!({ "snapshot": { "volume_id": volume } })).await

@@ -85,7 +85,7 @@ async fn check_end(cluster: &Cluster, kind: OperationKind) -> anyhow::Result<()>
 }
 
 async fn crash(point: CrashPoint) -> anyhow::Result<()> {
-    let mut cluster = ClusterBuilder::for_test().await?.file("disk").start().await?;
+    let mut cluster = ClusterBuilder::for_test().await?.file("disk").file("spare").start().await?;
     for kind in OperationKind::ALL {
         if kind.contract().runs == Runs::InAdmission {
             continue;

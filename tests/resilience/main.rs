@@ -3,6 +3,7 @@
 mod chaos;
 mod crash_points;
 mod database_trouble;
+mod migration;
 mod purge;
 mod shutdown;
 mod two_workers;

@@ -83,6 +83,25 @@ pub trait Driver: Send + Sync {
         fence: Fence,
     ) -> Result<(), DriverError>;
 
+    /// Makes the volume's storage with what is read at a data path that another backend has opened.
+    async fn import_volume(
+        &self,
+        volume: &Volume,
+        connection: &ConnectionInfo,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
+    /// Removes what [`Self::import_volume`] made, complete or not; that there is nothing is fine.
+    async fn discard_import(
+        &self,
+        volume: &Volume,
+        connection: &ConnectionInfo,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
+    /// Makes the volume what its new type asks for, where it is.
+    async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
+
     /// Keeps the content of the snapshot's volume as it is now, also while servers write to it where
     /// the report says `online_snapshot_support`.
     async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError>;

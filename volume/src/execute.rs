@@ -8,15 +8,18 @@ mod delete_volume;
 mod extend_volume;
 mod force_delete_snapshot;
 mod force_delete_volume;
+mod migrate_volume;
+mod retype_volume;
 mod revert_volume;
 mod update_attachment;
 
 use crate::driver::{Driver, DriverError, Fence};
-use crate::finish_operation::finish;
+use crate::finish_operation::{finish, hand_over};
 use crate::recover::{self, Decision};
 use crate::worker::Worker;
 use common::db::Database;
 use common::db::operation_log::{self, ClaimedOperation, Outcome};
+use common::model::Migration;
 use common::operation::Operation;
 use common::operation::contract::{Columns, Role};
 use serde::de::DeserializeOwned;
@@ -39,6 +42,14 @@ pub(crate) struct Done {
     pub found: Columns,
     /// What whoever waits for the operation is told.
     pub result: Option<Value>,
+}
+
+/// How far this backend has brought an operation.
+pub(crate) enum Progress {
+    /// To its end.
+    Done(Done),
+    /// As far as it can: another backend goes on.
+    HandOver(Migration),
 }
 
 impl Execution<'_> {
@@ -69,7 +80,7 @@ fn read<T: DeserializeOwned>(row: &Value) -> Result<T, DriverError> {
 pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
     let span = info_span!(
         "execute",
-        request_id = claimed.request_id,
+        request_id = %claimed.request_id,
         operation.id = %claimed.id,
         operation.kind = %claimed.operation.kind(),
         resource.id = %claimed.operation.subject(),
@@ -86,7 +97,11 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
         fail::fail_point!("volume.executed", |_| std::process::abort());
         let duration_ms = begun.elapsed().as_millis();
         match outcome {
-            Ok(done) => {
+            Ok(Progress::HandOver(next)) => {
+                tracing::info!(duration_ms, "executed, for this backend's part");
+                hand_over(worker, &claimed, &next).await;
+            }
+            Ok(Progress::Done(done)) => {
                 tracing::info!(duration_ms, "executed");
                 let outcome = Outcome { found: done.found, result: done.result, error: None };
                 finish(worker, &claimed, &outcome).await;
@@ -106,31 +121,51 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
     .await;
 }
 
-async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Done, DriverError> {
-    match recover::decide(claimed) {
-        Decision::Fail(reason) => return Err(DriverError::failed(reason)),
-        Decision::Execute => {}
-    }
+async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Progress, DriverError> {
     let execution = Execution {
         database: &worker.database,
         driver: &*worker.driver,
         fence: Fence(claimed.fence),
         claimed,
     };
-    match &claimed.operation {
-        Operation::CreateVolume(arguments) => create_volume::execute(&execution, arguments).await,
-        Operation::DeleteVolume(_) => delete_volume::execute(&execution).await,
-        Operation::ForceDeleteVolume(_) => force_delete_volume::execute(&execution).await,
-        Operation::ExtendVolume(arguments) => extend_volume::execute(&execution, arguments).await,
-        Operation::RevertVolume(_) => revert_volume::execute(&execution).await,
-        Operation::CreateSnapshot(_) => create_snapshot::execute(&execution).await,
-        Operation::DeleteSnapshot(_) => delete_snapshot::execute(&execution).await,
-        Operation::ForceDeleteSnapshot(_) => force_delete_snapshot::execute(&execution).await,
+    let decided = match recover::decide(claimed) {
+        Decision::Fail(reason) => Err(DriverError::failed(reason)),
+        Decision::Execute => Ok(()),
+    };
+    let Some(migration) = &claimed.migration else {
+        decided?;
+        return drive(&execution).await.map(Progress::Done);
+    };
+    let outcome = match decided {
+        Ok(()) => migrate_volume::go_on(&execution, migration).await,
+        Err(reason) => Err(reason),
+    };
+    match outcome {
+        Err(DriverError::Failed(reason)) => {
+            migrate_volume::give_up(&execution, migration, reason).await
+        }
+        outcome => outcome,
+    }
+}
+
+/// The driver's work for an operation that one backend does alone.
+async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
+    match &execution.claimed.operation {
+        Operation::CreateVolume(arguments) => create_volume::execute(execution, arguments).await,
+        Operation::DeleteVolume(_) => delete_volume::execute(execution).await,
+        Operation::ForceDeleteVolume(_) => force_delete_volume::execute(execution).await,
+        Operation::ExtendVolume(arguments) => extend_volume::execute(execution, arguments).await,
+        Operation::RevertVolume(_) => revert_volume::execute(execution).await,
+        Operation::RetypeVolume(_) => retype_volume::execute(execution).await,
+        Operation::MigrateVolume(_) => Err(DriverError::failed("it has no destination")),
+        Operation::CreateSnapshot(_) => create_snapshot::execute(execution).await,
+        Operation::DeleteSnapshot(_) => delete_snapshot::execute(execution).await,
+        Operation::ForceDeleteSnapshot(_) => force_delete_snapshot::execute(execution).await,
         Operation::UpdateAttachment(arguments) => {
-            update_attachment::execute(&execution, arguments).await
+            update_attachment::execute(execution, arguments).await
         }
         Operation::DeleteAttachment(arguments) => {
-            delete_attachment::execute(&execution, arguments).await
+            delete_attachment::execute(execution, arguments).await
         }
         Operation::UpdateVolume(_)
         | Operation::ResetVolumeStatus(_)

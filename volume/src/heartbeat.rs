@@ -3,11 +3,9 @@
 use crate::driver::DriverError;
 use crate::recover;
 use crate::worker::Worker;
-use common::bus::message::next_traceparent;
 use common::bus::{Context, FanOut};
 use common::db::{backends, services};
-use common::model::{BackendReport, Caller, RequestId};
-use std::time::Duration;
+use common::model::{BackendReport, RequestId};
 use tokio_util::sync::CancellationToken;
 
 /// Reports regularly until the process stops, then says so. A backend whose driver cannot report does
@@ -48,17 +46,5 @@ async fn publish(worker: &Worker, report: BackendReport) {
     }
     let lifetime = worker.config.services.heartbeat();
     let news = FanOut::BackendReport { backend: worker.backend_name.clone(), report };
-    worker.bus.fan_out(own_context(lifetime), news).await;
-}
-
-/// The context of what a worker says on its own account.
-fn own_context(lifetime: Duration) -> Context {
-    let nobody = Caller { user_id: String::new(), project_id: String::new(), roles: Vec::new() };
-    let context = Context {
-        request_id: RequestId::random(),
-        traceparent: next_traceparent(None),
-        caller: nobody,
-        deadline_unix_ms: 0,
-    };
-    context.for_the_next(lifetime)
+    worker.bus.fan_out(Context::of_process(RequestId::random(), None, lifetime), news).await;
 }

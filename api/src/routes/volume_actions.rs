@@ -2,7 +2,9 @@
 
 mod extend_volume;
 mod force_delete_volume;
+mod migrate_volume;
 mod reset_volume_status;
+mod retype_volume;
 mod revert_volume;
 mod set_volume_bootable;
 mod set_volume_readonly;
@@ -35,6 +37,8 @@ enum Which {
     Extend,
     ForceDelete,
     Revert,
+    Retype,
+    Migrate,
     ResetStatus,
     SetReadonly,
     SetBootable,
@@ -48,6 +52,8 @@ const ACTIONS: &[Named<Which>] = &[
     Named::new("os-extend", Rule::Member, Which::Extend),
     Named::new("os-force_delete", Rule::Admin, Which::ForceDelete),
     Named::since("revert", 40, Rule::Member, Which::Revert),
+    Named::new("os-retype", Rule::Member, Which::Retype),
+    Named::new("os-migrate_volume", Rule::Admin, Which::Migrate),
     Named::new("os-reset_status", Rule::Admin, Which::ResetStatus),
     Named::new("os-update_readonly_flag", Rule::Member, Which::SetReadonly),
     Named::new("os-set_bootable", Rule::Member, Which::SetBootable),
@@ -74,6 +80,8 @@ pub(crate) async fn act(
         Which::Extend => extend_volume::extend(action).await,
         Which::ForceDelete => force_delete_volume::force_delete(action).await,
         Which::Revert => revert_volume::revert(action).await,
+        Which::Retype => retype_volume::retype(action).await,
+        Which::Migrate => migrate_volume::migrate(action).await,
         Which::ResetStatus => reset_volume_status::reset(action).await,
         Which::SetReadonly => set_volume_readonly::set_readonly(action).await,
         Which::SetBootable => set_volume_bootable::set_bootable(action).await,

@@ -26,6 +26,19 @@ pub struct Context {
 }
 
 impl Context {
+    /// The context of what a process says on its own account, for a request or for none.
+    #[must_use]
+    pub fn of_process(request: RequestId, parent: Option<&str>, lifetime: Duration) -> Self {
+        let nobody =
+            Caller { user_id: String::new(), project_id: String::new(), roles: Vec::new() };
+        Self {
+            request_id: request,
+            traceparent: next_traceparent(parent),
+            caller: nobody,
+            deadline_unix_ms: unix_ms(SystemTime::now() + lifetime),
+        }
+    }
+
     /// The same context, for a message that matters until `remaining` from now.
     #[must_use]
     pub fn for_the_next(&self, remaining: Duration) -> Self {

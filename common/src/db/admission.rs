@@ -1,7 +1,10 @@
 //! The admission transaction: gate, operation row, status and quota in one call.
 
 use super::{Database, DbError, transition};
-use crate::model::{Backend, BackendId, Caller, Condition, OperationId, Placement, RequestId};
+use crate::model::migration::Stage;
+use crate::model::{
+    Backend, BackendId, Caller, Condition, Migration, OperationId, Placement, RequestId,
+};
 use crate::operation::contract::Precondition;
 use crate::operation::{Operation, OperationKind};
 use serde::{Deserialize, Serialize};
@@ -21,12 +24,52 @@ pub struct Admit<'a> {
     pub caller: &'a Caller,
     /// What is asked.
     pub operation: &'a Operation,
-    /// Where something new goes; `None` for what already has its place.
-    pub placement: Option<&'a Placement>,
+    /// Where its subject goes.
+    pub place: Place<'a>,
     /// The conditions of the backend under which the gate lets it pass.
     pub allowed: &'a [Condition],
     /// Other backends that must let it pass too.
     pub further_gates: &'a [FurtherGate],
+}
+
+/// Where an operation puts its subject.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// It stays wherever it is.
+    Unchanged,
+    /// It is new, and goes here.
+    New(&'a Placement),
+    /// It stays on this backend, which was chosen again.
+    StaysOn(BackendId),
+    /// It goes from one backend to another.
+    Migrates {
+        /// The backend that holds it.
+        from: BackendId,
+        /// Where it goes.
+        to: &'a Placement,
+    },
+}
+
+impl Place<'_> {
+    /// The backend that the operation runs on (first), where that is decided.
+    const fn backend_id(&self) -> Option<BackendId> {
+        match self {
+            Self::Unchanged => None,
+            Self::New(placement) => Some(placement.backend_id),
+            Self::StaysOn(backend_id) | Self::Migrates { from: backend_id, .. } => {
+                Some(*backend_id)
+            }
+        }
+    }
+
+    fn migration(&self) -> Option<Migration> {
+        match self {
+            Self::Unchanged | Self::New(_) | Self::StaysOn(_) => None,
+            Self::Migrates { from, to } => {
+                Some(Migration { from: *from, to: (*to).clone(), stage: Stage::Open })
+            }
+        }
+    }
 }
 
 /// A backend beside the one that an operation runs on.
@@ -205,12 +248,13 @@ fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
     operation_json["in_admission"] = json!(transition::in_admission(operation));
     json!({
         "operation": operation_json,
-        "steps": transition::on_admission(operation, request.caller, request.placement, &default_limit),
+        "steps": transition::on_admission(operation, request.caller, &request.place, &default_limit),
         "located_by": transition::located_by(operation),
         "others": transition::others(operation),
         "uses": operation.uses(),
         "alone_on": operation.alone_on(),
-        "backend_id": request.placement.map(|placement| placement.backend_id),
+        "backend_id": request.place.backend_id(),
+        "migration": request.place.migration(),
         "exclusive": exclusive,
         "allowed_conditions": request.allowed,
         "further_gates": request.further_gates,

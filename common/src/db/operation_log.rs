@@ -1,7 +1,8 @@
 //! The operation log: claim, renew, finish, and what nobody announced.
 
 use super::{Database, DbError, transition};
-use crate::model::{BackendId, OperationId};
+use crate::model::migration::Stage;
+use crate::model::{BackendId, Migration, OperationId, RequestId};
 use crate::operation::Operation;
 use crate::operation::contract::{Columns, Resource, Role};
 use serde::Deserialize;
@@ -18,7 +19,7 @@ pub struct ClaimedOperation {
     #[serde(flatten)]
     pub operation: Operation,
     /// The request that asked for it.
-    pub request_id: String,
+    pub request_id: RequestId,
     /// The trace that it belongs to.
     pub traceparent: Option<String>,
     /// The number of the claim; a larger one elsewhere means that this one has lost the operation.
@@ -29,8 +30,8 @@ pub struct ClaimedOperation {
     pub subject: Value,
     /// The rows of the other resources that it changes.
     pub others: Vec<OtherRow>,
-    /// How far it has come, for an operation of several steps.
-    pub step: Option<Value>,
+    /// Where its subject goes, and how far it has come, if it changes its backend.
+    pub migration: Option<Migration>,
 }
 
 /// A resource beside the subject.
@@ -118,6 +119,28 @@ pub async fn finish(
     let finished: Option<bool> =
         database.row("select to_jsonb(finish($1::jsonb))", &[&Json(request)]).await?;
     Ok(finished.unwrap_or(false))
+}
+
+/// Gives a claimed operation to the backend that does what is next of its migration. Returns that
+/// backend's name; `None` when the operation was lost to another owner: then nothing changed.
+///
+/// # Errors
+/// When the database does not answer: then whether it was given is unknown, and asking again is safe.
+pub async fn hand_over(
+    database: &Database,
+    claimed: &ClaimedOperation,
+    next: &Migration,
+) -> Result<Option<String>, DbError> {
+    let arrival = match next.stage {
+        Stage::Remove => Some(transition::on_arrival(&claimed.operation, &next.to)),
+        Stage::Open | Stage::Copy { .. } | Stage::Close { .. } => None,
+    };
+    database
+        .row(
+            "select to_jsonb(hand_over($1, $2, $3, $4, $5))",
+            &[&claimed.id.0, &claimed.fence, &Json(next), &next.backend_id().0, &arrival.map(Json)],
+        )
+        .await
 }
 
 /// What the user is told when an operation fails that was answered before it ended. The operator finds

@@ -1,9 +1,11 @@
 //! The only place where a status is decided: a contract and its operation become changes of rows.
 
+use super::admission::Place;
 use crate::model::{Caller, Placement};
 use crate::operation::Operation;
 use crate::operation::contract::{
-    Class, Columns, Ending, QuotaRule, Role, Runs, StartsFrom, Status, Touch, WhileRunning,
+    Class, Columns, Ending, QuotaRule, Role, Runs, StartsFrom, Status, TO_MIGRATE, Touch,
+    WhileRunning,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,15 +14,21 @@ use uuid::Uuid;
 pub(super) fn on_admission(
     operation: &Operation,
     caller: &Caller,
-    placement: Option<&Placement>,
+    place: &Place<'_>,
     default_limit: &dyn Fn(&str) -> i64,
 ) -> Vec<Value> {
     let begin = |(role, id, touch): (Role, Uuid, &Touch)| {
         let mut columns = operation.columns_on_admission(role, caller);
-        if let Some(placement) = placement.filter(|_| role == Role::Subject) {
-            place(&mut columns, placement);
+        let mut preconditions = touch.preconditions.to_vec();
+        if role == Role::Subject {
+            match place {
+                Place::Unchanged | Place::StaysOn(_) => {}
+                Place::New(placement) => columns.add(placed(placement)),
+                Place::Migrates { .. } => preconditions.extend(TO_MIGRATE),
+            }
         }
         let mut step = begin_step(operation, id, touch, columns, caller);
+        step["preconditions"] = json!(preconditions);
         if let Some(base) = operation.base().filter(|_| role == Role::Subject) {
             step["base"] = json!(base.set);
         }
@@ -31,12 +39,13 @@ pub(super) fn on_admission(
     operation.touches().into_iter().map(begin).collect()
 }
 
-fn place(columns: &mut Columns, placement: &Placement) {
-    columns.set.extend([
-        ("backend_id".to_owned(), json!(placement.backend_id)),
-        ("pool".to_owned(), json!(placement.pool)),
-        ("availability_zone".to_owned(), json!(placement.availability_zone)),
-    ]);
+fn placed(placement: &Placement) -> Columns {
+    Columns::set(json!(placement))
+}
+
+/// The change of the subject's row that goes with its arrival at another backend.
+pub(super) fn on_arrival(operation: &Operation, placement: &Placement) -> Value {
+    step(operation.subject(), &operation.contract().subject, placed(placement))
 }
 
 fn begin_step(
@@ -61,7 +70,6 @@ fn begin_step(
         step["derive_status"] = json!(true);
     }
     step["is_new"] = json!(is_new);
-    step["preconditions"] = json!(touch.preconditions);
     step["remember_status"] = json!(remembers);
     step["project_scope"] = json!(caller.project_scope());
     if let StartsFrom::Statuses(statuses) = touch.starts_from {
@@ -154,6 +162,7 @@ fn quota(rules: &[QuotaRule], default_limit: &dyn Fn(&str) -> i64) -> Value {
         let (QuotaRule::Count { resource, .. }
         | QuotaRule::Column { resource, .. }
         | QuotaRule::Each { resource, .. }
+        | QuotaRule::Retype { resource, .. }
         | QuotaRule::Growth { resource, .. }) = rule;
         let mut rule = json!(rule);
         rule["default_limit"] = json!(default_limit(resource));

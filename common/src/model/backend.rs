@@ -125,8 +125,8 @@ pub struct PoolReport {
     pub total_volumes: u64,
 }
 
-/// The place that the scheduler chose for something new.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The place that the scheduler chose for a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     /// The backend.
     pub backend_id: BackendId,

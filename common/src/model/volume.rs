@@ -27,6 +27,10 @@ text_enum! {
         Extending = "extending",
         /// The backend is putting a snapshot's content back.
         Reverting = "reverting",
+        /// It gets another volume type, and perhaps another backend.
+        Retyping = "retyping",
+        /// It is on its way to another backend.
+        Maintenance = "maintenance",
         /// The backend is removing it.
         Deleting = "deleting",
         /// It is gone; the row stays for paging and audit until it is purged.
@@ -45,7 +49,12 @@ impl VolumeStatus {
     #[must_use]
     pub const fn is_transitional(self) -> bool {
         match self {
-            Self::Creating | Self::Extending | Self::Reverting | Self::Deleting => true,
+            Self::Creating
+            | Self::Extending
+            | Self::Reverting
+            | Self::Retyping
+            | Self::Maintenance
+            | Self::Deleting => true,
             // the servers' side brings about what follows these
             Self::Reserved | Self::Attaching | Self::Detaching => false,
             Self::Available

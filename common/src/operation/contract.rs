@@ -5,8 +5,8 @@
 //! tests all read the same one, and none of them knows a single operation by name.
 
 use crate::model::{AttachmentStatus, BackendId, Caller, Metadata, SnapshotStatus, VolumeStatus};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -252,6 +252,10 @@ text_enum! {
         NotBeingWorkedOn = "not_being_worked_on",
         /// The status that is asked for is one that its attachments allow.
         FitsAttachments = "fits_attachments",
+        /// The new type is another one.
+        TypeChanges = "type_changes",
+        /// Whether several servers may attach it stays as it is, or nobody has it.
+        KeepsMultiattach = "keeps_multiattach",
         /// No live operation uses it, for instance copies from it.
         NotInUseElsewhere = "not_in_use_elsewhere",
         /// The metadata still has the key that is to be removed.
@@ -305,6 +309,13 @@ pub enum QuotaRule {
         resource: &'static str,
         /// The column.
         column: &'static str,
+    },
+    /// What counts for one volume type until the operation is done, and for another one then.
+    Retype {
+        /// The quota's name, less the type.
+        resource: &'static str,
+        /// The column that says how much; `None` for one.
+        column: Option<&'static str>,
     },
     /// The difference between a column's value after and before the operation.
     Growth {
@@ -419,21 +430,42 @@ pub trait Definition: Serialize + DeserializeOwned {
         Columns::none()
     }
 
-    /// What the place must be like, for an operation that puts something new on a backend.
+    /// What the place must be like, for an operation that puts a volume on a backend.
     fn wanted_place(&self) -> Option<WantedPlace> {
         None
     }
 }
 
-/// What a place for something new must be like.
+/// What must be true of a volume that goes to another backend, beside its operation's own preconditions.
+pub const TO_MIGRATE: &[Precondition] =
+    &[Precondition::NotAttached, Precondition::NoSnapshots, Precondition::NotInUseElsewhere];
+
+/// What a place for a volume must be like.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WantedPlace {
     /// The room that it needs, in GiB.
     pub size_gb: i32,
     /// The zone in which it must be, if that matters.
     pub availability_zone: Option<String>,
-    /// The backend on which it must be, because what it is made from is there.
+    /// The backend on which it must be: what it is made from is there, or the caller wants it there.
     pub backend_id: Option<BackendId>,
+    /// The pool of it.
+    pub pool: Option<String>,
     /// What the volume type asks of a backend.
     pub extra_specs: Metadata,
+    /// Where the volume is, if it is not new.
+    pub origin: Option<Origin>,
+}
+
+/// Where a volume is that may get another place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The backend.
+    pub backend_id: BackendId,
+    /// The pool.
+    pub pool: String,
+    /// Whether it may stay there.
+    pub may_stay: bool,
+    /// Whether it may leave.
+    pub may_leave: bool,
 }

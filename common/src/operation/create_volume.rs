@@ -148,6 +148,7 @@ impl Definition for CreateVolume {
             availability_zone: self.availability_zone.clone(),
             backend_id: self.source.as_ref().map(|source| source.backend_id),
             extra_specs: self.extra_specs.clone(),
+            ..WantedPlace::default()
         })
     }
 }

@@ -175,6 +175,10 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
             "Status {} does not fit the volume's attachments; change those.",
             arguments["status"]
         )),
+        Precondition::TypeChanges => invalid("It is of this type already.".to_owned()),
+        Precondition::KeepsMultiattach => invalid(
+            "Volume is attached: whether several servers may attach it cannot change.".to_owned(),
+        ),
         Precondition::NotInUseElsewhere => {
             invalid(format!("{} is being copied from.", capitalised(resource)))
         }

@@ -12,6 +12,8 @@ pub(super) enum Misfit {
     FailingOver,
     Down,
     Silent,
+    AlreadyThere,
+    MustNotLeave,
     Elsewhere,
     OtherZone,
     OtherKind,
@@ -27,7 +29,9 @@ impl std::fmt::Display for Misfit {
             Self::FailingOver => "failing over",
             Self::Down => "down",
             Self::Silent => "without any report",
-            Self::Elsewhere => "without the source",
+            Self::AlreadyThere => "where it is already",
+            Self::MustNotLeave => "excluded by the migration policy",
+            Self::Elsewhere => "elsewhere",
             Self::OtherZone => "in another zone",
             Self::OtherKind => "not what the volume type asks for",
             Self::TooFull => "too full",
@@ -39,17 +43,28 @@ impl std::fmt::Display for Misfit {
 type Filter = fn(&Candidate<'_>, &WantedPlace) -> Option<Misfit>;
 
 /// In the order in which they are asked.
-const FILTERS: &[Filter] = &[pinned, condition, availability_zone, capabilities, capacity];
+const FILTERS: &[Filter] = &[origin, pinned, condition, availability_zone, capabilities, capacity];
 
 /// The first reason for which the place does not fit.
 pub(super) fn misfit(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
     FILTERS.iter().find_map(|filter| filter(candidate, wanted))
 }
 
-/// What it is made from is elsewhere.
+/// It must not stay there, or not go there.
+fn origin(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    let origin = wanted.origin.as_ref()?;
+    if candidate.is(origin) {
+        (!origin.may_stay).then_some(Misfit::AlreadyThere)
+    } else {
+        (!origin.may_leave).then_some(Misfit::MustNotLeave)
+    }
+}
+
+/// It must be on another backend, or in another pool.
 fn pinned(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
-    let pinned = wanted.backend_id?;
-    (candidate.backend.id != pinned).then_some(Misfit::Elsewhere)
+    let right_backend = wanted.backend_id.is_none_or(|pinned| candidate.backend.id == pinned);
+    let right_pool = wanted.pool.as_ref().is_none_or(|pinned| candidate.pool.name == *pinned);
+    (!right_backend || !right_pool).then_some(Misfit::Elsewhere)
 }
 
 /// The gate would refuse it there.
@@ -83,6 +98,9 @@ fn capabilities(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfi
 
 /// It has no room: neither real room, nor room to promise.
 fn capacity(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    if wanted.origin.as_ref().is_some_and(|origin| candidate.is(origin)) {
+        return None;
+    }
     let size = f64::from(wanted.size_gb);
     let fits = candidate.free_gb() >= size && candidate.promisable_gb() >= size;
     (!fits).then_some(Misfit::TooFull)

@@ -130,6 +130,33 @@ impl Driver for FakeDriver {
         self.create_volume(volume, fence).await
     }
 
+    async fn import_volume(
+        &self,
+        volume: &Volume,
+        connection: &ConnectionInfo,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.pretend("import_volume", &volume.metadata).await?;
+        if connection.driver_volume_type != "fake" {
+            return Err(DriverError::failed("a fake backend takes volumes of fake backends alone"));
+        }
+        self.memory().volumes.insert(volume.id, volume.size_gb);
+        Ok(())
+    }
+
+    async fn discard_import(
+        &self,
+        volume: &Volume,
+        _connection: &ConnectionInfo,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.delete_volume(volume, fence).await
+    }
+
+    async fn retype_volume(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
+        self.pretend("retype_volume", &volume.metadata).await
+    }
+
     async fn create_snapshot(&self, snapshot: &Snapshot, _fence: Fence) -> Result<(), DriverError> {
         self.pretend("create_snapshot", &snapshot.metadata).await?;
         self.memory().snapshots.insert(snapshot.id);

@@ -4,6 +4,7 @@
 //! process of its own: data paths stay open while the worker restarts. Needs no privileges.
 
 mod array;
+mod copy_job;
 #[cfg(test)]
 mod data_path;
 mod fences;
@@ -16,8 +17,9 @@ use array::{Array, Object};
 use async_trait::async_trait;
 use common::config::BackendConfig;
 use common::model::{AttachMode, BackendReport, ConnectionInfo, PoolReport, Snapshot, Volume};
+use copy_job::CopyJob;
 use fences::Held;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use sparse_copy::SparseCopy;
 use storage_daemon::StorageDaemon;
 
@@ -61,8 +63,10 @@ impl FileDriver {
             // servers may write meanwhile: the daemon copies what is overwritten before it is
             Object::Volume(id) if self.daemon.is_exported(id).await? => {
                 let array = self.array.clone();
-                blocking(move || array.prepare_copy(source, target)).await?;
-                self.daemon.copy(id, target, &self.array.unfinished(target)).await?;
+                blocking(move || array.prepare_copy(target, array.size(source)?)).await?;
+                CopyJob::of_open_volume(&self.daemon, id, target)
+                    .carry_out(&self.array.unfinished(target))
+                    .await?;
             }
             Object::Volume(_) | Object::Snapshot(_) => {
                 let copy = SparseCopy::new(&self.array, source, target);
@@ -73,12 +77,18 @@ impl FileDriver {
         blocking(move || array.finish_copy(target, size)).await
     }
 
-    fn info(&self, volume: &Volume, uri: &str) -> ConnectionInfo {
+    fn info(&self, volume: &Volume, uri: &str) -> Result<ConnectionInfo, DriverError> {
         let data = Map::from_iter([
             ("uri".to_owned(), json!(uri)),
             ("volume_id".to_owned(), json!(volume.id)),
+            ("array_id".to_owned(), json!(self.array.id()?)),
         ]);
-        ConnectionInfo { driver_volume_type: "nbd".to_owned(), data }
+        Ok(ConnectionInfo { driver_volume_type: "nbd".to_owned(), data })
+    }
+
+    /// Whether a data path leads to this array.
+    fn is_here(&self, connection: &ConnectionInfo) -> Result<bool, DriverError> {
+        Ok(connection.data.get("array_id") == Some(&json!(self.array.id()?)))
     }
 }
 
@@ -164,6 +174,43 @@ impl Driver for FileDriver {
         self.copy(source, target, bytes(volume.size_gb)).await
     }
 
+    async fn import_volume(
+        &self,
+        volume: &Volume,
+        connection: &ConnectionInfo,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let target = Object::Volume(volume.id);
+        let _held = self.hold(target, fence).await?;
+        let Some(uri) = nbd_uri(connection) else {
+            let protocol = &connection.driver_volume_type;
+            return Err(DriverError::failed(format!("a volume cannot be read over {protocol}")));
+        };
+        if self.is_here(connection)? {
+            return Err(DriverError::failed("source and destination are the same array"));
+        }
+        let (array, size) = (self.array.clone(), bytes(volume.size_gb));
+        blocking(move || array.prepare_copy(target, size)).await?;
+        let copy = CopyJob::of_export(&self.daemon, uri, volume.id)?;
+        copy.carry_out(&self.array.unfinished(target)).await?;
+        let array = self.array.clone();
+        blocking(move || array.finish_copy(target, size)).await
+    }
+
+    async fn discard_import(
+        &self,
+        volume: &Volume,
+        connection: &ConnectionInfo,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        // what is here of this name may be the volume itself
+        if self.is_here(connection)? { Ok(()) } else { self.delete_volume(volume, fence).await }
+    }
+
+    async fn retype_volume(&self, _volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
+        Ok(())
+    }
+
     async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
         let target = Object::Snapshot(snapshot.id);
         let _held = self.hold(target, fence).await?;
@@ -203,7 +250,7 @@ impl Driver for FileDriver {
         // not while it is copied without the daemon
         let _held = self.hold(Object::Volume(volume.id), fence).await?;
         let uri = self.daemon.export(volume.id, mode).await?;
-        Ok(self.info(volume, &uri))
+        self.info(volume, &uri)
     }
 
     async fn unexport(
@@ -223,6 +270,11 @@ impl Driver for FileDriver {
         let _kept = self.share(Object::Volume(volume.id)).await?;
         self.daemon.export(volume.id, mode).await.map(drop)
     }
+}
+
+fn nbd_uri(connection: &ConnectionInfo) -> Option<&str> {
+    let is_nbd = connection.driver_volume_type == "nbd";
+    connection.data.get("uri").and_then(Value::as_str).filter(|_| is_nbd)
 }
 
 fn bytes(size_gb: i32) -> u64 {

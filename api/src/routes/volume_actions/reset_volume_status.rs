@@ -46,6 +46,8 @@ fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
         VolumeStatus::Creating
         | VolumeStatus::Extending
         | VolumeStatus::Reverting
+        | VolumeStatus::Retyping
+        | VolumeStatus::Maintenance
         | VolumeStatus::Deleting
         | VolumeStatus::Deleted
         | VolumeStatus::Reserved

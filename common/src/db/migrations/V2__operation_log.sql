@@ -30,8 +30,8 @@ create table operations (
     owner text,
     lease_until timestamptz,
     attempts integer not null default 0,
-    -- how far an operation of several steps has come
-    step jsonb,
+    -- where a volume goes that changes its backend, and how far it has come
+    migration jsonb,
     result jsonb,
     error text,
     created_at timestamptz not null default now(),

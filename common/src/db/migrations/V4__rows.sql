@@ -71,6 +71,10 @@ begin
                  then arguments ->> 'status' is distinct from 'available' and not (arguments ->> 'detached')::boolean
                  else arguments ->> 'status' is distinct from 'in-use'
             end
+        when 'type_changes' then
+            subject ->> 'volume_type_id' <> arguments ->> 'volume_type_id'
+        when 'keeps_multiattach' then
+            subject ->> 'status' = 'available' or subject -> 'multiattach' = arguments -> 'multiattach'
         when 'not_in_use_elsewhere' then
             not exists (select from operations
                         where state in ('admitted', 'running') and uses <> '{}'

@@ -12,14 +12,20 @@ language sql stable as $$
                'amount', case rule ->> 'rule'
                    when 'count' then (rule ->> 'sign')::bigint
                    when 'each' then coalesce(when_done ->> (rule ->> 'column'), subject ->> (rule ->> 'column'))::bigint
+                   when 'retype' then counted.sign * coalesce((subject ->> (rule ->> 'column'))::bigint, 1)
                    when 'column' then (rule ->> 'sign')::bigint * (subject ->> (rule ->> 'column'))::bigint
                    when 'growth' then (when_done ->> (rule ->> 'column'))::bigint - (subject ->> (rule ->> 'column'))::bigint
                end)), '[]')
     from jsonb_array_elements(rules) rule,
-         lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint
+         lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint, 1
+                  where rule ->> 'rule' <> 'retype'
                   union all
-                  select (rule ->> 'resource') || '_' || (subject ->> 'volume_type_id'), -1
-                  where rule ->> 'rule' <> 'each') counted (resource, default_limit)
+                  select (rule ->> 'resource') || '_' || (subject ->> 'volume_type_id'), -1,
+                         case rule ->> 'rule' when 'retype' then -1 else 1 end
+                  where rule ->> 'rule' <> 'each'
+                  union all
+                  select (rule ->> 'resource') || '_' || (when_done ->> 'volume_type_id'), -1, 1
+                  where rule ->> 'rule' = 'retype') counted (resource, default_limit, sign)
     where (subject ->> 'consumes_quota')::boolean
 $$;
 

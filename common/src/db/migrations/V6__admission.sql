@@ -47,7 +47,9 @@ $$;
 
 create function operations_in_flight(backend uuid) returns bigint
 language sql stable as $$
-    select count(*) from operations where backend_id = backend and state in ('admitted', 'running')
+    select count(*) from operations
+    where state in ('admitted', 'running')
+      and backend in (backend_id, (migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid)
 $$;
 
 -- Of several backends that an operation needs, the reason of the first that keeps it out.
@@ -90,12 +92,12 @@ begin
     end if;
 
     insert into operations (id, request_key, request_id, traceparent, user_id, project_id, kind, arguments,
-                            subject_table, subject_id, others, uses, alone_on, backend_id, backend_epoch, state, finished_at)
+                            subject_table, subject_id, others, uses, alone_on, backend_id, backend_epoch, migration, state, finished_at)
     select (operation ->> 'id')::uuid, key, operation ->> 'request_id',
            operation ->> 'traceparent', operation ->> 'user_id', operation ->> 'project_id',
            operation ->> 'kind', operation -> 'arguments', subject ->> 'table', (subject ->> 'id')::uuid,
            request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid), (request ->> 'alone_on')::uuid,
-           backend, (select epoch from backends where id = backend),
+           backend, (select epoch from backends where id = backend), nullif(request -> 'migration', 'null'),
            case when in_admission then 'done' else 'admitted' end,
            case when in_admission then clock_timestamp() end
     from (select (operation ->> 'in_admission')::boolean) o (in_admission)

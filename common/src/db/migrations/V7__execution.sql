@@ -72,20 +72,23 @@ begin
     return true;
 end $$;
 
--- Records how far an operation has come, together with changes of its subject. False when the fence was
--- lost: then nothing changed.
-create function advance(operation uuid, held_fence bigint, reached jsonb, change jsonb) returns boolean
+-- Gives a migration to the backend that does what is next of it, together with a change of its subject.
+-- Returns that backend's name; null when the fence was lost: then nothing changed.
+create function hand_over(operation uuid, held_fence bigint, reached jsonb, next_backend uuid, change jsonb) returns text
 language plpgsql as $$
 begin
-    update operations set step = reached
+    update operations
+    set migration = reached, backend_id = next_backend,
+        backend_epoch = (select epoch from backends where id = next_backend),
+        state = 'admitted', owner = null, lease_until = null, attempts = 0
     where id = operation and state = 'running' and fence = held_fence;
     if not found then
-        return false;
+        return null;
     end if;
     if change is not null then
         perform end_on_row(change);
     end if;
-    return true;
+    return (select name from backends where id = next_backend);
 end $$;
 
 -- Operations that no message announced, or whose owner is gone.

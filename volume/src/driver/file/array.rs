@@ -6,13 +6,14 @@
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
 //! | `….unfinished` | either, until it is complete |
 //! | `fences/…` | the newest claim that touched the object of this name |
+//! | `array.id` | the name by which the array knows itself, however it is reached |
 //! | `run/` | sockets and process id of the storage daemon |
 
 use super::{DriverError, fences};
 use common::model::{SnapshotId, VolumeId};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -97,7 +98,26 @@ impl Array {
         for directory in [self.volumes(), self.snapshots(), self.fences(), run] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
+        self.name_itself().map_err(|error| unusable(&self.id_file(), &error))?;
         self.remove_leftovers().map_err(|error| unusable(&self.directory, &error))
+    }
+
+    fn id_file(&self) -> PathBuf {
+        self.directory.join("array.id")
+    }
+
+    fn name_itself(&self) -> io::Result<()> {
+        match File::create_new(self.id_file()) {
+            Ok(mut file) => file.write_all(uuid::Uuid::new_v4().to_string().as_bytes()),
+            Err(named) if named.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The name by which the array knows itself.
+    pub fn id(&self) -> Result<String, DriverError> {
+        let path = self.id_file();
+        fs::read_to_string(&path).map_err(|error| unusable(&path, &error))
     }
 
     fn remove_leftovers(&self) -> io::Result<()> {
@@ -195,13 +215,16 @@ impl Array {
         Ok(cloned)
     }
 
+    /// How large an object is.
+    pub fn size(&self, object: Object) -> Result<u64, DriverError> {
+        let path = self.file(object);
+        fs::metadata(&path).map(|found| found.len()).map_err(|error| unusable(&path, &error))
+    }
+
     /// An unfinished file of the source's size, for a copy that the daemon makes.
-    pub fn prepare_copy(&self, source: Object, target: Object) -> Result<(), DriverError> {
+    pub fn prepare_copy(&self, target: Object, size: u64) -> Result<(), DriverError> {
         let path = self.unfinished(target);
-        let prepare = || -> io::Result<()> {
-            let size = fs::metadata(self.file(source))?.len();
-            File::create(&path)?.set_len(size)
-        };
+        let prepare = || File::create(&path)?.set_len(size);
         prepare().map_err(|error| unusable(&path, &error))
     }
 

@@ -3,7 +3,6 @@
 use super::DriverError;
 use super::array::{Array, Object};
 use super::qmp::{Qmp, QmpError};
-use super::sparse_copy::Progress;
 use common::config::{FileDriverConfig, NbdListen};
 use common::model::{AttachMode, VolumeId};
 use rustix::fs::{FlockOperation, flock};
@@ -15,8 +14,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How often a job is looked at.
-const LOOK_AT_JOB_EVERY: Duration = Duration::from_millis(200);
 /// How often, and after which pauses, a daemon is asked again that hangs up: it may be dying.
 const DYING_TRIES: u32 = 20;
 const DYING_PAUSE: Duration = Duration::from_millis(50);
@@ -44,7 +41,8 @@ impl StorageDaemon {
         self.array.run_file("qmp.sock")
     }
 
-    async fn session(&self) -> Result<Qmp, QmpError> {
+    /// A session with the daemon's monitor.
+    pub async fn session(&self) -> Result<Qmp, QmpError> {
         Qmp::connect(&self.monitor()).await
     }
 
@@ -219,86 +217,6 @@ impl StorageDaemon {
         }
         Ok(())
     }
-
-    /// Copies a volume that servers may write to, as it is now, to an existing file. Ends early, and
-    /// leaves no job behind, when it is dropped.
-    pub async fn copy(&self, id: VolumeId, target: Object, file: &Path) -> Result<(), DriverError> {
-        let job = CopyJob {
-            daemon: self,
-            id,
-            job: format!("copy-of-{id}-to-{target}"),
-            target_node: target_node(target),
-        };
-        job.cancel().await?;
-        job.start(file).await?;
-        job.finish().await
-    }
-}
-
-/// A copy by the daemon: what a client overwrites is copied before it is.
-struct CopyJob<'a> {
-    daemon: &'a StorageDaemon,
-    id: VolumeId,
-    job: String,
-    target_node: String,
-}
-
-impl CopyJob<'_> {
-    async fn start(&self, file: &Path) -> Result<(), DriverError> {
-        let mut session = self.daemon.session().await?;
-        session.execute("blockdev-add", node(&self.target_node, file)).await?;
-        session
-            .execute(
-                "blockdev-backup",
-                json!({ "job-id": self.job, "device": node_name(self.id), "target": self.target_node,
-                        "sync": "full", "auto-dismiss": false }),
-            )
-            .await?;
-        Ok(())
-    }
-
-    async fn finish(&self) -> Result<(), DriverError> {
-        let mut progress = Progress { total: 0, told: 0 };
-        loop {
-            tokio::time::sleep(LOOK_AT_JOB_EVERY).await;
-            let Some(job) = self.status().await? else {
-                return Err(DriverError::failed("the copy was cancelled"));
-            };
-            progress.total = job["total-progress"].as_u64().unwrap_or_default();
-            progress.tell(job["current-progress"].as_u64().unwrap_or_default());
-            if job["status"] == "concluded" {
-                let error = job["error"].as_str().map(str::to_owned);
-                self.dismiss().await?;
-                return error.map_or(Ok(()), |error| Err(DriverError::failed(error)));
-            }
-        }
-    }
-
-    async fn status(&self) -> Result<Option<Value>, DriverError> {
-        let jobs = self.daemon.session().await?.execute("query-jobs", json!({})).await?;
-        Ok(jobs
-            .as_array()
-            .and_then(|jobs| jobs.iter().find(|job| job["id"] == self.job.as_str()).cloned()))
-    }
-
-    async fn dismiss(&self) -> Result<(), DriverError> {
-        let mut session = self.daemon.session().await?;
-        session.execute("job-dismiss", json!({ "id": self.job })).await?;
-        session.execute("blockdev-del", json!({ "node-name": self.target_node })).await?;
-        Ok(())
-    }
-
-    /// Ends the copy that an earlier worker left.
-    async fn cancel(&self) -> Result<(), DriverError> {
-        while let Some(job) = self.status().await? {
-            if job["status"] == "concluded" {
-                return self.dismiss().await;
-            }
-            self.daemon.session().await?.execute("job-cancel", json!({ "id": self.job })).await?;
-            tokio::time::sleep(LOOK_AT_JOB_EVERY).await;
-        }
-        Ok(())
-    }
 }
 
 /// The modes in which a volume is exported.
@@ -314,14 +232,14 @@ async fn close_export(session: &mut Qmp, name: &str, mode: &str) -> Result<(), Q
     session.wait_for("BLOCK_EXPORT_DELETED", &deleted).await
 }
 
-async fn has_node(session: &mut Qmp, name: &str) -> Result<bool, QmpError> {
+pub(super) async fn has_node(session: &mut Qmp, name: &str) -> Result<bool, QmpError> {
     let nodes = session.execute("query-named-block-nodes", json!({ "flat": true })).await?;
     Ok(contains(&nodes, "node-name", name))
 }
 
 async fn is_being_copied(session: &mut Qmp, id: VolumeId) -> Result<bool, QmpError> {
     let jobs = session.execute("query-jobs", json!({})).await?;
-    let prefix = format!("copy-of-{id}-");
+    let prefix = super::copy_job::jobs_of(id);
     let is_ours = |job: &Value| job["id"].as_str().is_some_and(|job| job.starts_with(&prefix));
     Ok(jobs.as_array().is_some_and(|jobs| jobs.iter().any(is_ours)))
 }
@@ -330,7 +248,7 @@ fn contains(items: &Value, key: &str, value: &str) -> bool {
     items.as_array().is_some_and(|items| items.iter().any(|item| item[key] == value))
 }
 
-fn node(name: &str, file: &Path) -> Value {
+pub(super) fn node(name: &str, file: &Path) -> Value {
     json!({
         "driver": "raw", "node-name": name, "discard": "unmap",
         "file": { "driver": "file", "filename": file, "discard": "unmap" },
@@ -346,16 +264,8 @@ fn export_name(id: VolumeId, mode: AttachMode) -> String {
 }
 
 /// QEMU allows 31 characters: the first 30 digits of the id, after a letter.
-fn node_name(id: VolumeId) -> String {
+pub(super) fn node_name(id: VolumeId) -> String {
     format!("v{}", &id.0.simple().to_string()[..30])
-}
-
-fn target_node(target: Object) -> String {
-    let (letter, id) = match target {
-        Object::Volume(id) => ('c', id.0),
-        Object::Snapshot(id) => ('s', id.0),
-    };
-    format!("{letter}{}", &id.simple().to_string()[..30])
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {

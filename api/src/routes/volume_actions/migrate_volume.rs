@@ -1,0 +1,61 @@
+//! `os-migrate_volume`: `migrate_volume`, asked.
+
+use super::Action;
+use crate::fault::Answer;
+use crate::fields::required;
+use crate::routes::volumes;
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::Error;
+use common::db::{backends, volume_types};
+use common::operation::MigrateVolume;
+use common::operation::contract::Origin;
+
+const NAME: &str = "os-migrate_volume";
+
+pub(super) async fn migrate(mut action: Action<'_>) -> Answer {
+    let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
+    let host = arguments.text("host")?.flatten().ok_or_else(|| required("host"))?;
+    // every migration is a copy by the hosts, and no migration shares its volume
+    arguments.boolean("force_host_copy")?;
+    arguments.boolean("lock_volume")?;
+    arguments.refuse_rest()?;
+    let (app, context) = (action.app, action.context);
+    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let (name, pool) = match host.split_once('#') {
+        Some((name, pool)) => (name, Some(pool.to_owned())),
+        None => (host.as_str(), None),
+    };
+    let known = backends::list(&app.database).await?;
+    let Some(destination) = known.into_iter().find(|backend| backend.name == name) else {
+        return Err(Error::bad_request(format!(
+            "Invalid host: No available service named '{host}'"
+        ))
+        .into());
+    };
+    if destination.id == volume.backend_id {
+        return Err(Error::bad_request(format!(
+            "Invalid volume: Volume {} is on {name} already: the destination must be another one.",
+            volume.id
+        ))
+        .into());
+    }
+    let type_id = volume.volume_type_id.to_string();
+    let volume_type = volume_types::find(&app.database, &type_id, None).await?;
+    let operation = MigrateVolume {
+        volume_id: volume.id,
+        size_gb: volume.size_gb,
+        extra_specs: volume_type.map(|found| found.extra_specs).unwrap_or_default(),
+        origin: Origin {
+            backend_id: volume.backend_id,
+            pool: volume.pool,
+            may_stay: false,
+            may_leave: true,
+        },
+        to: destination.id,
+        to_pool: pool,
+    };
+    submit(app, context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
