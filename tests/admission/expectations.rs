@@ -52,7 +52,13 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::UpdateAttachment
             | OperationKind::CompleteAttachment
             | OperationKind::ReleaseAttachment
-            | OperationKind::DeleteAttachment,
+            | OperationKind::DeleteAttachment
+            | OperationKind::ReserveVolume
+            | OperationKind::InitializeConnection
+            | OperationKind::AttachVolume
+            | OperationKind::BeginDetaching
+            | OperationKind::RollDetaching
+            | OperationKind::TerminateConnection,
             condition,
         ) => match condition {
             Disabled | Frozen => Accepted,

@@ -294,6 +294,21 @@ impl Client {
         Ok(id)
     }
 
+    /// Attaches a server to a volume by the volume's actions: reserved, connected, attached. Returns the
+    /// connection information.
+    ///
+    /// # Errors
+    /// When one of these is refused.
+    pub async fn attach_through_actions(&self, volume: &str, host: &str) -> anyhow::Result<Value> {
+        self.act(volume, "os-reserve", json!(null)).await?.expect_status(202)?;
+        let connector = json!({ "connector": crate::scene::connector(host) });
+        let told = self.act(volume, "os-initialize_connection", connector).await?;
+        let told = told.expect_status(200)?;
+        let arguments = json!({ "host_name": host, "mountpoint": "/dev/vdb" });
+        self.act(volume, "os-attach", arguments).await?.expect_status(202)?;
+        Ok(told.body["connection_info"].clone())
+    }
+
     /// Ends all attachments of a volume.
     ///
     /// # Errors

@@ -55,6 +55,19 @@ impl Scene {
             | OperationKind::DisableBackend
             | OperationKind::FreezeBackend
             | OperationKind::ThawBackend => {}
+            OperationKind::ReserveVolume => {}
+            OperationKind::InitializeConnection | OperationKind::AttachVolume => {
+                client.act(&scene.volume, "os-reserve", json!(null)).await?.expect_status(202)?;
+            }
+            OperationKind::BeginDetaching
+            | OperationKind::RollDetaching
+            | OperationKind::TerminateConnection => {
+                client.attach_through_actions(&scene.volume, "server-1").await?;
+                if kind == OperationKind::RollDetaching {
+                    let begun = client.act(&scene.volume, "os-begin_detaching", json!(null));
+                    begun.await?.expect_status(202)?;
+                }
+            }
             OperationKind::RevertVolume
             | OperationKind::DeleteSnapshot
             | OperationKind::ForceDeleteSnapshot
@@ -156,6 +169,25 @@ impl Scene {
             }
             OperationKind::UpdateSnapshot => {
                 client.put(&snapshot_path, json!({ "snapshot": { "name": "n" } })).await
+            }
+            OperationKind::ReserveVolume => client.act(volume, "os-reserve", json!(null)).await,
+            OperationKind::InitializeConnection => {
+                let connector = json!({ "connector": connector("server-1") });
+                client.act(volume, "os-initialize_connection", connector).await
+            }
+            OperationKind::AttachVolume => {
+                let arguments = json!({ "host_name": "server-1", "mountpoint": "/dev/vdb" });
+                client.act(volume, "os-attach", arguments).await
+            }
+            OperationKind::BeginDetaching => {
+                client.act(volume, "os-begin_detaching", json!(null)).await
+            }
+            OperationKind::RollDetaching => {
+                client.act(volume, "os-roll_detaching", json!(null)).await
+            }
+            OperationKind::TerminateConnection => {
+                let connector = json!({ "connector": connector("server-1") });
+                client.act(volume, "os-terminate_connection", connector).await
             }
             OperationKind::CreateAttachment => {
                 client

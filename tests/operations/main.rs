@@ -1,6 +1,8 @@
 //! Every operation with the three real processes: done, refused, failed, repeated. What holds of all of
 //! them alike is in the tests of admission and resilience.
 
+mod attach_volume;
+mod begin_detaching;
 mod complete_attachment;
 mod create_attachment;
 mod create_snapshot;
@@ -17,15 +19,19 @@ mod extend_volume;
 mod force_delete_snapshot;
 mod force_delete_volume;
 mod freeze_backend;
+mod initialize_connection;
 mod migrate_volume;
 mod release_attachment;
+mod reserve_volume;
 mod reset_quota;
 mod reset_snapshot_status;
 mod reset_volume_status;
 mod retype_volume;
 mod revert_volume;
+mod roll_detaching;
 mod set_volume_bootable;
 mod set_volume_readonly;
+mod terminate_connection;
 mod thaw_backend;
 mod twice;
 mod update_attachment;

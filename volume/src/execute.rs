@@ -8,9 +8,11 @@ mod delete_volume;
 mod extend_volume;
 mod force_delete_snapshot;
 mod force_delete_volume;
+mod initialize_connection;
 mod migrate_volume;
 mod retype_volume;
 mod revert_volume;
+mod terminate_connection;
 mod update_attachment;
 
 use crate::driver::{Driver, DriverError, Fence};
@@ -167,6 +169,12 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
         Operation::DeleteAttachment(arguments) => {
             delete_attachment::execute(execution, arguments).await
         }
+        Operation::InitializeConnection(arguments) => {
+            initialize_connection::execute(execution, arguments).await
+        }
+        Operation::TerminateConnection(arguments) => {
+            terminate_connection::execute(execution, arguments).await
+        }
         Operation::UpdateVolume(_)
         | Operation::ResetVolumeStatus(_)
         | Operation::SetVolumeReadonly(_)
@@ -177,6 +185,10 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
         | Operation::CreateAttachment(_)
         | Operation::CompleteAttachment(_)
         | Operation::ReleaseAttachment(_)
+        | Operation::ReserveVolume(_)
+        | Operation::AttachVolume(_)
+        | Operation::BeginDetaching(_)
+        | Operation::RollDetaching(_)
         | Operation::CreateVolumeType(_)
         | Operation::UpdateVolumeType(_)
         | Operation::DeleteVolumeType(_)

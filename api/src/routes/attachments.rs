@@ -4,7 +4,7 @@ pub(crate) mod complete_attachment;
 pub(crate) mod create_attachment;
 pub(crate) mod delete_attachment;
 pub(crate) mod list;
-mod release_attachment;
+pub(crate) mod release_attachment;
 pub(crate) mod show;
 pub(crate) mod update_attachment;
 

@@ -1,13 +1,20 @@
 //! `POST /volumes/{id}/action`: the body's only key says which action.
 
+mod attach_volume;
+mod begin_detaching;
+mod detach;
 mod extend_volume;
 mod force_delete_volume;
+mod initialize_connection;
 mod migrate_volume;
+mod reserve_volume;
 mod reset_volume_status;
 mod retype_volume;
 mod revert_volume;
+mod roll_detaching;
 mod set_volume_bootable;
 mod set_volume_readonly;
+mod terminate_connection;
 mod update_image_metadata;
 
 use super::volumes::parse_id;
@@ -39,6 +46,15 @@ enum Which {
     Revert,
     Retype,
     Migrate,
+    Reserve,
+    Unreserve,
+    InitializeConnection,
+    Attach,
+    BeginDetaching,
+    RollDetaching,
+    TerminateConnection,
+    Detach,
+    ForceDetach,
     ResetStatus,
     SetReadonly,
     SetBootable,
@@ -54,6 +70,15 @@ const ACTIONS: &[Named<Which>] = &[
     Named::since("revert", 40, Rule::Member, Which::Revert),
     Named::new("os-retype", Rule::Member, Which::Retype),
     Named::new("os-migrate_volume", Rule::Admin, Which::Migrate),
+    Named::new("os-reserve", Rule::Member, Which::Reserve),
+    Named::new("os-unreserve", Rule::Member, Which::Unreserve),
+    Named::new("os-initialize_connection", Rule::Member, Which::InitializeConnection),
+    Named::new("os-attach", Rule::Member, Which::Attach),
+    Named::new("os-begin_detaching", Rule::Member, Which::BeginDetaching),
+    Named::new("os-roll_detaching", Rule::Member, Which::RollDetaching),
+    Named::new("os-terminate_connection", Rule::Member, Which::TerminateConnection),
+    Named::new("os-detach", Rule::Member, Which::Detach),
+    Named::new("os-force_detach", Rule::Admin, Which::ForceDetach),
     Named::new("os-reset_status", Rule::Admin, Which::ResetStatus),
     Named::new("os-update_readonly_flag", Rule::Member, Which::SetReadonly),
     Named::new("os-set_bootable", Rule::Member, Which::SetBootable),
@@ -82,6 +107,15 @@ pub(crate) async fn act(
         Which::Revert => revert_volume::revert(action).await,
         Which::Retype => retype_volume::retype(action).await,
         Which::Migrate => migrate_volume::migrate(action).await,
+        Which::Reserve => reserve_volume::reserve(action).await,
+        Which::Unreserve => reserve_volume::unreserve(action).await,
+        Which::InitializeConnection => initialize_connection::initialize(action).await,
+        Which::Attach => attach_volume::attach(action).await,
+        Which::BeginDetaching => begin_detaching::begin(action).await,
+        Which::RollDetaching => roll_detaching::roll(action).await,
+        Which::TerminateConnection => terminate_connection::terminate(action).await,
+        Which::Detach => detach::detach(action).await,
+        Which::ForceDetach => detach::force_detach(action).await,
         Which::ResetStatus => reset_volume_status::reset(action).await,
         Which::SetReadonly => set_volume_readonly::set_readonly(action).await,
         Which::SetBootable => set_volume_bootable::set_bootable(action).await,

@@ -61,6 +61,8 @@ pub struct Attachment {
     pub connector: Option<Map<String, Value>>,
     /// How the server connects; `None` before it was told.
     pub connection_info: Option<Map<String, Value>>,
+    /// Whether it was made by the volume's actions, which do not name it.
+    pub through_actions: bool,
     /// When it connected.
     #[serde(with = "rfc3339::option")]
     pub attached_at: Option<OffsetDateTime>,

@@ -233,6 +233,10 @@ text_enum! {
         TakesMode = "takes_mode",
         /// No other server is connected to the volume, unless several may be.
         OnlyConnection = "only_connection",
+        /// What the server may do is what its data path was opened for, if it was.
+        KeepsMode = "keeps_mode",
+        /// No data path is open for another host.
+        KeepsHost = "keeps_host",
         /// Its status is no error.
         NotInError = "not_in_error",
         /// Nobody has been told yet how to connect.

@@ -120,6 +120,13 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
             ErrorKind::Conflict,
             format!("Volume {} is connected to another server already.", word(row, "id")),
         ),
+        Precondition::KeepsMode => invalid(format!(
+            "It is being attached with mode {}; close its connection first.",
+            word(row, "attach_mode")
+        )),
+        Precondition::KeepsHost => {
+            invalid("Its data path is open for another host; close that first.".to_owned())
+        }
         Precondition::NotInError => Error::new(
             ErrorKind::Conflict,
             format!(

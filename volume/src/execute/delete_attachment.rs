@@ -3,7 +3,7 @@
 use super::{Done, Execution};
 use crate::driver::DriverError;
 use common::db::attachments;
-use common::model::Volume;
+use common::model::{AttachMode, AttachmentId, Volume, VolumeId};
 use common::operation::DeleteAttachment;
 use common::operation::contract::Role;
 
@@ -12,6 +12,16 @@ pub(super) async fn execute(
     arguments: &DeleteAttachment,
 ) -> Result<Done, DriverError> {
     let DeleteAttachment { attachment_id, volume_id, mode } = *arguments;
+    close_unless_needed(execution, volume_id, mode, attachment_id).await
+}
+
+/// Closes a volume's data path of a mode, unless an attachment other than this one needs it.
+pub(super) async fn close_unless_needed(
+    execution: &Execution<'_>,
+    volume_id: VolumeId,
+    mode: AttachMode,
+    attachment_id: AttachmentId,
+) -> Result<Done, DriverError> {
     let needed = attachments::is_needed(execution.database, volume_id, mode, attachment_id).await?;
     if !needed {
         let volume: Volume = execution.other(Role::Volume)?;

@@ -2,7 +2,7 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::model::{ConnectionInfo, Volume};
+use common::model::{AttachMode, AttachmentId, ConnectionInfo, Volume};
 use common::operation::UpdateAttachment;
 use common::operation::contract::{Columns, Role};
 use serde_json::{Map, Value, json};
@@ -12,19 +12,26 @@ pub(super) async fn execute(
     arguments: &UpdateAttachment,
 ) -> Result<Done, DriverError> {
     let volume: Volume = execution.other(Role::Volume)?;
-    let info = execution.driver.export(&volume, arguments.mode, execution.fence).await?;
-    let found = Columns::set(json!({ "connection_info": flattened(info, arguments) }));
+    let UpdateAttachment { attachment_id, connector, mode, .. } = arguments;
+    let info = execution.driver.export(&volume, *mode, execution.fence).await?;
+    let flat = flattened(info, *attachment_id, connector, *mode);
+    let found = Columns::set(json!({ "connection_info": flat }));
     Ok(Done { found, result: None })
 }
 
 /// The form in which attachments show connection information: everything on one level.
-fn flattened(info: ConnectionInfo, arguments: &UpdateAttachment) -> Map<String, Value> {
-    let multipath = arguments.connector.get("enforce_multipath").cloned().unwrap_or(json!(false));
+pub(super) fn flattened(
+    info: ConnectionInfo,
+    attachment_id: AttachmentId,
+    connector: &Map<String, Value>,
+    mode: AttachMode,
+) -> Map<String, Value> {
+    let multipath = connector.get("enforce_multipath").cloned().unwrap_or(json!(false));
     let mut flat = info.data;
     flat.extend([
         ("driver_volume_type".to_owned(), json!(info.driver_volume_type)),
-        ("attachment_id".to_owned(), json!(arguments.attachment_id)),
-        ("access_mode".to_owned(), json!(arguments.mode)),
+        ("attachment_id".to_owned(), json!(attachment_id)),
+        ("access_mode".to_owned(), json!(mode)),
         ("encrypted".to_owned(), json!(false)),
         ("enforce_multipath".to_owned(), multipath),
     ]);

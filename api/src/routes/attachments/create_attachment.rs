@@ -42,11 +42,7 @@ pub(crate) async fn create(
     if let Some(connector) = connector {
         let update = UpdateAttachment { attachment_id, volume_id, connector, mode };
         if let Err(error) = submit_and_wait(&app, &context, update).await {
-            // what the client was told has failed must not keep the volume
-            let released = release_attachment::release(&app, &context, attachment_id, volume_id);
-            if let Err(kept) = released.await {
-                tracing::warn!(attachment.id = %attachment_id, %kept, "a failed attachment stays");
-            }
+            release_attachment::give_up(&app, &context, attachment_id, volume_id).await;
             return Err(Fault(error));
         }
     }
@@ -55,7 +51,7 @@ pub(crate) async fn create(
 }
 
 /// The connector, if there is one with anything in it.
-pub(super) fn connector(attachment: &mut Fields) -> Result<Option<Map<String, Value>>> {
+pub(crate) fn connector(attachment: &mut Fields) -> Result<Option<Map<String, Value>>> {
     match attachment.value("connector") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(connector)) => Ok(Some(connector).filter(|found| !found.is_empty())),
@@ -75,7 +71,7 @@ fn mode(
 }
 
 /// `rw` unless something else is asked for.
-pub(super) fn parse_mode(asked: Option<&Value>) -> Result<AttachMode> {
+pub(crate) fn parse_mode(asked: Option<&Value>) -> Result<AttachMode> {
     match asked {
         None | Some(Value::Null) => Ok(AttachMode::ReadWrite),
         Some(mode) => mode

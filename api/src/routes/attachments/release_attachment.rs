@@ -8,11 +8,23 @@ use common::Result;
 use common::model::{AttachmentId, VolumeId};
 use common::operation::ReleaseAttachment;
 
-pub(super) async fn release(
+pub(crate) async fn release(
     app: &App,
     context: &RequestContext,
     attachment_id: AttachmentId,
     volume_id: VolumeId,
 ) -> Result<()> {
     submit(app, context, ReleaseAttachment { attachment_id, volume_id }).await.map(drop)
+}
+
+/// Releases an attachment whose client is told that it has failed, so that it does not keep the volume.
+pub(crate) async fn give_up(
+    app: &App,
+    context: &RequestContext,
+    attachment_id: AttachmentId,
+    volume_id: VolumeId,
+) {
+    if let Err(kept) = release(app, context, attachment_id, volume_id).await {
+        tracing::warn!(attachment.id = %attachment_id, %kept, "a failed attachment stays");
+    }
 }

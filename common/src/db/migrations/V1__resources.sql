@@ -135,6 +135,8 @@ create table attachments (
     previous_status text,
     connector jsonb,
     connection_info jsonb,
+    -- made by the volume's actions (os-reserve, os-attach), which do not name it
+    through_actions boolean not null default false,
     attached_at timestamptz,
     detached_at timestamptz,
     created_at timestamptz not null default now(),

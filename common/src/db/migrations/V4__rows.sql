@@ -31,6 +31,11 @@ begin
                              and other.id <> (arguments ->> 'attachment_id')::uuid
                              and other.instance_id is distinct from
                                  (select instance_id from attachments where id = (arguments ->> 'attachment_id')::uuid))
+        when 'keeps_mode' then
+            subject ->> 'connector' is null or subject ->> 'attach_mode' = arguments ->> 'mode'
+        when 'keeps_host' then
+            subject ->> 'connector' is null
+            or subject #> '{connector,host}' is not distinct from arguments #> '{connector,host}'
         when 'not_in_error' then
             subject ->> 'status' not like '%error%'
         when 'not_connected' then

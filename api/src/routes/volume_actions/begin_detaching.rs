@@ -1,0 +1,30 @@
+//! `os-begin_detaching`: `begin_detaching`, asked.
+
+use super::Action;
+use super::detach::only;
+use crate::fault::Answer;
+use crate::routes::volumes;
+use crate::submit::submit;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use common::Error;
+use common::db::attachments::of_volume;
+use common::model::AttachmentStatus;
+use common::operation::BeginDetaching;
+
+pub(super) async fn begin(action: Action<'_>) -> Answer {
+    let (app, context) = (action.app, action.context);
+    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let mut attachments = of_volume(&app.database, volume.id).await?;
+    attachments.retain(|attachment| attachment.status == AttachmentStatus::Attached);
+    let Some(attached) = only(attachments)? else {
+        return Err(Error::bad_request(
+            "Invalid volume: Unable to detach volume. Volume status must be 'in-use' and attach_status \
+             must be 'attached' to detach.",
+        )
+        .into());
+    };
+    let operation = BeginDetaching { attachment_id: attached.id, volume_id: volume.id };
+    submit(app, context, operation).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
