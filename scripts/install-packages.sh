@@ -7,6 +7,8 @@ declare -A package_of=(
     [/usr/lib/rabbitmq/bin/rabbitmq-server]=rabbitmq-server
     [/usr/bin/qemu-storage-daemon]=qemu-utils
     [/usr/bin/qemu-io]=qemu-utils
+    [/usr/sbin/tgtd]=tgt
+    [/usr/bin/iscsi-inq]=libiscsi-bin
 )
 
 missing=()

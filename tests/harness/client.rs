@@ -257,14 +257,23 @@ impl Client {
         self.put(&format!("/attachments/{attachment}"), body).await
     }
 
-    /// Where the first attachment of a volume finds its data.
+    /// What the first attachment of a volume was told of how to reach its data.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn connection_info(&self, volume: &str) -> anyhow::Result<Value> {
+        let path = format!("/attachments/detail?volume_id={volume}");
+        let attachments = self.get(&path).await?.expect_status(200)?.body;
+        Ok(attachments["attachments"][0]["connection_info"].clone())
+    }
+
+    /// Where the first attachment of a volume finds its data over NBD.
     ///
     /// # Errors
     /// When it was not told.
     pub async fn nbd_uri(&self, volume: &str) -> anyhow::Result<String> {
-        let path = format!("/attachments/detail?volume_id={volume}");
-        let attachments = self.get(&path).await?.expect_status(200)?.body;
-        let uri = attachments["attachments"][0]["connection_info"]["uri"].as_str();
+        let info = self.connection_info(volume).await?;
+        let uri = info["uri"].as_str();
         Ok(uri.context("connection information without a URI")?.to_owned())
     }
 
@@ -275,8 +284,7 @@ impl Client {
     /// When it cannot be attached, or a command fails; then the volume stays attached.
     pub async fn access(&self, volume: &str, commands: &[&str]) -> anyhow::Result<()> {
         self.attach(volume, "server-1").await?;
-        let uri = self.nbd_uri(volume).await?;
-        anyhow::ensure!(crate::qemu_io(&uri, commands)?, "qemu-io fails: {commands:?}");
+        crate::access_data(&self.connection_info(volume).await?, commands)?;
         self.detach(volume).await
     }
 

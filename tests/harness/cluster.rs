@@ -128,6 +128,13 @@ impl ClusterBuilder {
         self.backend(BackendSpec { name: name.to_owned(), driver: "file", settings: String::new() })
     }
 
+    /// One more backend with the `file` driver, whose servers come over iSCSI.
+    #[must_use]
+    pub fn iscsi(self, name: &str) -> Self {
+        let settings = "file.target_protocol = 'iscsi'\n".to_owned();
+        self.backend(BackendSpec { name: name.to_owned(), driver: "file", settings })
+    }
+
     /// One more backend.
     #[must_use]
     pub fn backend(mut self, backend: BackendSpec) -> Self {
@@ -307,6 +314,17 @@ impl Cluster {
         Ok(Service { process, kind, port })
     }
 
+    /// One more API process, ready to work.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn add_api(&mut self, environment: &[(&str, &str)]) -> anyhow::Result<()> {
+        let mut service = self.service(Kind::Api, environment)?;
+        wait_for(&mut service).await?;
+        self.apis.push(service);
+        Ok(())
+    }
+
     /// One more scheduler, ready to work.
     ///
     /// # Errors
@@ -467,7 +485,17 @@ impl Drop for Cluster {
             services.clear();
         }
         for backend in &self.backends {
-            kill_by_pid_file(&self.directory.join(backend).join("run/daemon.pid"));
+            end_daemons(&self.directory.join(backend));
+        }
+    }
+}
+
+/// Ends what carries an array's data paths.
+pub fn end_daemons(array: &Path) {
+    for daemon in ["daemon.pid", "tgtd.pid"] {
+        let pid_file = array.join("run").join(daemon);
+        if pid_file.exists() {
+            kill_by_pid_file(&pid_file);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod cluster;
+pub mod data;
 pub mod files;
 pub mod invariants;
 pub mod operations_document;
@@ -18,21 +19,7 @@ pub mod servers;
 
 pub use client::{Answered, Client};
 pub use cluster::{BackendSpec, Cluster, ClusterBuilder, PROJECT};
+pub use data::{access_data, qemu_io};
 pub use patience::{until, until_some};
 pub use process::kill_by_pid_file;
 pub use servers::Servers;
-
-/// Whether qemu-io can do all of this with an image or export.
-///
-/// # Errors
-/// When qemu-io is not installed.
-pub fn qemu_io(uri: &str, commands: &[&str]) -> anyhow::Result<bool> {
-    let mut command = std::process::Command::new("qemu-io");
-    command.args(["-f", "raw"]);
-    for step in commands {
-        command.args(["-c", step]);
-    }
-    let output = command.arg(uri).output()?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    Ok(output.status.success() && !printed.contains("failed"))
-}

@@ -2,7 +2,9 @@
 
 mod chaos;
 mod crash_points;
+mod data;
 mod database_trouble;
+mod iscsi;
 mod migration;
 mod purge;
 mod shutdown;

@@ -107,10 +107,7 @@ fn end_storage_daemons(directory: &std::path::Path) -> anyhow::Result<()> {
     for cluster in std::fs::read_dir(directory)?.flatten() {
         let arrays = std::fs::read_dir(cluster.path()).ok().into_iter().flatten().flatten();
         for array in arrays {
-            let pid_file = array.path().join("run/daemon.pid");
-            if pid_file.exists() {
-                harness::process::kill_by_pid_file(&pid_file);
-            }
+            harness::cluster::end_daemons(&array.path());
         }
     }
     Ok(())

@@ -83,6 +83,16 @@ pub trait Driver: Send + Sync {
         fence: Fence,
     ) -> Result<(), DriverError>;
 
+    /// Opens the volume, which nobody uses, for another backend's [`Self::import_volume`].
+    async fn open_for_import(
+        &self,
+        volume: &Volume,
+        fence: Fence,
+    ) -> Result<ConnectionInfo, DriverError>;
+
+    /// Closes what [`Self::open_for_import`] opened; that there is nothing is fine.
+    async fn close_after_import(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
+
     /// Makes the volume's storage with what is read at a data path that another backend has opened.
     async fn import_volume(
         &self,

@@ -2,7 +2,7 @@
 
 use super::{ConfigError, Secret, invalid};
 use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -329,27 +329,52 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// How servers reach volumes, in Cinder's words.
+    pub enum TargetProtocol {
+        /// The storage daemon's NBD exports.
+        Nbd = "nbd",
+        /// Targets of a private `tgtd`, with CHAP: what Nova's os-brick takes.
+        Iscsi = "iscsi",
+    }
+}
+
 /// `[backends.NAME.file]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileDriverConfig {
     /// The array: a directory with the volumes and the sockets of their storage daemon.
     pub directory: PathBuf,
+    /// `nbd` or `iscsi`.
+    pub target_protocol: TargetProtocol,
     /// `unix` or `tcp`.
     pub nbd_listen: NbdListen,
     /// The loopback port of `tcp`; 0 takes a free one.
     pub nbd_port: u16,
     /// The program.
     pub storage_daemon: PathBuf,
+    /// Where the iSCSI portal listens.
+    pub iscsi_address: IpAddr,
+    /// The portal's port; 0 takes a free one.
+    pub iscsi_port: u16,
+    /// The iSCSI target daemon.
+    pub tgtd: PathBuf,
+    /// What speaks to it.
+    pub tgtadm: PathBuf,
 }
 
 impl Default for FileDriverConfig {
     fn default() -> Self {
         Self {
             directory: PathBuf::new(),
+            target_protocol: TargetProtocol::Nbd,
             nbd_listen: NbdListen::Unix,
             nbd_port: 0,
             storage_daemon: PathBuf::from("qemu-storage-daemon"),
+            iscsi_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            iscsi_port: 0,
+            tgtd: PathBuf::from("/usr/sbin/tgtd"),
+            tgtadm: PathBuf::from("/usr/sbin/tgtadm"),
         }
     }
 }

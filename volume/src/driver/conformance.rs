@@ -1,7 +1,7 @@
 //! What every driver must do: one suite, run against each of them.
 
 use super::{Driver, DriverError, Fence, Source};
-use common::config::{BackendConfig, DriverName, NbdListen};
+use common::config::{BackendConfig, DriverName, NbdListen, TargetProtocol};
 use common::model::{AttachMode, Snapshot, Volume};
 use serde_json::json;
 use std::path::Path;
@@ -33,14 +33,26 @@ pub(super) fn snapshot(volume: &Volume) -> Snapshot {
     serde_json::from_value(snapshot).unwrap()
 }
 
-pub(super) fn config(driver: DriverName, directory: &Path, nbd_listen: NbdListen) -> BackendConfig {
+/// What carries the data paths.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Carries {
+    NbdOnUnixSocket,
+    NbdOnTcpPort,
+    Iscsi,
+}
+
+pub(super) fn config(driver: DriverName, directory: &Path, carries: Carries) -> BackendConfig {
     let mut config = BackendConfig { driver, ..BackendConfig::default() };
     config.file.directory = directory.to_owned();
-    config.file.nbd_listen = nbd_listen;
+    match carries {
+        Carries::NbdOnUnixSocket => config.file.nbd_listen = NbdListen::Unix,
+        Carries::NbdOnTcpPort => config.file.nbd_listen = NbdListen::Tcp,
+        Carries::Iscsi => config.file.target_protocol = TargetProtocol::Iscsi,
+    }
     config
 }
 
-/// A directory for an array; its storage daemon ends with it.
+/// A directory for an array; its daemons end with it.
 pub(super) struct TestArray {
     pub directory: tempfile::TempDir,
 }
@@ -57,16 +69,18 @@ impl TestArray {
 
 impl Drop for TestArray {
     fn drop(&mut self) {
-        let pid = std::fs::read_to_string(self.path().join("run/daemon.pid")).unwrap_or_default();
-        if let Some(pid) = pid.trim().parse().ok().and_then(rustix::process::Pid::from_raw) {
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        for daemon in ["run/daemon.pid", "run/tgtd.pid"] {
+            let pid = std::fs::read_to_string(self.path().join(daemon)).unwrap_or_default();
+            if let Some(pid) = pid.trim().parse().ok().and_then(rustix::process::Pid::from_raw) {
+                rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+            }
         }
     }
 }
 
-async fn started(driver: DriverName, nbd_listen: NbdListen) -> (TestArray, Arc<dyn Driver>) {
+async fn started(driver: DriverName, carries: Carries) -> (TestArray, Arc<dyn Driver>) {
     let array = TestArray::new();
-    let driver = super::new("b", &config(driver, array.path(), nbd_listen));
+    let driver = super::new("b", &config(driver, array.path(), carries));
     driver.start().await.unwrap();
     (array, driver)
 }
@@ -180,15 +194,16 @@ macro_rules! conforms {
 }
 
 conforms! {
-    fake: DriverName::Fake, NbdListen::Unix;
-    file_on_a_unix_socket: DriverName::File, NbdListen::Unix;
-    file_on_a_tcp_port: DriverName::File, NbdListen::Tcp;
+    fake: DriverName::Fake, Carries::NbdOnUnixSocket;
+    file_on_a_unix_socket: DriverName::File, Carries::NbdOnUnixSocket;
+    file_on_a_tcp_port: DriverName::File, Carries::NbdOnTcpPort;
+    file_on_iscsi: DriverName::File, Carries::Iscsi;
 }
 
 /// Storage that outlives its worker must know a worker that lost its operation.
 #[tokio::test]
 async fn a_claim_that_was_lost_has_no_effect_on_files() {
-    let (array, driver) = started(DriverName::File, NbdListen::Unix).await;
+    let (array, driver) = started(DriverName::File, Carries::NbdOnUnixSocket).await;
     let volume = volume(1);
     driver.create_volume(&volume, Fence(7)).await.unwrap();
     driver.delete_volume(&volume, Fence(8)).await.unwrap();

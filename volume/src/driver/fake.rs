@@ -130,6 +130,18 @@ impl Driver for FakeDriver {
         self.create_volume(volume, fence).await
     }
 
+    async fn open_for_import(
+        &self,
+        volume: &Volume,
+        fence: Fence,
+    ) -> Result<ConnectionInfo, DriverError> {
+        self.export(volume, AttachMode::ReadOnly, fence).await
+    }
+
+    async fn close_after_import(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        self.unexport(volume, AttachMode::ReadOnly, fence).await
+    }
+
     async fn import_volume(
         &self,
         volume: &Volume,

@@ -1,13 +1,18 @@
-//! `file`: raw sparse files in a directory, exported by qemu-storage-daemon.
+//! `file`: raw sparse files in a directory, exported over NBD by qemu-storage-daemon or over iSCSI by
+//! tgtd.
 //!
-//! The directory with its daemon is an *array* ([`array`]). The daemon ([`storage_daemon`]) is a
-//! process of its own: data paths stay open while the worker restarts. Needs no privileges.
+//! The directory with its daemons is an *array* ([`array`]). The daemons ([`storage_daemon`],
+//! [`iscsi_targets`]) are processes of their own: data paths stay open while the worker restarts. Needs
+//! no privileges.
 
 mod array;
+mod chap;
 mod copy_job;
 #[cfg(test)]
 mod data_path;
 mod fences;
+mod iscsi_targets;
+mod port;
 mod qmp;
 mod sparse_copy;
 mod storage_daemon;
@@ -15,12 +20,19 @@ mod storage_daemon;
 use super::{Driver, DriverError, Fence, Source};
 use array::{Array, Object};
 use async_trait::async_trait;
-use common::config::BackendConfig;
-use common::model::{AttachMode, BackendReport, ConnectionInfo, PoolReport, Snapshot, Volume};
+use common::config::{BackendConfig, TargetProtocol};
+use common::model::{
+    AttachMode, BackendReport, ConnectionInfo, PoolReport, Snapshot, Volume, VolumeId,
+};
 use copy_job::CopyJob;
 use fences::Held;
-use serde_json::{Map, Value, json};
+use iscsi_targets::{IscsiTargets, LUN, Login};
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
 use sparse_copy::SparseCopy;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use storage_daemon::StorageDaemon;
 
 const BYTES_PER_GB: u64 = 1 << 30;
@@ -31,13 +43,15 @@ pub(super) struct FileDriver {
     config: BackendConfig,
     array: Array,
     daemon: StorageDaemon,
+    targets: IscsiTargets,
 }
 
 impl FileDriver {
     pub fn new(name: &str, config: &BackendConfig) -> Self {
         let array = Array::new(&config.file.directory);
         let daemon = StorageDaemon::new(&array, &config.file);
-        Self { name: name.to_owned(), config: config.clone(), array, daemon }
+        let targets = IscsiTargets::new(&array, &config.file);
+        Self { name: name.to_owned(), config: config.clone(), array, daemon, targets }
     }
 
     /// Keeps every other worker away from an object while the result lives.
@@ -77,13 +91,41 @@ impl FileDriver {
         blocking(move || array.finish_copy(target, size)).await
     }
 
-    fn info(&self, volume: &Volume, uri: &str) -> Result<ConnectionInfo, DriverError> {
-        let data = Map::from_iter([
-            ("uri".to_owned(), json!(uri)),
-            ("volume_id".to_owned(), json!(volume.id)),
-            ("array_id".to_owned(), json!(self.array.id()?)),
-        ]);
-        Ok(ConnectionInfo { driver_volume_type: "nbd".to_owned(), data })
+    /// Opens a data path, unless it is open, and tells how to reach it.
+    async fn open(&self, id: VolumeId, mode: AttachMode) -> Result<ConnectionInfo, DriverError> {
+        match self.config.file.target_protocol {
+            TargetProtocol::Nbd => self.open_nbd(id, mode).await,
+            TargetProtocol::Iscsi => Ok(iscsi_info(id, &self.targets.export(id, mode).await?)),
+        }
+    }
+
+    async fn open_nbd(
+        &self,
+        id: VolumeId,
+        mode: AttachMode,
+    ) -> Result<ConnectionInfo, DriverError> {
+        let data = json!({
+            "uri": self.daemon.export(id, mode).await?,
+            "volume_id": id,
+            "array_id": self.array.id()?,
+        });
+        Ok(connection_info("nbd", data))
+    }
+
+    /// Closes everything that is open of a volume and returns what was; fails, and closes nothing that is
+    /// in use, when a server is connected.
+    async fn close_unused(&self, id: VolumeId) -> Result<Vec<AttachMode>, DriverError> {
+        match self.config.file.target_protocol {
+            TargetProtocol::Nbd => self.daemon.close_unused(id).await,
+            TargetProtocol::Iscsi => self.targets.close_unused(id).await,
+        }
+    }
+
+    async fn open_again(&self, id: VolumeId, modes: Vec<AttachMode>) -> Result<(), DriverError> {
+        for mode in modes {
+            self.open(id, mode).await?;
+        }
+        Ok(())
     }
 
     /// Whether a data path leads to this array.
@@ -97,7 +139,7 @@ impl Driver for FileDriver {
     async fn start(&self) -> Result<(), DriverError> {
         let array = self.array.clone();
         blocking(move || array.prepare()).await?;
-        self.daemon.ensure_running().await.map(drop)
+        self.ensure_data_plane().await.map(drop)
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
@@ -108,9 +150,13 @@ impl Driver for FileDriver {
             volume_backend_name: self.config.name_or(&self.name),
             vendor_name: "cinderblock".to_owned(),
             driver_version: env!("CARGO_PKG_VERSION").to_owned(),
-            storage_protocol: "nbd".to_owned(),
+            storage_protocol: match self.config.file.target_protocol {
+                TargetProtocol::Nbd => "nbd".to_owned(),
+                TargetProtocol::Iscsi => "iSCSI".to_owned(),
+            },
             online_extend_support: false,
-            online_snapshot_support: true,
+            // tgtd cannot keep a moment while servers write
+            online_snapshot_support: self.config.file.target_protocol == TargetProtocol::Nbd,
             multiattach: true,
             pools: vec![PoolReport {
                 name: self.name.clone(),
@@ -136,6 +182,9 @@ impl Driver for FileDriver {
         let object = Object::Volume(volume.id);
         let _held = self.hold(object, fence).await?;
         self.daemon.close(volume.id).await?;
+        if self.config.file.target_protocol == TargetProtocol::Iscsi {
+            self.targets.close(volume.id).await?;
+        }
         let array = self.array.clone();
         blocking(move || array.delete(object)).await
     }
@@ -148,14 +197,12 @@ impl Driver for FileDriver {
     ) -> Result<(), DriverError> {
         let object = Object::Volume(volume.id);
         let _held = self.hold(object, fence).await?;
-        // the daemon does not see a file grow under an open export, so it is opened again; a client
+        // neither daemon sees a file grow under an open export, so it is opened again; a client
         // that is connected keeps it from being closed, and the volume stays as it is
-        let was_open = self.daemon.close_unused(volume.id).await?;
+        let was_open = self.close_unused(volume.id).await?;
         let (array, size) = (self.array.clone(), bytes(size_gb));
         let grown = blocking(move || array.extend(object, size)).await;
-        for mode in was_open {
-            self.daemon.export(volume.id, mode).await?;
-        }
+        self.open_again(volume.id, was_open).await?;
         grown
     }
 
@@ -232,12 +279,10 @@ impl Driver for FileDriver {
     ) -> Result<(), DriverError> {
         let target = Object::Volume(volume.id);
         let _held = self.hold(target, fence).await?;
-        let was_open = self.daemon.close_unused(volume.id).await?;
+        let was_open = self.close_unused(volume.id).await?;
         let size = bytes(volume.size_gb);
         let reverted = self.copy(Object::Snapshot(snapshot.id), target, size).await;
-        for mode in was_open {
-            self.daemon.export(volume.id, mode).await?;
-        }
+        self.open_again(volume.id, was_open).await?;
         reverted
     }
 
@@ -249,8 +294,7 @@ impl Driver for FileDriver {
     ) -> Result<ConnectionInfo, DriverError> {
         // not while it is copied without the daemon
         let _held = self.hold(Object::Volume(volume.id), fence).await?;
-        let uri = self.daemon.export(volume.id, mode).await?;
-        self.info(volume, &uri)
+        self.open(volume.id, mode).await
     }
 
     async fn unexport(
@@ -259,22 +303,69 @@ impl Driver for FileDriver {
         mode: AttachMode,
         _fence: Fence,
     ) -> Result<(), DriverError> {
-        self.daemon.unexport(volume.id, mode).await
+        match self.config.file.target_protocol {
+            TargetProtocol::Nbd => self.daemon.unexport(volume.id, mode).await,
+            TargetProtocol::Iscsi => self.targets.unexport(volume.id, mode).await,
+        }
+    }
+
+    async fn open_for_import(
+        &self,
+        volume: &Volume,
+        fence: Fence,
+    ) -> Result<ConnectionInfo, DriverError> {
+        let _held = self.hold(Object::Volume(volume.id), fence).await?;
+        self.open_nbd(volume.id, AttachMode::ReadOnly).await
+    }
+
+    async fn close_after_import(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
+        self.daemon.unexport(volume.id, AttachMode::ReadOnly).await
     }
 
     async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
-        self.daemon.ensure_running().await
+        let daemon_started = self.daemon.ensure_running().await?;
+        match self.config.file.target_protocol {
+            TargetProtocol::Nbd => Ok(daemon_started),
+            TargetProtocol::Iscsi => self.targets.ensure_running().await,
+        }
     }
 
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
         let _kept = self.share(Object::Volume(volume.id)).await?;
-        self.daemon.export(volume.id, mode).await.map(drop)
+        self.open(volume.id, mode).await.map(drop)
     }
+}
+
+fn iscsi_info(id: VolumeId, login: &Login) -> ConnectionInfo {
+    let data = json!({
+        "target_discovered": false,
+        "target_portal": login.portal,
+        "target_iqn": login.iqn,
+        "target_lun": LUN,
+        "volume_id": id,
+        "auth_method": "CHAP",
+        "auth_username": login.chap.name,
+        "auth_password": login.chap.secret,
+    });
+    connection_info("iscsi", data)
+}
+
+fn connection_info(protocol: &str, data: Value) -> ConnectionInfo {
+    let data = data.as_object().cloned().unwrap_or_default();
+    ConnectionInfo { driver_volume_type: protocol.to_owned(), data }
 }
 
 fn nbd_uri(connection: &ConnectionInfo) -> Option<&str> {
     let is_nbd = connection.driver_volume_type == "nbd";
     connection.data.get("uri").and_then(Value::as_str).filter(|_| is_nbd)
+}
+
+/// What an export is called, by the daemon and by its clients.
+fn export_name(id: VolumeId, mode: AttachMode) -> String {
+    match mode {
+        AttachMode::ReadWrite => format!("volume-{id}"),
+        AttachMode::ReadOnly => format!("volume-{id}-ro"),
+    }
 }
 
 fn bytes(size_gb: i32) -> u64 {
@@ -288,4 +379,11 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|panic| Err(DriverError::failed(panic.to_string())))
+}
+
+/// A lock on a file, until it is dropped; waits for it.
+fn lock_file(path: &Path) -> io::Result<File> {
+    let file = File::create(path)?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
 }

@@ -7,7 +7,7 @@
 use super::{Done, Execution, Progress};
 use crate::driver::DriverError;
 use common::model::migration::Stage;
-use common::model::{AttachMode, Migration, Volume};
+use common::model::{Migration, Volume};
 
 /// Does what is this backend's part now.
 pub(super) async fn go_on(
@@ -18,7 +18,7 @@ pub(super) async fn go_on(
     let volume: Volume = execution.subject()?;
     match &migration.stage {
         Stage::Open => {
-            let connection = driver.export(&volume, AttachMode::ReadOnly, fence).await?;
+            let connection = driver.open_for_import(&volume, fence).await?;
             Ok(Progress::HandOver(migration.at(Stage::Copy { connection })))
         }
         Stage::Copy { connection } => {
@@ -30,7 +30,7 @@ pub(super) async fn go_on(
             Ok(Progress::Done(Done::default()))
         }
         Stage::Close { reason } => {
-            driver.unexport(&volume, AttachMode::ReadOnly, fence).await?;
+            driver.close_after_import(&volume, fence).await?;
             Err(DriverError::failed(reason))
         }
     }

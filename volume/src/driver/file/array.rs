@@ -5,6 +5,7 @@
 //! | `volumes/volume-<id>` | a volume, raw and sparse |
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
 //! | `….unfinished` | either, until it is complete |
+//! | `chap/…` | with what servers log in to the iSCSI target of this name |
 //! | `fences/…` | the newest claim that touched the object of this name |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
 //! | `run/` | sockets and process id of the storage daemon |
@@ -76,6 +77,14 @@ impl Array {
         self.fences().join(object.to_string())
     }
 
+    pub fn chap_file(&self, export: &str) -> PathBuf {
+        self.chap().join(export)
+    }
+
+    fn chap(&self) -> PathBuf {
+        self.directory.join("chap")
+    }
+
     pub fn run_file(&self, name: &str) -> PathBuf {
         self.directory.join("run").join(name)
     }
@@ -95,7 +104,7 @@ impl Array {
     /// Makes the directories and removes what nobody needs any more.
     pub fn prepare(&self) -> Result<(), DriverError> {
         let run = self.directory.join("run");
-        for directory in [self.volumes(), self.snapshots(), self.fences(), run] {
+        for directory in [self.volumes(), self.snapshots(), self.fences(), self.chap(), run] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
         self.name_itself().map_err(|error| unusable(&self.id_file(), &error))?;

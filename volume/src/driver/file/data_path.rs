@@ -1,16 +1,16 @@
 //! What clients see through an export, with QEMU's own NBD client.
 
-use crate::driver::conformance::{TestArray, config, snapshot, volume};
+use crate::driver::conformance::{Carries, TestArray, config, snapshot, volume};
 use crate::driver::{self, Driver, DriverError, Fence, Source};
-use common::config::{DriverName, NbdListen};
+use common::config::DriverName;
 use common::model::{AttachMode, Volume};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-fn file_driver(array: &TestArray, nbd_listen: NbdListen) -> Arc<dyn Driver> {
-    driver::new("b", &config(DriverName::File, array.path(), nbd_listen))
+fn file_driver(array: &TestArray, carries: Carries) -> Arc<dyn Driver> {
+    driver::new("b", &config(DriverName::File, array.path(), carries))
 }
 
 async fn uri(driver: &dyn Driver, volume: &Volume, fence: i64) -> String {
@@ -49,7 +49,7 @@ async fn connect(uri: &str) -> Child {
 
 #[tokio::test]
 async fn what_is_written_is_read_after_growth_and_a_new_worker() {
-    for listen in [NbdListen::Unix, NbdListen::Tcp] {
+    for listen in [Carries::NbdOnUnixSocket, Carries::NbdOnTcpPort] {
         let array = TestArray::new();
         let driver = file_driver(&array, listen);
         driver.start().await.unwrap();
@@ -71,7 +71,7 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
 #[tokio::test]
 async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size() {
     let array = TestArray::new();
-    let driver = file_driver(&array, NbdListen::Unix);
+    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
     driver.start().await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
 #[tokio::test]
 async fn a_daemon_that_died_is_started_again() {
     let array = TestArray::new();
-    let driver = file_driver(&array, NbdListen::Unix);
+    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
     driver.start().await.unwrap();
     let pid = || std::fs::read_to_string(array.path().join("run/daemon.pid")).unwrap();
     let first = pid();
@@ -107,7 +107,7 @@ async fn a_daemon_that_died_is_started_again() {
 #[tokio::test]
 async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
     let array = TestArray::new();
-    let driver = file_driver(&array, NbdListen::Unix);
+    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
     driver.start().await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
 #[tokio::test]
 async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() {
     let array = TestArray::new();
-    let driver = file_driver(&array, NbdListen::Unix);
+    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
     driver.start().await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
@@ -164,7 +164,7 @@ async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     const BLOCKS: usize = 64;
     const TURNS: u8 = 12;
     let array = TestArray::new();
-    let driver = file_driver(&array, NbdListen::Unix);
+    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
     driver.start().await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();

@@ -3,13 +3,12 @@
 use super::DriverError;
 use super::array::{Array, Object};
 use super::qmp::{Qmp, QmpError};
+use super::{export_name, lock_file, port};
 use common::config::{FileDriverConfig, NbdListen};
 use common::model::{AttachMode, VolumeId};
-use rustix::fs::{FlockOperation, flock};
 use serde_json::{Map, Value, json};
-use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
@@ -120,17 +119,11 @@ impl StorageDaemon {
         .to_vec())
     }
 
-    /// The configured port, or a free one; noted for the workers that come later.
+    /// The port for NBD; noted for the workers that come later.
     fn choose_port(&self) -> Result<u16, DriverError> {
-        let choose = || -> io::Result<u16> {
-            let port = match self.config.nbd_port {
-                0 => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port(),
-                port => port,
-            };
-            std::fs::write(self.array.run_file("nbd.port"), port.to_string())?;
-            Ok(port)
-        };
-        choose().map_err(|error| DriverError::failed(format!("no port for NBD: {error}")))
+        let (loopback, note) = (Ipv4Addr::LOCALHOST.into(), self.array.run_file("nbd.port"));
+        port::choose(loopback, self.config.nbd_port, &note)
+            .map_err(|error| DriverError::failed(format!("no port for NBD: {error}")))
     }
 
     fn uri(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
@@ -141,9 +134,9 @@ impl StorageDaemon {
                 Ok(format!("nbd+unix:///{name}?socket={}", socket.display()))
             }
             NbdListen::Tcp => {
-                let port = std::fs::read_to_string(self.array.run_file("nbd.port"))
-                    .map_err(|error| DriverError::failed(format!("nbd.port: {error}")))?;
-                Ok(format!("nbd://127.0.0.1:{}/{name}", port.trim()))
+                let port = port::noted(&self.array.run_file("nbd.port"))
+                    .ok_or_else(|| DriverError::failed("the port for NBD is not known"))?;
+                Ok(format!("nbd://127.0.0.1:{port}/{name}"))
             }
         }
     }
@@ -255,23 +248,9 @@ pub(super) fn node(name: &str, file: &Path) -> Value {
     })
 }
 
-/// What an export is called, by the daemon and by its clients.
-fn export_name(id: VolumeId, mode: AttachMode) -> String {
-    match mode {
-        AttachMode::ReadWrite => format!("volume-{id}"),
-        AttachMode::ReadOnly => format!("volume-{id}-ro"),
-    }
-}
-
 /// QEMU allows 31 characters: the first 30 digits of the id, after a letter.
 pub(super) fn node_name(id: VolumeId) -> String {
     format!("v{}", &id.0.simple().to_string()[..30])
-}
-
-fn lock_file(path: &Path) -> io::Result<File> {
-    let file = File::create(path)?;
-    flock(&file, FlockOperation::LockExclusive)?;
-    Ok(file)
 }
 
 fn is_nobody_there(error: &io::Error) -> bool {

@@ -1,0 +1,69 @@
+//! Data is checked, not assumed: what is written is there after everything that can happen to a volume.
+
+use harness::{Cluster, ClusterBuilder, access_data, until};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[tokio::test]
+async fn data_survives_whatever_happens_to_a_volume() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.iscsi("a").file("b").start().await?;
+    let client = cluster.client();
+    let on = |name: &str| json!({ "extra_specs": { "volume_backend_name": name } });
+    client.create_volume_type("on-a", on("a")).await?;
+    let volume = client.create_volume(json!({ "size": 1, "volume_type": "on-a" })).await?;
+    client.wait_for_status(&volume, "available").await?;
+    client.access(&volume, &["write -P 0x11 0 8M", "flush"]).await?;
+    let snapshot = client.create_snapshot(&volume).await?;
+    client.access(&volume, &["write -P 0x22 0 4M", "flush"]).await?;
+    let clone = client.create_volume(json!({ "size": 2, "source_volid": volume })).await?;
+    client.wait_for_status(&clone, "available").await?;
+    client.access(&clone, &["read -P 0x22 0 4M", "read -P 0x11 4M 4M", "read -P 0 1G 1M"]).await?;
+    let copy = client.create_volume(json!({ "size": 1, "snapshot_id": snapshot })).await?;
+    client.wait_for_status(&copy, "available").await?;
+    client.access(&copy, &["read -P 0x11 0 8M"]).await?;
+    client.act(&volume, "revert", json!({ "snapshot_id": snapshot })).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "available").await?;
+    client.access(&volume, &["read -P 0x11 0 8M"]).await?;
+    client.act(&volume, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "available").await?;
+    let grown = ["read -P 0x11 0 8M", "read -P 0 1G 1M", "write -P 0x33 1500M 1M", "flush"];
+    client.access(&volume, &grown).await?;
+    client.delete(&format!("/snapshots/{snapshot}")).await?.expect_status(202)?;
+    client.wait_until(&format!("/snapshots/{snapshot}"), "snapshot", "deleted").await?;
+    // to another backend and back
+    client.create_volume_type("anywhere", json!({})).await?;
+    let retype = json!({ "new_type": "anywhere" });
+    client.act(&volume, "os-retype", retype).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "available").await?;
+    for _ in 0..2 {
+        let destination = json!({ "host": client.other_host(&volume).await? });
+        client.act(&volume, "os-migrate_volume", destination).await?.expect_status(202)?;
+        client.wait_for_status(&volume, "available").await?;
+        client.access(&volume, &["read -P 0x11 0 8M", "read -P 0x33 1500M 1M"]).await?;
+    }
+    // every process again
+    client.attach(&volume, "server-1").await?;
+    let info = client.connection_info(&volume).await?;
+    cluster.apis.clear();
+    cluster.schedulers.clear();
+    cluster.workers.clear();
+    for daemon in ["daemon.pid", "tgtd.pid"] {
+        harness::kill_by_pid_file(&cluster.directory().join("a/run").join(daemon));
+    }
+    cluster.add_scheduler(&[]).await?;
+    cluster.add_worker(&[]).await?;
+    cluster.add_api(&[]).await?;
+    reachable(&info, &["read -P 0x11 0 8M", "read -P 0x33 1500M 1M"]).await?;
+    let client = cluster.client();
+    client.detach(&volume).await?;
+    assert!(access_data(&info, &["read -P 0x11 0 8M"]).is_err());
+    cluster.finish(&[]).await
+}
+
+/// Waits until data can be reached the way that servers were told.
+pub async fn reachable(info: &Value, commands: &[&str]) -> anyhow::Result<()> {
+    until("the data is reached again", Duration::from_secs(10), || async {
+        access_data(info, commands).is_ok()
+    })
+    .await
+}
