@@ -5,8 +5,16 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[tokio::test]
-async fn data_survives_whatever_happens_to_a_volume() -> anyhow::Result<()> {
-    let mut cluster = ClusterBuilder::for_test().await?.iscsi("a").file("b").start().await?;
+async fn what_is_written_over_nbd_survives_whatever_happens_to_a_volume() -> anyhow::Result<()> {
+    survives(ClusterBuilder::for_test().await?.file("a").file("b").start().await?).await
+}
+
+#[tokio::test]
+async fn what_is_written_over_iscsi_survives_whatever_happens_to_a_volume() -> anyhow::Result<()> {
+    survives(ClusterBuilder::for_test().await?.iscsi("a").file("b").start().await?).await
+}
+
+async fn survives(mut cluster: Cluster) -> anyhow::Result<()> {
     let client = cluster.client();
     let on = |name: &str| json!({ "extra_specs": { "volume_backend_name": name } });
     client.create_volume_type("on-a", on("a")).await?;
