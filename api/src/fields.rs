@@ -140,6 +140,11 @@ impl Fields {
         }
     }
 
+    /// Every field that nobody took, as key-value pairs.
+    pub fn rest_as_metadata(self, name: &str) -> Result<Metadata> {
+        self.fields.into_iter().map(|(key, value)| entry(name, key, value)).collect()
+    }
+
     /// Complains about a field that nobody took.
     pub fn refuse_rest(self) -> Result<()> {
         let Some((unknown, value)) = self.fields.iter().next() else { return Ok(()) };

@@ -4,8 +4,9 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
 use crate::routes::{
-    attachments, availability_zones, messages, pools, quotas, services, snapshot_actions,
-    snapshots, types, versions, volume_actions, volumes,
+    attachments, availability_zones, default_types, extensions, hosts, messages, pools, qos_specs,
+    quotas, resource_filters, services, snapshot_actions, snapshots, types, versions,
+    volume_actions, volumes,
 };
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
@@ -32,6 +33,11 @@ const RESOURCES: &[&str] = &[
     "capabilities",
     "os-availability-zone",
     "os-services",
+    "os-hosts",
+    "qos-specs",
+    "default-types",
+    "extensions",
+    "resource_filters",
 ];
 
 fn v3() -> Router<App> {
@@ -60,6 +66,8 @@ fn v3() -> Router<App> {
                 .merge(member(put(volumes::metadata::set_item)))
                 .merge(member(delete(volumes::metadata::remove_item))),
         )
+        .route("/volumes/{volume_id}/encryption", reader(get(volumes::encryption::show)))
+        .route("/volumes/{volume_id}/encryption/{key}", reader(get(volumes::encryption::show_item)))
         // each action has its own rule
         .route("/volumes/{volume_id}/action", reader(post(volume_actions::act)))
         .route(
@@ -128,6 +136,55 @@ fn v3() -> Router<App> {
             "/types/{type_id}/os-volume-type-access",
             admin(get(types::update_type_access::show)),
         )
+        .route(
+            "/types/{type_id}/encryption",
+            admin(get(types::update_type_encryption::show))
+                .merge(admin(post(types::update_type_encryption::create))),
+        )
+        .route(
+            "/types/{type_id}/encryption/{key}",
+            admin(get(types::update_type_encryption::show_item))
+                .merge(admin(put(types::update_type_encryption::update)))
+                .merge(admin(delete(types::update_type_encryption::delete))),
+        )
+        .route("/default-types", admin(get(default_types::list)))
+        .route(
+            "/default-types/{project}",
+            admin(get(default_types::show))
+                .merge(admin(put(default_types::set_default_type::set)))
+                .merge(admin(delete(default_types::set_default_type::unset))),
+        )
+        .route(
+            "/qos-specs",
+            admin(get(qos_specs::list::list))
+                .merge(admin(post(qos_specs::create_qos_specs::create))),
+        )
+        .route(
+            "/qos-specs/{qos_specs_id}",
+            admin(get(qos_specs::show::show))
+                .merge(admin(put(qos_specs::update_qos_specs::update)))
+                .merge(admin(delete(qos_specs::delete_qos_specs::delete))),
+        )
+        .route(
+            "/qos-specs/{qos_specs_id}/delete_keys",
+            admin(put(qos_specs::update_qos_specs::delete_keys)),
+        )
+        .route(
+            "/qos-specs/{qos_specs_id}/associations",
+            admin(get(qos_specs::associate_qos_specs::associations)),
+        )
+        .route(
+            "/qos-specs/{qos_specs_id}/associate",
+            admin(get(qos_specs::associate_qos_specs::associate)),
+        )
+        .route(
+            "/qos-specs/{qos_specs_id}/disassociate",
+            admin(get(qos_specs::disassociate_qos_specs::disassociate)),
+        )
+        .route(
+            "/qos-specs/{qos_specs_id}/disassociate_all",
+            admin(get(qos_specs::disassociate_qos_specs::disassociate_all)),
+        )
         .route("/types/{type_id}/action", admin(post(types::update_type_access::act)))
         .route(
             "/os-quota-sets/{project}",
@@ -149,6 +206,11 @@ fn v3() -> Router<App> {
             reader(get(messages::show::show))
                 .merge(member(delete(messages::delete_message::delete))),
         )
+        .route("/extensions", reader(get(extensions::list)))
+        .route("/extensions/{alias}", reader(get(extensions::show)))
+        .route("/resource_filters", reader(get(resource_filters::list)))
+        .route("/os-hosts", admin(get(hosts::list)))
+        .route("/os-hosts/{host}", admin(get(hosts::show)).merge(admin(put(hosts::update))))
         .route("/limits", reader(get(quotas::limits::show)))
         .route("/os-services", admin(get(services::list::list)))
         .route("/os-services/enable", admin(put(services::enable_backend::enable)))

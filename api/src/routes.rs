@@ -2,9 +2,14 @@
 
 pub(crate) mod attachments;
 pub(crate) mod availability_zones;
+pub(crate) mod default_types;
+pub(crate) mod extensions;
+pub(crate) mod hosts;
 pub(crate) mod messages;
 pub(crate) mod pools;
+pub(crate) mod qos_specs;
 pub(crate) mod quotas;
+pub(crate) mod resource_filters;
 pub(crate) mod services;
 pub(crate) mod snapshot_actions;
 pub(crate) mod snapshots;

@@ -5,6 +5,7 @@ use time::macros::format_description;
 
 pub(crate) mod attachment;
 pub(crate) mod message;
+pub(crate) mod qos_specs;
 pub(crate) mod service;
 pub(crate) mod snapshot;
 pub(crate) mod version;

@@ -13,6 +13,7 @@ mod migrations;
 pub mod operation_log;
 pub mod pool;
 pub mod purge;
+pub mod qos_specs;
 pub mod quotas;
 pub mod services;
 pub mod snapshots;

@@ -6,9 +6,11 @@ pub mod attachment;
 pub mod backend;
 pub mod caller;
 pub mod connection;
+pub mod extra_specs;
 pub mod ids;
 pub mod message;
 pub mod migration;
+pub mod qos;
 pub mod quota;
 pub mod service;
 pub mod snapshot;
@@ -20,11 +22,12 @@ pub use backend::{Backend, BackendReport, Condition, Placement, PoolReport, Repl
 pub use caller::{Caller, Role};
 pub use connection::ConnectionInfo;
 pub use ids::{
-    AttachmentId, BackendId, MessageId, OperationId, RequestId, ServiceId, SnapshotId, VolumeId,
-    VolumeTypeId,
+    AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
+    VolumeId, VolumeTypeId,
 };
 pub use message::Message;
 pub use migration::Migration;
+pub use qos::{QosConsumer, QosSpecs};
 pub use service::{Binary, Service};
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;

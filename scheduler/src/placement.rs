@@ -4,7 +4,6 @@
 //! chosen place. When nothing is left, the reasons are counted on fresh data, so that the answer is
 //! true at the moment when it is given.
 
-mod extra_specs;
 mod filters;
 mod weights;
 
@@ -15,6 +14,7 @@ use common::model::{Backend, Placement, PoolReport};
 use common::operation::contract::{Origin, WantedPlace};
 use filters::Misfit;
 use std::collections::BTreeMap;
+pub(crate) use weights::Weights;
 
 /// A pool of a backend, while it is considered.
 struct Candidate<'a> {
@@ -41,15 +41,16 @@ impl Candidate<'_> {
 pub(crate) async fn admit_somewhere(
     gatekeeper: &Gatekeeper,
     reports: &BackendReports,
+    weights: Weights,
     request: &Request<'_>,
     wanted: &WantedPlace,
 ) -> Result<AdmittedOperation, NotAdmitted> {
     let mut known = reports.recent();
-    if let Ok(admitted) = try_places(gatekeeper, reports, request, wanted, &known).await? {
+    if let Ok(admitted) = try_places(gatekeeper, reports, weights, request, wanted, &known).await? {
         return Ok(admitted);
     }
     known = reports.fresh().await?;
-    match try_places(gatekeeper, reports, request, wanted, &known).await? {
+    match try_places(gatekeeper, reports, weights, request, wanted, &known).await? {
         Ok(admitted) => Ok(admitted),
         Err(NoPlace) => {
             let origin = wanted.origin.as_ref();
@@ -68,11 +69,12 @@ struct NoPlace;
 async fn try_places(
     gatekeeper: &Gatekeeper,
     reports: &BackendReports,
+    weights: Weights,
     request: &Request<'_>,
     wanted: &WantedPlace,
     known: &[Backend],
 ) -> Result<Result<AdmittedOperation, NoPlace>, NotAdmitted> {
-    for place in ranked_places(known, wanted) {
+    for place in ranked_places(known, wanted, weights) {
         match gatekeeper.admit_at(request, wanted.origin.as_ref(), &place).await {
             Ok(admitted) => {
                 reports.promise(&place, wanted.size_gb);
@@ -91,17 +93,16 @@ async fn try_places(
 }
 
 /// The places that fit, best first.
-fn ranked_places(known: &[Backend], wanted: &WantedPlace) -> Vec<Placement> {
+fn ranked_places(known: &[Backend], wanted: &WantedPlace, weights: Weights) -> Vec<Placement> {
     let mut fitting: Vec<_> = candidates(known)
         .filter(|candidate| filters::misfit(candidate, wanted).is_none())
         .collect();
-    // where the volume is, nothing has to be copied
-    let stays = |candidate: &Candidate<'_>| {
-        wanted.origin.as_ref().is_some_and(|origin| candidate.is(origin))
+    weights.sort(&mut fitting);
+    // where the volume is, nothing has to be copied; the sort is stable
+    let goes = |candidate: &Candidate<'_>| {
+        wanted.origin.as_ref().is_some_and(|origin| !candidate.is(origin))
     };
-    fitting.sort_by(|left, right| {
-        stays(right).cmp(&stays(left)).then_with(|| weights::compare(left, right))
-    });
+    fitting.sort_by_key(goes);
     fitting.iter().map(Candidate::placement).collect()
 }
 
@@ -147,7 +148,9 @@ fn misfit_of(backend: &Backend, wanted: &WantedPlace) -> Misfit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::config::SchedulerConfig;
     use common::model::{BackendId, BackendReport, Condition, ReplicationStatus};
+    use common::operation::contract::Affinity;
 
     fn backend(name: &str, free_gb: f64, conditions: &[Condition]) -> Backend {
         let pool = PoolReport {
@@ -190,12 +193,51 @@ mod tests {
         WantedPlace { size_gb, ..WantedPlace::default() }
     }
 
+    fn weights(capacity: f64, volume_number: f64) -> Weights {
+        Weights::new(&SchedulerConfig {
+            capacity_weight_multiplier: capacity,
+            volume_number_multiplier: volume_number,
+            ..SchedulerConfig::default()
+        })
+    }
+
+    #[test]
+    fn multipliers_say_what_is_best() {
+        let mut known = [backend("a", 10.0, &[]), backend("b", 50.0, &[])];
+        for (backend, volumes) in known.iter_mut().zip([1, 7]) {
+            if let Some(report) = &mut backend.report {
+                report.pools[0].total_volumes = volumes;
+            }
+        }
+        let best = |weights: Weights| ranked_places(&known, &wanted(5), weights)[0].backend_id;
+        assert_eq!(best(weights(1.0, 0.0)), known[1].id);
+        assert_eq!(best(weights(-1.0, 0.0)), known[0].id);
+        assert_eq!(best(weights(0.0, -1.0)), known[0].id);
+        assert_eq!(best(weights(1.0, -0.5)), known[1].id);
+        assert_eq!(best(weights(0.5, -1.0)), known[0].id);
+    }
+
+    #[test]
+    fn other_volumes_draw_and_repel() {
+        let known = [backend("a", 10.0, &[]), backend("b", 50.0, &[])];
+        let places = |affinity: Affinity| {
+            let wanted = WantedPlace { affinity, ..wanted(1) };
+            let ranked = ranked_places(&known, &wanted, weights(1.0, 0.0)).into_iter();
+            ranked.map(|place| place.backend_id).collect::<Vec<_>>()
+        };
+        let (a, b) = (known[0].id, known[1].id);
+        assert_eq!(places(Affinity { same: Some(vec![a]), different: vec![] }), [a]);
+        assert_eq!(places(Affinity { same: None, different: vec![b] }), [a]);
+        assert_eq!(places(Affinity { same: Some(vec![]), different: vec![] }), []);
+        assert_eq!(places(Affinity { same: Some(vec![a]), different: vec![a] }), []);
+    }
+
     #[test]
     fn the_emptiest_backend_comes_first() {
         let mut known =
             vec![backend("a", 10.0, &[]), backend("b", 50.0, &[]), backend("c", 20.0, &[])];
         known[1].promised_gb.insert("pool".to_owned(), 95.0);
-        let ranked = ranked_places(&known, &wanted(5));
+        let ranked = ranked_places(&known, &wanted(5), weights(1.0, 0.0));
         let names: Vec<_> = ranked
             .iter()
             .filter_map(|place| known.iter().find(|backend| backend.id == place.backend_id))
@@ -211,7 +253,7 @@ mod tests {
             backend("b", 1.0, &[]),
             backend("c", 1.0, &[]),
         ];
-        assert!(ranked_places(&known, &wanted(5)).is_empty());
+        assert!(ranked_places(&known, &wanted(5), weights(1.0, 0.0)).is_empty());
         let error = no_valid_backend(&known, &wanted(5));
         assert_eq!(
             error.message(),
@@ -240,7 +282,7 @@ mod tests {
             ..wanted(20)
         };
         let places = |wanted: &WantedPlace| {
-            let ranked = ranked_places(&known, wanted).into_iter();
+            let ranked = ranked_places(&known, wanted, weights(1.0, 0.0)).into_iter();
             ranked.map(|place| place.backend_id).collect::<Vec<_>>()
         };
         assert_eq!(places(&from(true, true)), [known[0].id, known[1].id]);
@@ -260,7 +302,17 @@ mod tests {
         let known = [backend("a", 50.0, &[])];
         let elsewhere =
             WantedPlace { availability_zone: Some("elsewhere".to_owned()), ..wanted(1) };
-        assert!(ranked_places(&known, &elsewhere).is_empty());
+        assert!(ranked_places(&known, &elsewhere, weights(1.0, 0.0)).is_empty());
         assert!(no_valid_backend(&known, &elsewhere).message().contains("1 in another zone"));
+        for (zones, fits) in [("nova", true), ("x, nova", true), ("x,y", false)] {
+            let key = "RESKEY:availability_zones".to_owned();
+            let extra_specs = [(key, zones.to_owned())].into_iter().collect();
+            let of_type = WantedPlace { extra_specs, ..wanted(1) };
+            assert_eq!(
+                ranked_places(&known, &of_type, weights(1.0, 0.0)).len() == 1,
+                fits,
+                "{zones}"
+            );
+        }
     }
 }

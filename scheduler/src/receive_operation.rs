@@ -3,7 +3,7 @@
 use crate::admission::{Gatekeeper, NotAdmitted, Request};
 use crate::backend_reports::BackendReports;
 use crate::dispatch::dispatch;
-use crate::placement;
+use crate::placement::{self, Weights};
 use common::bus::message::Submitted;
 use common::bus::serve::Receive;
 use common::bus::{Bus, Context, SchedulerMessage, SubmitAnswer};
@@ -18,6 +18,7 @@ use tracing::{Instrument, info_span};
 pub(crate) struct Gate {
     gatekeeper: Gatekeeper,
     reports: Arc<BackendReports>,
+    weights: Weights,
     bus: Bus,
 }
 
@@ -28,13 +29,15 @@ impl Gate {
         bus: Bus,
         reports: Arc<BackendReports>,
     ) -> Self {
-        Self { gatekeeper: Gatekeeper::new(config, database), reports, bus }
+        let weights = Weights::new(&config.scheduler);
+        Self { gatekeeper: Gatekeeper::new(config, database), reports, weights, bus }
     }
 
     async fn submit(&self, request: &Request<'_>) -> Result<Submitted, NotAdmitted> {
         let admitted = match request.operation.wanted_place() {
             Some(wanted) => {
-                placement::admit_somewhere(&self.gatekeeper, &self.reports, request, &wanted)
+                let (gatekeeper, reports) = (&self.gatekeeper, &self.reports);
+                placement::admit_somewhere(gatekeeper, reports, self.weights, request, &wanted)
                     .instrument(info_span!("place"))
                     .await
             }

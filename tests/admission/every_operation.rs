@@ -18,12 +18,14 @@ async fn everything(cluster: &Cluster) -> anyhow::Result<String> {
                  'snapshots', (select jsonb_agg(to_jsonb(s) order by id) from snapshots s), \
                  'attachments', (select jsonb_agg(to_jsonb(a) order by id) from attachments a), \
                  'types', (select jsonb_agg(to_jsonb(t) order by id) from volume_types t), \
+                 'qos', (select jsonb_agg(to_jsonb(q) order by id) from qos_specs q), \
                  'projects', (select jsonb_agg(to_jsonb(p) order by id) from projects p), \
                  'classes', (select jsonb_agg(to_jsonb(c) order by id) from quota_classes c), \
                  'messages', (select jsonb_agg(to_jsonb(m) order by id) from messages m), \
-                 'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report') from backends b), \
+                 'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report' order by id) from backends b), \
                  'operations', (select jsonb_agg(to_jsonb(o) order by id) from operations o), \
-                 'quota', (select jsonb_agg(to_jsonb(q)) from quota_usages q))::text",
+                 'quota', (select jsonb_agg(to_jsonb(q) order by project_id, resource) \
+                           from quota_usages q))::text",
             &[],
         )
         .await?;

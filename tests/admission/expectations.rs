@@ -78,6 +78,13 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::DeleteVolumeType
             | OperationKind::UpdateExtraSpecs
             | OperationKind::UpdateTypeAccess
+            | OperationKind::UpdateTypeEncryption
+            | OperationKind::SetDefaultType
+            | OperationKind::CreateQosSpecs
+            | OperationKind::UpdateQosSpecs
+            | OperationKind::DeleteQosSpecs
+            | OperationKind::AssociateQosSpecs
+            | OperationKind::DisassociateQosSpecs
             | OperationKind::UpdateQuota
             | OperationKind::DeleteMessage
             | OperationKind::ResetQuota

@@ -198,6 +198,16 @@ impl Client {
         Ok(answer.body["volume_type"]["id"].as_str().context("an id")?.to_owned())
     }
 
+    /// Makes a quality of service; returns its id.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn create_qos_specs(&self, name: &str) -> anyhow::Result<String> {
+        let body = json!({ "qos_specs": { "name": name, "consumer": "front-end" } });
+        let answer = self.post("/qos-specs", body).await?.expect_status(200)?;
+        Ok(answer.body["qos_specs"]["id"].as_str().context("an id")?.to_owned())
+    }
+
     /// Lets the fake driver fail to make a volume; returns the id of the message about that.
     ///
     /// # Errors

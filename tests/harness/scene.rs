@@ -17,6 +17,8 @@ pub struct Scene {
     pub volume_type: String,
     /// A backend that does not hold the volume, for operations that take it there.
     pub elsewhere: String,
+    /// A quality of service that no volume type has, for operations on them.
+    pub qos_specs: String,
     /// A message about an operation that failed.
     pub message: String,
 }
@@ -48,6 +50,8 @@ impl Scene {
             | OperationKind::UpdateImageMetadata
             | OperationKind::CreateSnapshot
             | OperationKind::CreateAttachment
+            | OperationKind::SetDefaultType
+            | OperationKind::CreateQosSpecs
             | OperationKind::UpdateQuota
             | OperationKind::ResetQuota
             | OperationKind::UpdateQuotaClass
@@ -85,9 +89,22 @@ impl Scene {
             | OperationKind::UpdateVolumeType
             | OperationKind::DeleteVolumeType
             | OperationKind::UpdateExtraSpecs
+            | OperationKind::UpdateTypeEncryption
             | OperationKind::UpdateTypeAccess => {
                 let private = json!({ "os-volume-type-access:is_public": false });
                 scene.volume_type = client.create_volume_type(kind.stem(), private).await?;
+            }
+            OperationKind::UpdateQosSpecs | OperationKind::DeleteQosSpecs => {
+                scene.qos_specs = client.create_qos_specs(kind.stem()).await?;
+            }
+            OperationKind::AssociateQosSpecs | OperationKind::DisassociateQosSpecs => {
+                scene.qos_specs = client.create_qos_specs(kind.stem()).await?;
+                scene.volume_type = client.create_volume_type(kind.stem(), json!({})).await?;
+                if kind == OperationKind::DisassociateQosSpecs {
+                    let (qos, named) = (&scene.qos_specs, &scene.volume_type);
+                    let path = format!("/qos-specs/{qos}/associate?vol_type_id={named}");
+                    client.get(&path).await?.expect_status(202)?;
+                }
             }
             OperationKind::DeleteMessage => scene.message = client.message_of_a_failure().await?,
             OperationKind::UpdateAttachment
@@ -113,7 +130,8 @@ impl Scene {
         kind: OperationKind,
         host: &str,
     ) -> anyhow::Result<Answered> {
-        let Self { volume, snapshot, attachment, volume_type, elsewhere, message } = self;
+        let Self { volume, snapshot, attachment, volume_type, elsewhere, qos_specs, message } =
+            self;
         let (volume_path, snapshot_path) =
             (format!("/volumes/{volume}"), format!("/snapshots/{snapshot}"));
         let type_path = format!("/types/{volume_type}");
@@ -217,6 +235,32 @@ impl Scene {
             OperationKind::UpdateTypeAccess => {
                 let body = json!({ "addProjectAccess": { "project": "p" } });
                 client.post(&format!("{type_path}/action"), body).await
+            }
+            OperationKind::UpdateTypeEncryption => {
+                let body = json!({ "encryption": { "provider": "luks" } });
+                client.post(&format!("{type_path}/encryption"), body).await
+            }
+            OperationKind::SetDefaultType => {
+                let body = json!({ "default_type": { "volume_type": "__DEFAULT__" } });
+                client.put("/default-types/somebody", body).await
+            }
+            OperationKind::CreateQosSpecs => {
+                client.post("/qos-specs", json!({ "qos_specs": { "name": "new" } })).await
+            }
+            OperationKind::UpdateQosSpecs => {
+                let body = json!({ "qos_specs": { "total_iops_sec": "1" } });
+                client.put(&format!("/qos-specs/{qos_specs}"), body).await
+            }
+            OperationKind::DeleteQosSpecs => {
+                client.delete(&format!("/qos-specs/{qos_specs}")).await
+            }
+            OperationKind::AssociateQosSpecs => {
+                let path = format!("/qos-specs/{qos_specs}/associate?vol_type_id={volume_type}");
+                client.get(&path).await
+            }
+            OperationKind::DisassociateQosSpecs => {
+                let path = format!("/qos-specs/{qos_specs}/disassociate?vol_type_id={volume_type}");
+                client.get(&path).await
             }
             OperationKind::UpdateQuota => {
                 let body = json!({ "quota_set": { "volumes": 99 } });

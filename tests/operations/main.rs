@@ -1,19 +1,23 @@
 //! Every operation with the three real processes: done, refused, failed, repeated. What holds of all of
 //! them alike is in the tests of admission and resilience.
 
+mod associate_qos_specs;
 mod attach_volume;
 mod begin_detaching;
 mod complete_attachment;
 mod create_attachment;
+mod create_qos_specs;
 mod create_snapshot;
 mod create_volume;
 mod create_volume_type;
 mod delete_attachment;
 mod delete_message;
+mod delete_qos_specs;
 mod delete_snapshot;
 mod delete_volume;
 mod delete_volume_type;
 mod disable_backend;
+mod disassociate_qos_specs;
 mod enable_backend;
 mod extend_volume;
 mod force_delete_snapshot;
@@ -29,6 +33,7 @@ mod reset_volume_status;
 mod retype_volume;
 mod revert_volume;
 mod roll_detaching;
+mod set_default_type;
 mod set_volume_bootable;
 mod set_volume_readonly;
 mod terminate_connection;
@@ -37,9 +42,11 @@ mod twice;
 mod update_attachment;
 mod update_extra_specs;
 mod update_image_metadata;
+mod update_qos_specs;
 mod update_quota;
 mod update_quota_class;
 mod update_snapshot;
 mod update_type_access;
+mod update_type_encryption;
 mod update_volume;
 mod update_volume_type;

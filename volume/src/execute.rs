@@ -1,5 +1,6 @@
 //! Execute: the driver's work for one claimed operation, as long as the claim holds.
 
+mod connection;
 mod create_snapshot;
 mod create_volume;
 mod delete_attachment;
@@ -194,6 +195,13 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
         | Operation::DeleteVolumeType(_)
         | Operation::UpdateExtraSpecs(_)
         | Operation::UpdateTypeAccess(_)
+        | Operation::UpdateTypeEncryption(_)
+        | Operation::SetDefaultType(_)
+        | Operation::CreateQosSpecs(_)
+        | Operation::UpdateQosSpecs(_)
+        | Operation::DeleteQosSpecs(_)
+        | Operation::AssociateQosSpecs(_)
+        | Operation::DisassociateQosSpecs(_)
         | Operation::UpdateQuota(_)
         | Operation::ResetQuota(_)
         | Operation::UpdateQuotaClass(_)

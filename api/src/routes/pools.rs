@@ -2,18 +2,23 @@
 
 use crate::app::App;
 use crate::fault::Answer;
+use crate::filters::{Column, Known};
 use crate::paging::Parameters;
 use crate::request::RequestContext;
+use crate::routes::types;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
 use common::Error;
 use common::db::backends;
-use common::model::{Backend, BackendReport, PoolReport};
+use common::model::{Backend, BackendReport, PoolReport, extra_specs};
 use serde_json::{Value, json};
 
-/// Since 3.28 pools can be looked for by name.
-const FILTERS_SINCE: u16 = 28;
+/// By what pools can be looked for. Each has its own way of comparing.
+pub(crate) const FILTERS: &[Known] = &[
+    Known::open("name", Column::Absent).since(28),
+    Known::open("volume_type", Column::Absent).since(35),
+];
 /// Since 3.31 other filters are refused.
 const STRICT_SINCE: u16 = 31;
 
@@ -25,7 +30,13 @@ pub(crate) async fn list(
 ) -> Answer {
     let mut parameters = Parameters::parse(query.as_deref())?;
     let with_capabilities = parameters.flag("detail")?;
-    let name = parameters.take("name").filter(|_| context.version.0 >= FILTERS_SINCE);
+    let mut filter =
+        |known: &Known| parameters.take(known.name).filter(|_| context.version.0 >= known.since);
+    let (name, volume_type) = (filter(&FILTERS[0]), filter(&FILTERS[1]));
+    let wanted = match volume_type {
+        Some(name) => Some(types::find(&app, &context, &name).await?.extra_specs),
+        None => None,
+    };
     if let Some((unknown, _)) = parameters.rest().first()
         && context.version.0 >= STRICT_SINCE
     {
@@ -39,6 +50,9 @@ pub(crate) async fn list(
         .filter_map(|backend| Some((backend, backend.report.as_ref()?)))
         .flat_map(|(backend, report)| report.pools.iter().map(move |pool| (backend, report, pool)))
         .filter(|(backend, _, pool)| name.as_ref().is_none_or(|name| *name == host(backend, pool)))
+        .filter(|(_, report, pool)| {
+            wanted.as_ref().is_none_or(|specs| extra_specs::fits(report, pool, specs))
+        })
         .map(|(backend, report, pool)| view(backend, report, pool, with_capabilities))
         .collect();
     Ok(Json(json!({ "pools": pools })).into_response())

@@ -6,6 +6,7 @@ pub(crate) mod list;
 pub(crate) mod show;
 pub(crate) mod update_extra_specs;
 pub(crate) mod update_type_access;
+pub(crate) mod update_type_encryption;
 pub(crate) mod update_volume_type;
 
 use crate::app::App;
@@ -21,6 +22,26 @@ pub(crate) async fn find(app: &App, context: &RequestContext, name: &str) -> Ans
     let scope = context.caller.project_scope();
     let found = volume_types::find(&app.database, name, scope).await?;
     Ok(found.ok_or_else(|| not_found(name))?)
+}
+
+/// The type of a volume for which none is asked: the project's, or that of the installation.
+pub(crate) async fn default(app: &App, project: &str) -> Answer<Option<VolumeType>> {
+    if let Some(found) = volume_types::default_of(&app.database, project).await? {
+        return Ok(Some(found));
+    }
+    Ok(volume_types::find(&app.database, &app.config.default_volume_type, None).await?)
+}
+
+/// Refuses what a type asks for and no backend offers: a volume that is not encrypted would be a wrong
+/// answer.
+pub(crate) fn refuse_encryption(volume_type: &VolumeType) -> common::Result<()> {
+    match &volume_type.encryption {
+        None => Ok(()),
+        Some(_) => Err(Error::bad_request(format!(
+            "Invalid input received: Volume type {} asks for encryption, which no backend offers.",
+            volume_type.name
+        ))),
+    }
 }
 
 /// The id that a path names; one that no type can have is as unknown as any other.

@@ -2,8 +2,10 @@
 
 pub(crate) mod create_volume;
 pub(crate) mod delete_volume;
+pub(crate) mod encryption;
 pub(crate) mod list;
 pub(crate) mod metadata;
+mod scheduler_hints;
 pub(crate) mod show;
 mod source;
 pub(crate) mod summary;

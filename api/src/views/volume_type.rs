@@ -23,6 +23,14 @@ pub(crate) fn detail(volume_type: &VolumeType, context: &RequestContext) -> Valu
     view
 }
 
+/// How volumes of the type are encrypted; empty when they are not.
+pub(crate) fn encryption(volume_type: &VolumeType) -> Value {
+    let Some(encryption) = &volume_type.encryption else { return json!({}) };
+    let mut view = json!(encryption);
+    view["volume_type_id"] = json!(volume_type.id);
+    view
+}
+
 /// The extra specs that the caller may see.
 pub(crate) fn visible_specs(volume_type: &VolumeType, context: &RequestContext) -> Metadata {
     let is_admin = context.caller.is_admin();

@@ -287,7 +287,7 @@ async fn clash(
     let (column, id) = match constraint {
         "one_live_operation" => ("subject_id", Some(operation.subject())),
         "one_live_connection" => ("alone_on", operation.alone_on()),
-        "volume_types_name" => return Ok(Refusal::NameTaken),
+        "volume_types_name" | "qos_specs_name" => return Ok(Refusal::NameTaken),
         _ => return Err(DbError::Duplicate(constraint.to_owned())),
     };
     let sql = format!(

@@ -3,6 +3,7 @@
 
 use super::{Database, DbError};
 use crate::model::{Backend, BackendId, BackendReport};
+use serde::Deserialize;
 use tokio_postgres::types::Json;
 
 /// All backends, by name.
@@ -55,4 +56,60 @@ pub async fn report(
 ) -> Result<(), DbError> {
     let sql = "update backends set seen_at = clock_timestamp(), report = $2 where id = $1";
     database.execute(sql, &[&backend.0, &Json(report)]).await.map(drop)
+}
+
+/// What a project has on a backend.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Usage {
+    /// The project.
+    pub project_id: String,
+    /// How many volumes.
+    pub volumes: i64,
+    /// Their sizes in all, in GiB.
+    pub volume_gb: i64,
+    /// How many snapshots.
+    pub snapshots: i64,
+    /// Their sizes in all, in GiB.
+    pub snapshot_gb: i64,
+}
+
+impl Usage {
+    /// Nothing yet, of all projects together.
+    #[must_use]
+    pub fn total() -> Self {
+        Self { project_id: "(total)".to_owned(), ..Self::default() }
+    }
+}
+
+impl std::ops::Add<&Self> for Usage {
+    type Output = Self;
+
+    fn add(self, other: &Self) -> Self {
+        Self {
+            project_id: self.project_id,
+            volumes: self.volumes + other.volumes,
+            volume_gb: self.volume_gb + other.volume_gb,
+            snapshots: self.snapshots + other.snapshots,
+            snapshot_gb: self.snapshot_gb + other.snapshot_gb,
+        }
+    }
+}
+
+/// What each project has on a backend.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn usage(database: &Database, backend: BackendId) -> Result<Vec<Usage>, DbError> {
+    let sql = "select jsonb_build_object('project_id', project_id, \
+                   'volumes', count(*) filter (where is_volume), \
+                   'volume_gb', coalesce(sum(size_gb) filter (where is_volume), 0), \
+                   'snapshots', count(*) filter (where not is_volume), \
+                   'snapshot_gb', coalesce(sum(size_gb) filter (where not is_volume), 0)) \
+               from (select project_id, size_gb, true as is_volume, backend_id from volume_details \
+                     where deleted_at is null \
+                     union all \
+                     select project_id, size_gb, false, backend_id from snapshot_details \
+                     where deleted_at is null) held \
+               where backend_id = $1 group by project_id order by project_id";
+    database.rows(sql, &[&backend.0]).await
 }

@@ -152,6 +152,7 @@ fn message(operation: &Operation) -> Option<Value> {
         // who opens or closes a data path waits for the end and is told
         Resource::Attachment => return None,
         Resource::VolumeType
+        | Resource::QosSpecs
         | Resource::Message
         | Resource::Project
         | Resource::QuotaClass

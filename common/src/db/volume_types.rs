@@ -2,7 +2,8 @@
 
 use super::listing::{self, ListError, ListQuery};
 use super::{Database, DbError};
-use crate::model::VolumeType;
+use crate::model::{VolumeType, VolumeTypeId};
+use serde::Deserialize;
 
 /// The type with this id or name, unless it is removed or private to other projects than
 /// `project_scope`.
@@ -23,6 +24,39 @@ pub async fn find(
             &[&id_or_name, &project_scope],
         )
         .await
+}
+
+/// The type that a project gets when it asks for none, where that was said.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn default_of(database: &Database, project: &str) -> Result<Option<VolumeType>, DbError> {
+    let sql = "select to_jsonb(t) from volume_types t \
+               join projects p on p.default_volume_type_id = t.id where p.project_id = $1";
+    database.row(sql, &[&project]).await
+}
+
+/// A project with the type that it gets when it asks for none.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ProjectDefault {
+    /// The project.
+    pub project_id: String,
+    /// The type.
+    pub volume_type_id: VolumeTypeId,
+}
+
+/// The projects for which a default was said; this one, or all.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn defaults(
+    database: &Database,
+    project: Option<&str>,
+) -> Result<Vec<ProjectDefault>, DbError> {
+    let sql = "select jsonb_build_object('project_id', project_id, 'volume_type_id', default_volume_type_id) \
+               from projects where default_volume_type_id is not null \
+                 and project_id = coalesce($1, project_id) order by project_id";
+    database.rows(sql, &[&project]).await
 }
 
 /// A page of volume types.

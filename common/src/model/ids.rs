@@ -44,6 +44,8 @@ uuid_id! {
     AttachmentId,
     /// A volume type.
     VolumeTypeId,
+    /// A quality of service.
+    QosSpecsId,
     /// A message to a user.
     MessageId,
     /// A storage backend.

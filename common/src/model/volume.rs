@@ -116,6 +116,9 @@ pub struct Volume {
     pub image_metadata: Metadata,
     /// The servers that are attached.
     pub attachments: Vec<AttachedServer>,
+    /// What servers must keep to, of the quality of service that goes with its type.
+    #[serde(default)]
+    pub front_end_qos: Option<Metadata>,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
     /// Whether it counts against the project's quota.

@@ -1,6 +1,6 @@
 //! A volume type: what a user may ask for and what a backend must then offer.
 
-use super::{Metadata, VolumeTypeId};
+use super::{Metadata, QosSpecsId, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -21,7 +21,25 @@ pub struct VolumeType {
     /// The projects that may use it although it is not public.
     pub access: BTreeMap<String, bool>,
     /// The quality of service that goes with it.
-    pub qos_specs_id: Option<Uuid>,
+    pub qos_specs_id: Option<QosSpecsId>,
+    /// How its volumes are encrypted; `None` for not at all.
+    #[serde(default)]
+    pub encryption: Option<Encryption>,
+}
+
+/// How volumes of a type are encrypted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encryption {
+    /// Its id.
+    pub encryption_id: Uuid,
+    /// What encrypts, in Nova's words.
+    pub provider: String,
+    /// Who encrypts: `front-end` or `back-end`.
+    pub control_location: String,
+    /// The cipher.
+    pub cipher: Option<String>,
+    /// The length of the key in bits.
+    pub key_size: Option<i32>,
 }
 
 impl VolumeType {

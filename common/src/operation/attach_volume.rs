@@ -63,7 +63,7 @@ impl Definition for AttachVolume {
                 "attach_mode": self.mode,
                 "attached_at": "now",
             })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Definition for CompleteAttachment {
     fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "attached_at": "now" })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

@@ -37,6 +37,8 @@ text_enum! {
         Attachment = "attachment",
         /// A volume type.
         VolumeType = "volume_type",
+        /// A quality of service.
+        QosSpecs = "qos_specs",
         /// A message to a user.
         Message = "message",
         /// What operators decided about a project.
@@ -57,6 +59,7 @@ impl Resource {
             Self::Snapshot => "snapshots",
             Self::Attachment => "attachments",
             Self::VolumeType => "volume_types",
+            Self::QosSpecs => "qos_specs",
             Self::Message => "messages",
             Self::Project => "projects",
             Self::QuotaClass => "quota_classes",
@@ -72,6 +75,7 @@ impl Resource {
             Self::Snapshot => "snapshot_details",
             Self::Attachment => "attachment_details",
             Self::VolumeType => "volume_types",
+            Self::QosSpecs => "qos_specs",
             Self::Message => "message_details",
             Self::Project => "projects",
             Self::QuotaClass => "quota_classes",
@@ -161,6 +165,8 @@ text_enum! {
         Volume = "volume",
         /// A snapshot that belongs to the subject, or that the subject is made like again.
         Snapshot = "snapshot",
+        /// The volume type that the subject gets.
+        VolumeType = "volume_type",
     }
 }
 
@@ -270,6 +276,20 @@ text_enum! {
         MetadataUnchanged = "metadata_unchanged",
         /// No volume is of this type.
         TypeUnused = "type_unused",
+        /// The type has an encryption where it shall change or go, and none where it shall get one.
+        EncryptionChanges = "encryption_changes",
+        /// No quality of service but this one goes with the type.
+        NoOtherQos = "no_other_qos",
+        /// No volume type has this quality of service.
+        QosUnused = "qos_unused",
+        /// The quality of service has every key that is to be removed.
+        HasSpecs = "has_specs",
+        /// What servers must keep to of the quality of service stays as it is, or nobody has the volume.
+        KeepsFrontEndQos = "keeps_front_end_qos",
+        /// The volume's type is there.
+        TypeIsThere = "type_is_there",
+        /// No project gets the type when it asks for none.
+        NoProjectsDefault = "no_projects_default",
         /// There is another type.
         NotTheOnlyType = "not_the_only_type",
         /// The type still has the extra spec that is to be removed.
@@ -457,8 +477,19 @@ pub struct WantedPlace {
     pub pool: Option<String>,
     /// What the volume type asks of a backend.
     pub extra_specs: Metadata,
+    /// Which other volumes must be there, or must not.
+    pub affinity: Affinity,
     /// Where the volume is, if it is not new.
     pub origin: Option<Origin>,
+}
+
+/// Where a volume must be in view of others, from a user's scheduler hints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Affinity {
+    /// On one of these (`same_host`).
+    pub same: Option<Vec<BackendId>>,
+    /// On none of these (`different_host`).
+    pub different: Vec<BackendId>,
 }
 
 /// Where a volume is that may get another place.

@@ -73,7 +73,7 @@ impl Definition for CreateAttachment {
                 "instance_id": self.instance_id,
                 "attach_mode": self.mode,
             })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

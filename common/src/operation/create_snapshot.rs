@@ -91,7 +91,7 @@ impl Definition for CreateSnapshot {
     fn columns_when_done(&self, role: Role) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "progress": "100%" })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `create_volume`: a volume on the backend that placement chooses, empty or like something else.
 
-use super::contract::{AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs, StartsFrom, Status::{Snapshot, Volume}, Touch, WantedPlace, WhileRunning};
+use super::contract::{Affinity, AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs, StartsFrom, Status::{Snapshot, Volume}, Touch, WantedPlace, WhileRunning};
 use crate::model::{
     BackendId, Caller, Metadata, ReplicationStatus, SnapshotId, SnapshotStatus, VolumeId,
     VolumeStatus, VolumeTypeId,
@@ -28,6 +28,9 @@ pub struct CreateVolume {
     pub multiattach: bool,
     /// The zone in which it must be, if the user cares.
     pub availability_zone: Option<String>,
+    /// Which other volumes must be where it goes, or must not.
+    #[serde(default)]
+    pub affinity: Affinity,
     /// The user's key-value pairs.
     pub metadata: Metadata,
     /// What its content is at first; nothing by default.
@@ -64,7 +67,7 @@ impl Definition for CreateVolume {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::New,
-            preconditions: &[],
+            preconditions: &[Precondition::TypeIsThere],
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
             when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
             when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
@@ -148,6 +151,7 @@ impl Definition for CreateVolume {
             availability_zone: self.availability_zone.clone(),
             backend_id: self.source.as_ref().map(|source| source.backend_id),
             extra_specs: self.extra_specs.clone(),
+            affinity: self.affinity.clone(),
             ..WantedPlace::default()
         })
     }

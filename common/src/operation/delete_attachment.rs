@@ -53,7 +53,7 @@ impl Definition for DeleteAttachment {
     fn columns_when_done(&self, role: Role) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "detached_at": "now" })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

@@ -22,7 +22,11 @@ impl Definition for DeleteVolumeType {
         subject: Touch {
             resource: Resource::VolumeType,
             starts_from: StartsFrom::Anything,
-            preconditions: &[Precondition::TypeUnused, Precondition::NotTheOnlyType],
+            preconditions: &[
+                Precondition::TypeUnused,
+                Precondition::NotTheOnlyType,
+                Precondition::NoProjectsDefault,
+            ],
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Removed(None),
             when_failed: Ending::Unchanged,

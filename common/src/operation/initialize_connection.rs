@@ -67,14 +67,14 @@ impl Definition for InitializeConnection {
     fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "connector": self.connector })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 
     fn columns_when_failed(&self, role: Role) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "connector": null })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Definition for ReleaseAttachment {
     fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "detached_at": "now" })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

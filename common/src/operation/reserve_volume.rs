@@ -65,7 +65,7 @@ impl Definition for ReserveVolume {
                 "attach_mode": self.mode,
                 "through_actions": true,
             })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

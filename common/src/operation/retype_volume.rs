@@ -38,7 +38,11 @@ impl Definition for RetypeVolume {
                 Volume(VolumeStatus::Available),
                 Volume(VolumeStatus::InUse),
             ]),
-            preconditions: &[Precondition::TypeChanges, Precondition::KeepsMultiattach],
+            preconditions: &[
+                Precondition::TypeChanges,
+                Precondition::KeepsMultiattach,
+                Precondition::KeepsFrontEndQos,
+            ],
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Retyping)),
             when_done: Ending::PreviousStatus,
             when_failed: Ending::PreviousStatus,
@@ -47,7 +51,7 @@ impl Definition for RetypeVolume {
                 QuotaRule::Retype { resource: "gigabytes", column: Some("size_gb") },
             ],
         },
-        others: &[],
+        others: &[(Role::VolumeType, Touch::keeping_status(Resource::VolumeType))],
         runs: Runs::OnBackend(AfterCrash::Rerun),
     };
 
@@ -55,11 +59,22 @@ impl Definition for RetypeVolume {
         self.volume_id.0
     }
 
-    fn columns_when_done(&self, _role: Role) -> Columns {
-        Columns::set(json!({
-            "volume_type_id": self.volume_type_id,
-            "multiattach": self.multiattach,
-        }))
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        vec![(Role::VolumeType, self.volume_type_id.0)]
+    }
+
+    fn uses(&self) -> Vec<Uuid> {
+        vec![self.volume_type_id.0]
+    }
+
+    fn columns_when_done(&self, role: Role) -> Columns {
+        match role {
+            Role::Subject => Columns::set(json!({
+                "volume_type_id": self.volume_type_id,
+                "multiattach": self.multiattach,
+            })),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
+        }
     }
 
     fn wanted_place(&self) -> Option<WantedPlace> {

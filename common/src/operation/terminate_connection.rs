@@ -57,7 +57,7 @@ impl Definition for TerminateConnection {
     fn columns_when_done(&self, role: Role) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "connector": null, "connection_info": null })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

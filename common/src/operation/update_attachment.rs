@@ -73,14 +73,14 @@ impl Definition for UpdateAttachment {
                 "mountpoint": self.connector.get("mountpoint"),
                 "attach_mode": self.mode,
             })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 
     fn columns_when_failed(&self, role: Role) -> Columns {
         match role {
             Role::Subject => Columns::set(json!({ "connector": null })),
-            Role::Volume | Role::Snapshot => Columns::none(),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }
     }
 }

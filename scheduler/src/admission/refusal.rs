@@ -203,6 +203,38 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
         Precondition::TypeUnused => {
             Error::bad_request("The volume type is in use: there are volumes of it.")
         }
+        Precondition::EncryptionChanges if arguments["is_there"] == json!(true) => {
+            Error::not_found(format!("Volume type encryption for type {} does not exist.", word(row, "id")))
+        }
+        Precondition::EncryptionChanges => Error::bad_request(format!(
+            "Volume type encryption for type {} already exists.",
+            word(row, "id")
+        )),
+        Precondition::NoOtherQos if row["qos_specs_id"].is_null() => Error::not_found(format!(
+            "No such QoS spec {}.",
+            word(arguments, "qos_specs_id")
+        )),
+        Precondition::NoOtherQos => Error::bad_request(format!(
+            "Invalid volume type: Type {} is already associated with another qos specs: {}",
+            word(row, "id"),
+            word(row, "qos_specs_id")
+        )),
+        Precondition::QosUnused => Error::bad_request("Qos specs still in use."),
+        Precondition::HasSpecs => Error::not_found(format!(
+            "QoS spec {} has not all of the keys {}.",
+            word(row, "id"),
+            arguments["remove_keys"]
+        )),
+        Precondition::KeepsFrontEndQos => invalid(
+            "Volume is attached: what servers must keep to of its quality of service cannot change."
+                .to_owned(),
+        ),
+        Precondition::TypeIsThere => {
+            Error::not_found(format!("Volume type {} could not be found.", word(row, "volume_type_id")))
+        }
+        Precondition::NoProjectsDefault => Error::bad_request(
+            "The volume type is the default of a project; give that another one first.",
+        ),
         Precondition::NotTheOnlyType => {
             Error::bad_request("The last volume type cannot be deleted: a volume always has one.")
         }

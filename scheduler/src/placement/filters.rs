@@ -1,8 +1,8 @@
 //! Filters: why a place does not fit.
 
-use super::{Candidate, extra_specs};
-use common::model::Condition;
-use common::operation::contract::WantedPlace;
+use super::Candidate;
+use common::model::{BackendId, Condition, extra_specs};
+use common::operation::contract::{Affinity, WantedPlace};
 
 /// Why a place does not fit; the order is that of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub(super) enum Misfit {
     AlreadyThere,
     MustNotLeave,
     Elsewhere,
+    NotWithOthers,
+    WithOthers,
     OtherZone,
     OtherKind,
     TooFull,
@@ -32,6 +34,8 @@ impl std::fmt::Display for Misfit {
             Self::AlreadyThere => "where it is already",
             Self::MustNotLeave => "excluded by the migration policy",
             Self::Elsewhere => "elsewhere",
+            Self::NotWithOthers => "without the volumes of same_host",
+            Self::WithOthers => "with a volume of different_host",
             Self::OtherZone => "in another zone",
             Self::OtherKind => "not what the volume type asks for",
             Self::TooFull => "too full",
@@ -43,7 +47,8 @@ impl std::fmt::Display for Misfit {
 type Filter = fn(&Candidate<'_>, &WantedPlace) -> Option<Misfit>;
 
 /// In the order in which they are asked.
-const FILTERS: &[Filter] = &[origin, pinned, condition, availability_zone, capabilities, capacity];
+const FILTERS: &[Filter] =
+    &[origin, pinned, affinity, condition, availability_zone, capabilities, capacity];
 
 /// The first reason for which the place does not fit.
 pub(super) fn misfit(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
@@ -67,6 +72,19 @@ fn pinned(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
     (!right_backend || !right_pool).then_some(Misfit::Elsewhere)
 }
 
+/// Other volumes must be there, or must not.
+fn affinity(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
+    let is_here = |backend: &BackendId| *backend == candidate.backend.id;
+    let Affinity { same, different } = &wanted.affinity;
+    if same.as_ref().is_some_and(|backends| !backends.iter().any(is_here)) {
+        Some(Misfit::NotWithOthers)
+    } else if different.iter().any(is_here) {
+        Some(Misfit::WithOthers)
+    } else {
+        None
+    }
+}
+
 /// The gate would refuse it there.
 fn condition(candidate: &Candidate<'_>, _wanted: &WantedPlace) -> Option<Misfit> {
     candidate
@@ -82,18 +100,18 @@ fn condition(candidate: &Candidate<'_>, _wanted: &WantedPlace) -> Option<Misfit>
         .min()
 }
 
-/// It is in another zone than the one that was asked for.
+/// It is in another zone than the one that was asked for, or than those of the volume type.
 fn availability_zone(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
-    let zone = wanted.availability_zone.as_deref()?;
-    (candidate.backend.availability_zone != zone).then_some(Misfit::OtherZone)
+    let zone = &candidate.backend.availability_zone;
+    let asked = wanted.availability_zone.as_ref().is_none_or(|asked| asked == zone);
+    let allowed = extra_specs::allows_zone(&wanted.extra_specs, zone);
+    (!asked || !allowed).then_some(Misfit::OtherZone)
 }
 
 /// It does not offer what the volume type asks for.
 fn capabilities(candidate: &Candidate<'_>, wanted: &WantedPlace) -> Option<Misfit> {
     let report = candidate.backend.report.as_ref()?;
-    let offers =
-        |(key, asked): (&String, &String)| extra_specs::offers(report, candidate.pool, key, asked);
-    (!wanted.extra_specs.iter().all(offers)).then_some(Misfit::OtherKind)
+    (!extra_specs::fits(report, candidate.pool, &wanted.extra_specs)).then_some(Misfit::OtherKind)
 }
 
 /// It has no room: neither real room, nor room to promise.

@@ -1,7 +1,6 @@
 //! `initialize_connection`, done: the data path is open, and whoever asked is told how to reach it.
 
-use super::update_attachment::flattened;
-use super::{Done, Execution};
+use super::{Done, Execution, connection};
 use crate::driver::DriverError;
 use common::model::Volume;
 use common::operation::InitializeConnection;
@@ -14,9 +13,9 @@ pub(super) async fn execute(
 ) -> Result<Done, DriverError> {
     let InitializeConnection { attachment_id, connector, mode, .. } = arguments;
     let volume: Volume = execution.other(Role::Volume)?;
-    let info = execution.driver.export(&volume, *mode, execution.fence).await?;
-    let result = json!(info);
-    let flat = flattened(info, *attachment_id, connector, *mode);
+    let info = connection::open(execution, &volume, *mode).await?;
+    let result = connection::nested(&info, connector);
+    let flat = connection::flat(info, *attachment_id, connector);
     let found = Columns::set(json!({ "connection_info": flat }));
     Ok(Done { found, result: Some(result) })
 }

@@ -13,7 +13,7 @@ use common::db::attachments;
 use common::model::Attachment;
 use serde_json::Value;
 
-const ATTACHMENTS: Listing = Listing {
+pub(crate) const ATTACHMENTS: Listing = Listing {
     key: "attachments",
     links_key: None,
     sort_keys: &[

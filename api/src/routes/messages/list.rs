@@ -11,7 +11,7 @@ use crate::views;
 use axum::extract::{RawQuery, State};
 use common::db::messages;
 
-const MESSAGES: Listing = Listing {
+pub(crate) const MESSAGES: Listing = Listing {
     key: "messages",
     links_key: Some("messages_links"),
     sort_keys: &[

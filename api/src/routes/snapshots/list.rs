@@ -12,7 +12,7 @@ use common::db::snapshots;
 use common::model::Snapshot;
 use serde_json::Value;
 
-const SNAPSHOTS: Listing = Listing {
+pub(crate) const SNAPSHOTS: Listing = Listing {
     key: "snapshots",
     links_key: Some("snapshots_links"),
     sort_keys: &[

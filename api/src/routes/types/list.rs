@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 const SORT_KEYS: &[(&str, &str)] =
     &[("id", "id"), ("name", "name"), ("created_at", "created_at"), ("updated_at", "updated_at")];
 
-const FILTERS: &[Known] = &[
+/// By what the list can be filtered.
+pub(crate) const FILTERS: &[Known] = &[
     Known::open("name", Column::Text("name")),
     Known::open("extra_specs", Column::Map("extra_specs")).since(52),
     Known::admin("id", Column::Text("id")),

@@ -1,6 +1,6 @@
 //! `GET /types/{id}` and `GET /types/default`
 
-use super::find;
+use super::{default, find};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
@@ -8,6 +8,7 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
+use common::Error;
 use serde_json::json;
 
 pub(crate) async fn show(
@@ -15,7 +16,10 @@ pub(crate) async fn show(
     context: RequestContext,
     Path(id): Path<String>,
 ) -> Answer {
-    let name = if id == "default" { &app.config.default_volume_type } else { &id };
-    let found = find(&app, &context, name).await?;
+    let found = match id.as_str() {
+        "default" => default(&app, &context.caller.project_id).await?,
+        _ => Some(find(&app, &context, &id).await?),
+    };
+    let found = found.ok_or_else(|| Error::not_found("Default volume type can not be found."))?;
     Ok(Json(json!({ "volume_type": views::volume_type::detail(&found, &context) })).into_response())
 }

@@ -12,7 +12,7 @@ use crate::submit::submit_and_wait;
 use axum::Json;
 use axum::response::IntoResponse;
 use common::db::attachments::of_volume;
-use common::model::{AttachMode, Attachment, AttachmentStatus, Volume};
+use common::model::{Attachment, AttachmentStatus, Volume};
 use common::operation::InitializeConnection;
 use serde_json::{Map, Value, json};
 
@@ -32,9 +32,8 @@ pub(super) async fn initialize(mut action: Action<'_>) -> Answer {
             (reserve_for(app, context, &volume, mode).await?, mode, true)
         }
     };
-    let multipath = connector.get("enforce_multipath").cloned().unwrap_or(json!(false));
     let operation = InitializeConnection { attachment_id, volume_id: volume.id, connector, mode };
-    let mut info = match submit_and_wait(app, context, operation).await {
+    let info = match submit_and_wait(app, context, operation).await {
         Ok(info) => info,
         Err(error) => {
             if is_new {
@@ -43,7 +42,6 @@ pub(super) async fn initialize(mut action: Action<'_>) -> Answer {
             return Err(Fault(error));
         }
     };
-    complete(&mut info, mode, &multipath);
     Ok(Json(json!({ "connection_info": info })).into_response())
 }
 
@@ -73,13 +71,4 @@ async fn waiting(
 /// The host that an attachment's data path was opened for.
 pub(super) fn connected_host(attachment: &Attachment) -> Option<&str> {
     attachment.connector.as_ref()?.get("host")?.as_str()
-}
-
-/// What Cinder adds to what its drivers say.
-fn complete(info: &mut Value, mode: AttachMode, multipath: &Value) {
-    info["enforce_multipath"] = multipath.clone();
-    info["data"]["access_mode"] = json!(mode);
-    info["data"]["encrypted"] = json!(false);
-    info["data"]["cacheable"] = json!(false);
-    info["data"]["qos_specs"] = Value::Null;
 }

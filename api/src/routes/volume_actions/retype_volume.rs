@@ -26,6 +26,7 @@ pub(super) async fn retype(mut action: Action<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
     let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
     let volume_type = types::find(app, context, &new_type).await?;
+    types::refuse_encryption(&volume_type)?;
     let operation = RetypeVolume {
         volume_id: volume.id,
         volume_type_id: volume_type.id,

@@ -1,7 +1,7 @@
 //! `POST /volumes`: `create_volume`, asked.
 
-use super::after;
 use super::source::{self, Found};
+use super::{after, scheduler_hints};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
@@ -30,7 +30,7 @@ pub(crate) async fn create(
 ) -> Answer {
     let mut body = Fields::of_body(body);
     let mut volume = body.object("volume")?.ok_or_else(|| crate::fields::required("volume"))?;
-    body.object("OS-SCH-HNT:scheduler_hints")?;
+    let hints = body.object("OS-SCH-HNT:scheduler_hints")?;
     body.refuse_rest()?;
 
     let volume_id = VolumeId::random();
@@ -45,7 +45,9 @@ pub(crate) async fn create(
     if context.version.0 >= STRICT_SINCE {
         volume.refuse_rest()?;
     }
+    let affinity = scheduler_hints::affinity(&app, &context, hints).await?;
     let volume_type = volume_type(&app, &context, asked_type, source.as_ref()).await?;
+    types::refuse_encryption(&volume_type)?;
     let operation = CreateVolume {
         volume_id,
         name,
@@ -55,6 +57,7 @@ pub(crate) async fn create(
         multiattach: volume_type.allows_multiattach(),
         extra_specs: volume_type.extra_specs,
         availability_zone,
+        affinity,
         metadata,
         source: source.map(|source| source.what),
     };
@@ -102,11 +105,12 @@ async fn volume_type(
         return types::find(app, context, &name).await;
     }
     // what a project was given it keeps, though the type was taken from it since
-    let name = match source {
-        Some(source) => source.volume_type_id.to_string(),
-        None => app.config.default_volume_type.clone(),
+    let found = match source {
+        Some(source) => {
+            volume_types::find(&app.database, &source.volume_type_id.to_string(), None).await?
+        }
+        None => types::default(app, &context.caller.project_id).await?,
     };
-    let found = volume_types::find(&app.database, &name, None).await?;
     Ok(found.ok_or_else(|| {
         Error::new(
             ErrorKind::Internal,

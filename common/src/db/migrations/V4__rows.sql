@@ -1,5 +1,12 @@
 -- One change of one row, described by data: the mechanism below every status that ever changes.
 
+-- What servers must keep to, of the quality of service that goes with a type.
+create function front_end_qos(volume_type uuid) returns jsonb
+language sql stable as $$
+    select q.specs from volume_types t join qos_specs q on q.id = t.qos_specs_id
+    where t.id = volume_type and q.consumer in ('front-end', 'both')
+$$;
+
 -- Whether a named precondition holds for a row (as JSON), given the operation's arguments.
 create function precondition_holds(precondition text, subject jsonb, arguments jsonb) returns boolean
 language plpgsql stable as $$
@@ -96,6 +103,27 @@ begin
         when 'type_unused' then
             not exists (select from volumes
                         where volume_type_id = (subject ->> 'id')::uuid and deleted_at is null)
+            and not exists (select from operations
+                            where state in ('admitted', 'running') and uses <> '{}'
+                              and uses @> array[(subject ->> 'id')::uuid])
+        when 'type_is_there' then
+            exists (select from volume_types
+                    where id = (subject ->> 'volume_type_id')::uuid and deleted_at is null)
+        when 'no_projects_default' then
+            not exists (select from projects where default_volume_type_id = (subject ->> 'id')::uuid)
+        when 'encryption_changes' then
+            (jsonb_typeof(subject -> 'encryption') = 'object') = (arguments ->> 'is_there')::boolean
+        when 'no_other_qos' then
+            coalesce(subject ->> 'qos_specs_id' = arguments ->> 'qos_specs_id', true)
+            and exists (select from qos_specs where id = (arguments ->> 'qos_specs_id')::uuid and deleted_at is null)
+        when 'qos_unused' then
+            not exists (select from volume_types where qos_specs_id = (subject ->> 'id')::uuid and deleted_at is null)
+        when 'has_specs' then
+            subject -> 'specs' ?& array(select jsonb_array_elements_text(arguments -> 'remove_keys'))
+        when 'keeps_front_end_qos' then
+            subject ->> 'status' = 'available'
+            or front_end_qos((subject ->> 'volume_type_id')::uuid)
+               is not distinct from front_end_qos((arguments ->> 'volume_type_id')::uuid)
         when 'not_the_only_type' then
             exists (select from volume_types where id <> (subject ->> 'id')::uuid and deleted_at is null)
         when 'has_extra_spec' then
@@ -154,13 +182,15 @@ begin
     return updated;
 end $$;
 
--- The row, locked against other changes but not against references to it.
+-- The row, locked against other changes but not against references to it. A volume type is locked against
+-- those, too: one that is being removed gets no new volume.
 create function live_row(target text, row_id uuid) returns jsonb
 language plpgsql as $$
 declare
     found_row jsonb;
 begin
-    execute format('select to_jsonb(t) from %I t where id = $1 and deleted_at is null for no key update', target)
+    execute format('select to_jsonb(t) from %I t where id = $1 and deleted_at is null for %s', target,
+                   case target when 'volume_types' then 'update' else 'no key update' end)
     into found_row using row_id;
     return found_row;
 end $$;
@@ -207,6 +237,19 @@ language sql volatile as $$
         || jsonb_build_object('updated_at', clock_timestamp())
 $$;
 
+create function check_preconditions(step jsonb, subject jsonb, arguments jsonb) returns void
+language plpgsql as $$
+declare
+    precondition text;
+begin
+    for precondition in select jsonb_array_elements_text(step -> 'preconditions') loop
+        if not coalesce(precondition_holds(precondition, subject, arguments), false) then
+            perform refuse(jsonb_build_object('reason', 'precondition', 'precondition', precondition,
+                                              'table', step ->> 'table', 'row', subject));
+        end if;
+    end loop;
+end $$;
+
 -- Begins an operation on a row. A new row is inserted, also one that is only to be there (`base`). An
 -- existing one must have one of the expected statuses, and every precondition must hold; then it is
 -- changed. Returns a new row as it is, an existing one as it was.
@@ -216,10 +259,11 @@ declare
     target text := step ->> 'table';
     row_id uuid := (step ->> 'id')::uuid;
     before jsonb;
-    precondition text;
 begin
     if (step ->> 'is_new')::boolean then
-        return insert_row(target, step -> 'set');
+        before := insert_row(target, step -> 'set');
+        perform check_preconditions(step, before, arguments);
+        return before;
     end if;
     if step -> 'base' is not null then
         perform ensure_row(target, step -> 'base');
@@ -232,12 +276,7 @@ begin
         perform refuse(jsonb_build_object('reason', 'wrong_status', 'table', target, 'row', before,
                                           'expected', step -> 'statuses'));
     end if;
-    for precondition in select jsonb_array_elements_text(step -> 'preconditions') loop
-        if not coalesce(precondition_holds(precondition, before, arguments), false) then
-            perform refuse(jsonb_build_object('reason', 'precondition', 'precondition', precondition,
-                                              'table', target, 'row', before));
-        end if;
-    end loop;
+    perform check_preconditions(step, before, arguments);
     perform update_row(target, row_id, changed_columns(step, before));
     return before;
 end $$;

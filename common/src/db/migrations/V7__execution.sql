@@ -6,6 +6,7 @@ language sql immutable as $$
         when 'volumes' then 'volume_details'
         when 'snapshots' then 'snapshot_details'
         when 'attachments' then 'attachment_details'
+        when 'volume_types' then 'volume_types'
         when 'backends' then 'backend_details'
     end
 $$;

@@ -1,11 +1,27 @@
 //! Extra specs: what a volume type asks of a backend, in Cinder's little language of operators.
 
-use common::model::{BackendReport, PoolReport};
+use super::{BackendReport, Metadata, PoolReport};
 use serde_json::{Map, Value, json};
+
+/// The zones in which volumes of a type may be, separated by commas.
+const ZONES: &str = "RESKEY:availability_zones";
+
+/// Whether a pool offers everything that a volume type asks.
+#[must_use]
+pub fn fits(report: &BackendReport, pool: &PoolReport, extra_specs: &Metadata) -> bool {
+    extra_specs.iter().all(|(key, asked)| offers(report, pool, key, asked))
+}
+
+/// Whether volumes of a type may be in a zone.
+#[must_use]
+pub fn allows_zone(extra_specs: &Metadata, zone: &str) -> bool {
+    let zones = extra_specs.get(ZONES);
+    zones.is_none_or(|zones| zones.split(',').any(|allowed| allowed.trim() == zone))
+}
 
 /// Whether a pool offers what an extra spec asks. Keys of other scopes (`quality:speed`) are for somebody
 /// else.
-pub(super) fn offers(report: &BackendReport, pool: &PoolReport, key: &str, asked: &str) -> bool {
+fn offers(report: &BackendReport, pool: &PoolReport, key: &str, asked: &str) -> bool {
     let capability = match key.split_once(':') {
         None => key,
         Some(("capabilities", capability)) => capability,

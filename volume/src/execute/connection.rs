@@ -1,0 +1,49 @@
+//! What a server is told of a data path, in the two forms that Cinder's clients know.
+
+use super::Execution;
+use crate::driver::DriverError;
+use common::model::{AttachMode, AttachmentId, ConnectionInfo, Volume, qos};
+use serde_json::{Map, Value, json};
+
+/// Opens a data path and completes what the driver says of it.
+pub(super) async fn open(
+    execution: &Execution<'_>,
+    volume: &Volume,
+    mode: AttachMode,
+) -> Result<ConnectionInfo, DriverError> {
+    let mut info = execution.driver.export(volume, mode, execution.fence).await?;
+    let limits = volume.front_end_qos.as_ref();
+    info.data.extend([
+        ("access_mode".to_owned(), json!(mode)),
+        ("encrypted".to_owned(), json!(false)),
+        ("cacheable".to_owned(), json!(false)),
+        ("qos_specs".to_owned(), json!(limits.map(|specs| qos::for_size(specs, volume.size_gb)))),
+    ]);
+    Ok(info)
+}
+
+/// The form of `os-initialize_connection`: the protocol's part on a level of its own.
+pub(super) fn nested(info: &ConnectionInfo, connector: &Map<String, Value>) -> Value {
+    let mut nested = json!(info);
+    nested["enforce_multipath"] = multipath(connector);
+    nested
+}
+
+/// The form of attachments: everything on one level.
+pub(super) fn flat(
+    info: ConnectionInfo,
+    attachment_id: AttachmentId,
+    connector: &Map<String, Value>,
+) -> Map<String, Value> {
+    let mut flat = info.data;
+    flat.extend([
+        ("driver_volume_type".to_owned(), json!(info.driver_volume_type)),
+        ("attachment_id".to_owned(), json!(attachment_id)),
+        ("enforce_multipath".to_owned(), multipath(connector)),
+    ]);
+    flat
+}
+
+fn multipath(connector: &Map<String, Value>) -> Value {
+    connector.get("enforce_multipath").cloned().unwrap_or(json!(false))
+}
