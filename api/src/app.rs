@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub(crate) struct App {
     pub config: Arc<ApiConfig>,
+    /// The machine's name, as services are called by.
+    pub host: Arc<str>,
     /// The limits of projects for which nothing was said.
     pub quota: Arc<QuotaConfig>,
     pub database: Database,
@@ -21,6 +23,7 @@ impl App {
     pub fn new(config: &Config, database: Database, bus: Bus, stopping: CancellationToken) -> Self {
         Self {
             config: Arc::new(config.api.clone()),
+            host: config.services.host.as_str().into(),
             quota: Arc::new(config.quota.clone()),
             database,
             bus,

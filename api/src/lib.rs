@@ -31,6 +31,7 @@ use axum::extract::Request;
 use common::bus::Bus;
 use common::config::{Config, Identity};
 use common::db::Database;
+use process::log_levels::LogLevels;
 use process::{About, Life};
 use tokio::net::TcpListener;
 
@@ -67,15 +68,17 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         database.migrate().await.context("migrating the database")?;
     }
     let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
-    let app = App::new(&config, database, bus, life.stopping());
+    let app = App::new(&config, database.clone(), bus.clone(), life.stopping());
     let listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("api.listen: {}", config.api.listen))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     life.ready();
     let service = ServiceExt::<Request>::into_make_service(router::service(app));
-    axum::serve(listener, service)
+    let serving = axum::serve(listener, service)
         .with_graceful_shutdown(life.stopping().cancelled_owned())
-        .await?;
-    Ok(())
+        .into_future();
+    let (served, ()) =
+        tokio::join!(serving, LogLevels::serve("cinder-api", &config, &database, &bus));
+    Ok(served?)
 }

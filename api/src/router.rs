@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
 use crate::routes::{
-    attachments, availability_zones, default_types, extensions, hosts, messages, pools, qos_specs,
-    quotas, resource_filters, services, snapshot_actions, snapshots, types, versions,
+    attachments, availability_zones, default_types, extensions, hosts, manageable, messages, pools,
+    qos_specs, quotas, resource_filters, services, snapshot_actions, snapshots, types, versions,
     volume_actions, volumes,
 };
 use crate::{identity, microversion, observe, project_url};
@@ -34,14 +34,37 @@ const RESOURCES: &[&str] = &[
     "os-availability-zone",
     "os-services",
     "os-hosts",
+    "os-volume-manage",
+    "os-snapshot-manage",
+    "manageable_volumes",
+    "manageable_snapshots",
     "qos-specs",
     "default-types",
     "extensions",
     "resource_filters",
 ];
 
+/// What existing storage can be looked at and taken over by, under a path of its time.
+fn manageable(volumes: &str, snapshots: &str) -> Router<App> {
+    Router::new()
+        .route(
+            volumes,
+            admin(get(manageable::list::volumes))
+                .merge(admin(post(manageable::manage_volume::manage))),
+        )
+        .route(&format!("{volumes}/detail"), admin(get(manageable::list::volumes_in_detail)))
+        .route(
+            snapshots,
+            admin(get(manageable::list::snapshots))
+                .merge(admin(post(manageable::manage_snapshot::manage))),
+        )
+        .route(&format!("{snapshots}/detail"), admin(get(manageable::list::snapshots_in_detail)))
+}
+
 fn v3() -> Router<App> {
     Router::new()
+        .merge(manageable("/os-volume-manage", "/os-snapshot-manage"))
+        .merge(manageable("/manageable_volumes", "/manageable_snapshots"))
         .route(
             "/volumes",
             reader(get(volumes::list::summary)).merge(member(post(volumes::create_volume::create))),
@@ -220,6 +243,8 @@ fn v3() -> Router<App> {
             admin(put(services::disable_backend::disable_with_reason)),
         )
         .route("/os-services/freeze", admin(put(services::freeze_backend::freeze)))
+        .route("/os-services/set-log", admin(put(services::log_levels::set)))
+        .route("/os-services/get-log", admin(put(services::log_levels::get)))
         .route("/os-services/thaw", admin(put(services::thaw_backend::thaw)))
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod availability_zones;
 pub(crate) mod default_types;
 pub(crate) mod extensions;
 pub(crate) mod hosts;
+pub(crate) mod manageable;
 pub(crate) mod messages;
 pub(crate) mod pools;
 pub(crate) mod qos_specs;

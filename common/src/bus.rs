@@ -14,6 +14,8 @@ pub mod supervisor;
 pub mod topology;
 
 pub use call::CallError;
-pub use message::{BackendMessage, Context, Envelope, FanOut, SchedulerMessage, SubmitAnswer};
+pub use message::{
+    BackendAnswer, BackendMessage, Context, Envelope, FanOut, SchedulerMessage, SubmitAnswer,
+};
 pub use supervisor::Bus;
 pub use topology::{Queue, Topology};

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod connection;
 pub mod extra_specs;
 pub mod ids;
+pub mod manageable;
 pub mod message;
 pub mod migration;
 pub mod qos;
@@ -25,10 +26,11 @@ pub use ids::{
     AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
     VolumeId, VolumeTypeId,
 };
+pub use manageable::{Manageable, StoredObject};
 pub use message::Message;
 pub use migration::Migration;
 pub use qos::{QosConsumer, QosSpecs};
-pub use service::{Binary, Service};
+pub use service::{Binary, LogLevel, LogLevelChange, Service};
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;
 pub use volume::{AttachedServer, Volume, VolumeStatus};

@@ -3,6 +3,7 @@
 
 mod command_line;
 pub mod health;
+pub mod log_levels;
 mod run;
 mod telemetry;
 

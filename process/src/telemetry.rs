@@ -1,5 +1,6 @@
 //! The log: one line an event, on standard error.
 
+use crate::log_levels;
 use anyhow::Context;
 use common::config::{LogConfig, LogFormat};
 use tracing_subscriber::EnvFilter;
@@ -20,12 +21,29 @@ pub(crate) fn start(config: &LogConfig) -> anyhow::Result<()> {
             directives = format!("{directives},{directive}");
         }
     }
-    let filter = EnvFilter::try_new(&directives)
+    let filter = parse(&directives)
         .with_context(|| format!("log.filter: cannot understand '{}'", config.filter))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
     match config.format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let log = log.with_filter_reloading();
+            let handle = log.reload_handle();
+            log_levels::start(directives, Box::new(move |text| Ok(handle.reload(parse(text)?)?)));
+            log.init();
+        }
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true).with_filter_reloading();
+            let handle = log.reload_handle();
+            log_levels::start(directives, Box::new(move |text| Ok(handle.reload(parse(text)?)?)));
+            log.init();
+        }
     }
     Ok(())
+}
+
+fn parse(directives: &str) -> anyhow::Result<EnvFilter> {
+    Ok(EnvFilter::try_new(directives)?)
 }

@@ -75,6 +75,8 @@ impl Receive for BackendReports {
                     backend.report = Some(report);
                 }
             }),
+            // for the process's own receiver
+            FanOut::SetLogLevel(_) => {}
         }
         Ok(())
     }

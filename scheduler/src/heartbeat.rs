@@ -4,6 +4,7 @@ use common::config::Config;
 use common::db::Database;
 use common::db::services::{self, Announcement};
 use common::model::Binary;
+use process::log_levels;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ pub(crate) async fn beat(config: &Config, database: &Database, stopping: Cancell
         boot_id: Uuid::new_v4(),
     };
     while !stopping.is_cancelled() {
-        if let Err(error) = services::heartbeat(database, &service).await {
+        if let Err(error) = services::heartbeat(database, &service, &log_levels::current()).await {
             tracing::warn!(%error, "the heartbeat was not recorded");
         }
         tokio::select! {

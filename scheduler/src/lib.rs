@@ -20,6 +20,7 @@ use common::bus::{Bus, Queue};
 use common::config::Config;
 use common::db::Database;
 use process::health::Health;
+use process::log_levels::LogLevels;
 use process::{About, Life};
 use receive_operation::Gate;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         health.serve(config.scheduler.health_listen),
         bus.serve(queue, gate),
         bus.serve(Source::FanOut, reports.clone()),
+        LogLevels::serve("cinder-scheduler", &config, &database, &bus),
         reports.refresh_regularly(life.stopping()),
         heartbeat::beat(&config, &database, life.stopping()),
         purge::purge_regularly(&config, &database, life.stopping()),

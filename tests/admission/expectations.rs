@@ -29,6 +29,10 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::RevertVolume
             | OperationKind::RetypeVolume
             | OperationKind::MigrateVolume
+            | OperationKind::UnmanageVolume
+            | OperationKind::UnmanageSnapshot
+            | OperationKind::ManageVolume
+            | OperationKind::ManageSnapshot
             | OperationKind::CreateSnapshot
             | OperationKind::DeleteSnapshot
             | OperationKind::ForceDeleteSnapshot,
@@ -41,6 +45,10 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             | OperationKind::RevertVolume
             | OperationKind::RetypeVolume
             | OperationKind::MigrateVolume
+            | OperationKind::UnmanageVolume
+            | OperationKind::UnmanageSnapshot
+            | OperationKind::ManageVolume
+            | OperationKind::ManageSnapshot
             | OperationKind::CreateSnapshot
             | OperationKind::DeleteSnapshot
             | OperationKind::ForceDeleteSnapshot,

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod identity;
+mod log_levels;
 mod older_views;
 mod openstack_client;
 mod paging;

@@ -17,6 +17,8 @@ pub struct Scene {
     pub volume_type: String,
     /// A backend that does not hold the volume, for operations that take it there.
     pub elsewhere: String,
+    /// What is on a backend without being a volume or snapshot: its host and its name there.
+    pub stored: (String, String),
     /// A quality of service that no volume type has, for operations on them.
     pub qos_specs: String,
     /// A message about an operation that failed.
@@ -59,7 +61,21 @@ impl Scene {
             | OperationKind::DisableBackend
             | OperationKind::FreezeBackend
             | OperationKind::ThawBackend => {}
-            OperationKind::ReserveVolume => {}
+            OperationKind::ReserveVolume | OperationKind::UnmanageVolume => {}
+            OperationKind::ManageVolume => {
+                let other = client.available_volume(1).await?;
+                scene.stored = (client.host_of(&other).await?, format!("volume-{other}"));
+                client.act(&other, "os-unmanage", json!(null)).await?.expect_status(202)?;
+                client.wait_for_status(&other, "deleted").await?;
+            }
+            OperationKind::ManageSnapshot => {
+                let other = client.create_snapshot(&scene.volume).await?;
+                scene.stored = (client.host_of(&scene.volume).await?, format!("snapshot-{other}"));
+                let path = format!("/snapshots/{other}");
+                let unmanage = json!({ "os-unmanage": null });
+                client.post(&format!("{path}/action"), unmanage).await?.expect_status(202)?;
+                client.wait_until(&path, "snapshot", "deleted").await?;
+            }
             OperationKind::InitializeConnection | OperationKind::AttachVolume => {
                 client.act(&scene.volume, "os-reserve", json!(null)).await?.expect_status(202)?;
             }
@@ -76,6 +92,7 @@ impl Scene {
             | OperationKind::DeleteSnapshot
             | OperationKind::ForceDeleteSnapshot
             | OperationKind::UpdateSnapshot
+            | OperationKind::UnmanageSnapshot
             | OperationKind::ResetSnapshotStatus => {
                 scene.snapshot = client.create_snapshot(&scene.volume).await?;
             }
@@ -130,8 +147,16 @@ impl Scene {
         kind: OperationKind,
         host: &str,
     ) -> anyhow::Result<Answered> {
-        let Self { volume, snapshot, attachment, volume_type, elsewhere, qos_specs, message } =
-            self;
+        let Self {
+            volume,
+            snapshot,
+            attachment,
+            volume_type,
+            elsewhere,
+            stored,
+            qos_specs,
+            message,
+        } = self;
         let (volume_path, snapshot_path) =
             (format!("/volumes/{volume}"), format!("/snapshots/{snapshot}"));
         let type_path = format!("/types/{volume_type}");
@@ -187,6 +212,22 @@ impl Scene {
             }
             OperationKind::UpdateSnapshot => {
                 client.put(&snapshot_path, json!({ "snapshot": { "name": "n" } })).await
+            }
+            OperationKind::ManageVolume => {
+                let (host, name) = stored;
+                let volume = json!({ "host": host, "ref": { "source-name": name } });
+                client.post("/manageable_volumes", json!({ "volume": volume })).await
+            }
+            OperationKind::UnmanageVolume => client.act(volume, "os-unmanage", json!(null)).await,
+            OperationKind::ManageSnapshot => {
+                let reference = json!({ "source-name": stored.1 });
+                let snapshot = json!({ "volume_id": volume, "ref": reference });
+                client.post("/manageable_snapshots", json!({ "snapshot": snapshot })).await
+            }
+            OperationKind::UnmanageSnapshot => {
+                client
+                    .post(&format!("{snapshot_path}/action"), json!({ "os-unmanage": null }))
+                    .await
             }
             OperationKind::ReserveVolume => client.act(volume, "os-reserve", json!(null)).await,
             OperationKind::InitializeConnection => {

@@ -11,7 +11,9 @@ mod file;
 use async_trait::async_trait;
 use common::config::{BackendConfig, DriverName};
 use common::db::DbError;
-use common::model::{AttachMode, BackendReport, ConnectionInfo, Snapshot, Volume};
+use common::model::{
+    AttachMode, BackendReport, ConnectionInfo, Manageable, Snapshot, StoredObject, Volume,
+};
 use std::sync::Arc;
 
 /// The number of the claim under which a driver acts. A driver whose storage outlives the worker
@@ -124,6 +126,29 @@ pub trait Driver: Send + Sync {
         &self,
         volume: &Volume,
         snapshot: &Snapshot,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
+    /// What is stored on the backend that is or could become volumes or snapshots. `id` says what an object
+    /// was named for; whether that is still a volume or snapshot, others know.
+    async fn list_stored(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError>;
+
+    /// Makes what is stored under a name the volume's storage, of the volume's size.
+    async fn manage_volume(
+        &self,
+        volume: &Volume,
+        source_name: &str,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
+
+    /// Lets go of the volume's storage: closes what is open of it, and leaves it.
+    async fn unmanage_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
+
+    /// Makes what is stored under a name the snapshot's storage.
+    async fn manage_snapshot(
+        &self,
+        snapshot: &Snapshot,
+        source_name: &str,
         fence: Fence,
     ) -> Result<(), DriverError>;
 

@@ -10,10 +10,14 @@ mod extend_volume;
 mod force_delete_snapshot;
 mod force_delete_volume;
 mod initialize_connection;
+mod manage_snapshot;
+mod manage_volume;
 mod migrate_volume;
 mod retype_volume;
 mod revert_volume;
 mod terminate_connection;
+mod unmanage_snapshot;
+mod unmanage_volume;
 mod update_attachment;
 
 use crate::driver::{Driver, DriverError, Fence};
@@ -161,6 +165,12 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
         Operation::RevertVolume(_) => revert_volume::execute(execution).await,
         Operation::RetypeVolume(_) => retype_volume::execute(execution).await,
         Operation::MigrateVolume(_) => Err(DriverError::failed("it has no destination")),
+        Operation::ManageVolume(arguments) => manage_volume::execute(execution, arguments).await,
+        Operation::UnmanageVolume(_) => unmanage_volume::execute(execution).await,
+        Operation::ManageSnapshot(arguments) => {
+            manage_snapshot::execute(execution, arguments).await
+        }
+        Operation::UnmanageSnapshot(_) => unmanage_snapshot::execute(),
         Operation::CreateSnapshot(_) => create_snapshot::execute(execution).await,
         Operation::DeleteSnapshot(_) => delete_snapshot::execute(execution).await,
         Operation::ForceDeleteSnapshot(_) => force_delete_snapshot::execute(execution).await,

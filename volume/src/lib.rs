@@ -18,6 +18,7 @@ use common::bus::Bus;
 use common::config::Config;
 use common::db::Database;
 use process::health::Health;
+use process::log_levels::LogLevels;
 use process::{About, Life};
 use tokio::task::JoinSet;
 use worker::Worker;
@@ -54,7 +55,11 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         workers.spawn(worker.work(life.stopping()));
     }
     life.ready();
-    health.serve(config.volume.health_listen).await.context("volume.health_listen")?;
+    let (health, ()) = tokio::join!(
+        health.serve(config.volume.health_listen),
+        LogLevels::serve("cinder-volume", &config, &database, &bus),
+    );
+    health.context("volume.health_listen")?;
     workers.join_all().await;
     Ok(())
 }

@@ -4,5 +4,6 @@ pub(crate) mod disable_backend;
 pub(crate) mod enable_backend;
 pub(crate) mod freeze_backend;
 pub(crate) mod list;
+pub(crate) mod log_levels;
 mod target;
 pub(crate) mod thaw_backend;

@@ -2,6 +2,7 @@
 
 mod force_delete_snapshot;
 mod reset_snapshot_status;
+mod unmanage_snapshot;
 
 use super::snapshots::parse_id;
 use crate::action::{self, Named};
@@ -28,11 +29,13 @@ pub(crate) struct Action<'a> {
 enum Which {
     ForceDelete,
     ResetStatus,
+    Unmanage,
 }
 
 const ACTIONS: &[Named<Which>] = &[
     Named::new("os-force_delete", Rule::Admin, Which::ForceDelete),
     Named::new("os-reset_status", Rule::Admin, Which::ResetStatus),
+    Named::new("os-unmanage", Rule::Admin, Which::Unmanage),
 ];
 
 pub(crate) async fn act(
@@ -51,5 +54,6 @@ pub(crate) async fn act(
     match which {
         Which::ForceDelete => force_delete_snapshot::force_delete(action).await,
         Which::ResetStatus => reset_snapshot_status::reset(action).await,
+        Which::Unmanage => unmanage_snapshot::unmanage(action).await,
     }
 }

@@ -15,6 +15,7 @@ mod roll_detaching;
 mod set_volume_bootable;
 mod set_volume_readonly;
 mod terminate_connection;
+mod unmanage_volume;
 mod update_image_metadata;
 
 use super::volumes::parse_id;
@@ -46,6 +47,7 @@ enum Which {
     Revert,
     Retype,
     Migrate,
+    Unmanage,
     Reserve,
     Unreserve,
     InitializeConnection,
@@ -70,6 +72,7 @@ const ACTIONS: &[Named<Which>] = &[
     Named::since("revert", 40, Rule::Member, Which::Revert),
     Named::new("os-retype", Rule::Member, Which::Retype),
     Named::new("os-migrate_volume", Rule::Admin, Which::Migrate),
+    Named::new("os-unmanage", Rule::Admin, Which::Unmanage),
     Named::new("os-reserve", Rule::Member, Which::Reserve),
     Named::new("os-unreserve", Rule::Member, Which::Unreserve),
     Named::new("os-initialize_connection", Rule::Member, Which::InitializeConnection),
@@ -107,6 +110,7 @@ pub(crate) async fn act(
         Which::Revert => revert_volume::revert(action).await,
         Which::Retype => retype_volume::retype(action).await,
         Which::Migrate => migrate_volume::migrate(action).await,
+        Which::Unmanage => unmanage_volume::unmanage(action).await,
         Which::Reserve => reserve_volume::reserve(action).await,
         Which::Unreserve => reserve_volume::unreserve(action).await,
         Which::InitializeConnection => initialize_connection::initialize(action).await,

@@ -1,7 +1,9 @@
 //! What travels on the bus: a typed, versioned envelope around one of a few messages.
 
 use crate::error::Error;
-use crate::model::{BackendReport, Caller, OperationId, RequestId};
+use crate::model::{
+    BackendReport, Caller, LogLevelChange, Manageable, OperationId, RequestId, StoredObject,
+};
 use crate::operation::Operation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -168,6 +170,21 @@ pub enum BackendMessage {
         /// Which one.
         operation_id: OperationId,
     },
+    /// Say what is stored. Answered by [`BackendAnswer::Stored`].
+    ListStored {
+        /// As what.
+        what: Manageable,
+    },
+}
+
+/// What a backend's worker answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendAnswer {
+    /// It knows.
+    Noted,
+    /// What is stored on the backend.
+    Stored(Vec<StoredObject>),
 }
 
 /// What every process is told.
@@ -181,6 +198,8 @@ pub enum FanOut {
         /// Its report.
         report: BackendReport,
     },
+    /// Log more or less from now on.
+    SetLogLevel(LogLevelChange),
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The service registry: which processes report that they are alive.
 
 use super::{Database, DbError};
-use crate::model::{BackendId, Binary, Service};
+use crate::model::{BackendId, Binary, Metadata, Service};
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 /// A process as it announces itself.
@@ -23,24 +24,45 @@ pub struct Announcement {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn heartbeat(database: &Database, service: &Announcement) -> Result<(), DbError> {
+pub async fn heartbeat(
+    database: &Database,
+    service: &Announcement,
+    log_levels: &Metadata,
+) -> Result<(), DbError> {
     database
         .execute(
-            "insert into services (binary_name, host, backend_id, availability_zone, boot_id, seen_at) \
-             values ($1, $2, $3, $4, $5, clock_timestamp()) \
+            "insert into services (binary_name, host, backend_id, availability_zone, boot_id, log_levels, seen_at) \
+             values ($1, $2, $3, $4, $5, $6, clock_timestamp()) \
              on conflict (binary_name, host) do update \
              set backend_id = excluded.backend_id, availability_zone = excluded.availability_zone, \
-                 boot_id = excluded.boot_id, seen_at = excluded.seen_at",
+                 boot_id = excluded.boot_id, log_levels = excluded.log_levels, \
+                 seen_at = excluded.seen_at",
             &[
                 &service.binary.as_str(),
                 &service.host,
                 &service.backend_id.map(|id| id.0),
                 &service.availability_zone,
                 &service.boot_id,
+                &Json(log_levels),
             ],
         )
         .await
         .map(drop)
+}
+
+/// Records what the services of a kind log on a host from now on.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn record_log_levels(
+    database: &Database,
+    binary: &str,
+    host: &str,
+    log_levels: &Metadata,
+) -> Result<(), DbError> {
+    let sql = "update services set log_levels = $3 \
+               where binary_name = $1 and split_part(host, '@', 1) = $2";
+    database.execute(sql, &[&binary, &host, &Json(log_levels)]).await.map(drop)
 }
 
 /// Records an orderly stop: the service, and the backend it alone worked for, count as down at once.

@@ -1,7 +1,7 @@
 //! A service: one process of cinderblock that reports that it is alive.
 
-use super::{BackendId, ServiceId};
-use serde::Deserialize;
+use super::{BackendId, Metadata, ServiceId};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
@@ -12,6 +12,43 @@ text_enum! {
         Scheduler = "cinder-scheduler",
         /// The hands on one backend.
         Volume = "cinder-volume",
+    }
+}
+
+text_enum! {
+    /// How much is logged, in the words of Python's logging.
+    pub enum LogLevel {
+        /// What must not happen.
+        Error = "ERROR",
+        /// What should not happen.
+        Warning = "WARNING",
+        /// What happens.
+        Info = "INFO",
+        /// How it happens.
+        Debug = "DEBUG",
+    }
+}
+
+/// A change of what processes log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLevelChange {
+    /// Of which kind of process (`cinder-volume`); any, when it is empty.
+    pub binary: String,
+    /// On which host, or of which backend; anywhere, when it is empty.
+    pub server: String,
+    /// Of which part of the program: what its targets begin with; everything, when it is empty.
+    pub prefix: String,
+    /// The level from now on.
+    pub level: LogLevel,
+}
+
+impl LogLevelChange {
+    /// Whether it concerns a kind of process on a host.
+    #[must_use]
+    pub fn concerns(&self, binary: &str, host: &str) -> bool {
+        let on_host = |server: &str| server == host || server.split('@').next() == Some(host);
+        (self.binary.is_empty() || self.binary == binary)
+            && (self.server.is_empty() || on_host(&self.server))
     }
 }
 
@@ -28,6 +65,9 @@ pub struct Service {
     pub backend_id: Option<BackendId>,
     /// The zone it serves.
     pub availability_zone: String,
+    /// What it logs of what, by target.
+    #[serde(default)]
+    pub log_levels: Metadata,
     /// The newest heartbeat; `None` after an orderly stop.
     #[serde(with = "rfc3339::option")]
     pub seen_at: Option<OffsetDateTime>,

@@ -14,6 +14,8 @@ text_enum! {
         Available = "available",
         /// Its volume is being put back to it.
         Restoring = "restoring",
+        /// The backend is letting go of it.
+        Unmanaging = "unmanaging",
         /// The backend is removing it.
         Deleting = "deleting",
         /// It is gone; the row stays for paging and audit until it is purged.
@@ -30,7 +32,7 @@ impl SnapshotStatus {
     #[must_use]
     pub const fn is_transitional(self) -> bool {
         match self {
-            Self::Creating | Self::Restoring | Self::Deleting => true,
+            Self::Creating | Self::Restoring | Self::Unmanaging | Self::Deleting => true,
             Self::Available | Self::Deleted | Self::Error | Self::ErrorDeleting => false,
         }
     }

@@ -31,6 +31,10 @@ text_enum! {
         Retyping = "retyping",
         /// It is on its way to another backend.
         Maintenance = "maintenance",
+        /// The backend is taking over what was there.
+        Managing = "managing",
+        /// The backend is letting go of it.
+        Unmanaging = "unmanaging",
         /// The backend is removing it.
         Deleting = "deleting",
         /// It is gone; the row stays for paging and audit until it is purged.
@@ -39,6 +43,10 @@ text_enum! {
         Error = "error",
         /// It could not be grown.
         ErrorExtending = "error_extending",
+        /// What was there could not be taken over; it is as it was.
+        ErrorManaging = "error_managing",
+        /// It could not be let go.
+        ErrorUnmanaging = "error_unmanaging",
         /// It could not be removed.
         ErrorDeleting = "error_deleting",
     }
@@ -54,6 +62,8 @@ impl VolumeStatus {
             | Self::Reverting
             | Self::Retyping
             | Self::Maintenance
+            | Self::Managing
+            | Self::Unmanaging
             | Self::Deleting => true,
             // the servers' side brings about what follows these
             Self::Reserved | Self::Attaching | Self::Detaching => false,
@@ -62,6 +72,8 @@ impl VolumeStatus {
             | Self::Deleted
             | Self::Error
             | Self::ErrorExtending
+            | Self::ErrorManaging
+            | Self::ErrorUnmanaging
             | Self::ErrorDeleting => false,
         }
     }

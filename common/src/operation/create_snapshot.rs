@@ -29,6 +29,12 @@ pub struct CreateSnapshot {
     pub while_attached: bool,
 }
 
+/// What every new snapshot takes from the quota.
+pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
+    QuotaRule::Count { resource: "snapshots", sign: 1 },
+    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+];
+
 impl Definition for CreateSnapshot {
     const CONTRACT: Contract = Contract {
         summary: "keep a volume's content as it is now",
@@ -40,10 +46,7 @@ impl Definition for CreateSnapshot {
             while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Creating)),
             when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
             when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
-            quota: &[
-                QuotaRule::Count { resource: "snapshots", sign: 1 },
-                QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
-            ],
+            quota: TAKEN_QUOTA,
         },
         others: &[(
             Role::Volume,

@@ -60,6 +60,13 @@ pub enum Content {
     Volume(VolumeId),
 }
 
+/// What every new volume takes from the quota.
+pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
+    QuotaRule::Count { resource: "volumes", sign: 1 },
+    QuotaRule::Each { resource: "per_volume_gigabytes", column: "size_gb" },
+    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+];
+
 impl Definition for CreateVolume {
     const CONTRACT: Contract = Contract {
         summary: "make a volume, empty or like a snapshot or another volume",
@@ -71,11 +78,7 @@ impl Definition for CreateVolume {
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
             when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
             when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
-            quota: &[
-                QuotaRule::Count { resource: "volumes", sign: 1 },
-                QuotaRule::Each { resource: "per_volume_gigabytes", column: "size_gb" },
-                QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
-            ],
+            quota: TAKEN_QUOTA,
         },
         others: &[
             (

@@ -45,6 +45,7 @@ impl Definition for DeleteVolume {
                 Volume(VolumeStatus::Available),
                 Volume(VolumeStatus::Error),
                 Volume(VolumeStatus::ErrorExtending),
+                Volume(VolumeStatus::ErrorManaging),
             ]),
             preconditions: UNUSED,
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),

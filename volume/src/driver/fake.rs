@@ -11,8 +11,8 @@ use super::{Driver, DriverError, Fence, Source};
 use async_trait::async_trait;
 use common::config::BackendConfig;
 use common::model::{
-    AttachMode, BackendReport, ConnectionInfo, Metadata, PoolReport, Snapshot, SnapshotId, Volume,
-    VolumeId,
+    AttachMode, BackendReport, ConnectionInfo, Manageable, Metadata, PoolReport, Snapshot,
+    SnapshotId, StoredObject, Volume, VolumeId,
 };
 use serde_json::{Map, json};
 use std::collections::{HashMap, HashSet};
@@ -188,6 +188,54 @@ impl Driver for FakeDriver {
         _fence: Fence,
     ) -> Result<(), DriverError> {
         self.pretend("revert_volume", &volume.metadata).await
+    }
+
+    async fn list_stored(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError> {
+        let object = |name: String, id, size_gb| StoredObject {
+            name,
+            size_gb,
+            id: Some(id),
+            volume_id: None,
+        };
+        let memory = self.memory();
+        Ok(match what {
+            Manageable::Volumes => memory
+                .volumes
+                .iter()
+                .map(|(id, size_gb)| object(format!("volume-{id}"), id.0, *size_gb))
+                .collect(),
+            Manageable::Snapshots => memory
+                .snapshots
+                .iter()
+                .map(|id| object(format!("snapshot-{id}"), id.0, 1))
+                .collect(),
+        })
+    }
+
+    async fn manage_volume(
+        &self,
+        volume: &Volume,
+        _source_name: &str,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.pretend("manage_volume", &volume.metadata).await?;
+        self.memory().volumes.insert(volume.id, volume.size_gb);
+        Ok(())
+    }
+
+    async fn unmanage_volume(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
+        self.pretend("unmanage_volume", &volume.metadata).await
+    }
+
+    async fn manage_snapshot(
+        &self,
+        snapshot: &Snapshot,
+        _source_name: &str,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.pretend("manage_snapshot", &snapshot.metadata).await?;
+        self.memory().snapshots.insert(snapshot.id);
+        Ok(())
     }
 
     async fn export(

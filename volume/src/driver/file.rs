@@ -22,7 +22,8 @@ use array::{Array, Object};
 use async_trait::async_trait;
 use common::config::{BackendConfig, TargetProtocol};
 use common::model::{
-    AttachMode, BackendReport, ConnectionInfo, PoolReport, Snapshot, Volume, VolumeId,
+    AttachMode, BackendReport, ConnectionInfo, Manageable, PoolReport, Snapshot, StoredObject,
+    Volume, VolumeId,
 };
 use copy_job::CopyJob;
 use fences::Held;
@@ -121,6 +122,28 @@ impl FileDriver {
         }
     }
 
+    /// Closes everything that is open of a volume, whoever uses it.
+    async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
+        self.daemon.close(id).await?;
+        match self.config.file.target_protocol {
+            TargetProtocol::Nbd => Ok(()),
+            TargetProtocol::Iscsi => self.targets.close(id).await,
+        }
+    }
+
+    /// Makes a file of this name an object.
+    async fn adopt(
+        &self,
+        object: Object,
+        name: &str,
+        size: u64,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let _held = self.hold(object, fence).await?;
+        let (array, name) = (self.array.clone(), name.to_owned());
+        blocking(move || array.adopt(object, &name, size)).await
+    }
+
     async fn open_again(&self, id: VolumeId, modes: Vec<AttachMode>) -> Result<(), DriverError> {
         for mode in modes {
             self.open(id, mode).await?;
@@ -181,10 +204,7 @@ impl Driver for FileDriver {
     async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
         let object = Object::Volume(volume.id);
         let _held = self.hold(object, fence).await?;
-        self.daemon.close(volume.id).await?;
-        if self.config.file.target_protocol == TargetProtocol::Iscsi {
-            self.targets.close(volume.id).await?;
-        }
+        self.close(volume.id).await?;
         let array = self.array.clone();
         blocking(move || array.delete(object)).await
     }
@@ -284,6 +304,36 @@ impl Driver for FileDriver {
         let reverted = self.copy(Object::Snapshot(snapshot.id), target, size).await;
         self.open_again(volume.id, was_open).await?;
         reverted
+    }
+
+    async fn list_stored(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError> {
+        let array = self.array.clone();
+        blocking(move || array.list(what)).await
+    }
+
+    async fn manage_volume(
+        &self,
+        volume: &Volume,
+        source_name: &str,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let object = Object::Volume(volume.id);
+        self.adopt(object, source_name, bytes(volume.size_gb), fence).await
+    }
+
+    async fn unmanage_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let _held = self.hold(Object::Volume(volume.id), fence).await?;
+        self.close(volume.id).await
+    }
+
+    async fn manage_snapshot(
+        &self,
+        snapshot: &Snapshot,
+        source_name: &str,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let object = Object::Snapshot(snapshot.id);
+        self.adopt(object, source_name, bytes(snapshot.size_gb), fence).await
     }
 
     async fn export(

@@ -30,6 +30,7 @@ fn status(text: &str) -> Result<SnapshotStatus> {
         | SnapshotStatus::Error
         | SnapshotStatus::ErrorDeleting) => Ok(status),
         SnapshotStatus::Creating
+        | SnapshotStatus::Unmanaging
         | SnapshotStatus::Restoring
         | SnapshotStatus::Deleting
         | SnapshotStatus::Deleted => Err(refused()),

@@ -42,12 +42,16 @@ fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
         | VolumeStatus::InUse
         | VolumeStatus::Error
         | VolumeStatus::ErrorExtending
+        | VolumeStatus::ErrorManaging
+        | VolumeStatus::ErrorUnmanaging
         | VolumeStatus::ErrorDeleting) => Ok(Some(status)),
         VolumeStatus::Creating
         | VolumeStatus::Extending
         | VolumeStatus::Reverting
         | VolumeStatus::Retyping
         | VolumeStatus::Maintenance
+        | VolumeStatus::Managing
+        | VolumeStatus::Unmanaging
         | VolumeStatus::Deleting
         | VolumeStatus::Deleted
         | VolumeStatus::Reserved

@@ -31,6 +31,8 @@ create table services (
     availability_zone text not null,
     -- the process that reported last
     boot_id uuid not null,
+    -- target to level
+    log_levels jsonb not null default '{}',
     seen_at timestamptz,
     created_at timestamptz not null default now(),
     unique (binary_name, host)

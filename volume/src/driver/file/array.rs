@@ -10,8 +10,8 @@
 //! | `array.id` | the name by which the array knows itself, however it is reached |
 //! | `run/` | sockets and process id of the storage daemon |
 
-use super::{DriverError, fences};
-use common::model::{SnapshotId, VolumeId};
+use super::{BYTES_PER_GB, DriverError, fences};
+use common::model::{Manageable, SnapshotId, StoredObject, VolumeId};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -187,6 +187,56 @@ impl Array {
             sync_directory(&path)
         };
         create().map_err(|error| unusable(&path, &error))
+    }
+
+    /// The files among the volumes or snapshots, by name.
+    pub fn list(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError> {
+        let (directory, prefix) = match what {
+            Manageable::Volumes => (self.volumes(), "volume-"),
+            Manageable::Snapshots => (self.snapshots(), "snapshot-"),
+        };
+        let list = || -> io::Result<Vec<StoredObject>> {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(&directory)? {
+                let entry = entry?;
+                let (name, about) = (entry.file_name().into_string(), entry.metadata()?);
+                let Ok(name) = name else { continue };
+                if !about.is_file()
+                    || Path::new(&name).extension().is_some_and(|end| end == UNFINISHED)
+                {
+                    continue;
+                }
+                let id = name.strip_prefix(prefix).and_then(|id| id.parse().ok());
+                let size_gb = about.len().div_ceil(BYTES_PER_GB).try_into().unwrap_or(i32::MAX);
+                found.push(StoredObject { name, size_gb, id, volume_id: None });
+            }
+            found.sort_by(|left, right| left.name.cmp(&right.name));
+            Ok(found)
+        };
+        list().map_err(|error| unusable(&directory, &error))
+    }
+
+    /// Makes a file of the object's kind the object, grown to `size`. One that it is already stays.
+    pub fn adopt(&self, object: Object, name: &str, size: u64) -> Result<(), DriverError> {
+        let path = self.file(object);
+        if path.exists() {
+            return Ok(());
+        }
+        let is_plain = Path::new(name).file_name().is_some_and(|plain| plain == name);
+        let source = path.with_file_name(name);
+        if !is_plain || !source.is_file() {
+            return Err(DriverError::failed(format!("there is no file {name}")));
+        }
+        let adopt = || -> io::Result<()> {
+            let file = OpenOptions::new().write(true).open(&source)?;
+            if file.metadata()?.len() < size {
+                file.set_len(size)?;
+            }
+            file.sync_all()?;
+            fs::rename(&source, &path)?;
+            sync_directory(&path)
+        };
+        adopt().map_err(|error| unusable(&source, &error))
     }
 
     pub fn extend(&self, object: Object, size: u64) -> Result<(), DriverError> {
