@@ -1,6 +1,7 @@
 //! Microversions: what the client asks for in `OpenStack-API-Version: volume 3.NN`.
 
 use crate::fault::Fault;
+use axum::Extension;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -93,6 +94,18 @@ pub(crate) async fn negotiate(mut request: Request, next: Next) -> Response {
             .insert(header::VARY, HeaderValue::from_static("OpenStack-API-Version"));
     }
     response
+}
+
+/// Hides the routes below it from clients of versions before 3.`SINCE`.
+pub(crate) async fn since<const SINCE: u16>(
+    Extension(version): Extension<Microversion>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match version.require(SINCE) {
+        Ok(()) => next.run(request).await,
+        Err(error) => Fault(error).into_response(),
+    }
 }
 
 #[cfg(test)]

@@ -64,7 +64,10 @@ fn manageable(volumes: &str, snapshots: &str) -> Router<App> {
 fn v3() -> Router<App> {
     Router::new()
         .merge(manageable("/os-volume-manage", "/os-snapshot-manage"))
-        .merge(manageable("/manageable_volumes", "/manageable_snapshots"))
+        .merge(
+            manageable("/manageable_volumes", "/manageable_snapshots")
+                .layer(from_fn(microversion::since::<8>)),
+        )
         .route(
             "/volumes",
             reader(get(volumes::list::summary)).merge(member(post(volumes::create_volume::create))),

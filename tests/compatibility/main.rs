@@ -8,5 +8,6 @@ mod openstack_client;
 mod paging;
 mod python_cinderclient;
 mod request_ids;
+mod shapes;
 mod versions;
 mod what_backends_offer;

@@ -2,6 +2,7 @@
 
 use harness::{Client, ClusterBuilder};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn names(list: &Value) -> Vec<String> {
     let volumes = list["volumes"].as_array().cloned().unwrap_or_default();
@@ -107,4 +108,55 @@ async fn filters_that_are_not_open_are_ignored_at_first_and_refused_later() -> a
     assert_eq!(refused.status, 400);
     assert_eq!(refused.fault(), "Invalid filters host are found in query options.");
     cluster.finish(&[]).await
+}
+
+/// Makes that many volumes without asking anybody: they only have to be listed.
+const MANY: &str = "
+    insert into volumes (id, project_id, user_id, backend_id, pool, availability_zone, volume_type_id, name,
+                         size_gb, status, created_at)
+    select gen_random_uuid(), $1, 'u', b.id, 'a', 'nova', t.id, 'many', 1, 'available',
+           now() - make_interval(secs => n / 7)
+    from generate_series(1, 10000) n, backends b, volume_types t";
+
+#[tokio::test]
+async fn ten_thousand_volumes_page_right_while_others_come_and_go() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let (client, database) = (cluster.client(), cluster.database().await?);
+    database.execute(MANY, &[&harness::PROJECT]).await?;
+    let all = "select id::text from volumes where deleted_at is null";
+    let before: BTreeSet<String> =
+        database.query(all, &[]).await?.iter().map(|row| row.get(0)).collect();
+    assert_eq!(before.len(), 10_000);
+    let doomed: Vec<String> = before.iter().take(300).cloned().collect();
+    let changing = tokio::spawn({
+        let client = client.clone();
+        async move {
+            let mut made = Vec::new();
+            for id in doomed {
+                client.delete(&format!("/volumes/{id}")).await?.expect_status(202)?;
+                made.push(client.create_volume(json!({ "size": 1 })).await?);
+            }
+            anyhow::Ok(made)
+        }
+    });
+    for sort in ["created_at:desc", "created_at:asc", "name:asc,id:desc", "size:desc"] {
+        let mut found = Vec::new();
+        let mut next = Some(client.url(&format!("/volumes?limit=450&sort={sort}")));
+        while let Some(url) = next {
+            let path = format!("!{}", url.trim_start_matches(&cluster.endpoint()));
+            let page = client.get(&path).await?.expect_status(200)?.body;
+            let volumes = page["volumes"].as_array().cloned().unwrap_or_default();
+            found.extend(volumes.iter().filter_map(|one| one["id"].as_str().map(str::to_owned)));
+            next = page["volumes_links"][0]["href"].as_str().map(str::to_owned);
+        }
+        let distinct: BTreeSet<String> = found.iter().cloned().collect();
+        assert_eq!(distinct.len(), found.len(), "{sort}: something was listed twice");
+        let stayed: BTreeSet<String> =
+            database.query(all, &[]).await?.iter().map(|row| row.get(0)).collect();
+        let missed: Vec<_> =
+            before.intersection(&stayed).filter(|id| !distinct.contains(*id)).collect();
+        assert_eq!(missed, Vec::<&String>::new(), "{sort}: something that stayed was missed");
+    }
+    changing.await??;
+    cluster.finish_unsettled(&[])
 }

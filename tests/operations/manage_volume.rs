@@ -73,7 +73,7 @@ async fn what_cannot_be_taken_over_stays_as_it_is() -> anyhow::Result<()> {
                                     "metadata": { "fake:fail": "manage_volume" } } });
     let answer = client.post("/manageable_volumes", asked).await?.expect_status(202)?;
     let id = answer.body["volume"]["id"].as_str().unwrap_or_default().to_owned();
-    client.wait_for_status(&id, "error_managing").await?;
+    client.wait_for_status(&id, "error").await?;
     client.delete(&format!("/volumes/{id}")).await?.expect_status(202)?;
     client.wait_for_status(&id, "deleted").await?;
     cluster.finish(&["because fake:fail says so"]).await

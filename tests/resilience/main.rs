@@ -7,5 +7,6 @@ mod database_trouble;
 mod iscsi;
 mod migration;
 mod purge;
+mod sequences;
 mod shutdown;
 mod two_workers;

@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::request::RequestContext;
-use common::model::{AttachedServer, Metadata, Volume};
+use common::model::{AttachedServer, Metadata, Volume, VolumeStatus};
 use serde_json::{Map, Value, json};
 
 /// What the short list shows.
@@ -39,7 +39,7 @@ fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
     let (version, is_admin) = (context.version.0, context.caller.is_admin());
     let view = json!({
         "id": volume.id,
-        "status": volume.status,
+        "status": shown(volume.status),
         "size": volume.size_gb,
         "availability_zone": volume.availability_zone,
         "created_at": timestamp(Some(volume.created_at)),
@@ -82,6 +82,31 @@ fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
         }
     }
     view
+}
+
+/// Clients know fewer statuses than there are.
+const fn shown(status: VolumeStatus) -> VolumeStatus {
+    match status {
+        VolumeStatus::Managing => VolumeStatus::Creating,
+        VolumeStatus::ErrorManaging => VolumeStatus::Error,
+        VolumeStatus::Creating
+        | VolumeStatus::Available
+        | VolumeStatus::Reserved
+        | VolumeStatus::Attaching
+        | VolumeStatus::InUse
+        | VolumeStatus::Detaching
+        | VolumeStatus::Extending
+        | VolumeStatus::Reverting
+        | VolumeStatus::Retyping
+        | VolumeStatus::Maintenance
+        | VolumeStatus::Unmanaging
+        | VolumeStatus::Deleting
+        | VolumeStatus::Deleted
+        | VolumeStatus::Error
+        | VolumeStatus::ErrorExtending
+        | VolumeStatus::ErrorUnmanaging
+        | VolumeStatus::ErrorDeleting => status,
+    }
 }
 
 /// The user's metadata, and what Cinder shows among it of how the volume is attached.
