@@ -246,6 +246,10 @@ fn v3() -> Router<App> {
             admin(put(services::disable_backend::disable_with_reason)),
         )
         .route("/os-services/freeze", admin(put(services::freeze_backend::freeze)))
+        .route("/os-services/failover_host", admin(put(services::failover_backend::failover)))
+        .route("/os-services/failover", admin(put(services::failover_backend::failover)))
+        .route("/os-services/reset_active_backend", admin(put(services::promote_backend::promote)))
+        .route("/os-services/replication_enable", admin(put(services::enable_replication::enable)))
         .route("/os-services/set-log", admin(put(services::log_levels::set)))
         .route("/os-services/get-log", admin(put(services::log_levels::get)))
         .route("/os-services/thaw", admin(put(services::thaw_backend::thaw)))

@@ -11,7 +11,7 @@ pub use secret::Secret;
 pub use sections::{
     ApiConfig, BackendConfig, BusConfig, DatabaseConfig, DriverName, FakeDriverConfig,
     FileDriverConfig, Identity, LogConfig, LogFormat, NbdListen, QueueType, QuotaConfig,
-    SchedulerConfig, ServicesConfig, TargetProtocol, VolumeConfig,
+    ReplicationDevice, SchedulerConfig, ServicesConfig, TargetProtocol, VolumeConfig,
 };
 
 use ::config::{Environment, File, FileFormat};

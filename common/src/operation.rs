@@ -101,6 +101,18 @@ macro_rules! operations {
                 match self { $( Self::$arguments(arguments) => arguments.columns_when_failed(role), )+ }
             }
 
+            /// Whether whatever was admitted for the backend before must not happen any more.
+            #[must_use]
+            pub fn begins_epoch(&self) -> bool {
+                match self { $( Self::$arguments(arguments) => arguments.begins_epoch(), )+ }
+            }
+
+            /// Whether the backend's replication begins anew from where it serves now.
+            #[must_use]
+            pub fn restarts_replication(&self) -> bool {
+                match self { $( Self::$arguments(arguments) => arguments.restarts_replication(), )+ }
+            }
+
             /// What the place must be like, for an operation that puts a volume on a backend.
             #[must_use]
             pub fn wanted_place(&self) -> Option<WantedPlace> {
@@ -171,6 +183,9 @@ operations! {
     disable_backend: DisableBackend,
     freeze_backend: FreezeBackend,
     thaw_backend: ThawBackend,
+    failover_backend: FailoverBackend,
+    promote_backend: PromoteBackend,
+    enable_replication: EnableReplication,
 }
 
 impl Operation {

@@ -83,6 +83,11 @@ impl AdmittedOperation {
         self.admission.operation_id
     }
 
+    /// Whether this delivery of the request was the first.
+    pub fn is_new(&self) -> bool {
+        self.admission.outcome == Outcome::Admitted
+    }
+
     /// The backend that has to do something for it, if one has.
     pub fn executing_backend(&self) -> Option<&str> {
         match self.runs {

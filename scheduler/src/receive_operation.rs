@@ -43,7 +43,11 @@ impl Gate {
             }
             None => self.gatekeeper.admit(request).await,
         }?;
-        fail::fail_point!("scheduler.admitted", |_| std::process::abort());
+        if admitted.is_new() {
+            fail::fail_point!("scheduler.admitted", |_| std::process::abort());
+        } else {
+            tracing::info!("it was admitted before");
+        }
         dispatch(&self.bus, request.context, &admitted).instrument(info_span!("dispatch")).await;
         Ok(admitted.into())
     }

@@ -103,6 +103,13 @@ pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
             OperationKind::EnableBackend | OperationKind::DisableBackend,
             Disabled | Frozen | FailingOver | Down,
         ) => Accepted,
+        // it has no targets; what holds where there are some is in tests/replication
+        (
+            OperationKind::FailoverBackend
+            | OperationKind::PromoteBackend
+            | OperationKind::EnableReplication,
+            Disabled | Frozen | FailingOver | Down,
+        ) => Refused,
         (OperationKind::FreezeBackend, Frozen) => Refused,
         (OperationKind::FreezeBackend, Disabled | FailingOver | Down) => Accepted,
         (OperationKind::ThawBackend, Frozen) => Accepted,

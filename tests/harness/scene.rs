@@ -60,7 +60,10 @@ impl Scene {
             | OperationKind::EnableBackend
             | OperationKind::DisableBackend
             | OperationKind::FreezeBackend
-            | OperationKind::ThawBackend => {}
+            | OperationKind::ThawBackend
+            | OperationKind::FailoverBackend
+            | OperationKind::PromoteBackend
+            | OperationKind::EnableReplication => {}
             OperationKind::ReserveVolume | OperationKind::UnmanageVolume => {}
             OperationKind::ManageVolume => {
                 let other = client.available_volume(1).await?;
@@ -317,6 +320,9 @@ impl Scene {
             OperationKind::DisableBackend => client.operate("disable", host).await,
             OperationKind::FreezeBackend => client.operate("freeze", host).await,
             OperationKind::ThawBackend => client.operate("thaw", host).await,
+            OperationKind::FailoverBackend => client.operate("failover_host", host).await,
+            OperationKind::PromoteBackend => client.operate("reset_active_backend", host).await,
+            OperationKind::EnableReplication => client.operate("replication_enable", host).await,
         }
     }
 }

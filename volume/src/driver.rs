@@ -11,6 +11,7 @@ mod file;
 use async_trait::async_trait;
 use common::config::{BackendConfig, DriverName};
 use common::db::DbError;
+use common::db::operation_log::FailedOver;
 use common::model::{
     AttachMode, BackendReport, ConnectionInfo, Manageable, Snapshot, StoredObject, Volume,
 };
@@ -56,8 +57,17 @@ impl DriverError {
 /// A kind of storage. See the module's documentation for what every method promises.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Gets ready to work, and finds what is there from before.
-    async fn start(&self) -> Result<(), DriverError>;
+    /// Gets ready to work on the side from which the backend serves (`None`: its own), and finds what is there
+    /// from before. Fails, and touches nothing, when it knows no such target.
+    async fn start(&self, active: Option<&str>) -> Result<(), DriverError>;
+
+    /// Makes the other side ready to serve, and tells what is there of the backend's volumes and snapshots.
+    /// From then on nothing that is written on the side that served before counts; the driver itself goes on
+    /// there until [`Self::failover_completed`].
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError>;
+
+    /// The backend serves from this side now, whoever brought that about.
+    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError>;
 
     /// What the backend can take now.
     async fn report(&self) -> Result<BackendReport, DriverError>;
@@ -176,6 +186,19 @@ pub trait Driver: Send + Sync {
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError>;
 }
 
+/// A failover, as a driver is asked for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Failover<'a> {
+    /// The side that shall serve: a target, or the backend's own.
+    pub target: Option<&'a str>,
+    /// All volumes of the backend.
+    pub volumes: &'a [Volume],
+    /// All snapshots of the backend.
+    pub snapshots: &'a [Snapshot],
+    /// Whether volumes that may lack acknowledged writes there count as moved.
+    pub accept_data_loss: bool,
+}
+
 /// What a new volume is made like.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
@@ -183,6 +206,15 @@ pub enum Source<'a> {
     Snapshot(&'a Snapshot),
     /// Another volume.
     Volume(&'a Volume),
+}
+
+/// The backend serves from a target that the configuration does not have.
+fn unknown_target(target: &str) -> DriverError {
+    DriverError::failed(format!(
+        "the backend serves from {target}, which is no replication_device of it any more. If {target} is \
+         its own side now, promote it (cinderblock-manage backend promote); otherwise restore the \
+         configuration"
+    ))
 }
 
 /// The driver for a section of the configuration.

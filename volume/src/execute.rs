@@ -7,6 +7,7 @@ mod delete_attachment;
 mod delete_snapshot;
 mod delete_volume;
 mod extend_volume;
+mod failover_backend;
 mod force_delete_snapshot;
 mod force_delete_volume;
 mod initialize_connection;
@@ -25,7 +26,7 @@ use crate::finish_operation::{finish, hand_over};
 use crate::recover::{self, Decision};
 use crate::worker::Worker;
 use common::db::Database;
-use common::db::operation_log::{self, ClaimedOperation, Outcome};
+use common::db::operation_log::{self, ClaimedOperation, FailedOver, Outcome};
 use common::model::Migration;
 use common::operation::Operation;
 use common::operation::contract::{Columns, Role};
@@ -49,6 +50,8 @@ pub(crate) struct Done {
     pub found: Columns,
     /// What whoever waits for the operation is told.
     pub result: Option<Value>,
+    /// What a failover came to.
+    pub failover: Option<FailedOver>,
 }
 
 /// How far this backend has brought an operation.
@@ -85,6 +88,7 @@ fn read<T: DeserializeOwned>(row: &Value) -> Result<T, DriverError> {
 
 /// Executes a claimed operation and finishes it, unless the claim is lost meanwhile.
 pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
+    let fails_over = claimed.operation.begins_epoch();
     let span = info_span!(
         "execute",
         request_id = %claimed.request_id,
@@ -110,7 +114,8 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
             }
             Ok(Progress::Done(done)) => {
                 tracing::info!(duration_ms, "executed");
-                let outcome = Outcome { found: done.found, result: done.result, error: None };
+                let Done { found, result, failover } = done;
+                let outcome = Outcome { found, result, failover, error: None };
                 finish(worker, &claimed, &outcome).await;
             }
             Err(DriverError::Superseded) => tracing::info!(duration_ms, "lost to another worker"),
@@ -126,6 +131,10 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
     }
     .instrument(span)
     .await;
+    if fails_over {
+        // at once, rather than with the next sweep
+        worker.follow().await;
+    }
 }
 
 async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Progress, DriverError> {
@@ -186,6 +195,9 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
         Operation::TerminateConnection(arguments) => {
             terminate_connection::execute(execution, arguments).await
         }
+        Operation::FailoverBackend(arguments) => {
+            failover_backend::execute(execution, arguments).await
+        }
         Operation::UpdateVolume(_)
         | Operation::ResetVolumeStatus(_)
         | Operation::SetVolumeReadonly(_)
@@ -219,7 +231,11 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
         | Operation::EnableBackend(_)
         | Operation::DisableBackend(_)
         | Operation::FreezeBackend(_)
-        | Operation::ThawBackend(_) => Err(DriverError::failed("it ended with its admission")),
+        | Operation::ThawBackend(_)
+        | Operation::PromoteBackend(_)
+        | Operation::EnableReplication(_) => {
+            Err(DriverError::failed("it ended with its admission"))
+        }
     }
 }
 

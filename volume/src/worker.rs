@@ -1,6 +1,6 @@
 //! One backend's worker: its driver, its name in the operation log, and everything it does.
 
-use crate::driver::{self, Driver};
+use crate::driver::{self, Driver, DriverError};
 use crate::{execute, heartbeat, recover, sweep};
 use anyhow::Context as _;
 use common::bus::serve::Source;
@@ -9,9 +9,10 @@ use common::config::Config;
 use common::db::operation_log::{self, ClaimedOperation};
 use common::db::services::Announcement;
 use common::db::{Database, DbError, backends};
-use common::model::{BackendId, Binary, OperationId};
+use common::model::{BackendId, Binary, OperationId, ReplicationStatus};
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     pub owner: String,
     /// Held as long as the process lives: no other one on this machine works for the backend.
     alone: Option<File>,
+    /// The epoch whose side the driver works on; 0 before it has started.
+    epoch: AtomicI64,
     places: Arc<Semaphore>,
     executing: TaskTracker,
 }
@@ -57,7 +60,9 @@ impl Worker {
             .clone()
             .unwrap_or_else(|| config.services.availability_zone.clone());
         let enabled = config.volume.enable_new_backends;
-        let backend_id = backends::register(&database, &backend_name, &zone, enabled).await?;
+        let has_targets = !settings.replication_device.is_empty();
+        let backend_id =
+            backends::register(&database, &backend_name, &zone, enabled, has_targets).await?;
         let boot_id = Uuid::new_v4();
         Ok(Self {
             driver: driver::new(name, settings),
@@ -71,6 +76,7 @@ impl Worker {
             },
             owner: format!("{}{boot_id}", recover::owner_prefix(config, &backend_name)),
             alone: recover::lock_out_others(config, name)?,
+            epoch: AtomicI64::new(0),
             places: Arc::new(Semaphore::new(config.volume.concurrency)),
             executing: TaskTracker::new(),
             config: config.clone(),
@@ -103,7 +109,7 @@ impl Worker {
 
     async fn start_driver(&self, stopping: &CancellationToken) -> bool {
         loop {
-            match self.driver.start().await {
+            match self.try_to_start_driver().await {
                 Ok(()) => return true,
                 Err(error) => {
                     tracing::error!(backend.name = self.backend_name, %error, "the driver does not start; trying again");
@@ -114,6 +120,37 @@ impl Worker {
                 () = tokio::time::sleep(START_AGAIN_AFTER) => {}
             }
         }
+    }
+
+    async fn try_to_start_driver(&self) -> Result<(), DriverError> {
+        let serving = backends::serving(&self.database, self.backend_id).await?;
+        self.driver.start(serving.active_backend_id.as_deref()).await?;
+        self.epoch.store(serving.epoch, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Follows the backend to the side from which it serves, if it has changed. Until then nothing is
+    /// claimed.
+    pub async fn follow(&self) {
+        if let Err(error) = self.try_to_follow().await {
+            tracing::error!(backend.name = self.backend_name, %error, "does not follow the backend; trying again");
+        }
+    }
+
+    async fn try_to_follow(&self) -> Result<(), DriverError> {
+        let serving = backends::serving(&self.database, self.backend_id).await?;
+        let moved = serving.epoch != self.epoch.load(Ordering::Relaxed);
+        if moved && serving.replication_status != ReplicationStatus::FailingOver {
+            let active = serving.active_backend_id.as_deref();
+            self.driver.failover_completed(active).await?;
+            self.epoch.store(serving.epoch, Ordering::Relaxed);
+            tracing::info!(
+                backend.name = self.backend_name,
+                side = active.unwrap_or("default"),
+                "serving"
+            );
+        }
+        Ok(())
     }
 
     /// A place among the operations that may run at once.
@@ -144,7 +181,8 @@ impl Worker {
 
     async fn claim(&self, id: OperationId) -> Result<Option<ClaimedOperation>, DbError> {
         let lease = self.config.volume.lease();
-        operation_log::claim(&self.database, id, self.backend_id, &self.owner, lease).await
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        operation_log::claim(&self.database, id, self.backend_id, epoch, &self.owner, lease).await
     }
 
     async fn finish_or_hand_over(&self) {

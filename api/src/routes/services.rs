@@ -2,8 +2,11 @@
 
 pub(crate) mod disable_backend;
 pub(crate) mod enable_backend;
+pub(crate) mod enable_replication;
+pub(crate) mod failover_backend;
 pub(crate) mod freeze_backend;
 pub(crate) mod list;
 pub(crate) mod log_levels;
+pub(crate) mod promote_backend;
 mod target;
 pub(crate) mod thaw_backend;

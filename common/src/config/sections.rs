@@ -282,6 +282,8 @@ pub struct BackendConfig {
     pub max_over_subscription_ratio: f64,
     /// The share of the storage that is kept free.
     pub reserved_percentage: u8,
+    /// Where its volumes are replicated to, if their types ask for that.
+    pub replication_device: Vec<ReplicationDevice>,
     /// What only the `file` driver reads.
     pub file: FileDriverConfig,
     /// What only the `fake` driver reads.
@@ -296,6 +298,7 @@ impl Default for BackendConfig {
             availability_zone: None,
             max_over_subscription_ratio: 20.0,
             reserved_percentage: 0,
+            replication_device: Vec::new(),
             file: FileDriverConfig::default(),
             fake: FakeDriverConfig::default(),
         }
@@ -317,12 +320,67 @@ impl BackendConfig {
         if self.reserved_percentage > 100 {
             return Err(invalid(format!("{section}.reserved_percentage"), "must be at most 100"));
         }
+        self.validate_targets(section)?;
         if self.driver == DriverName::File && !self.file.directory.is_absolute() {
             let key = format!("{section}.file.directory");
             return Err(invalid(key, "must be an absolute path"));
         }
         Ok(())
     }
+}
+
+impl BackendConfig {
+    /// The targets that its volumes can be replicated to.
+    #[must_use]
+    pub fn targets(&self) -> Vec<String> {
+        self.replication_device.iter().map(|device| device.backend_id.clone()).collect()
+    }
+
+    fn validate_targets(&self, section: &str) -> Result<(), ConfigError> {
+        let key = || format!("{section}.replication_device");
+        for (position, device) in self.replication_device.iter().enumerate() {
+            let id = device.backend_id.as_str();
+            let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+            if id.is_empty() || !id.chars().all(allowed) {
+                return Err(invalid(
+                    key(),
+                    "each needs a backend_id of letters, digits, '-', '_' and '.'",
+                ));
+            }
+            if id == "default" {
+                return Err(invalid(key(), "backend_id 'default' means the backend's own side"));
+            }
+            if self.replication_device[..position].iter().any(|other| other.backend_id == id) {
+                return Err(invalid(key(), "each needs a backend_id of its own"));
+            }
+            if self.driver == DriverName::File && !device.directory.is_absolute() {
+                return Err(invalid(
+                    key(),
+                    "with driver 'file', each needs a directory, an absolute path",
+                ));
+            }
+        }
+        if self.driver == DriverName::File
+            && !self.replication_device.is_empty()
+            && self.file.target_protocol == TargetProtocol::Iscsi
+        {
+            return Err(invalid(
+                key(),
+                "an iSCSI backend cannot be replicated; use target_protocol 'nbd'",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// `[[backends.NAME.replication_device]]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplicationDevice {
+    /// What operators call the target.
+    pub backend_id: String,
+    /// The array, with the `file` driver.
+    pub directory: PathBuf,
 }
 
 text_enum! {

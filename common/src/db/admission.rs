@@ -5,7 +5,7 @@ use crate::model::migration::Stage;
 use crate::model::{
     Backend, BackendId, Caller, Condition, Migration, OperationId, Placement, RequestId,
 };
-use crate::operation::contract::Precondition;
+use crate::operation::contract::{Columns, Precondition};
 use crate::operation::{Operation, OperationKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -255,6 +255,10 @@ fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
         "alone_on": operation.alone_on(),
         "backend_id": request.place.backend_id(),
         "migration": request.place.migration(),
+        "begins_epoch": operation.begins_epoch(),
+        "restarts_replication": operation.restarts_replication(),
+        "when_failed": transition::on_finish(operation, false, &Columns::none()),
+        "fails_with_quota": transition::takes_quota(operation, false),
         "exclusive": exclusive,
         "allowed_conditions": request.allowed,
         "further_gates": request.further_gates,

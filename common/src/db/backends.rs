@@ -2,7 +2,7 @@
 //! operations alone.
 
 use super::{Database, DbError};
-use crate::model::{Backend, BackendId, BackendReport};
+use crate::model::{Backend, BackendId, BackendReport, ReplicationStatus};
 use serde::Deserialize;
 use tokio_postgres::types::Json;
 
@@ -23,7 +23,9 @@ pub async fn list(database: &Database) -> Result<Vec<Backend>, DbError> {
         .await
 }
 
-/// Makes the backend known, or learns its id when it is; `enabled` matters only for a new one.
+/// Makes the backend known, or learns its id when it is; `enabled` matters only for a new one. A backend that
+/// has got targets is replicated from now on, and one that has lost them is not; nothing else of its
+/// replication changes, whatever happened to the worker before.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -32,17 +34,43 @@ pub async fn register(
     name: &str,
     availability_zone: &str,
     enabled: bool,
+    has_targets: bool,
 ) -> Result<BackendId, DbError> {
     let id = database
         .row(
-            "insert into backends (name, availability_zone, disabled_at) \
-             values ($1, $2, case when $3 then null else now() end) \
-             on conflict (name) do update set availability_zone = excluded.availability_zone \
+            "insert into backends (name, availability_zone, disabled_at, replication_status) \
+             values ($1, $2, case when $3 then null else now() end, case when $4 then 'enabled' else 'disabled' end) \
+             on conflict (name) do update set availability_zone = excluded.availability_zone, \
+                 replication_status = case \
+                     when backends.replication_status in ('enabled', 'disabled') and backends.active_backend_id is null \
+                     then excluded.replication_status else backends.replication_status end \
              returning to_jsonb(id)",
-            &[&name, &availability_zone, &enabled],
+            &[&name, &availability_zone, &enabled, &has_targets],
         )
         .await?;
     id.ok_or_else(|| DbError::Defect("registering a backend returned no id".into()))
+}
+
+/// From where a backend serves.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Serving {
+    /// The target; `None` for its own side.
+    pub active_backend_id: Option<String>,
+    /// The number of the epoch.
+    pub epoch: i64,
+    /// Where its replication stands.
+    pub replication_status: ReplicationStatus,
+}
+
+/// From where a backend serves now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn serving(database: &Database, backend: BackendId) -> Result<Serving, DbError> {
+    let sql = "select jsonb_build_object('active_backend_id', active_backend_id, 'epoch', epoch, \
+                   'replication_status', replication_status) from backends where id = $1";
+    let serving = database.row(sql, &[&backend.0]).await?;
+    serving.ok_or_else(|| DbError::Defect("the backend is gone".into()))
 }
 
 /// Records that a worker is alive and what it says of its backend.

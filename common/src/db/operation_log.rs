@@ -2,10 +2,10 @@
 
 use super::{Database, DbError, transition};
 use crate::model::migration::Stage;
-use crate::model::{BackendId, Migration, OperationId, RequestId};
+use crate::model::{BackendId, Migration, OperationId, RequestId, SnapshotId, VolumeId};
 use crate::operation::Operation;
 use crate::operation::contract::{Columns, Resource, Role};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_postgres::types::Json;
@@ -50,12 +50,48 @@ pub struct Outcome {
     pub found: Columns,
     /// What whoever waits for the operation is told.
     pub result: Option<Value>,
+    /// What a failover came to.
+    pub failover: Option<FailedOver>,
     /// Why it failed, for the operation's record; `None` when it succeeded.
     pub error: Option<String>,
 }
 
+/// What a failover came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FailedOver {
+    /// The target that serves from now on; `None` for the backend's own side.
+    pub active: Option<String>,
+    /// What became of each volume.
+    pub volumes: Vec<VolumeFate>,
+    /// The snapshots that the backend has had.
+    pub known_snapshots: Vec<SnapshotId>,
+    /// Those of them that are where the backend serves from.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// What became of a volume in a failover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct VolumeFate {
+    /// Which volume.
+    pub id: VolumeId,
+    /// What.
+    pub fate: Fate,
+}
+
+text_enum! {
+    /// What becomes of a volume in a failover.
+    pub enum Fate {
+        /// It is served from the other side.
+        Moved = "moved",
+        /// It should be, and cannot be.
+        Failed = "failed",
+        /// It was never there.
+        Absent = "absent",
+    }
+}
+
 /// Takes an admitted operation of the backend. `None` when somebody else has it, it has ended, or the
-/// backend has failed over since it was admitted.
+/// backend has failed over since it was admitted, or since `known_epoch`.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -63,13 +99,14 @@ pub async fn claim(
     database: &Database,
     operation: OperationId,
     backend: BackendId,
+    known_epoch: i64,
     owner: &str,
     lease: Duration,
 ) -> Result<Option<ClaimedOperation>, DbError> {
     database
         .row(
-            "select claim($1, $2, $3, make_interval(secs => $4))",
-            &[&operation.0, &backend.0, &owner, &lease.as_secs_f64()],
+            "select claim($1, $2, $3, $4, make_interval(secs => $5))",
+            &[&operation.0, &backend.0, &known_epoch, &owner, &lease.as_secs_f64()],
         )
         .await
 }
@@ -113,6 +150,9 @@ pub async fn finish(
         "error": outcome.error,
         "steps": transition::on_finish(&claimed.operation, succeeded, &outcome.found),
     });
+    if let Some(failover) = &outcome.failover {
+        request["failover"] = json!(failover);
+    }
     if let Some(message) = message(&claimed.operation).filter(|_| !succeeded) {
         request["message"] = message;
     }

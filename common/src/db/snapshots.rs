@@ -2,7 +2,7 @@
 
 use super::listing::{self, ListError, ListQuery};
 use super::{Database, DbError};
-use crate::model::{Snapshot, SnapshotId, VolumeId};
+use crate::model::{BackendId, Snapshot, SnapshotId, VolumeId};
 
 const VIEW: &str = "snapshot_details";
 
@@ -36,6 +36,16 @@ pub async fn of_volume(database: &Database, volume: VolumeId) -> Result<Vec<Snap
             &[&volume.0],
         )
         .await
+}
+
+/// All snapshots on a backend.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<Snapshot>, DbError> {
+    let sql =
+        "select to_jsonb(s) from snapshot_details s where backend_id = $1 and deleted_at is null";
+    database.rows(sql, &[&backend.0]).await
 }
 
 /// A page of snapshots.

@@ -2,7 +2,7 @@
 
 use super::listing::{self, ListError, ListQuery};
 use super::{Database, DbError};
-use crate::model::{Metadata, Volume, VolumeId};
+use crate::model::{BackendId, Metadata, Volume, VolumeId};
 use serde::Deserialize;
 
 const VIEW: &str = "volume_details";
@@ -23,6 +23,16 @@ pub async fn find(
             &[&id.0, &project_scope],
         )
         .await
+}
+
+/// All volumes on a backend.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<Volume>, DbError> {
+    let sql =
+        "select to_jsonb(v) from volume_details v where backend_id = $1 and deleted_at is null";
+    database.rows(sql, &[&backend.0]).await
 }
 
 /// A page of volumes.

@@ -32,6 +32,8 @@ text_enum! {
         FailingOver = "failing-over",
         /// Serving from a replication target.
         FailedOver = "failed-over",
+        /// Not replicated, and so not there after a failover.
+        NotCapable = "not-capable",
         /// The last failover did not succeed.
         FailoverError = "failover-error",
     }
@@ -56,6 +58,8 @@ pub struct Backend {
     pub frozen_at: Option<OffsetDateTime>,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
+    /// Grows with every failover: what was admitted before one is not executed after it.
+    pub epoch: i64,
     /// The replication target that it serves from, after a failover.
     pub active_backend_id: Option<String>,
     /// The newest heartbeat of a worker; `None` after an orderly stop.
@@ -100,6 +104,12 @@ pub struct BackendReport {
     /// Whether several servers can be attached to one volume.
     #[serde(default)]
     pub multiattach: bool,
+    /// Whether volumes made now are replicated, if their type asks for it.
+    #[serde(default)]
+    pub replication_enabled: bool,
+    /// The targets that it can be served from, in the order of the configuration.
+    #[serde(default)]
+    pub replication_targets: Vec<String>,
     /// Where volumes can be placed.
     pub pools: Vec<PoolReport>,
 }

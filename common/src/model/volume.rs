@@ -131,6 +131,9 @@ pub struct Volume {
     /// What servers must keep to, of the quality of service that goes with its type.
     #[serde(default)]
     pub front_end_qos: Option<Metadata>,
+    /// Whether its type asks for replication.
+    #[serde(default)]
+    pub replicated: bool,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
     /// Whether it counts against the project's quota.

@@ -27,6 +27,12 @@ pub struct VolumeType {
     pub encryption: Option<Encryption>,
 }
 
+/// Whether extra specs ask for replicated volumes.
+#[must_use]
+pub fn asks_for_replication(extra_specs: &Metadata) -> bool {
+    extra_specs.get("replication_enabled").is_some_and(|asked| asked == "<is> True")
+}
+
 /// How volumes of a type are encrypted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Encryption {

@@ -300,6 +300,22 @@ text_enum! {
         AccessChanges = "access_changes",
         /// The limits allow what the project has already, where the caller wants to be sure.
         LimitsCoverUsage = "limits_cover_usage",
+        /// The backend replicates it, if its type asks for that.
+        ReplicatesThere = "replicates_there",
+        /// Its type does not ask for replication.
+        NotReplicated = "not_replicated",
+        /// The backend is replicated, and no failover is under way.
+        CanFailOver = "can_fail_over",
+        /// The backend has the target, and does not serve from there already.
+        TargetOffered = "target_offered",
+        /// A worker of the backend is there.
+        WorkerIsUp = "worker_is_up",
+        /// The backend serves from a target.
+        IsFailedOver = "is_failed_over",
+        /// No worker of the backend is there, or it has the target for its own already.
+        ReadyForPromotion = "ready_for_promotion",
+        /// The backend has targets, serves from its own side and is not replicated.
+        CanReplicate = "can_replicate",
         /// The backend is frozen.
         IsFrozen = "is_frozen",
         /// The backend is not frozen.
@@ -454,6 +470,16 @@ pub trait Definition: Serialize + DeserializeOwned {
         Columns::none()
     }
 
+    /// Whether whatever was admitted for the backend before must not happen any more.
+    fn begins_epoch(&self) -> bool {
+        false
+    }
+
+    /// Whether the backend's replication begins anew from where it serves now.
+    fn restarts_replication(&self) -> bool {
+        false
+    }
+
     /// What the place must be like, for an operation that puts a volume on a backend.
     fn wanted_place(&self) -> Option<WantedPlace> {
         None
@@ -461,8 +487,12 @@ pub trait Definition: Serialize + DeserializeOwned {
 }
 
 /// What must be true of a volume that goes to another backend, beside its operation's own preconditions.
-pub const TO_MIGRATE: &[Precondition] =
-    &[Precondition::NotAttached, Precondition::NoSnapshots, Precondition::NotInUseElsewhere];
+pub const TO_MIGRATE: &[Precondition] = &[
+    Precondition::NotAttached,
+    Precondition::NoSnapshots,
+    Precondition::NotInUseElsewhere,
+    Precondition::NotReplicated,
+];
 
 /// What a place for a volume must be like.
 #[derive(Clone, Debug, Default, PartialEq)]

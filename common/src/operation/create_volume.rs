@@ -5,6 +5,7 @@ use crate::model::{
     BackendId, Caller, Metadata, ReplicationStatus, SnapshotId, SnapshotStatus, VolumeId,
     VolumeStatus, VolumeTypeId,
 };
+use crate::model::volume_type::asks_for_replication;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -60,6 +61,16 @@ pub enum Content {
     Volume(VolumeId),
 }
 
+/// Where the replication of a volume stands at first: placement has seen to it that the backend does what
+/// the type asks.
+pub(super) fn replication_status(extra_specs: &Metadata) -> ReplicationStatus {
+    if asks_for_replication(extra_specs) {
+        ReplicationStatus::Enabled
+    } else {
+        ReplicationStatus::Disabled
+    }
+}
+
 /// What every new volume takes from the quota.
 pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
     QuotaRule::Count { resource: "volumes", sign: 1 },
@@ -74,7 +85,7 @@ impl Definition for CreateVolume {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::New,
-            preconditions: &[Precondition::TypeIsThere],
+            preconditions: &[Precondition::TypeIsThere, Precondition::ReplicatesThere],
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
             when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
             when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
@@ -144,7 +155,8 @@ impl Definition for CreateVolume {
             "source_volume_id": source_volume_id,
             "bootable": source.is_some_and(|source| source.bootable),
             "image_metadata": source.map_or(&nothing, |source| &source.image_metadata),
-            "replication_status": ReplicationStatus::Disabled,
+            "replicated": asks_for_replication(&self.extra_specs),
+            "replication_status": replication_status(&self.extra_specs),
         }))
     }
 

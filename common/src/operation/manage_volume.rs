@@ -4,9 +4,10 @@ use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
     StartsFrom, Status::Volume, Touch, WantedPlace, WhileRunning,
 };
-use super::create_volume::TAKEN_QUOTA;
+use super::create_volume::{TAKEN_QUOTA, replication_status};
+use crate::model::volume_type::asks_for_replication;
 use crate::model::{
-    BackendId, Caller, Metadata, ReplicationStatus, VolumeId, VolumeStatus, VolumeTypeId,
+    BackendId, Caller, Metadata, VolumeId, VolumeStatus, VolumeTypeId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -46,7 +47,7 @@ impl Definition for ManageVolume {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::New,
-            preconditions: &[Precondition::TypeIsThere],
+            preconditions: &[Precondition::TypeIsThere, Precondition::ReplicatesThere],
             while_running: WhileRunning::Becomes(Volume(VolumeStatus::Managing)),
             when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
             when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorManaging)),
@@ -72,7 +73,8 @@ impl Definition for ManageVolume {
             "multiattach": self.multiattach,
             "bootable": self.bootable,
             "metadata": self.metadata,
-            "replication_status": ReplicationStatus::Disabled,
+            "replicated": asks_for_replication(&self.extra_specs),
+            "replication_status": replication_status(&self.extra_specs),
         }))
     }
 

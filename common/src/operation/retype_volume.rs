@@ -4,6 +4,8 @@ use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Ending, Origin, Precondition, QuotaRule,
     Resource, Role, Runs, StartsFrom, Status::Volume, Touch, WantedPlace, WhileRunning,
 };
+use super::create_volume::replication_status;
+use crate::model::volume_type::asks_for_replication;
 use crate::model::{Metadata, VolumeId, VolumeStatus, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -72,6 +74,8 @@ impl Definition for RetypeVolume {
             Role::Subject => Columns::set(json!({
                 "volume_type_id": self.volume_type_id,
                 "multiattach": self.multiattach,
+                "replicated": asks_for_replication(&self.extra_specs),
+                "replication_status": replication_status(&self.extra_specs),
             })),
             Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
         }

@@ -258,6 +258,44 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
             "Quota limits {} are less than what project {} uses already.",
             arguments["limits"], arguments["project"]
         )),
+        Precondition::ReplicatesThere => Error::bad_request(
+            "No valid backend was found: the one that fits has failed over, and replicates nothing now.",
+        ),
+        Precondition::NotReplicated => invalid(
+            "Volume is replicated; give it a type without replication before it goes elsewhere.".to_owned(),
+        ),
+        Precondition::CanFailOver => Error::bad_request(format!(
+            "The backend cannot fail over while its replication status is {}.",
+            word(row, "replication_status")
+        )),
+        Precondition::TargetOffered if arguments["target"].is_null() => {
+            Error::bad_request("The backend serves from its own side already.")
+        }
+        Precondition::TargetOffered if arguments["target"] == row["active_backend_id"] => {
+            Error::bad_request(format!("The backend serves from {} already.", word(arguments, "target")))
+        }
+        Precondition::TargetOffered => Error::bad_request(format!(
+            "The backend has no replication target {}; it has {}.",
+            word(arguments, "target"),
+            row["report"]["replication_targets"]
+        )),
+        Precondition::WorkerIsUp => {
+            Error::bad_request("The backend's worker is down: nobody could fail it over.")
+        }
+        Precondition::IsFailedOver => Error::bad_request(format!(
+            "The backend does not serve from a target: its replication status is {}.",
+            word(row, "replication_status")
+        )),
+        Precondition::ReadyForPromotion => Error::bad_request(format!(
+            "The worker still has {} as a target. Stop it, make the target its own side in the \
+             configuration, and ask again.",
+            word(row, "active_backend_id")
+        )),
+        Precondition::CanReplicate => Error::bad_request(format!(
+            "The backend's replication status is {}, its targets are {}: there is nothing to enable.",
+            word(row, "replication_status"),
+            row["report"]["replication_targets"]
+        )),
         Precondition::IsFrozen => Error::bad_request("The backend is not frozen."),
         Precondition::IsNotFrozen => Error::bad_request("The backend is already frozen."),
     }

@@ -81,7 +81,7 @@ impl Drop for TestArray {
 async fn started(driver: DriverName, carries: Carries) -> (TestArray, Arc<dyn Driver>) {
     let array = TestArray::new();
     let driver = super::new("b", &config(driver, array.path(), carries));
-    driver.start().await.unwrap();
+    driver.start(None).await.unwrap();
     (array, driver)
 }
 

@@ -7,9 +7,10 @@
 //! | `fake:fail` | calls of the driver method named here fail (several: separated by commas) |
 //! | `fake:latency_ms` | each call takes so long, instead of the configured time |
 
-use super::{Driver, DriverError, Fence, Source};
+use super::{Driver, DriverError, Failover, Fence, Source, unknown_target};
 use async_trait::async_trait;
 use common::config::BackendConfig;
+use common::db::operation_log::{FailedOver, Fate, VolumeFate};
 use common::model::{
     AttachMode, BackendReport, ConnectionInfo, Manageable, Metadata, PoolReport, Snapshot,
     SnapshotId, StoredObject, Volume, VolumeId,
@@ -33,6 +34,8 @@ struct Memory {
     volumes: HashMap<VolumeId, i32>,
     snapshots: HashSet<SnapshotId>,
     exports: HashSet<(VolumeId, AttachMode)>,
+    /// The target that serves; `None` for the backend's own side.
+    active: Option<String>,
 }
 
 impl FakeDriver {
@@ -61,7 +64,52 @@ impl FakeDriver {
 
 #[async_trait]
 impl Driver for FakeDriver {
-    async fn start(&self) -> Result<(), DriverError> {
+    async fn start(&self, active: Option<&str>) -> Result<(), DriverError> {
+        self.failover_completed(active).await
+    }
+
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
+        let latency = Duration::from_millis(self.config.fake.latency_ms);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let shall_fail = |volume: &Volume, method: &str| {
+            let failing = volume.metadata.get("fake:fail");
+            failing.is_some_and(|methods| methods.split(',').any(|failing| failing == method))
+        };
+        if failover.volumes.iter().any(|volume| shall_fail(volume, "failover_backend")) {
+            return Err(DriverError::failed("failover fails because fake:fail says so"));
+        }
+        let fate = |volume: &Volume| match failover.target {
+            _ if shall_fail(volume, "failover") => Fate::Failed,
+            Some(_) if !volume.replicated => Fate::Absent,
+            Some(_) | None => Fate::Moved,
+        };
+        let volumes: Vec<_> = failover
+            .volumes
+            .iter()
+            .map(|volume| VolumeFate { id: volume.id, fate: fate(volume) })
+            .collect();
+        let is_there = |snapshot: &&Snapshot| {
+            volumes.iter().any(|one| one.id == snapshot.volume_id && one.fate == Fate::Moved)
+        };
+        let snapshots = failover.snapshots.iter().filter(is_there).map(|snapshot| snapshot.id);
+        Ok(FailedOver {
+            active: failover.target.map(str::to_owned),
+            known_snapshots: failover.snapshots.iter().map(|snapshot| snapshot.id).collect(),
+            snapshots: snapshots.collect(),
+            volumes,
+        })
+    }
+
+    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
+        let known = |target: &str| {
+            self.config.replication_device.iter().any(|device| device.backend_id == target)
+        };
+        if let Some(unknown) = active.filter(|target| !known(target)) {
+            return Err(unknown_target(unknown));
+        }
+        self.memory().active = active.map(str::to_owned);
         Ok(())
     }
 
@@ -77,6 +125,9 @@ impl Driver for FakeDriver {
             online_extend_support: true,
             online_snapshot_support: true,
             multiattach: true,
+            replication_enabled: !self.config.replication_device.is_empty()
+                && memory.active.is_none(),
+            replication_targets: self.config.targets(),
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: capacity,

@@ -17,10 +17,11 @@ mod qmp;
 mod sparse_copy;
 mod storage_daemon;
 
-use super::{Driver, DriverError, Fence, Source};
+use super::{Driver, DriverError, Failover, Fence, Source, unknown_target};
 use array::{Array, Object};
 use async_trait::async_trait;
 use common::config::{BackendConfig, TargetProtocol};
+use common::db::operation_log::FailedOver;
 use common::model::{
     AttachMode, BackendReport, ConnectionInfo, Manageable, PoolReport, Snapshot, StoredObject,
     Volume, VolumeId,
@@ -159,10 +160,19 @@ impl FileDriver {
 
 #[async_trait]
 impl Driver for FileDriver {
-    async fn start(&self) -> Result<(), DriverError> {
+    async fn start(&self, active: Option<&str>) -> Result<(), DriverError> {
+        self.failover_completed(active).await?;
         let array = self.array.clone();
         blocking(move || array.prepare()).await?;
         self.ensure_data_plane().await.map(drop)
+    }
+
+    async fn failover(&self, _failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
+        Err(DriverError::failed("not replicated"))
+    }
+
+    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
+        active.map_or(Ok(()), |target| Err(unknown_target(target)))
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
@@ -181,6 +191,8 @@ impl Driver for FileDriver {
             // tgtd cannot keep a moment while servers write
             online_snapshot_support: self.config.file.target_protocol == TargetProtocol::Nbd,
             multiattach: true,
+            replication_enabled: false,
+            replication_targets: self.config.targets(),
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: gigabytes(room.total),

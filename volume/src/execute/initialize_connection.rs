@@ -17,5 +17,5 @@ pub(super) async fn execute(
     let result = connection::nested(&info, connector);
     let flat = connection::flat(info, *attachment_id, connector);
     let found = Columns::set(json!({ "connection_info": flat }));
-    Ok(Done { found, result: Some(result) })
+    Ok(Done { found, result: Some(result), ..Done::default() })
 }

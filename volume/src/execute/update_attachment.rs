@@ -16,5 +16,5 @@ pub(super) async fn execute(
     let info = connection::open(execution, &volume, *mode).await?;
     let flat = connection::flat(info, *attachment_id, connector);
     let found = Columns::set(json!({ "connection_info": flat }));
-    Ok(Done { found, result: None })
+    Ok(Done { found, ..Done::default() })
 }

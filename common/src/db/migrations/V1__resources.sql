@@ -91,6 +91,8 @@ create table volumes (
     source_volume_id uuid,
     metadata jsonb not null default '{}',
     image_metadata jsonb not null default '{}',
+    -- whether its type asks for replication
+    replicated boolean not null default false,
     replication_status text not null default 'disabled',
     consumes_quota boolean not null default true,
     created_at timestamptz not null default now(),

@@ -23,6 +23,10 @@ create table operations (
     alone_on uuid,
     -- admitted, running, done, failed, or revoked (the caller gave up before it was admitted)
     state text not null,
+    -- what becomes of its rows when it fails, and whether its quota is taken all the same: for who ends it
+    -- without knowing what it is
+    when_failed jsonb not null default '[]',
+    fails_with_quota boolean not null default false,
     -- the amounts that are committed or returned when it ends
     quota jsonb not null default '[]',
     -- grows with every claim; whoever holds an older one has lost the operation

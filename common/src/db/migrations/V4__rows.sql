@@ -138,6 +138,30 @@ begin
             or not exists (select from quota_usages u, jsonb_each_text(arguments -> 'limits') l (resource, quota_limit)
                            where u.project_id = arguments ->> 'project' and u.resource = l.resource
                              and l.quota_limit::bigint >= 0 and u.in_use + u.reserved > l.quota_limit::bigint)
+        when 'replicates_there' then
+            not (subject ->> 'replicated')::boolean
+            or exists (select from backends
+                       where id = (subject ->> 'backend_id')::uuid
+                         and active_backend_id is null and replication_status = 'enabled')
+        when 'not_replicated' then
+            not (subject ->> 'replicated')::boolean
+        when 'can_fail_over' then
+            subject ->> 'replication_status' in ('enabled', 'failed-over', 'failover-error')
+        when 'target_offered' then
+            case when arguments ->> 'target' is null then subject ->> 'active_backend_id' is not null
+                 else subject #> '{report,replication_targets}' ? (arguments ->> 'target')
+                      and arguments ->> 'target' is distinct from subject ->> 'active_backend_id' end
+        when 'worker_is_up' then
+            seen_recently((subject ->> 'seen_at')::timestamptz)
+        when 'is_failed_over' then
+            subject ->> 'active_backend_id' is not null
+            and subject ->> 'replication_status' in ('failed-over', 'failover-error')
+        when 'ready_for_promotion' then
+            not seen_recently((subject ->> 'seen_at')::timestamptz)
+            or not coalesce(subject #> '{report,replication_targets}', '[]') ? (subject ->> 'active_backend_id')
+        when 'can_replicate' then
+            subject ->> 'active_backend_id' is null and subject ->> 'replication_status' = 'disabled'
+            and jsonb_array_length(coalesce(subject #> '{report,replication_targets}', '[]')) > 0
         when 'is_frozen' then
             subject ->> 'frozen_at' is not null
         when 'is_not_frozen' then

@@ -61,6 +61,41 @@ language sql volatile as $$
     limit 1
 $$;
 
+-- What was admitted for a backend before it began to serve from elsewhere does not happen any more: its
+-- operations end as failed, together with their rows and quota.
+create function begin_epoch(backend uuid) returns void
+language plpgsql as $$
+declare
+    superseded operations;
+    step jsonb;
+begin
+    update backends set epoch = epoch + 1 where id = backend;
+    for superseded in
+        update operations
+        set state = 'failed', error = 'superseded by a failover', finished_at = clock_timestamp(),
+            fence = nextval('fence_numbers'), lease_until = null
+        where state in ('admitted', 'running')
+          and backend in (backend_id, (migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid)
+        returning *
+    loop
+        for step in select jsonb_array_elements(superseded.when_failed) loop
+            perform end_on_row(step);
+        end loop;
+        perform settle_quota(superseded.quota, superseded.fails_with_quota);
+    end loop;
+end $$;
+
+-- The volumes of a backend whose replication begins anew from where it serves now. What is not there any
+-- more stays in error, and does not wait for a failback.
+create function volumes_follow(backend uuid) returns void
+language sql as $$
+    update volumes
+    set replication_status = case when replicated and status <> 'error' then 'enabled' else 'disabled' end,
+        previous_status = case when replication_status not in ('not-capable', 'failover-error') then previous_status end,
+        updated_at = now()
+    where backend_id = backend and deleted_at is null
+$$;
+
 create function admit(request jsonb) returns jsonb
 language plpgsql as $$
 declare
@@ -91,13 +126,18 @@ begin
         return coalesce(recorded_outcome(key), refuse(refusal));
     end if;
 
+    if (request ->> 'begins_epoch')::boolean and recorded_outcome(key) is null then
+        perform begin_epoch(backend);
+    end if;
     insert into operations (id, request_key, request_id, traceparent, user_id, project_id, kind, arguments,
-                            subject_table, subject_id, others, uses, alone_on, backend_id, backend_epoch, migration, state, finished_at)
+                            subject_table, subject_id, others, uses, alone_on, backend_id, backend_epoch, migration,
+                            when_failed, fails_with_quota, state, finished_at)
     select (operation ->> 'id')::uuid, key, operation ->> 'request_id',
            operation ->> 'traceparent', operation ->> 'user_id', operation ->> 'project_id',
            operation ->> 'kind', operation -> 'arguments', subject ->> 'table', (subject ->> 'id')::uuid,
            request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid), (request ->> 'alone_on')::uuid,
            backend, (select epoch from backends where id = backend), nullif(request -> 'migration', 'null'),
+           request -> 'when_failed', (request ->> 'fails_with_quota')::boolean,
            case when in_admission then 'done' else 'admitted' end,
            case when in_admission then clock_timestamp() end
     from (select (operation ->> 'in_admission')::boolean) o (in_admission)
@@ -111,6 +151,10 @@ begin
     end loop;
     if backend <> backend_of(located ->> 'table', located_id, null) then
         perform refuse('{"reason": "moved"}');
+    end if;
+
+    if (request ->> 'restarts_replication')::boolean then
+        perform volumes_follow(backend);
     end if;
 
     if amounts <> '[]' then

@@ -11,9 +11,9 @@ language sql immutable as $$
     end
 $$;
 
--- Takes an operation, with its subject. Null when somebody else has it, it has ended, or the backend
--- has failed over since it was admitted.
-create function claim(operation uuid, backend uuid, claimant text, lease interval) returns jsonb
+-- Takes an operation, with its subject. Null when somebody else has it, it has ended, the backend has
+-- failed over since it was admitted, or the claimant does not know yet from where the backend serves now.
+create function claim(operation uuid, backend uuid, known_epoch bigint, claimant text, lease interval) returns jsonb
 language plpgsql as $$
 declare
     claimed operations;
@@ -23,6 +23,8 @@ begin
         attempts = o.attempts + 1, lease_until = clock_timestamp() + lease
     from backends b
     where o.id = operation and o.backend_id = backend and b.id = backend and o.backend_epoch = b.epoch
+      -- a failover itself is for whoever still serves from the other side
+      and (b.epoch = known_epoch or o.subject_id = backend)
       and (o.state = 'admitted' or (o.state = 'running' and o.lease_until < clock_timestamp()))
     returning o.* into claimed;
     if not found then
@@ -42,6 +44,49 @@ language sql as $$
     where id = operation and state = 'running' and fence = held_fence
     returning true
 $$;
+
+-- Writes what a failover came to, in a number of statements that does not grow with the volumes:
+-- {"active", "volumes": [{"id", "fate"}], "snapshots": [ids of those that are there]}.
+create function record_failover(backend uuid, failover jsonb) returns void
+language plpgsql as $$
+declare
+    new_active text := failover ->> 'active';
+begin
+    -- takes the backend's lock, and so comes first
+    update backends
+    set active_backend_id = new_active,
+        replication_status = case when new_active is null then 'enabled' else 'failed-over' end
+    where id = backend;
+    update volumes v
+    set replication_status = case
+            when o.fate = 'failed' then 'failover-error'
+            when o.fate = 'absent' then 'not-capable'
+            when not v.replicated then 'disabled'
+            when new_active is null then 'enabled'
+            else 'failed-over'
+        end,
+        status = case
+            when o.fate <> 'moved' then 'error'
+            when v.replication_status in ('not-capable', 'failover-error') then coalesce(v.previous_status, v.status)
+            else v.status
+        end,
+        previous_status = case
+            when o.fate <> 'moved' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
+            when o.fate <> 'moved' then v.status
+        end,
+        updated_at = now()
+    from jsonb_to_recordset(failover -> 'volumes') as o (id uuid, fate text)
+    where v.id = o.id and v.backend_id = backend and v.deleted_at is null;
+    -- a snapshot that is not there is in error as long as it is not there
+    update snapshots s
+    set status = case when there.id is null then 'error' else coalesce(s.previous_status, s.status) end,
+        previous_status = case when there.id is null then coalesce(s.previous_status, s.status) end,
+        updated_at = now()
+    from volumes v, jsonb_array_elements_text(failover -> 'known_snapshots') known (id)
+         left join jsonb_array_elements_text(failover -> 'snapshots') there (id) on there.id = known.id
+    where s.id = known.id::uuid and v.id = s.volume_id and v.backend_id = backend and s.deleted_at is null
+      and ((there.id is null and s.status <> 'error') or (there.id is not null and s.previous_status is not null));
+end $$;
 
 -- Ends an operation together with its effect on rows and quota. False when the fence was lost:
 -- then somebody else owns the operation, and nothing changed.
@@ -65,6 +110,9 @@ begin
         perform end_on_row(step);
     end loop;
     perform settle_quota(ended.quota, (request ->> 'takes_quota')::boolean);
+    if request -> 'failover' is not null then
+        perform record_failover(ended.backend_id, request -> 'failover');
+    end if;
     if request -> 'message' is not null then
         insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
         select ended.project_id, ended.request_id, m ->> 'resource_type', ended.subject_id, m ->> 'action', m ->> 'detail'

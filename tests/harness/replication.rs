@@ -1,0 +1,100 @@
+//! A backend with replication targets, and how its failovers are watched.
+
+use crate::{Answered, BackendSpec, Client, Cluster, ClusterBuilder, until};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const TARGETS: &str = "[[backends.a.replication_device]]\nbackend_id = 'b'\n\
+                       [[backends.a.replication_device]]\nbackend_id = 'c'\n";
+
+/// A cluster with one fake backend `a` that has the targets `b` and `c`, and a type `replicated`.
+///
+/// # Errors
+/// When it does not start.
+pub async fn replicated() -> anyhow::Result<Cluster> {
+    let backend =
+        BackendSpec { name: "a".to_owned(), driver: "fake", settings: TARGETS.to_owned() };
+    let cluster = ClusterBuilder::for_test().await?.backend(backend).start().await?;
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    cluster.client().create_volume_type("replicated", specs).await?;
+    Ok(cluster)
+}
+
+/// An available volume of a type; driver methods named in `failing` fail for it.
+///
+/// # Errors
+/// When it does not become available.
+pub async fn volume(client: &Client, volume_type: &str, failing: &str) -> anyhow::Result<String> {
+    let asked =
+        json!({ "size": 1, "volume_type": volume_type, "metadata": { "fake:fail": failing } });
+    let id = client.create_volume(asked).await?;
+    client.wait_for_status(&id, "available").await?;
+    Ok(id)
+}
+
+/// The backend's line in the service list.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn service(client: &Client) -> anyhow::Result<Value> {
+    let listed = client.get("/os-services?binary=cinder-volume").await?.expect_status(200)?;
+    Ok(listed.body["services"][0].clone())
+}
+
+/// Asks for a failover of backend `a`.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn fail_over(client: &Client, target: Value) -> anyhow::Result<Answered> {
+    client
+        .put("/os-services/failover_host", json!({ "host": "host@a", "backend_id": target }))
+        .await
+}
+
+/// Waits until the backend's replication has a status.
+///
+/// # Errors
+/// When it does not get there in time.
+pub async fn wait_for_replication(client: &Client, wanted: &str) -> anyhow::Result<()> {
+    until(wanted, Duration::from_secs(15), || async {
+        service(client).await.is_ok_and(|service| service["replication_status"] == wanted)
+    })
+    .await
+}
+
+/// Status and replication status of what a path shows.
+///
+/// # Errors
+/// When it is not there.
+pub async fn stands(client: &Client, path: &str, key: &str) -> anyhow::Result<(String, String)> {
+    let shown = client.get(path).await?.expect_status(200)?.body[key].clone();
+    let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
+    Ok((text("status"), text("replication_status")))
+}
+
+/// Status and replication status of a volume.
+///
+/// # Errors
+/// When it is not there.
+pub async fn of_volume(client: &Client, id: &str) -> anyhow::Result<(String, String)> {
+    stands(client, &format!("/volumes/{id}"), "volume").await
+}
+
+/// A status and a replication status.
+#[must_use]
+pub fn pair(status: &str, replication: &str) -> (String, String) {
+    (status.to_owned(), replication.to_owned())
+}
+
+/// Everything that a failover could change.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn rows(cluster: &Cluster) -> anyhow::Result<String> {
+    let sql = "select jsonb_build_object( \
+        'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report' order by id) from backends b), \
+        'volumes', (select jsonb_agg(to_jsonb(v) order by id) from volumes v), \
+        'snapshots', (select jsonb_agg(to_jsonb(s) order by id) from snapshots s), \
+        'operations', (select jsonb_agg(to_jsonb(o) order by id) from operations o))::text";
+    Ok(cluster.database().await?.query_one(sql, &[]).await?.get(0))
+}

@@ -1,0 +1,91 @@
+//! What must hold of `promote_backend`.
+
+use harness::replication::{
+    fail_over, of_volume, pair, replicated, service, volume, wait_for_replication,
+};
+use harness::until;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let (moving, lost) =
+        (volume(&client, "replicated", "").await?, volume(&client, "__DEFAULT__", "").await?);
+    let promote = || client.operate("reset_active_backend", "host@a");
+    let refused = |answer: harness::Answered, named: &'static str| {
+        anyhow::ensure!(answer.status == 400 && answer.fault().contains(named), "{}", answer.body);
+        Ok(())
+    };
+    refused(promote().await?, "not frozen")?;
+    client.operate("freeze", "host@a").await?.expect_status(200)?;
+    refused(promote().await?, "does not serve from a target")?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    refused(promote().await?, "still has b as a target")?;
+    // stop, swap, reset, start, thaw
+    cluster.workers.clear();
+    until("the backend is down", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "down")
+    })
+    .await?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'd'");
+    std::fs::write(&config, swapped)?;
+    promote().await?.expect_status(200)?;
+    assert_eq!(of_volume(&client, &moving).await?, pair("available", "enabled"));
+    assert_eq!(of_volume(&client, &lost).await?, pair("error", "disabled"));
+    cluster.add_worker(&[]).await?;
+    until("the worker is up", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "up")
+    })
+    .await?;
+    client.operate("thaw", "host@a").await?.expect_status(200)?;
+    let shown = service(&client).await?;
+    assert_eq!(
+        (&shown["replication_status"], &shown["active_backend_id"]),
+        (&json!("enabled"), &Value::Null)
+    );
+    // and later over to the new target
+    fail_over(&client, json!("d")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &moving).await?, pair("available", "failed-over"));
+    refused(client.operate("replication_enable", "host@a").await?, "nothing to enable")?;
+    cluster.finish(&[]).await
+}
+
+/// Whoever swaps the configuration and forgets the promotion does not serve the wrong side.
+#[tokio::test]
+async fn a_worker_that_does_not_know_the_active_target_waits_for_the_promotion()
+-> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.operate("freeze", "host@a").await?.expect_status(200)?;
+    cluster.workers.clear();
+    until("the backend is down", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "down")
+    })
+    .await?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'd'");
+    std::fs::write(&config, swapped)?;
+    cluster.add_worker(&[]).await?;
+    until("the worker says what is wrong", Duration::from_secs(10), || async {
+        let log = std::fs::read_to_string(cluster.workers[0].process.log()).unwrap_or_default();
+        log.contains("the backend serves from b, which is no replication_device of it any more")
+    })
+    .await?;
+    client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
+    until("the worker is up", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "up")
+    })
+    .await?;
+    client.operate("thaw", "host@a").await?.expect_status(200)?;
+    client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
+    client.wait_for_status(&id, "available").await?;
+    cluster.finish(&["the driver does not start"]).await
+}

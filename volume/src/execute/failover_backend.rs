@@ -1,0 +1,35 @@
+//! `failover_backend`, done: the other side is ready to serve, and it is known what is there.
+
+use super::{Done, Execution};
+use crate::driver::{DriverError, Failover};
+use common::db::operation_log::Fate;
+use common::db::{snapshots, volumes};
+use common::operation::FailoverBackend;
+use serde_json::json;
+
+pub(super) async fn execute(
+    execution: &Execution<'_>,
+    arguments: &FailoverBackend,
+) -> Result<Done, DriverError> {
+    let FailoverBackend { backend_id, target, accept_data_loss } = arguments;
+    let volumes = volumes::of_backend(execution.database, *backend_id).await?;
+    let snapshots = snapshots::of_backend(execution.database, *backend_id).await?;
+    let failover = Failover {
+        target: target.as_deref(),
+        volumes: &volumes,
+        snapshots: &snapshots,
+        accept_data_loss: *accept_data_loss,
+    };
+    let failed_over = execution.driver.failover(&failover).await?;
+    let count = |fate: Fate| failed_over.volumes.iter().filter(|one| one.fate == fate).count();
+    let (moved, failed, absent) = (count(Fate::Moved), count(Fate::Failed), count(Fate::Absent));
+    tracing::info!(
+        moved,
+        failed,
+        absent,
+        target = target.as_deref().unwrap_or("default"),
+        "failed over"
+    );
+    let result = json!({ "moved": moved, "failed": failed, "absent": absent });
+    Ok(Done { result: Some(result), failover: Some(failed_over), ..Done::default() })
+}
