@@ -19,7 +19,10 @@ pub mod volume;
 pub mod volume_type;
 
 pub use attachment::{AttachMode, Attachment, AttachmentStatus};
-pub use backend::{Backend, BackendReport, Condition, Placement, PoolReport, ReplicationStatus};
+pub use backend::{
+    Backend, BackendReport, Condition, Placement, PoolReport, ReplicationProgress,
+    ReplicationStatus,
+};
 pub use caller::{Caller, Role};
 pub use connection::ConnectionInfo;
 pub use ids::{

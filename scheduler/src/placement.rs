@@ -185,6 +185,7 @@ mod tests {
                 multiattach: false,
                 replication_enabled: false,
                 replication_targets: Vec::new(),
+                replication: common::model::ReplicationProgress::default(),
                 pools: vec![pool],
             }),
             conditions: conditions.to_vec(),

@@ -128,6 +128,20 @@ impl ClusterBuilder {
         self.backend(BackendSpec { name: name.to_owned(), driver: "file", settings: String::new() })
     }
 
+    /// One more backend with the `file` driver, replicated to these arrays beside its own.
+    #[must_use]
+    pub fn replicated(self, name: &str, targets: &[&str]) -> Self {
+        let mut settings = String::new();
+        for target in targets {
+            let directory = self.directory.join(target).display().to_string();
+            let _ = writeln!(
+                settings,
+                "[[backends.{name}.replication_device]]\nbackend_id = '{target}'\ndirectory = '{directory}'"
+            );
+        }
+        self.backend(BackendSpec { name: name.to_owned(), driver: "file", settings })
+    }
+
     /// One more backend with the `file` driver, whose servers come over iSCSI.
     #[must_use]
     pub fn iscsi(self, name: &str) -> Self {
@@ -484,8 +498,9 @@ impl Drop for Cluster {
         for services in [&mut self.apis, &mut self.workers, &mut self.schedulers] {
             services.clear();
         }
-        for backend in &self.backends {
-            end_daemons(&self.directory.join(backend));
+        // those of replication targets, too
+        for entry in std::fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            end_daemons(&entry.path());
         }
     }
 }

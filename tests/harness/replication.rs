@@ -20,6 +20,19 @@ pub async fn replicated() -> anyhow::Result<Cluster> {
     Ok(cluster)
 }
 
+/// Waits until this many volumes are in step with their replicas.
+///
+/// # Errors
+/// When they are not in time.
+pub async fn wait_until_in_step(cluster: &Cluster, volumes: i64) -> anyhow::Result<()> {
+    let database = cluster.database().await?;
+    let sql = "select coalesce(sum((report #>> '{replication,in_step}')::bigint), 0)::bigint from backends";
+    until("all volumes are in step", Duration::from_secs(30), || async {
+        database.query_one(sql, &[]).await.is_ok_and(|row| row.get::<_, i64>(0) == volumes)
+    })
+    .await
+}
+
 /// An available volume of a type; driver methods named in `failing` fail for it.
 ///
 /// # Errors

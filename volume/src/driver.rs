@@ -66,6 +66,10 @@ pub trait Driver: Send + Sync {
     /// there until [`Self::failover_completed`].
     async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError>;
 
+    /// Sees that these volumes are replicated, and notes for the next report how far they are. Called again and
+    /// again while the backend serves from its own side.
+    async fn replicate(&self, volumes: &[Volume]) -> Result<(), DriverError>;
+
     /// The backend serves from this side now, whoever brought that about.
     async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError>;
 

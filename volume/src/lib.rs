@@ -10,6 +10,7 @@ mod finish_operation;
 mod heartbeat;
 mod receive_operation;
 mod recover;
+mod replicate;
 mod sweep;
 mod worker;
 

@@ -1,7 +1,7 @@
 //! One backend's worker: its driver, its name in the operation log, and everything it does.
 
 use crate::driver::{self, Driver, DriverError};
-use crate::{execute, heartbeat, recover, sweep};
+use crate::{execute, heartbeat, recover, replicate, sweep};
 use anyhow::Context as _;
 use common::bus::serve::Source;
 use common::bus::{Bus, Queue};
@@ -103,6 +103,7 @@ impl Worker {
             worker.bus.serve(queue, worker.clone()),
             sweep::sweep_regularly(&worker, &stopping),
             heartbeat::beat(&worker, &stopping),
+            replicate::replicate_regularly(&worker, &stopping),
         );
         worker.finish_or_hand_over().await;
     }
@@ -151,6 +152,13 @@ impl Worker {
             );
         }
         Ok(())
+    }
+
+    /// Whether its volumes can be replicated.
+    pub fn has_targets(&self) -> bool {
+        let name = self.backend_name.split('@').next_back().unwrap_or_default();
+        let settings = self.config.backends.get(name);
+        settings.is_some_and(|settings| !settings.replication_device.is_empty())
     }
 
     /// A place among the operations that may run at once.

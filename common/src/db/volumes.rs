@@ -35,6 +35,18 @@ pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<V
     database.rows(sql, &[&backend.0]).await
 }
 
+/// The volumes on a backend that are to be replicated now: those that are there, and on no way elsewhere.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn to_replicate(database: &Database, backend: BackendId) -> Result<Vec<Volume>, DbError> {
+    let sql = "select to_jsonb(v) from volume_details v join backends b on b.id = v.backend_id \
+               where v.backend_id = $1 and v.deleted_at is null and v.replicated \
+                 and v.replication_status = 'enabled' and b.replication_status = 'enabled' \
+                 and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching')";
+    database.rows(sql, &[&backend.0]).await
+}
+
 /// A page of volumes.
 ///
 /// # Errors

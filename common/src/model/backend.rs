@@ -110,8 +110,22 @@ pub struct BackendReport {
     /// The targets that it can be served from, in the order of the configuration.
     #[serde(default)]
     pub replication_targets: Vec<String>,
+    /// How far the replicas are.
+    #[serde(default)]
+    pub replication: ReplicationProgress,
     /// Where volumes can be placed.
     pub pools: Vec<PoolReport>,
+}
+
+/// How far the replicas of a backend's volumes are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicationProgress {
+    /// How many volumes are to be replicated.
+    pub total: usize,
+    /// How many replicas have every acknowledged write.
+    pub in_step: usize,
+    /// How much the others lack, in bytes.
+    pub bytes_left: u64,
 }
 
 /// The room in one pool. All sizes in GiB.

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use common::config::BackendConfig;
 use common::db::operation_log::{FailedOver, Fate, VolumeFate};
 use common::model::{
-    AttachMode, BackendReport, ConnectionInfo, Manageable, Metadata, PoolReport, Snapshot,
-    SnapshotId, StoredObject, Volume, VolumeId,
+    AttachMode, BackendReport, ConnectionInfo, Manageable, Metadata, PoolReport,
+    ReplicationProgress, Snapshot, SnapshotId, StoredObject, Volume, VolumeId,
 };
 use serde_json::{Map, json};
 use std::collections::{HashMap, HashSet};
@@ -36,6 +36,8 @@ struct Memory {
     exports: HashSet<(VolumeId, AttachMode)>,
     /// The target that serves; `None` for the backend's own side.
     active: Option<String>,
+    /// How many volumes are replicated.
+    replicated: usize,
 }
 
 impl FakeDriver {
@@ -102,6 +104,11 @@ impl Driver for FakeDriver {
         })
     }
 
+    async fn replicate(&self, volumes: &[Volume]) -> Result<(), DriverError> {
+        self.memory().replicated = volumes.len();
+        Ok(())
+    }
+
     async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
         let known = |target: &str| {
             self.config.replication_device.iter().any(|device| device.backend_id == target)
@@ -128,6 +135,11 @@ impl Driver for FakeDriver {
             replication_enabled: !self.config.replication_device.is_empty()
                 && memory.active.is_none(),
             replication_targets: self.config.targets(),
+            replication: ReplicationProgress {
+                total: memory.replicated,
+                in_step: memory.replicated,
+                bytes_left: 0,
+            },
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: capacity,

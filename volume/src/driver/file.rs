@@ -10,188 +10,185 @@ mod chap;
 mod copy_job;
 #[cfg(test)]
 mod data_path;
+mod failover;
 mod fences;
 mod iscsi_targets;
+mod mirror;
 mod port;
 mod qmp;
+mod side;
 mod sparse_copy;
 mod storage_daemon;
 
 use super::{Driver, DriverError, Failover, Fence, Source, unknown_target};
-use array::{Array, Object};
+use array::Object;
 use async_trait::async_trait;
-use common::config::{BackendConfig, TargetProtocol};
+use common::config::{BackendConfig, ReplicationDevice, TargetProtocol};
 use common::db::operation_log::FailedOver;
 use common::model::{
-    AttachMode, BackendReport, ConnectionInfo, Manageable, PoolReport, Snapshot, StoredObject,
-    Volume, VolumeId,
+    AttachMode, BackendReport, ConnectionInfo, Manageable, PoolReport, ReplicationProgress,
+    Snapshot, StoredObject, Volume, VolumeId,
 };
 use copy_job::CopyJob;
-use fences::Held;
-use iscsi_targets::{IscsiTargets, LUN, Login};
+use failover::Sides;
+use mirror::{Mirror, State};
 use rustix::fs::{FlockOperation, flock};
-use serde_json::{Value, json};
-use sparse_copy::SparseCopy;
+use serde_json::Value;
+use side::Side;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use storage_daemon::StorageDaemon;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 const BYTES_PER_GB: u64 = 1 << 30;
+/// A replication target that does not answer for so long is ended, so that its servers' writes go on.
+const HANGING_AFTER: Duration = Duration::from_secs(3);
 
-/// A backend on one array.
+/// A backend: its own side, and the sides that it can be served from instead.
 pub(super) struct FileDriver {
     name: String,
     config: BackendConfig,
-    array: Array,
-    daemon: StorageDaemon,
-    targets: IscsiTargets,
+    own: Arc<Side>,
+    targets: Vec<(String, Arc<Side>)>,
+    /// The target that serves; `None` for the own side.
+    active: Mutex<Option<String>>,
+    /// How far the replicas were when they were last looked at.
+    progress: Mutex<ReplicationProgress>,
 }
 
 impl FileDriver {
     pub fn new(name: &str, config: &BackendConfig) -> Self {
-        let array = Array::new(&config.file.directory);
-        let daemon = StorageDaemon::new(&array, &config.file);
-        let targets = IscsiTargets::new(&array, &config.file);
-        Self { name: name.to_owned(), config: config.clone(), array, daemon, targets }
-    }
-
-    /// Keeps every other worker away from an object while the result lives.
-    async fn hold(&self, object: Object, fence: Fence) -> Result<Held, DriverError> {
-        let file = self.array.fence_file(object);
-        blocking(move || fences::hold(&file, fence)).await
-    }
-
-    /// Keeps an object as it is while the result lives.
-    async fn share(&self, object: Object) -> Result<Held, DriverError> {
-        let file = self.array.fence_file(object);
-        blocking(move || fences::share(&file)).await
-    }
-
-    /// Gives `target` the content of `source` at the moment when the copy begins, and `size` bytes.
-    async fn copy(&self, source: Object, target: Object, size: u64) -> Result<(), DriverError> {
-        let _kept = self.share(source).await?;
-        let (array, cloned) = (self.array.clone(), (source, target));
-        if blocking(move || array.reflink(cloned.0, cloned.1, size)).await? {
-            return Ok(());
-        }
-        match source {
-            // servers may write meanwhile: the daemon copies what is overwritten before it is
-            Object::Volume(id) if self.daemon.is_exported(id).await? => {
-                let array = self.array.clone();
-                blocking(move || array.prepare_copy(target, array.size(source)?)).await?;
-                CopyJob::of_open_volume(&self.daemon, id, target)
-                    .carry_out(&self.array.unfinished(target))
-                    .await?;
-            }
-            Object::Volume(_) | Object::Snapshot(_) => {
-                let copy = SparseCopy::new(&self.array, source, target);
-                copy.carry_out().await?;
-            }
-        }
-        let array = self.array.clone();
-        blocking(move || array.finish_copy(target, size)).await
-    }
-
-    /// Opens a data path, unless it is open, and tells how to reach it.
-    async fn open(&self, id: VolumeId, mode: AttachMode) -> Result<ConnectionInfo, DriverError> {
-        match self.config.file.target_protocol {
-            TargetProtocol::Nbd => self.open_nbd(id, mode).await,
-            TargetProtocol::Iscsi => Ok(iscsi_info(id, &self.targets.export(id, mode).await?)),
+        let target = |device: &ReplicationDevice| {
+            let side = Side::new(&device.directory, &config.file);
+            (device.backend_id.clone(), Arc::new(side))
+        };
+        Self {
+            name: name.to_owned(),
+            own: Arc::new(Side::new(&config.file.directory, &config.file)),
+            targets: config.replication_device.iter().map(target).collect(),
+            config: config.clone(),
+            active: Mutex::default(),
+            progress: Mutex::default(),
         }
     }
 
-    async fn open_nbd(
+    fn active(&self) -> Option<String> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The side that serves.
+    fn side(&self) -> Arc<Side> {
+        self.side_called(self.active().as_deref()).unwrap_or_else(|_| self.own.clone())
+    }
+
+    /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
+    async fn mirror_all(
         &self,
-        id: VolumeId,
-        mode: AttachMode,
-    ) -> Result<ConnectionInfo, DriverError> {
-        let data = json!({
-            "uri": self.daemon.export(id, mode).await?,
-            "volume_id": id,
-            "array_id": self.array.id()?,
-        });
-        Ok(connection_info("nbd", data))
+        to: &Side,
+        volumes: &[Volume],
+    ) -> Result<ReplicationProgress, DriverError> {
+        // a target that hangs would hang every write for as long
+        if to.daemon.current_run(HANGING_AFTER).await.is_none() {
+            to.daemon.kill();
+        }
+        let array = to.array.clone();
+        blocking(move || array.prepare()).await?;
+        to.daemon.ensure_running().await?;
+        let from = &*self.own;
+        let jobs = mirror::jobs(from).await?;
+        let mut progress = ReplicationProgress { total: volumes.len(), ..Default::default() };
+        for volume in volumes {
+            let fence = from.array.fence_file(Object::Volume(volume.id));
+            // what is being worked on has its turn next time
+            let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
+            let mirror = Mirror { from, to, id: volume.id, size: bytes(volume.size_gb) };
+            match mirror.keep(&jobs).await {
+                Ok(State::InStep) => progress.in_step += 1,
+                Ok(State::Behind(bytes)) => progress.bytes_left += bytes,
+                Err(error) => {
+                    tracing::warn!(volume.id = %volume.id, %error, "not mirrored");
+                }
+            }
+        }
+        Ok(progress)
     }
 
-    /// Closes everything that is open of a volume and returns what was; fails, and closes nothing that is
-    /// in use, when a server is connected.
-    async fn close_unused(&self, id: VolumeId) -> Result<Vec<AttachMode>, DriverError> {
-        match self.config.file.target_protocol {
-            TargetProtocol::Nbd => self.daemon.close_unused(id).await,
-            TargetProtocol::Iscsi => self.targets.close_unused(id).await,
+    /// Ends the mirror of a volume that is going to change otherwise than by its servers' writes; it begins
+    /// anew when that is done.
+    async fn stop_mirror(&self, volume: &Volume) -> Result<(), DriverError> {
+        match self.mirror_of(volume.id, volume.size_gb) {
+            Some(mirror) => mirror.stop().await,
+            None => Ok(()),
         }
     }
 
-    /// Closes everything that is open of a volume, whoever uses it.
-    async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
-        self.daemon.close(id).await?;
-        match self.config.file.target_protocol {
-            TargetProtocol::Nbd => Ok(()),
-            TargetProtocol::Iscsi => self.targets.close(id).await,
-        }
+    /// The mirror that a volume would have, if it has one.
+    fn mirror_of(&self, id: VolumeId, size_gb: i32) -> Option<Mirror<'_>> {
+        let (_, to) = self.targets.first()?;
+        let mirror = Mirror { from: &self.own, to, id, size: bytes(size_gb) };
+        self.active().is_none().then_some(mirror)
     }
 
-    /// Makes a file of this name an object.
-    async fn adopt(
-        &self,
-        object: Object,
-        name: &str,
-        size: u64,
-        fence: Fence,
-    ) -> Result<(), DriverError> {
-        let _held = self.hold(object, fence).await?;
-        let (array, name) = (self.array.clone(), name.to_owned());
-        blocking(move || array.adopt(object, &name, size)).await
-    }
-
-    async fn open_again(&self, id: VolumeId, modes: Vec<AttachMode>) -> Result<(), DriverError> {
-        for mode in modes {
-            self.open(id, mode).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether a data path leads to this array.
-    fn is_here(&self, connection: &ConnectionInfo) -> Result<bool, DriverError> {
-        Ok(connection.data.get("array_id") == Some(&json!(self.array.id()?)))
+    /// A target, or the own side.
+    fn side_called(&self, target: Option<&str>) -> Result<Arc<Side>, DriverError> {
+        let Some(target) = target else { return Ok(self.own.clone()) };
+        let found = self.targets.iter().find(|(name, _)| name == target);
+        found.map(|(_, side)| side.clone()).ok_or_else(|| unknown_target(target))
     }
 }
 
 #[async_trait]
 impl Driver for FileDriver {
     async fn start(&self, active: Option<&str>) -> Result<(), DriverError> {
-        self.failover_completed(active).await?;
-        let array = self.array.clone();
-        blocking(move || array.prepare()).await?;
-        self.ensure_data_plane().await.map(drop)
+        self.failover_completed(active).await
     }
 
-    async fn failover(&self, _failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
-        Err(DriverError::failed("not replicated"))
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
+        let (from, to) = (self.side(), self.side_called(failover.target)?);
+        let first = self.targets.first().map(|(name, _)| name.as_str());
+        let mirrored = self.active().is_none() && failover.target == first;
+        Sides { from: &from, to: &to, mirrored }.fail_over(failover).await
     }
 
     async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
-        active.map_or(Ok(()), |target| Err(unknown_target(target)))
+        let side = self.side_called(active)?;
+        let array = side.array.clone();
+        // what is served is no replica
+        blocking(move || array.prepare().and_then(|()| array.forget_replicas())).await?;
+        side.ensure_data_plane().await?;
+        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active.map(str::to_owned);
+        Ok(())
+    }
+
+    async fn replicate(&self, volumes: &[Volume]) -> Result<(), DriverError> {
+        let progress = match self.targets.first() {
+            Some((_, to)) if self.active().is_none() => self.mirror_all(to, volumes).await?,
+            Some(_) | None => ReplicationProgress::default(),
+        };
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        Ok(())
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
-        let array = self.array.clone();
+        let side = self.side();
+        let array = side.array.clone();
         let room = blocking(move || array.room()).await?;
         let gigabytes = |bytes: u64| bytes as f64 / BYTES_PER_GB as f64;
         Ok(BackendReport {
             volume_backend_name: self.config.name_or(&self.name),
             vendor_name: "cinderblock".to_owned(),
             driver_version: env!("CARGO_PKG_VERSION").to_owned(),
-            storage_protocol: match self.config.file.target_protocol {
+            storage_protocol: match side.protocol {
                 TargetProtocol::Nbd => "nbd".to_owned(),
                 TargetProtocol::Iscsi => "iSCSI".to_owned(),
             },
             online_extend_support: false,
             // tgtd cannot keep a moment while servers write
-            online_snapshot_support: self.config.file.target_protocol == TargetProtocol::Nbd,
+            online_snapshot_support: side.protocol == TargetProtocol::Nbd,
             multiattach: true,
-            replication_enabled: false,
+            replication_enabled: !self.targets.is_empty() && self.active().is_none(),
+            replication: self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             replication_targets: self.config.targets(),
             pools: vec![PoolReport {
                 name: self.name.clone(),
@@ -207,18 +204,26 @@ impl Driver for FileDriver {
     }
 
     async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let side = self.side();
         let object = Object::Volume(volume.id);
-        let _held = self.hold(object, fence).await?;
-        let (array, size) = (self.array.clone(), bytes(volume.size_gb));
+        let _held = side.hold(object, fence).await?;
+        let (array, size) = (side.array.clone(), bytes(volume.size_gb));
         blocking(move || array.create(object, size)).await
     }
 
     async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let side = self.side();
         let object = Object::Volume(volume.id);
-        let _held = self.hold(object, fence).await?;
-        self.close(volume.id).await?;
-        let array = self.array.clone();
-        blocking(move || array.delete(object)).await
+        let _held = side.hold(object, fence).await?;
+        self.stop_mirror(volume).await?;
+        side.close(volume.id).await?;
+        let array = side.array.clone();
+        blocking(move || array.delete(object)).await?;
+        for (_, other) in &self.targets {
+            let array = other.array.clone();
+            blocking(move || array.delete(object)).await?;
+        }
+        Ok(())
     }
 
     async fn extend_volume(
@@ -227,14 +232,16 @@ impl Driver for FileDriver {
         size_gb: i32,
         fence: Fence,
     ) -> Result<(), DriverError> {
+        let side = self.side();
         let object = Object::Volume(volume.id);
-        let _held = self.hold(object, fence).await?;
+        let _held = side.hold(object, fence).await?;
+        self.stop_mirror(volume).await?;
         // neither daemon sees a file grow under an open export, so it is opened again; a client
         // that is connected keeps it from being closed, and the volume stays as it is
-        let was_open = self.close_unused(volume.id).await?;
-        let (array, size) = (self.array.clone(), bytes(size_gb));
+        let was_open = side.close_unused(volume.id).await?;
+        let (array, size) = (side.array.clone(), bytes(size_gb));
         let grown = blocking(move || array.extend(object, size)).await;
-        self.open_again(volume.id, was_open).await?;
+        side.open_again(volume.id, was_open).await?;
         grown
     }
 
@@ -244,13 +251,16 @@ impl Driver for FileDriver {
         source: Source<'_>,
         fence: Fence,
     ) -> Result<(), DriverError> {
+        let side = self.side();
         let target = Object::Volume(volume.id);
-        let source = match source {
-            Source::Snapshot(snapshot) => Object::Snapshot(snapshot.id),
-            Source::Volume(volume) => Object::Volume(volume.id),
+        let (source, mirror) = match source {
+            Source::Snapshot(snapshot) => (Object::Snapshot(snapshot.id), None),
+            Source::Volume(volume) => {
+                (Object::Volume(volume.id), self.mirror_of(volume.id, volume.size_gb))
+            }
         };
-        let _held = self.hold(target, fence).await?;
-        self.copy(source, target, bytes(volume.size_gb)).await
+        let _held = side.hold(target, fence).await?;
+        side.copy(source, target, bytes(volume.size_gb), mirror).await
     }
 
     async fn import_volume(
@@ -259,20 +269,21 @@ impl Driver for FileDriver {
         connection: &ConnectionInfo,
         fence: Fence,
     ) -> Result<(), DriverError> {
+        let side = self.side();
         let target = Object::Volume(volume.id);
-        let _held = self.hold(target, fence).await?;
+        let _held = side.hold(target, fence).await?;
         let Some(uri) = nbd_uri(connection) else {
             let protocol = &connection.driver_volume_type;
             return Err(DriverError::failed(format!("a volume cannot be read over {protocol}")));
         };
-        if self.is_here(connection)? {
+        if side.is_here(connection)? {
             return Err(DriverError::failed("source and destination are the same array"));
         }
-        let (array, size) = (self.array.clone(), bytes(volume.size_gb));
+        let (array, size) = (side.array.clone(), bytes(volume.size_gb));
         blocking(move || array.prepare_copy(target, size)).await?;
-        let copy = CopyJob::of_export(&self.daemon, uri, volume.id)?;
-        copy.carry_out(&self.array.unfinished(target)).await?;
-        let array = self.array.clone();
+        let copy = CopyJob::of_export(&side.daemon, uri, volume.id)?;
+        copy.carry_out(&side.array.unfinished(target)).await?;
+        let array = side.array.clone();
         blocking(move || array.finish_copy(target, size)).await
     }
 
@@ -282,8 +293,9 @@ impl Driver for FileDriver {
         connection: &ConnectionInfo,
         fence: Fence,
     ) -> Result<(), DriverError> {
+        let side = self.side();
         // what is here of this name may be the volume itself
-        if self.is_here(connection)? { Ok(()) } else { self.delete_volume(volume, fence).await }
+        if side.is_here(connection)? { Ok(()) } else { self.delete_volume(volume, fence).await }
     }
 
     async fn retype_volume(&self, _volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
@@ -291,15 +303,18 @@ impl Driver for FileDriver {
     }
 
     async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let side = self.side();
         let target = Object::Snapshot(snapshot.id);
-        let _held = self.hold(target, fence).await?;
-        self.copy(Object::Volume(snapshot.volume_id), target, bytes(snapshot.size_gb)).await
+        let _held = side.hold(target, fence).await?;
+        let mirror = self.mirror_of(snapshot.volume_id, snapshot.size_gb);
+        side.copy(Object::Volume(snapshot.volume_id), target, bytes(snapshot.size_gb), mirror).await
     }
 
     async fn delete_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let side = self.side();
         let object = Object::Snapshot(snapshot.id);
-        let _held = self.hold(object, fence).await?;
-        let array = self.array.clone();
+        let _held = side.hold(object, fence).await?;
+        let array = side.array.clone();
         blocking(move || array.delete(object)).await
     }
 
@@ -309,17 +324,20 @@ impl Driver for FileDriver {
         snapshot: &Snapshot,
         fence: Fence,
     ) -> Result<(), DriverError> {
+        let side = self.side();
         let target = Object::Volume(volume.id);
-        let _held = self.hold(target, fence).await?;
-        let was_open = self.close_unused(volume.id).await?;
+        let _held = side.hold(target, fence).await?;
+        self.stop_mirror(volume).await?;
+        let was_open = side.close_unused(volume.id).await?;
         let size = bytes(volume.size_gb);
-        let reverted = self.copy(Object::Snapshot(snapshot.id), target, size).await;
-        self.open_again(volume.id, was_open).await?;
+        let reverted = side.copy(Object::Snapshot(snapshot.id), target, size, None).await;
+        side.open_again(volume.id, was_open).await?;
         reverted
     }
 
     async fn list_stored(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError> {
-        let array = self.array.clone();
+        let side = self.side();
+        let array = side.array.clone();
         blocking(move || array.list(what)).await
     }
 
@@ -329,13 +347,16 @@ impl Driver for FileDriver {
         source_name: &str,
         fence: Fence,
     ) -> Result<(), DriverError> {
+        let side = self.side();
         let object = Object::Volume(volume.id);
-        self.adopt(object, source_name, bytes(volume.size_gb), fence).await
+        side.adopt(object, source_name, bytes(volume.size_gb), fence).await
     }
 
     async fn unmanage_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let _held = self.hold(Object::Volume(volume.id), fence).await?;
-        self.close(volume.id).await
+        let side = self.side();
+        let _held = side.hold(Object::Volume(volume.id), fence).await?;
+        self.stop_mirror(volume).await?;
+        side.close(volume.id).await
     }
 
     async fn manage_snapshot(
@@ -344,8 +365,9 @@ impl Driver for FileDriver {
         source_name: &str,
         fence: Fence,
     ) -> Result<(), DriverError> {
+        let side = self.side();
         let object = Object::Snapshot(snapshot.id);
-        self.adopt(object, source_name, bytes(snapshot.size_gb), fence).await
+        side.adopt(object, source_name, bytes(snapshot.size_gb), fence).await
     }
 
     async fn export(
@@ -354,9 +376,10 @@ impl Driver for FileDriver {
         mode: AttachMode,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
+        let side = self.side();
         // not while it is copied without the daemon
-        let _held = self.hold(Object::Volume(volume.id), fence).await?;
-        self.open(volume.id, mode).await
+        let _held = side.hold(Object::Volume(volume.id), fence).await?;
+        side.open(volume.id, mode).await
     }
 
     async fn unexport(
@@ -365,9 +388,10 @@ impl Driver for FileDriver {
         mode: AttachMode,
         _fence: Fence,
     ) -> Result<(), DriverError> {
-        match self.config.file.target_protocol {
-            TargetProtocol::Nbd => self.daemon.unexport(volume.id, mode).await,
-            TargetProtocol::Iscsi => self.targets.unexport(volume.id, mode).await,
+        let side = self.side();
+        match side.protocol {
+            TargetProtocol::Nbd => side.daemon.unexport(volume.id, mode).await,
+            TargetProtocol::Iscsi => side.targets.unexport(volume.id, mode).await,
         }
     }
 
@@ -376,45 +400,25 @@ impl Driver for FileDriver {
         volume: &Volume,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
-        let _held = self.hold(Object::Volume(volume.id), fence).await?;
-        self.open_nbd(volume.id, AttachMode::ReadOnly).await
+        let side = self.side();
+        let _held = side.hold(Object::Volume(volume.id), fence).await?;
+        side.open_nbd(volume.id, AttachMode::ReadOnly).await
     }
 
     async fn close_after_import(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
-        self.daemon.unexport(volume.id, AttachMode::ReadOnly).await
+        let side = self.side();
+        side.daemon.unexport(volume.id, AttachMode::ReadOnly).await
     }
 
     async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
-        let daemon_started = self.daemon.ensure_running().await?;
-        match self.config.file.target_protocol {
-            TargetProtocol::Nbd => Ok(daemon_started),
-            TargetProtocol::Iscsi => self.targets.ensure_running().await,
-        }
+        self.side().ensure_data_plane().await
     }
 
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
-        let _kept = self.share(Object::Volume(volume.id)).await?;
-        self.open(volume.id, mode).await.map(drop)
+        let side = self.side();
+        let _kept = side.share(Object::Volume(volume.id)).await?;
+        side.open(volume.id, mode).await.map(drop)
     }
-}
-
-fn iscsi_info(id: VolumeId, login: &Login) -> ConnectionInfo {
-    let data = json!({
-        "target_discovered": false,
-        "target_portal": login.portal,
-        "target_iqn": login.iqn,
-        "target_lun": LUN,
-        "volume_id": id,
-        "auth_method": "CHAP",
-        "auth_username": login.chap.name,
-        "auth_password": login.chap.secret,
-    });
-    connection_info("iscsi", data)
-}
-
-fn connection_info(protocol: &str, data: Value) -> ConnectionInfo {
-    let data = data.as_object().cloned().unwrap_or_default();
-    ConnectionInfo { driver_volume_type: protocol.to_owned(), data }
 }
 
 fn nbd_uri(connection: &ConnectionInfo) -> Option<&str> {

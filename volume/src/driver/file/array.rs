@@ -6,6 +6,7 @@
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
 //! | `….unfinished` | either, until it is complete |
 //! | `chap/…` | with what servers log in to the iSCSI target of this name |
+//! | `in-step/volume-<id>` | the run of the storage daemon in which the replica here is complete |
 //! | `fences/…` | the newest claim that touched the object of this name |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
 //! | `run/` | sockets and process id of the storage daemon |
@@ -81,6 +82,31 @@ impl Array {
         self.chap().join(export)
     }
 
+    /// What says that the replica of a volume is complete.
+    pub fn in_step_file(&self, id: VolumeId) -> PathBuf {
+        self.in_step().join(Object::Volume(id).to_string())
+    }
+
+    /// Forgets which replicas are complete.
+    pub fn forget_replicas(&self) -> Result<(), DriverError> {
+        let directory = self.in_step();
+        let forget = || -> io::Result<()> {
+            for entry in fs::read_dir(&directory)? {
+                fs::remove_file(entry?.path())?;
+            }
+            Ok(())
+        };
+        forget().map_err(|error| unusable(&directory, &error))
+    }
+
+    pub fn has(&self, object: Object) -> bool {
+        self.file(object).exists()
+    }
+
+    fn in_step(&self) -> PathBuf {
+        self.directory.join("in-step")
+    }
+
     fn chap(&self) -> PathBuf {
         self.directory.join("chap")
     }
@@ -104,7 +130,9 @@ impl Array {
     /// Makes the directories and removes what nobody needs any more.
     pub fn prepare(&self) -> Result<(), DriverError> {
         let run = self.directory.join("run");
-        for directory in [self.volumes(), self.snapshots(), self.fences(), self.chap(), run] {
+        for directory in
+            [self.volumes(), self.snapshots(), self.fences(), self.chap(), self.in_step(), run]
+        {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
         self.name_itself().map_err(|error| unusable(&self.id_file(), &error))?;

@@ -4,7 +4,7 @@
 use super::DriverError;
 use super::array::Object;
 use super::sparse_copy::Progress;
-use super::storage_daemon::{StorageDaemon, has_node, node, node_name};
+use super::storage_daemon::{StorageDaemon, has_node, node};
 use common::model::VolumeId;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -74,7 +74,7 @@ impl<'a> CopyJob<'a> {
         });
         match &self.source {
             Source::Open(id) => {
-                arguments["device"] = json!(node_name(*id));
+                arguments["device"] = json!(self.daemon.open_node(&mut session, *id).await?);
                 session.execute("blockdev-backup", arguments).await?;
             }
             // unlike a backup, a mirror leaves holes where it finds them
@@ -160,7 +160,7 @@ pub(super) fn jobs_of(id: VolumeId) -> String {
 }
 
 /// A node for what another array exports at such a URI as a data path has.
-fn nbd_node(uri: &str, name: &str) -> Option<Value> {
+pub(super) fn nbd_node(uri: &str, name: &str) -> Option<Value> {
     let (server, export) = if let Some(rest) = uri.strip_prefix("nbd+unix:///") {
         let (export, socket) = rest.split_once("?socket=")?;
         (json!({ "type": "unix", "path": socket }), export)

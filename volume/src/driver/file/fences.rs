@@ -33,6 +33,15 @@ pub(super) fn share(path: &Path) -> Result<Held, DriverError> {
     Ok(Held { _file: file })
 }
 
+/// Keeps everybody else away from an object, unless somebody works on it, or keeps it as it is, now.
+pub(super) fn try_hold(path: &Path) -> Result<Option<Held>, DriverError> {
+    match lock(path, FlockOperation::NonBlockingLockExclusive) {
+        Ok(file) => Ok(Some(Held { _file: file })),
+        Err(held) if held.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(unusable(path, &error)),
+    }
+}
+
 /// Whether somebody works on an object now.
 pub(super) fn is_held(path: &Path) -> io::Result<bool> {
     match lock(path, FlockOperation::NonBlockingLockShared) {

@@ -12,6 +12,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
+use uuid::Uuid;
 
 /// How often, and after which pauses, a daemon is asked again that hangs up: it may be dying.
 const DYING_TRIES: u32 = 20;
@@ -92,6 +93,9 @@ impl StorageDaemon {
             return Err(DriverError::failed(format!("{}: {}", described(), complaint.trim())));
         }
         self.session().await?;
+        let run = self.array.run_file("daemon.run");
+        std::fs::write(&run, Uuid::new_v4().to_string())
+            .map_err(|error| super::array::unusable(&run, &error))?;
         tracing::info!(monitor = %self.monitor().display(), "storage daemon started");
         Ok(())
     }
@@ -127,7 +131,10 @@ impl StorageDaemon {
     }
 
     fn uri(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
-        let name = export_name(id, mode);
+        self.uri_of(&export_name(id, mode))
+    }
+
+    fn uri_of(&self, name: &str) -> Result<String, DriverError> {
         match self.config.nbd_listen {
             NbdListen::Unix => {
                 let socket = self.array.run_file("nbd.sock");
@@ -141,6 +148,68 @@ impl StorageDaemon {
         }
     }
 
+    /// The run of the daemon that goes on now; `None` when there is none, or it does not answer in time.
+    pub async fn current_run(&self, patience: Duration) -> Option<String> {
+        let session = tokio::time::timeout(patience, self.session()).await;
+        session.ok()?.ok()?;
+        std::fs::read_to_string(self.array.run_file("daemon.run")).ok()
+    }
+
+    /// Ends the daemon at once; its clients lose their connections. That there is none is fine.
+    pub fn kill(&self) {
+        let pid_file = self.array.run_file("daemon.pid");
+        let pid = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok());
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            // an answer would only say that it is dead already
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+
+    /// Makes sure that a volume's file is open in the daemon; returns the node through which it is used.
+    pub async fn open_node(&self, session: &mut Qmp, id: VolumeId) -> Result<String, DriverError> {
+        if has_node(session, &mirror_node(id)).await? {
+            return Ok(mirror_node(id));
+        }
+        if !has_node(session, &node_name(id)).await? {
+            let file = self.array.file(Object::Volume(id));
+            session.execute("blockdev-add", node(&node_name(id), &file)).await?;
+        }
+        Ok(node_name(id))
+    }
+
+    /// Opens the export that a mirror on another side writes to, unless it is open. Every write is on the
+    /// disk before it is acknowledged: a flush on the other side does not come here.
+    pub async fn open_replica(&self, id: VolumeId) -> Result<String, DriverError> {
+        let mut session = self.session().await?;
+        let name = replica_name(id);
+        let exports = session.execute("query-block-exports", json!({})).await?;
+        if !contains(&exports, "id", &name) {
+            let node = self.open_node(&mut session, id).await?;
+            session
+                .execute(
+                    "block-export-add",
+                    json!({ "type": "nbd", "id": name, "node-name": node, "name": name,
+                            "writable": true, "writethrough": true }),
+                )
+                .await?;
+        }
+        self.uri_of(&name)
+    }
+
+    /// Closes the export that a mirror writes to; that there is none is fine.
+    pub async fn close_replica(&self, id: VolumeId) -> Result<(), DriverError> {
+        let mut session = self.session().await?;
+        let name = replica_name(id);
+        let exports = session.execute("query-block-exports", json!({})).await?;
+        if contains(&exports, "id", &name) {
+            close_export(&mut session, &name, "hard").await?;
+        }
+        if open_modes(&mut session, id).await?.is_empty() {
+            self.close_node(&mut session, id).await?;
+        }
+        Ok(())
+    }
+
     /// Whether a volume has any export.
     pub async fn is_exported(&self, id: VolumeId) -> Result<bool, DriverError> {
         Ok(!open_modes(&mut self.session().await?, id).await?.is_empty())
@@ -150,10 +219,7 @@ impl StorageDaemon {
     pub async fn export(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
         let mut session = self.session().await?;
         if !open_modes(&mut session, id).await?.contains(&mode) {
-            if !has_node(&mut session, &node_name(id)).await? {
-                let file = self.array.file(Object::Volume(id));
-                session.execute("blockdev-add", node(&node_name(id), &file)).await?;
-            }
+            let node = self.open_node(&mut session, id).await?;
             let writable = match mode {
                 AttachMode::ReadWrite => true,
                 AttachMode::ReadOnly => false,
@@ -162,7 +228,7 @@ impl StorageDaemon {
             session
                 .execute(
                     "block-export-add",
-                    json!({ "type": "nbd", "id": name, "node-name": node_name(id), "name": name,
+                    json!({ "type": "nbd", "id": name, "node-name": node, "name": name,
                             "writable": writable }),
                 )
                 .await?;
@@ -183,13 +249,19 @@ impl StorageDaemon {
         Ok(())
     }
 
-    /// Closes everything that is open of a volume; its clients lose their connections.
-    pub async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
+    /// Closes every export of a volume, and leaves its file open.
+    pub async fn close_exports(&self, id: VolumeId) -> Result<(), DriverError> {
         let mut session = self.session().await?;
         for mode in open_modes(&mut session, id).await? {
             close_export(&mut session, &export_name(id, mode), "hard").await?;
         }
-        self.close_node(&mut session, id).await
+        Ok(())
+    }
+
+    /// Closes everything that is open of a volume; its clients lose their connections.
+    pub async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
+        self.close_exports(id).await?;
+        self.close_node(&mut self.session().await?, id).await
     }
 
     /// Closes everything that is open of a volume and returns what was; fails, and closes nothing that
@@ -204,8 +276,13 @@ impl StorageDaemon {
         Ok(open)
     }
 
-    async fn close_node(&self, session: &mut Qmp, id: VolumeId) -> Result<(), DriverError> {
-        if has_node(session, &node_name(id)).await? && !is_being_copied(session, id).await? {
+    /// Closes a volume's file, unless something uses it.
+    pub async fn close_node(&self, session: &mut Qmp, id: VolumeId) -> Result<(), DriverError> {
+        let exports = session.execute("query-block-exports", json!({})).await?;
+        let is_used = has_node(session, &mirror_node(id)).await?
+            || contains(&exports, "id", &replica_name(id))
+            || is_being_copied(session, id).await?;
+        if !is_used && has_node(session, &node_name(id)).await? {
             session.execute("blockdev-del", json!({ "node-name": node_name(id) })).await?;
         }
         Ok(())
@@ -251,6 +328,15 @@ pub(super) fn node(name: &str, file: &Path) -> Value {
 /// QEMU allows 31 characters: the first 30 digits of the id, after a letter.
 pub(super) fn node_name(id: VolumeId) -> String {
     format!("v{}", &id.0.simple().to_string()[..30])
+}
+
+/// What a mirror puts between a volume and whoever uses it.
+pub(super) fn mirror_node(id: VolumeId) -> String {
+    format!("m{}", &id.0.simple().to_string()[..30])
+}
+
+fn replica_name(id: VolumeId) -> String {
+    format!("replica-{id}")
 }
 
 fn is_nobody_there(error: &io::Error) -> bool {

@@ -1,0 +1,112 @@
+//! The primary burns: its daemon is killed and its directory removed.
+
+use crate::writer::{Writer, missing};
+use harness::replication::{
+    fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
+};
+use harness::{Client, Cluster, ClusterBuilder, access_data, kill_by_pid_file, until};
+use serde_json::json;
+use std::time::Duration;
+
+async fn cluster() -> anyhow::Result<Cluster> {
+    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b", "c"]).start().await?;
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    cluster.client().create_volume_type("replicated", specs).await?;
+    Ok(cluster)
+}
+
+async fn replicated_volume(client: &Client) -> anyhow::Result<String> {
+    let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
+    client.wait_for_status(&id, "available").await?;
+    Ok(id)
+}
+
+fn burn(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
+    let directory = cluster.directory().join(array);
+    kill_by_pid_file(&directory.join("run/daemon.pid"));
+    std::fs::remove_dir_all(directory)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_acknowledged_write_is_on_the_other_side() -> anyhow::Result<()> {
+    const VOLUMES: usize = 6;
+    let cluster = cluster().await?;
+    let client = cluster.client();
+    let mut volumes = Vec::new();
+    for _ in 0..VOLUMES {
+        let id = replicated_volume(&client).await?;
+        assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+        client.attach(&id, "server-1").await?;
+        volumes.push(id);
+    }
+    let plain = client.available_volume(1).await?;
+    wait_until_in_step(&cluster, i64::try_from(VOLUMES)?).await?;
+    let mut writers = Vec::new();
+    for id in &volumes {
+        writers.push(Writer::start(&client.nbd_uri(id).await?)?);
+    }
+    until("every writer writes", Duration::from_secs(20), || async {
+        writers.iter().all(|writer| writer.acknowledged() > 500)
+    })
+    .await?;
+    burn(&cluster, "a")?;
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        acknowledged.push(writer.end().await);
+    }
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    for (id, acknowledged) in volumes.iter().zip(acknowledged) {
+        assert_eq!(of_volume(&client, id).await?, pair("in-use", "failed-over"));
+        let file = cluster.directory().join(format!("b/volumes/volume-{id}"));
+        assert!(acknowledged > 500);
+        assert_eq!(missing(&file, acknowledged)?, [0; 0], "of {acknowledged}");
+        // servers come to the other side
+        client.detach(id).await?;
+        client.access(id, &["write -P 0xee 900M 1M", "flush", "read -P 0xee 900M 1M"]).await?;
+    }
+    assert_eq!(of_volume(&client, &plain).await?, pair("error", "not-capable"));
+    assert_eq!(service(&client).await?["active_backend_id"], "b");
+    cluster.finish_unsettled(&[
+        "replication does not go on",
+        "not mirrored",
+        "no longer in step",
+        "heartbeat",
+        "report",
+        "data plane",
+    ])
+}
+
+#[tokio::test]
+async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Result<()> {
+    let mut cluster = cluster().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    client.attach(&id, "server-1").await?;
+    let info = client.connection_info(&id).await?;
+    access_data(&info, &["write -P 1 0 1M", "flush"])?;
+    // the target's daemon ends; the server goes on, and the backend says that a replica lacks something
+    cluster.workers.clear();
+    kill_by_pid_file(&cluster.directory().join("b/run/daemon.pid"));
+    access_data(&info, &["write -P 2 0 1M", "flush"])?;
+    burn(&cluster, "a")?;
+    cluster.add_worker(&[]).await?;
+    until("the backend is up", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "up")
+    })
+    .await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
+    cluster.finish_unsettled(&[
+        "not mirrored",
+        "no longer in step",
+        "not restored",
+        "replication does not go on",
+        "data path",
+        "heartbeat",
+        "report",
+    ])
+}

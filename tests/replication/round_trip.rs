@@ -1,0 +1,129 @@
+//! Over, home, over again, and on to a third array: the bytes are the same at each step.
+
+use harness::replication::{
+    fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
+};
+use harness::{Client, ClusterBuilder, kill_by_pid_file, until};
+use serde_json::json;
+use std::time::Duration;
+
+async fn replicated_volume(client: &Client) -> anyhow::Result<String> {
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    client.create_volume_type("replicated", specs).await?;
+    let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
+    client.wait_for_status(&id, "available").await?;
+    Ok(id)
+}
+
+#[tokio::test]
+async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b", "c"]).start().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    let plain = client.available_volume(1).await?;
+    client.access(&plain, &["write -P 0x99 0 1M", "flush"]).await?;
+    client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
+    for round in 1..=3_u8 {
+        wait_until_in_step(&cluster, 1).await?;
+        let offset = u32::from(round) * 10;
+        client.access(&id, &[&format!("write -P {round} {offset}M 1M"), "flush"]).await?;
+        fail_over(&client, json!("b")).await?.expect_status(202)?;
+        wait_for_replication(&client, "failed-over").await?;
+        assert_eq!(of_volume(&client, &plain).await?, pair("error", "not-capable"));
+        client.access(&id, &[&format!("read -P {round} {offset}M 1M")]).await?;
+        client.access(&id, &[&format!("write -P {round} {}M 1M", offset + 1), "flush"]).await?;
+        // what is made while the other side serves comes home as well
+        let made = client.available_volume(1).await?;
+        client.access(&made, &[&format!("write -P {round} 0 1M"), "flush"]).await?;
+        fail_over(&client, json!("default")).await?.expect_status(202)?;
+        wait_for_replication(&client, "enabled").await?;
+        assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+        assert_eq!(of_volume(&client, &plain).await?, pair("available", "disabled"));
+        for written in 1..=round {
+            let offset = u32::from(written) * 10;
+            let read = [
+                format!("read -P {written} {offset}M 1M"),
+                format!("read -P {written} {}M 1M", offset + 1),
+            ];
+            client.access(&id, &[&read[0], &read[1]]).await?;
+        }
+        client.access(&plain, &["read -P 0x99 0 1M"]).await?;
+        client.access(&made, &[&format!("read -P {round} 0 1M")]).await?;
+        client.delete(&format!("/volumes/{made}")).await?.expect_status(202)?;
+        client.wait_for_status(&made, "deleted").await?;
+    }
+    // from one target to the other
+    wait_until_in_step(&cluster, 1).await?;
+    for target in ["b", "c", "default"] {
+        fail_over(&client, json!(target)).await?.expect_status(202)?;
+        let end = if target == "default" { "enabled" } else { "failed-over" };
+        wait_for_replication(&client, end).await?;
+        assert_eq!(of_volume(&client, &id).await?, pair("available", end), "{target}");
+        client.access(&id, &["read -P 1 0 1M", "read -P 3 31M 1M"]).await?;
+    }
+    // nothing is left over, on any side
+    client.delete(&format!("/volumes/{id}")).await?.expect_status(202)?;
+    client.wait_for_status(&id, "deleted").await?;
+    for array in ["a", "b", "c"] {
+        let volumes = std::fs::read_dir(cluster.directory().join(array).join("volumes"))?;
+        let names: Vec<String> = volumes
+            .map(|entry| Ok(entry?.file_name().display().to_string()))
+            .collect::<std::io::Result<_>>()?;
+        let expected = if array == "a" { vec![format!("volume-{plain}")] } else { vec![] };
+        assert_eq!(names, expected, "{array}");
+    }
+    cluster.finish(&["no longer in step"]).await
+}
+
+#[tokio::test]
+async fn b_is_promoted_replicated_to_c_and_failed_over_again() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    client.access(&id, &["write -P 0x41 0 4M", "flush"]).await?;
+    kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
+    std::fs::remove_dir_all(cluster.directory().join("a"))?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.access(&id, &["read -P 0x41 0 4M", "write -P 0x42 4M 4M", "flush"]).await?;
+
+    client.operate("freeze", "host@a").await?.expect_status(200)?;
+    cluster.workers.clear();
+    until("the backend is down", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "down")
+    })
+    .await?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let directory = |array: &str| format!("'{}'", cluster.directory().join(array).display());
+    let swapped = std::fs::read_to_string(&config)?
+        .replace(&directory("b"), &directory("c"))
+        .replace(&directory("a"), &directory("b"))
+        .replace("backend_id = 'b'", "backend_id = 'c'");
+    std::fs::write(&config, swapped)?;
+    client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
+    cluster.add_worker(&[]).await?;
+    until("the backend is up", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "up")
+    })
+    .await?;
+    client.operate("thaw", "host@a").await?.expect_status(200)?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+    client
+        .access(&id, &["read -P 0x41 0 4M", "read -P 0x42 4M 4M", "write -P 0x43 8M 4M", "flush"])
+        .await?;
+    wait_until_in_step(&cluster, 1).await?;
+    kill_by_pid_file(&cluster.directory().join("b/run/daemon.pid"));
+    std::fs::remove_dir_all(cluster.directory().join("b"))?;
+    fail_over(&client, json!("c")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.access(&id, &["read -P 0x41 0 4M", "read -P 0x42 4M 4M", "read -P 0x43 8M 4M"]).await?;
+    cluster.finish_unsettled(&[
+        "no longer in step",
+        "not mirrored",
+        "replication does not go on",
+        "heartbeat",
+        "report",
+        "data plane",
+    ])
+}

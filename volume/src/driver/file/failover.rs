@@ -1,0 +1,143 @@
+//! Serving from another side: to the mirrors' target after a disaster, or anywhere else with everything that
+//! is there.
+
+use super::array::Object;
+use super::mirror::{Mirror, State, is_in_step, jobs};
+use super::side::Side;
+use super::{Failover, blocking, bytes};
+use crate::driver::DriverError;
+use common::db::operation_log::{FailedOver, Fate, VolumeFate};
+use common::model::{ReplicationStatus, Snapshot, Volume, VolumeId};
+use std::collections::HashSet;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// How long the target's daemon may take to say which run it is in.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often a volume that is brought over is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The two sides of a failover.
+pub(super) struct Sides<'a> {
+    pub from: &'a Side,
+    pub to: &'a Side,
+    /// Whether volumes are mirrored from the one to the other all the time.
+    pub mirrored: bool,
+}
+
+impl Sides<'_> {
+    /// Makes the other side ready, and tells what is there.
+    pub async fn fail_over(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
+        let complete = if self.mirrored {
+            self.rely_on_mirrors(failover.volumes).await?
+        } else {
+            self.bring_over(failover.volumes).await?
+        };
+        let fate = |volume: &Volume| {
+            let is_there = self.to.array.has(Object::Volume(volume.id));
+            let accepted = failover.accept_data_loss && volume.replicated;
+            // what did not leave is where it was
+            let stayed = failover.target.is_none() && !is_served(volume);
+            if complete.contains(&volume.id) || (is_there && (accepted || stayed)) {
+                Fate::Moved
+            } else if volume.replicated {
+                Fate::Failed
+            } else {
+                Fate::Absent
+            }
+        };
+        let volumes = failover.volumes.iter().map(|one| VolumeFate { id: one.id, fate: fate(one) });
+        let is_there = |one: &&Snapshot| self.to.array.has(Object::Snapshot(one.id));
+        Ok(FailedOver {
+            active: failover.target.map(str::to_owned),
+            volumes: volumes.collect(),
+            known_snapshots: failover.snapshots.iter().map(|one| one.id).collect(),
+            snapshots: failover.snapshots.iter().filter(is_there).map(|one| one.id).collect(),
+        })
+    }
+
+    /// The volumes whose replicas are known to be complete. The side that served is cut off, whatever state
+    /// it is in.
+    async fn rely_on_mirrors(&self, volumes: &[Volume]) -> Result<HashSet<VolumeId>, DriverError> {
+        // judged before anything is touched: a daemon that is started now knows nothing
+        let run = self.to.daemon.current_run(PATIENCE).await;
+        let in_step = |volume: &&Volume| is_in_step(self.to, volume.id, run.as_deref());
+        let complete = volumes.iter().filter(in_step).map(|volume| volume.id).collect();
+        self.from.daemon.kill();
+        self.prepare().await?;
+        for volume in volumes {
+            self.to.daemon.close_replica(volume.id).await?;
+        }
+        Ok(complete)
+    }
+
+    /// Brings everything over that is served from the other side, if that is still possible.
+    async fn bring_over(&self, volumes: &[Volume]) -> Result<HashSet<VolumeId>, DriverError> {
+        self.prepare().await?;
+        let mut complete = HashSet::new();
+        if let Err(gone) = self.from.daemon.ensure_running().await {
+            tracing::warn!(%gone, "the side that served is gone: nothing is brought over from it");
+            return Ok(complete);
+        }
+        for volume in volumes.iter().filter(|volume| is_served(volume)) {
+            match self.bring(volume).await {
+                Ok(()) => drop(complete.insert(volume.id)),
+                Err(error) => tracing::error!(volume.id = %volume.id, %error, "not brought over"),
+            }
+            tracing::info!(done = complete.len(), of = volumes.len(), "brought over");
+        }
+        Ok(complete)
+    }
+
+    async fn bring(&self, volume: &Volume) -> Result<(), DriverError> {
+        let (from, to, id) = (self.from, self.to, volume.id);
+        let mirror = Mirror { from, to, id, size: bytes(volume.size_gb) };
+        if !from.array.has(Object::Volume(id)) {
+            return Err(DriverError::failed("it is not there"));
+        }
+        self.wait_until_in_step(&mirror).await?;
+        // from now on nobody writes; what was written last must still come over
+        from.daemon.close_exports(id).await?;
+        self.wait_until_in_step(&mirror).await?;
+        mirror.stop().await?;
+        self.compare(id).await
+    }
+
+    async fn wait_until_in_step(&self, mirror: &Mirror<'_>) -> Result<(), DriverError> {
+        while mirror.keep(&jobs(self.from).await?).await? != State::InStep {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Both sides must have the same bytes before the other one serves.
+    async fn compare(&self, id: VolumeId) -> Result<(), DriverError> {
+        let file = |side: &Side| side.array.file(Object::Volume(id));
+        let mut command = Command::new("qemu-img");
+        command.kill_on_drop(true).args(["compare", "-f", "raw", "-F", "raw", "-U"]);
+        let output = command.arg(file(self.from)).arg(file(self.to)).output().await;
+        let output = output.map_err(|error| DriverError::failed(format!("qemu-img: {error}")))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stdout);
+        Err(DriverError::failed(format!("the sides differ: {}", said.trim())))
+    }
+
+    async fn prepare(&self) -> Result<(), DriverError> {
+        let array = self.to.array.clone();
+        blocking(move || array.prepare()).await?;
+        self.to.ensure_data_plane().await.map(drop)
+    }
+}
+
+/// Whether the volume is where its backend serves from.
+const fn is_served(volume: &Volume) -> bool {
+    match volume.replication_status {
+        ReplicationStatus::NotCapable | ReplicationStatus::FailoverError => false,
+        ReplicationStatus::Disabled
+        | ReplicationStatus::Enabled
+        | ReplicationStatus::FailingOver
+        | ReplicationStatus::FailedOver => true,
+    }
+}

@@ -1,0 +1,181 @@
+//! One side of a backend: an array with its daemons, and the work on what it holds.
+
+use super::array::{Array, Object};
+use super::copy_job::CopyJob;
+use super::fences::{self, Held};
+use super::iscsi_targets::{IscsiTargets, LUN, Login};
+use super::mirror::Mirror;
+use super::sparse_copy::SparseCopy;
+use super::storage_daemon::StorageDaemon;
+use super::{DriverError, Fence, blocking};
+use common::config::{FileDriverConfig, TargetProtocol};
+use common::model::{AttachMode, ConnectionInfo, VolumeId};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// An array with its daemons.
+pub(super) struct Side {
+    pub array: Array,
+    pub daemon: StorageDaemon,
+    pub targets: IscsiTargets,
+    pub protocol: TargetProtocol,
+}
+
+impl Side {
+    pub fn new(directory: &Path, config: &FileDriverConfig) -> Self {
+        let array = Array::new(directory);
+        Self {
+            daemon: StorageDaemon::new(&array, config),
+            targets: IscsiTargets::new(&array, config),
+            protocol: config.target_protocol,
+            array,
+        }
+    }
+
+    /// Makes sure that its daemons run; `true` when what carries data paths had to be started.
+    pub async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
+        let daemon_started = self.daemon.ensure_running().await?;
+        match self.protocol {
+            TargetProtocol::Nbd => Ok(daemon_started),
+            TargetProtocol::Iscsi => self.targets.ensure_running().await,
+        }
+    }
+
+    /// Keeps every other worker away from an object while the result lives.
+    pub async fn hold(&self, object: Object, fence: Fence) -> Result<Held, DriverError> {
+        let file = self.array.fence_file(object);
+        blocking(move || fences::hold(&file, fence)).await
+    }
+
+    /// Keeps an object as it is while the result lives.
+    pub async fn share(&self, object: Object) -> Result<Held, DriverError> {
+        let file = self.array.fence_file(object);
+        blocking(move || fences::share(&file)).await
+    }
+
+    /// Gives `target` the content of `source` at the moment when the copy begins, and `size` bytes.
+    /// `mirror` is that of the source, if it has one: the daemon does one thing with a volume at a time.
+    pub async fn copy(
+        &self,
+        source: Object,
+        target: Object,
+        size: u64,
+        mirror: Option<Mirror<'_>>,
+    ) -> Result<(), DriverError> {
+        let _kept = self.share(source).await?;
+        let (array, cloned) = (self.array.clone(), (source, target));
+        if blocking(move || array.reflink(cloned.0, cloned.1, size)).await? {
+            return Ok(());
+        }
+        match source {
+            // servers may write meanwhile: the daemon copies what is overwritten before it is
+            Object::Volume(id) if self.daemon.is_exported(id).await? => {
+                if let Some(mirror) = mirror {
+                    mirror.stop().await?;
+                }
+                let array = self.array.clone();
+                blocking(move || array.prepare_copy(target, array.size(source)?)).await?;
+                CopyJob::of_open_volume(&self.daemon, id, target)
+                    .carry_out(&self.array.unfinished(target))
+                    .await?;
+            }
+            Object::Volume(_) | Object::Snapshot(_) => {
+                let copy = SparseCopy::new(&self.array, source, target);
+                copy.carry_out().await?;
+            }
+        }
+        let array = self.array.clone();
+        blocking(move || array.finish_copy(target, size)).await
+    }
+
+    /// Opens a data path, unless it is open, and tells how to reach it.
+    pub async fn open(
+        &self,
+        id: VolumeId,
+        mode: AttachMode,
+    ) -> Result<ConnectionInfo, DriverError> {
+        match self.protocol {
+            TargetProtocol::Nbd => self.open_nbd(id, mode).await,
+            TargetProtocol::Iscsi => Ok(iscsi_info(id, &self.targets.export(id, mode).await?)),
+        }
+    }
+
+    pub async fn open_nbd(
+        &self,
+        id: VolumeId,
+        mode: AttachMode,
+    ) -> Result<ConnectionInfo, DriverError> {
+        let data = json!({
+            "uri": self.daemon.export(id, mode).await?,
+            "volume_id": id,
+            "array_id": self.array.id()?,
+        });
+        Ok(connection_info("nbd", data))
+    }
+
+    /// Closes everything that is open of a volume and returns what was; fails, and closes nothing that is
+    /// in use, when a server is connected.
+    pub async fn close_unused(&self, id: VolumeId) -> Result<Vec<AttachMode>, DriverError> {
+        match self.protocol {
+            TargetProtocol::Nbd => self.daemon.close_unused(id).await,
+            TargetProtocol::Iscsi => self.targets.close_unused(id).await,
+        }
+    }
+
+    /// Closes everything that is open of a volume, whoever uses it.
+    pub async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
+        self.daemon.close(id).await?;
+        match self.protocol {
+            TargetProtocol::Nbd => Ok(()),
+            TargetProtocol::Iscsi => self.targets.close(id).await,
+        }
+    }
+
+    /// Makes a file of this name an object.
+    pub async fn adopt(
+        &self,
+        object: Object,
+        name: &str,
+        size: u64,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let _held = self.hold(object, fence).await?;
+        let (array, name) = (self.array.clone(), name.to_owned());
+        blocking(move || array.adopt(object, &name, size)).await
+    }
+
+    pub async fn open_again(
+        &self,
+        id: VolumeId,
+        modes: Vec<AttachMode>,
+    ) -> Result<(), DriverError> {
+        for mode in modes {
+            self.open(id, mode).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a data path leads to this array.
+    pub fn is_here(&self, connection: &ConnectionInfo) -> Result<bool, DriverError> {
+        Ok(connection.data.get("array_id") == Some(&json!(self.array.id()?)))
+    }
+}
+
+fn iscsi_info(id: VolumeId, login: &Login) -> ConnectionInfo {
+    let data = json!({
+        "target_discovered": false,
+        "target_portal": login.portal,
+        "target_iqn": login.iqn,
+        "target_lun": LUN,
+        "volume_id": id,
+        "auth_method": "CHAP",
+        "auth_username": login.chap.name,
+        "auth_password": login.chap.secret,
+    });
+    connection_info("iscsi", data)
+}
+
+fn connection_info(protocol: &str, data: Value) -> ConnectionInfo {
+    let data = data.as_object().cloned().unwrap_or_default();
+    ConnectionInfo { driver_volume_type: protocol.to_owned(), data }
+}
