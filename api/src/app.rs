@@ -3,7 +3,9 @@
 use common::bus::Bus;
 use common::config::{ApiConfig, Config, QuotaConfig};
 use common::db::Database;
+use process::submit::Submitter;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The process's configuration and connections. Cheap to clone.
@@ -16,12 +18,16 @@ pub(crate) struct App {
     pub quota: Arc<QuotaConfig>,
     pub database: Database,
     pub bus: Bus,
+    pub submitter: Submitter,
     pub stopping: CancellationToken,
 }
 
 impl App {
     pub fn new(config: &Config, database: Database, bus: Bus, stopping: CancellationToken) -> Self {
+        let patience = Duration::from_secs_f64(config.api.submit_timeout_seconds);
+        let submitter = Submitter { bus: bus.clone(), database: database.clone(), patience };
         Self {
+            submitter,
             config: Arc::new(config.api.clone()),
             host: config.services.host.as_str().into(),
             quota: Arc::new(config.quota.clone()),

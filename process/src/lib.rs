@@ -5,6 +5,7 @@ mod command_line;
 pub mod health;
 pub mod log_levels;
 mod run;
+pub mod submit;
 mod telemetry;
 
 pub use run::{About, Life, main};

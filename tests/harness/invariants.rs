@@ -22,24 +22,8 @@ const ORPHANED: &str = "
 
 /// Usages that are not what the rows come to.
 const DRIFTED: &str = "
-    with counted as (
-        select v.project_id, r.resource, r.amount
-        from volumes v,
-             lateral (values ('volumes', 1), ('gigabytes', v.size_gb), ('volumes_' || v.volume_type_id, 1),
-                             ('gigabytes_' || v.volume_type_id, v.size_gb)) r (resource, amount)
-        where v.deleted_at is null and v.consumes_quota
-        union all
-        select s.project_id, r.resource, r.amount
-        from snapshots s,
-             lateral (values ('snapshots', 1), ('gigabytes', s.size_gb), ('snapshots_' || s.volume_type_id, 1),
-                             ('gigabytes_' || s.volume_type_id, s.size_gb)) r (resource, amount)
-        where s.deleted_at is null and s.consumes_quota),
-    summed as (select project_id, resource, sum(amount) as amount from counted group by 1, 2)
-    select coalesce(u.resource, c.resource) || ' of ' || coalesce(u.project_id, c.project_id) || ': in use '
-           || coalesce(u.in_use, 0) || ', reserved ' || coalesce(u.reserved, 0) || ', counted ' || coalesce(c.amount, 0)
-    from quota_usages u
-    full join summed c on c.project_id = u.project_id and c.resource = u.resource
-    where coalesce(u.in_use, 0) <> coalesce(c.amount, 0) or coalesce(u.reserved, 0) <> 0";
+    select resource || ' of ' || project_id || ': in use ' || in_use || ', reserved ' || reserved || ', counted ' || counted
+    from quota_drift";
 
 /// Waits until nothing is under way, then looks at everything.
 ///

@@ -17,6 +17,7 @@ pub mod rabbitmq;
 pub mod replication;
 pub mod scene;
 pub mod servers;
+pub mod writer;
 
 pub use client::{Answered, Client};
 pub use cluster::{BackendSpec, Cluster, ClusterBuilder, PROJECT};

@@ -297,3 +297,58 @@ async fn a_worker_that_slept_through_a_failover_follows_before_it_works() -> any
         "purge",
     ])
 }
+
+/// The scheduler dies with the admission committed, and nobody has been told.
+#[tokio::test]
+async fn a_scheduler_that_dies_in_a_failover_loses_nothing() -> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    cluster.schedulers.clear();
+    cluster.add_scheduler(&[("FAILPOINTS", "scheduler.admitted=return")]).await?;
+    let asked = tokio::spawn({
+        let client = client.clone();
+        async move { fail_over(&client, json!("b")).await }
+    });
+    let process = std::cell::RefCell::new(&mut cluster.schedulers[0].process);
+    until("the scheduler dies", Duration::from_secs(10), || async {
+        process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
+    })
+    .await?;
+    cluster.schedulers.clear();
+    cluster.add_scheduler(&[]).await?;
+    asked.await??.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    cluster.finish(&["asking the gate again", "giving up on the gate"]).await
+}
+
+/// The database refuses the transaction that would end the failover: the backend stays on the way, and it is
+/// tried again until it succeeds.
+#[tokio::test]
+async fn a_failover_whose_rows_cannot_be_written_is_not_said_to_have_happened() -> anyhow::Result<()>
+{
+    let cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    let database = cluster.database().await?;
+    let trouble = "create function trouble() returns trigger language plpgsql as \
+                       $$ begin raise exception 'no room' using errcode = '53100'; end $$; \
+                   create trigger trouble before update of replication_status on volumes \
+                   for each row execute function trouble()";
+    database.batch_execute(trouble).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    until("it was tried twice", Duration::from_secs(20), || async {
+        let tried = "select attempts from operations where kind = 'failover_backend'";
+        database.query_one(tried, &[]).await.is_ok_and(|row| row.get::<_, i32>(0) >= 2)
+    })
+    .await?;
+    let shown = service(&client).await?;
+    assert_eq!(shown["replication_status"], "failing-over");
+    assert_eq!(shown["active_backend_id"], Value::Null);
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+    database.batch_execute("drop trigger trouble on volumes").await?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    cluster.finish(&["not finished"]).await
+}

@@ -1,9 +1,9 @@
 //! The primary burns: its daemon is killed and its directory removed.
 
-use crate::writer::{Writer, missing};
 use harness::replication::{
     fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
 };
+use harness::writer::{Writer, missing};
 use harness::{Client, Cluster, ClusterBuilder, access_data, kill_by_pid_file, until};
 use serde_json::json;
 use std::time::Duration;

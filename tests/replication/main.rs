@@ -1,6 +1,7 @@
 //! Replication of real data: what was acknowledged is there after a disaster, and comes home again.
 
+mod cinderblock_manage;
+mod clients;
 mod disaster;
 mod round_trip;
 mod target_trouble;
-mod writer;

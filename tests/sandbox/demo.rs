@@ -1,18 +1,20 @@
-//! `demo`: the main job on real input, as a short timeline.
+//! `demo`: the fire drill, as a short timeline.
 //!
-//! A storage backend is frozen during a disaster, and it *is* frozen: every request that would change
-//! it is refused with the reason, every read is served, servers keep their data path, and neither a
-//! byte nor a row is different afterwards.
+//! There is a fire, and array A burns. The backend fails over to B, with every acknowledged write; it is
+//! frozen, and it *is* frozen; B is promoted and replicated to C; then B burns as well. Nothing of it needs a
+//! word of SQL.
 
 use crate::interrupted;
-use anyhow::{Context, ensure};
+use anyhow::ensure;
+use harness::replication::wait_until_in_step;
 use harness::servers::OwnServers;
-use harness::{Answered, Client, Cluster, ClusterBuilder, files};
+use harness::writer::{Writer, missing};
+use harness::{Answered, Client, Cluster, ClusterBuilder, files, until};
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::io::Write;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is said, and when.
 struct Timeline {
@@ -53,140 +55,209 @@ async fn tell(timeline: &Timeline, directory: &std::path::Path) -> anyhow::Resul
     let servers = OwnServers::start(&directory.join("servers"), true).await?;
     let (database, amqp) = (servers.postgres.url("postgres"), servers.rabbitmq.url());
     let builder = ClusterBuilder::in_directory(&directory.join("cluster"), &database, &amqp);
-    let cluster = builder.file("ssd").start().await?;
-    timeline.say("cinderblock-api, -scheduler and -volume are up, with one backend: host@ssd")?;
-    let outcome = Story { timeline, cluster: &cluster, client: cluster.client() }.unfold().await;
+    let mut cluster = builder.replicated("ssd", &["b"]).start().await?;
+    timeline.say("cinderblock is up: host@ssd on array A, replicated to array B")?;
+    let client = cluster.client();
+    let outcome = FireDrill { timeline, client, cluster: &mut cluster }.unfold().await;
     cluster.stop()?;
     servers.stop()?;
     outcome?;
     timeline.say("everything is as it says. Nothing is left running.")
 }
 
-struct Story<'a> {
+/// How many volumes there are, and how many of them are replicated.
+const VOLUMES: usize = 10;
+const REPLICATED: usize = 8;
+/// How many blocks each writer has acknowledged, at least, when the fire breaks out.
+const WRITES: usize = 300;
+
+struct FireDrill<'a> {
     timeline: &'a Timeline,
-    cluster: &'a Cluster,
     client: Client,
+    cluster: &'a mut Cluster,
 }
 
-impl Story<'_> {
-    async fn unfold(&self) -> anyhow::Result<()> {
+impl FireDrill<'_> {
+    async fn unfold(&mut self) -> anyhow::Result<()> {
+        let volumes = self.make_volumes().await?;
+        let acknowledged = self.burn_under_writers(&volumes[..REPLICATED]).await?;
+        self.fail_over("b").await?;
+        self.verify("b", &volumes[..REPLICATED], &acknowledged)?;
+        self.work_on(&volumes[0], "b").await?;
+        self.freeze_and_be_refused(&volumes).await?;
+        self.promote().await?;
+        self.verify("b", &volumes[..REPLICATED], &acknowledged)?;
+        wait_until_in_step(self.cluster, i64::try_from(REPLICATED)?).await?;
+        self.timeline.say(format!("{REPLICATED} of {REPLICATED} volumes are in step on C"))?;
+        self.burn("b")?;
+        self.timeline.say("FIRE: array B is gone as well")?;
+        self.fail_over("c").await?;
+        self.verify("c", &volumes[..REPLICATED], &acknowledged)?;
+        self.work_on(&volumes[0], "c").await?;
+        self.timeline.say("and servers work on C")
+    }
+
+    async fn make_volumes(&self) -> anyhow::Result<Vec<String>> {
         let client = &self.client;
-        let data = self.volume("data", 1).await?;
-        let idle = self.volume("idle", 1).await?;
-        let snapshot = client.create_snapshot(&idle).await?;
-        self.timeline.say("created volumes 'data' and 'idle', and a snapshot of 'idle'")?;
-
-        client.attach(&data, "server-1").await?;
-        let uri = client.nbd_uri(&data).await?;
-        qemu_io(&uri, &["write -P 0x5a 0 64M", "flush"])?;
-        qemu_io(&uri, &["read -P 0x5a 0 64M"])?;
-        self.timeline.say("attached 'data' over NBD, wrote 64 MiB, read them back")?;
-
-        let before = (self.checksum(&data)?, self.checksum(&idle)?, self.rows().await?);
-        client.operate("freeze", "host@ssd").await?.expect_status(200)?;
-        self.timeline.say("FROZEN: host@ssd")?;
-        self.refusals(&data, &idle, &snapshot).await?;
-        self.reads(&data, &snapshot).await?;
-        qemu_io(&uri, &["read -P 0x5a 0 64M"])?;
-        Timeline::detail("read     the server's 64 MiB over NBD            as before")?;
-
-        let after = (self.checksum(&data)?, self.checksum(&idle)?, self.rows().await?);
-        ensure!(before.0 == after.0 && before.1 == after.1, "the data has changed");
-        ensure!(before.2 == after.2, "the rows have changed:\n{}\n{}", before.2, after.2);
-        self.timeline.say("both volumes have the same bytes, the database the same rows")?;
-
-        client.operate("thaw", "host@ssd").await?.expect_status(200)?;
-        self.timeline.say("thawed")?;
-        client.act(&idle, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
-        client.wait_for_status(&idle, "available").await?;
-        client.detach(&data).await?;
-        for volume in [&data, &idle] {
-            client.delete(&format!("/volumes/{volume}?cascade=true")).await?.expect_status(202)?;
-            client.wait_for_status(volume, "deleted").await?;
+        let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+        client.create_volume_type("replicated", specs).await?;
+        let mut volumes = Vec::new();
+        for number in 0..VOLUMES {
+            let volume_type = if number < REPLICATED { "replicated" } else { "__DEFAULT__" };
+            let name = format!("disk-{number}");
+            let asked = json!({ "name": name, "size": 1, "volume_type": volume_type });
+            let id = client.create_volume(asked).await?;
+            client.wait_for_status(&id, "available").await?;
+            volumes.push(id);
         }
-        harness::invariants::check(self.cluster).await?;
+        wait_until_in_step(self.cluster, i64::try_from(REPLICATED)?).await?;
         self.timeline
-            .say("extended 'idle', detached 'data', deleted both; nothing is left on the backend")
+            .say(format!("{VOLUMES} volumes; the {REPLICATED} replicated ones are in step on B"))?;
+        Ok(volumes)
     }
 
-    async fn volume(&self, name: &str, size: i32) -> anyhow::Result<String> {
-        let id = self.client.create_volume(json!({ "name": name, "size": size })).await?;
-        self.client.wait_for_status(&id, "available").await?;
-        Ok(id)
+    /// The number of blocks that each writer knows to be safe.
+    async fn burn_under_writers(&self, volumes: &[String]) -> anyhow::Result<Vec<usize>> {
+        let mut writers = Vec::new();
+        for id in volumes {
+            self.client.attach(id, "server-1").await?;
+            writers.push(Writer::start(&self.client.nbd_uri(id).await?)?);
+        }
+        self.timeline.say(format!("{} servers are attached and write", writers.len()))?;
+        until("every writer writes", Duration::from_secs(30), || async {
+            writers.iter().all(|writer| writer.acknowledged() >= WRITES)
+        })
+        .await?;
+        self.burn("ssd")?;
+        self.timeline.say("FIRE: array A's daemon is killed and its directory is gone")?;
+        let mut acknowledged = Vec::new();
+        for writer in writers {
+            acknowledged.push(writer.end().await);
+        }
+        let all: usize = acknowledged.iter().sum();
+        Timeline::detail(format!("{all} writes had been acknowledged"))?;
+        Ok(acknowledged)
     }
 
-    /// Every kind of request that would change the backend.
-    async fn refusals(&self, data: &str, idle: &str, snapshot: &str) -> anyhow::Result<()> {
+    fn burn(&self, array: &str) -> anyhow::Result<()> {
+        let directory = self.cluster.directory().join(array);
+        harness::kill_by_pid_file(&directory.join("run/daemon.pid"));
+        Ok(std::fs::remove_dir_all(directory)?)
+    }
+
+    async fn fail_over(&self, target: &str) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        for line in self.manage(&["backend", "failover", "host@ssd", "--to", target])?.lines() {
+            Timeline::detail(line)?;
+        }
+        let took = begun.elapsed().as_secs_f64();
+        self.timeline.say(format!("FAILED OVER to {}: {took:.2} s", target.to_uppercase()))
+    }
+
+    /// Every acknowledged write is in the file on this array.
+    fn verify(
+        &self,
+        array: &str,
+        volumes: &[String],
+        acknowledged: &[usize],
+    ) -> anyhow::Result<()> {
+        for (id, count) in volumes.iter().zip(acknowledged) {
+            let file = self.cluster.directory().join(format!("{array}/volumes/volume-{id}"));
+            let missing = missing(&file, *count)?;
+            ensure!(missing.is_empty(), "{id} lacks the acknowledged blocks {missing:?}");
+        }
+        let all: usize = acknowledged.iter().sum();
+        Timeline::detail(format!(
+            "{all} of {all} acknowledged writes are on {}",
+            array.to_uppercase()
+        ))
+    }
+
+    async fn work_on(&self, volume: &str, array: &str) -> anyhow::Result<()> {
         let client = &self.client;
-        let on_idle = format!("/volumes/{idle}");
-        let forced = json!({ "os-force_delete": null });
+        client.detach(volume).await?;
+        client.attach(volume, "server-2").await?;
+        let uri = client.nbd_uri(volume).await?;
+        ensure!(uri.contains(&format!("/{array}/run/")), "{uri} does not lead to {array}");
+        qemu_io(&uri, &["write -P 0x5a 900M 1M", "flush", "read -P 0x5a 900M 1M"])?;
+        Timeline::detail(format!(
+            "a server attached 'disk-0' on {} and wrote to it",
+            array.to_uppercase()
+        ))
+    }
+
+    /// What changes the backend is refused; servers and readers go on.
+    async fn freeze_and_be_refused(&self, volumes: &[String]) -> anyhow::Result<()> {
+        let client = &self.client;
+        self.manage(&["backend", "freeze", "host@ssd"])?;
+        self.timeline.say("FROZEN: host@ssd")?;
+        let (data, idle) = (&volumes[0], &volumes[1]);
+        let snapshot = json!({ "snapshot": { "volume_id": data, "force": true } });
         let refused: Vec<(&str, Answered)> = vec![
             ("create a volume", client.post("/volumes", json!({ "volume": { "size": 1 } })).await?),
             (
-                "clone 'data'",
+                "clone 'disk-0'",
                 client.post("/volumes", json!({ "volume": { "source_volid": data } })).await?,
             ),
+            ("delete 'disk-1'", client.delete(&format!("/volumes/{idle}")).await?),
+            ("force-delete 'disk-1'", client.act(idle, "os-force_delete", Value::Null).await?),
+            ("extend 'disk-1'", client.act(idle, "os-extend", json!({ "new_size": 2 })).await?),
             (
-                "create from the snapshot",
-                client.post("/volumes", json!({ "volume": { "snapshot_id": snapshot } })).await?,
+                "retype 'disk-1'",
+                client.act(idle, "os-retype", json!({ "new_type": "__DEFAULT__" })).await?,
             ),
-            ("delete 'idle'", client.delete(&format!("{on_idle}?cascade=true")).await?),
-            ("force-delete 'idle'", client.act(idle, "os-force_delete", Value::Null).await?),
-            ("extend 'idle'", client.act(idle, "os-extend", json!({ "new_size": 2 })).await?),
-            (
-                "revert 'idle' to the snapshot",
-                client.act(idle, "revert", json!({ "snapshot_id": snapshot })).await?,
-            ),
-            (
-                "snapshot 'data'",
-                client.post("/snapshots", json!({ "snapshot": { "volume_id": data } })).await?,
-            ),
-            ("delete the snapshot", client.delete(&format!("/snapshots/{snapshot}")).await?),
-            (
-                "force-delete the snapshot",
-                client.post(&format!("/snapshots/{snapshot}/action"), forced).await?,
-            ),
+            ("unmanage 'disk-1'", client.act(idle, "os-unmanage", Value::Null).await?),
+            ("snapshot 'disk-0'", client.post("/snapshots", snapshot).await?),
         ];
         for (what, answer) in refused {
             ensure!(answer.status == 400, "{what}: {} {}", answer.status, answer.body);
             ensure!(answer.fault().contains("frozen"), "{what}: {}", answer.fault());
-            Timeline::detail(format!("refused  {what:<40} {}", answer.fault()))?;
+            Timeline::detail(format!("refused  {what:<24} {}", answer.fault()))?;
         }
-        Ok(())
+        client.detach(idle).await?;
+        client.attach(idle, "server-3").await?;
+        Timeline::detail("served   detach and attach 'disk-1', and every read")
     }
 
-    async fn reads(&self, data: &str, snapshot: &str) -> anyhow::Result<()> {
-        let reads = [
-            ("the volumes", "/volumes/detail".to_owned()),
-            ("'data'", format!("/volumes/{data}")),
-            ("the snapshot", format!("/snapshots/{snapshot}")),
-            ("the attachments", "/attachments".to_owned()),
-            ("the services", "/os-services".to_owned()),
-        ];
-        for (what, path) in reads {
-            self.client.get(&path).await?.expect_status(200)?;
-            Timeline::detail(format!("served   {what:<40} 200"))?;
-        }
-        Ok(())
+    /// Stop, swap, promote, start, thaw.
+    async fn promote(&mut self) -> anyhow::Result<()> {
+        self.cluster.workers.clear();
+        until("the backend is down", Duration::from_secs(20), || async {
+            let listed = self.client.get("/os-services?binary=cinder-volume").await;
+            listed.is_ok_and(|listed| listed.body["services"][0]["state"] == "down")
+        })
+        .await?;
+        let config = self.cluster.directory().join("cinderblock.toml");
+        let directory =
+            |array: &str| format!("'{}'", self.cluster.directory().join(array).display());
+        let swapped = std::fs::read_to_string(&config)?
+            .replace(&directory("b"), &directory("c"))
+            .replace(&directory("ssd"), &directory("b"))
+            .replace("backend_id = 'b'", "backend_id = 'c'");
+        std::fs::write(&config, swapped)?;
+        Timeline::detail(
+            "worker stopped; in its configuration B is the backend's own array now, and C its target",
+        )?;
+        self.manage(&["backend", "promote", "host@ssd"])?;
+        self.cluster.add_worker(&[]).await?;
+        until("the backend is up", Duration::from_secs(20), || async {
+            let listed = self.client.get("/os-services?binary=cinder-volume").await;
+            listed.is_ok_and(|listed| listed.body["services"][0]["state"] == "up")
+        })
+        .await?;
+        self.manage(&["backend", "thaw", "host@ssd"])?;
+        self.timeline.say("PROMOTED: B is host@ssd's own array; replication to C begins by itself")
     }
 
-    /// The SHA-256 of all of a volume's bytes.
-    fn checksum(&self, volume: &str) -> anyhow::Result<String> {
-        let path = self.cluster.directory().join(format!("ssd/volumes/volume-{volume}"));
-        let output = Command::new("sha256sum").arg(path).output().context("sha256sum")?;
-        ensure!(output.status.success(), "sha256sum: {}", String::from_utf8_lossy(&output.stderr));
-        let printed = String::from_utf8_lossy(&output.stdout);
-        Ok(printed.split_whitespace().next().unwrap_or_default().to_owned())
-    }
-
-    /// Everything in the database that a request could change.
-    async fn rows(&self) -> anyhow::Result<String> {
-        let sql = "select jsonb_build_object( \
-            'volumes', (select jsonb_agg(to_jsonb(v) order by id) from volumes v), \
-            'snapshots', (select jsonb_agg(to_jsonb(s) order by id) from snapshots s), \
-            'attachments', (select jsonb_agg(to_jsonb(a) order by id) from attachments a), \
-            'quota', (select jsonb_agg(to_jsonb(q) order by resource) from quota_usages q))::text";
-        Ok(self.cluster.database().await?.query_one(sql, &[]).await?.get(0))
+    /// What an operator types at the machine.
+    fn manage(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let program = files::program("cinderblock-manage")?;
+        let config = self.cluster.directory().join("cinderblock.toml");
+        Timeline::detail(format!("$ cinderblock-manage {}", arguments.join(" ")))?;
+        let output = Command::new(program).arg("--config").arg(config).args(arguments).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{}", said.trim());
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_postgres::types::Json;
+use uuid::Uuid;
 
 /// An operation that this process owns until the lease runs out.
 #[derive(Clone, Debug, Deserialize)]
@@ -271,4 +272,61 @@ pub async fn in_flight(database: &Database, backend: BackendId) -> Result<u64, D
     let count: Option<u64> =
         database.row("select to_jsonb(operations_in_flight($1))", &[&backend.0]).await?;
     Ok(count.unwrap_or(0))
+}
+
+/// An operation, for operators.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Logged {
+    /// Its id.
+    pub id: OperationId,
+    /// What it is.
+    pub kind: String,
+    /// `admitted`, `running`, `done`, `failed` or `revoked`.
+    pub state: String,
+    /// The backend that has to do it.
+    pub backend: Option<String>,
+    /// What it is about.
+    pub subject_id: Uuid,
+    /// The worker that has it.
+    pub owner: Option<String>,
+    /// How often it was claimed.
+    pub attempts: i32,
+    /// The request that asked for it.
+    pub request_id: String,
+    /// When it was admitted.
+    pub created_at: String,
+    /// When it ended.
+    pub finished_at: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What it resulted in.
+    pub result: Option<Value>,
+}
+
+/// Operations, the newest first: this one, or those that have not ended, or the last so many.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn logged(
+    database: &Database,
+    id: Option<OperationId>,
+    live_only: bool,
+    most: i64,
+) -> Result<Vec<Logged>, DbError> {
+    let sql = "select to_jsonb(o) || jsonb_build_object('backend', b.name) \
+               from operations o left join backends b on b.id = o.backend_id \
+               where o.id = coalesce($1, o.id) and (not $2 or o.state in ('admitted', 'running')) \
+               order by o.created_at desc limit $3";
+    database.rows(sql, &[&id.map(|id| id.0), &live_only, &most]).await
+}
+
+/// Ends an operation as failed, whoever works on it. `false` when it has ended already.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn abort(database: &Database, id: OperationId, reason: &str) -> Result<bool, DbError> {
+    let ended: Option<i64> = database
+        .row("select to_jsonb(end_operations(array[$1::uuid], $2))", &[&id.0, &reason])
+        .await?;
+    Ok(ended.unwrap_or(0) > 0)
 }

@@ -63,6 +63,19 @@ impl Database {
         migrations::run(&self.connection).await
     }
 
+    /// The newest step of the schema that the database has; 0 for none.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn schema_version(&self) -> Result<i32, DbError> {
+        let there = "select to_jsonb(to_regclass('refinery_schema_history') is not null)";
+        if self.row(there, &[]).await? != Some(true) {
+            return Ok(0);
+        }
+        let version = "select to_jsonb(coalesce(max(version), 0)) from refinery_schema_history";
+        Ok(self.row(version, &[]).await?.unwrap_or(0))
+    }
+
     /// Asks for nothing, to learn whether the database answers.
     ///
     /// # Errors

@@ -91,3 +91,13 @@ pub async fn list(database: &Database) -> Result<Vec<Service>, DbError> {
         .rows("select to_jsonb(s) || jsonb_build_object('binary', binary_name) from service_details s order by binary_name, host", &[])
         .await
 }
+
+/// Forgets a service that is down. `false` when there is none of the name, or it is up.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn remove(database: &Database, binary: Binary, host: &str) -> Result<bool, DbError> {
+    let sql = "delete from services \
+               where binary_name = $1 and host = $2 and not seen_recently(seen_at)";
+    Ok(database.execute(sql, &[&binary.as_str(), &host]).await? > 0)
+}

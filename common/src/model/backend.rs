@@ -1,6 +1,6 @@
 //! A backend: one storage system behind one `host@backend`, and what is true of it now.
 
-use super::BackendId;
+use super::{BackendId, VolumeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -126,6 +126,9 @@ pub struct ReplicationProgress {
     pub in_step: usize,
     /// How much the others lack, in bytes.
     pub bytes_left: u64,
+    /// The volumes whose replicas lack something.
+    #[serde(default)]
+    pub behind: Vec<VolumeId>,
 }
 
 /// The room in one pool. All sizes in GiB.

@@ -139,6 +139,7 @@ impl Driver for FakeDriver {
                 total: memory.replicated,
                 in_step: memory.replicated,
                 bytes_left: 0,
+                behind: Vec::new(),
             },
             pools: vec![PoolReport {
                 name: self.name.clone(),

@@ -105,8 +105,12 @@ impl FileDriver {
             let mirror = Mirror { from, to, id: volume.id, size: bytes(volume.size_gb) };
             match mirror.keep(&jobs).await {
                 Ok(State::InStep) => progress.in_step += 1,
-                Ok(State::Behind(bytes)) => progress.bytes_left += bytes,
+                Ok(State::Behind(bytes)) => {
+                    progress.bytes_left += bytes;
+                    progress.behind.push(volume.id);
+                }
                 Err(error) => {
+                    progress.behind.push(volume.id);
                     tracing::warn!(volume.id = %volume.id, %error, "not mirrored");
                 }
             }

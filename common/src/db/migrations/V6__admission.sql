@@ -61,28 +61,41 @@ language sql volatile as $$
     limit 1
 $$;
 
--- What was admitted for a backend before it began to serve from elsewhere does not happen any more: its
--- operations end as failed, together with their rows and quota.
-create function begin_epoch(backend uuid) returns void
+-- Ends operations as failed, together with their rows and quota, whoever works on them: what these do from
+-- now on does not count.
+create function end_operations(ids uuid[], reason text) returns bigint
 language plpgsql as $$
 declare
-    superseded operations;
+    ended operations;
     step jsonb;
+    count bigint := 0;
 begin
-    update backends set epoch = epoch + 1 where id = backend;
-    for superseded in
+    for ended in
         update operations
-        set state = 'failed', error = 'superseded by a failover', finished_at = clock_timestamp(),
+        set state = 'failed', error = reason, finished_at = clock_timestamp(),
             fence = nextval('fence_numbers'), lease_until = null
-        where state in ('admitted', 'running')
-          and backend in (backend_id, (migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid)
+        where state in ('admitted', 'running') and id = any (ids)
         returning *
     loop
-        for step in select jsonb_array_elements(superseded.when_failed) loop
+        for step in select jsonb_array_elements(ended.when_failed) loop
             perform end_on_row(step);
         end loop;
-        perform settle_quota(superseded.quota, superseded.fails_with_quota);
+        perform settle_quota(ended.quota, ended.fails_with_quota);
+        count := count + 1;
     end loop;
+    return count;
+end $$;
+
+-- What was admitted for a backend before it began to serve from elsewhere does not happen any more.
+create function begin_epoch(backend uuid) returns void
+language plpgsql as $$
+begin
+    update backends set epoch = epoch + 1 where id = backend;
+    perform end_operations(array(
+        select id from operations
+        where state in ('admitted', 'running')
+          and backend in (backend_id, (migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid)),
+        'superseded by a failover');
 end $$;
 
 -- The volumes of a backend whose replication begins anew from where it serves now. What is not there any

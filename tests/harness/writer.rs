@@ -1,6 +1,7 @@
 //! A server that writes one block after the other, and knows which were acknowledged.
 
 use anyhow::Context;
+use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ const fn pattern(n: usize) -> u8 {
 
 impl Writer {
     /// Begins to write to an NBD export.
+    ///
+    /// # Errors
+    /// When qemu-io is not installed.
     pub fn start(uri: &str) -> anyhow::Result<Self> {
         let mut child = Command::new("qemu-io")
             .args(["-f", "raw", uri])
@@ -60,6 +64,7 @@ impl Writer {
     }
 
     /// How many blocks were acknowledged by now.
+    #[must_use]
     pub fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::Relaxed)
     }
@@ -74,8 +79,12 @@ impl Writer {
 }
 
 /// The acknowledged blocks that a file does not have.
+///
+/// # Errors
+/// When it cannot be read.
 pub fn missing(file: &Path, acknowledged: usize) -> anyhow::Result<Vec<usize>> {
-    let content = std::fs::read(file)?;
+    let mut content = Vec::new();
+    std::fs::File::open(file)?.take((acknowledged * BLOCK) as u64).read_to_end(&mut content)?;
     let has = |n: &usize| {
         let block = content.get(n * BLOCK..(n + 1) * BLOCK);
         block.is_some_and(|block| block.iter().all(|byte| *byte == pattern(*n)))

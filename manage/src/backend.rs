@@ -1,0 +1,256 @@
+//! `backend …`
+
+use crate::Session;
+use crate::gate::submit;
+use anyhow::{Context as _, bail, ensure};
+use clap::Subcommand;
+use common::db::operation_log::{self, Ended};
+use common::db::{backends, services};
+use common::model::{Backend, BackendId, OperationId, ReplicationProgress};
+use common::operation::{
+    DisableBackend, EnableBackend, EnableReplication, FailoverBackend, FreezeBackend,
+    PromoteBackend, ThawBackend,
+};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often a failover is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// All backends
+    List,
+    /// One backend, and how far its replicas are
+    Show {
+        /// As in the list: host@backend
+        name: String,
+        /// Go on showing, until interrupted
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Stop every change; attached volumes keep their data path
+    Freeze {
+        /// As in the list: host@backend
+        name: String,
+    },
+    /// End a freeze; a disabled backend stays disabled
+    Thaw {
+        /// As in the list: host@backend
+        name: String,
+    },
+    /// Put back into service; a frozen backend stays frozen
+    Enable {
+        /// As in the list: host@backend
+        name: String,
+    },
+    /// Take out of service
+    Disable {
+        /// As in the list: host@backend
+        name: String,
+        /// Why, for the operators who come later
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Serve from a replication target, or from the backend's own side again, and wait for the end
+    Failover {
+        /// As in the list: host@backend
+        name: String,
+        /// The target; 'default' for the backend's own side
+        #[arg(long)]
+        to: Option<String>,
+        /// Serve volumes all the same that may lack acknowledged writes there
+        #[arg(long)]
+        accept_data_loss: bool,
+        /// Do not wait
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Make the target that a backend serves from its own side, for good
+    Promote {
+        /// As in the list: host@backend
+        name: String,
+    },
+    /// Replicate a backend that has got targets
+    EnableReplication {
+        /// As in the list: host@backend
+        name: String,
+    },
+}
+
+pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::List => list(session).await?,
+        Command::Show { name, watch } => show(session, &name, watch).await?,
+        Command::Freeze { name } => {
+            let backend_id = find(session, &name).await?.id;
+            let (_, submitted) = submit(session, FreezeBackend { backend_id }).await?;
+            let left = submitted.operations_in_flight.unwrap_or(0);
+            session.output.say(&format!("{name} is frozen; {left} operations still run"))?;
+        }
+        Command::Thaw { name } => {
+            let backend_id = find(session, &name).await?.id;
+            submit(session, ThawBackend { backend_id }).await?;
+            session.output.say(&format!("{name} is thawed"))?;
+        }
+        Command::Enable { name } => {
+            let backend_id = find(session, &name).await?.id;
+            submit(session, EnableBackend { backend_id }).await?;
+            session.output.say(&format!("{name} is enabled"))?;
+        }
+        Command::Disable { name, reason } => {
+            let backend_id = find(session, &name).await?.id;
+            submit(session, DisableBackend { backend_id, reason }).await?;
+            session.output.say(&format!("{name} is disabled"))?;
+        }
+        Command::Failover { name, to, accept_data_loss, no_wait } => {
+            let backend = find(session, &name).await?;
+            return fail_over(session, &backend, to, accept_data_loss, no_wait).await;
+        }
+        Command::Promote { name } => {
+            let backend_id = find(session, &name).await?.id;
+            submit(session, PromoteBackend { backend_id }).await?;
+            session
+                .output
+                .say(&format!("{name} serves from its own side, which was the target"))?;
+        }
+        Command::EnableReplication { name } => {
+            let backend_id = find(session, &name).await?.id;
+            submit(session, EnableReplication { backend_id }).await?;
+            session.output.say(&format!("{name} is replicated"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(session: &Session, name: &str) -> anyhow::Result<Backend> {
+    let known = backends::list(&session.database).await?;
+    let names: Vec<String> = known.iter().map(|backend| backend.name.clone()).collect();
+    let found = known.into_iter().find(|backend| backend.name == name);
+    found.with_context(|| format!("there is no backend {name}; there are: {}", names.join(", ")))
+}
+
+async fn list(session: &Session) -> anyhow::Result<()> {
+    let known = backends::list(&session.database).await?;
+    let rows: Vec<Value> = known.iter().map(view).collect();
+    let headings = ["BACKEND", "CONDITION", "REPLICATION", "SERVES FROM", "IN STEP"];
+    session.output.rows(&rows, &headings, |row| {
+        let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+        vec![
+            text("name"),
+            text("condition"),
+            text("replication_status"),
+            text("active"),
+            text("in_step"),
+        ]
+    })
+}
+
+async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> {
+    loop {
+        let backend = find(session, name).await?;
+        let view = view(&backend);
+        let up = services::list(&session.database).await?;
+        let workers =
+            up.iter().filter(|one| one.backend_id == Some(backend.id) && one.is_up).count();
+        let text = |key: &str| view[key].as_str().unwrap_or("-").to_owned();
+        let in_flight = operation_log::in_flight(&session.database, backend.id).await?;
+        session.output.facts(
+            &view,
+            &[
+                ("backend", text("name")),
+                ("condition", text("condition")),
+                ("disabled because", text("disabled_reason")),
+                ("workers", workers.to_string()),
+                ("operations under way", in_flight.to_string()),
+                ("replication", text("replication_status")),
+                ("serves from", text("active")),
+                ("targets", text("targets")),
+                ("replicas in step", text("in_step")),
+                ("still to mirror", text("left")),
+                ("not in step", text("behind")),
+            ],
+        )?;
+        if !watch {
+            return Ok(());
+        }
+        session.output.say("")?;
+        tokio::time::sleep(LOOK_EVERY * 2).await;
+    }
+}
+
+fn view(backend: &Backend) -> Value {
+    let report = backend.report.as_ref();
+    let nothing = ReplicationProgress::default();
+    let progress = report.map_or(&nothing, |report| &report.replication);
+    let conditions: Vec<&str> = backend.conditions.iter().map(|one| one.as_str()).collect();
+    let behind: Vec<String> = progress.behind.iter().map(ToString::to_string).collect();
+    json!({
+        "name": backend.name,
+        "condition": if conditions.is_empty() { "up".to_owned() } else { conditions.join(", ") },
+        "disabled_reason": backend.disabled_reason,
+        "replication_status": backend.replication_status,
+        "active": backend.active_backend_id.as_deref().unwrap_or("default"),
+        "targets": report.map_or_else(String::new, |report| report.replication_targets.join(", ")),
+        "in_step": format!("{} of {}", progress.in_step, progress.total),
+        "left": format!("{} MiB", progress.bytes_left >> 20),
+        "behind": behind.join(", "),
+    })
+}
+
+async fn fail_over(
+    session: &Session,
+    backend: &Backend,
+    to: Option<String>,
+    accept_data_loss: bool,
+    no_wait: bool,
+) -> anyhow::Result<ExitCode> {
+    let report = backend.report.as_ref().context("the backend has never reported")?;
+    let active = backend.active_backend_id.as_ref();
+    let target = match to.as_deref() {
+        Some("default") => None,
+        Some(_) => to,
+        None => {
+            let other = report.replication_targets.iter().find(|target| Some(*target) != active);
+            Some(other.context("the backend has no replication target to fail over to")?.clone())
+        }
+    };
+    let behind = &report.replication.behind;
+    if active.is_none() && !behind.is_empty() && !accept_data_loss {
+        let names: Vec<String> = behind.iter().map(|id| format!("  {id}")).collect();
+        bail!(
+            "these volumes were not in step when the worker last looked, and may lack acknowledged writes:\n{}\n\
+             with --accept-data-loss they are served all the same",
+            names.join("\n")
+        );
+    }
+    let side = target.as_deref().unwrap_or("default").to_owned();
+    let operation = FailoverBackend { backend_id: backend.id, target, accept_data_loss };
+    let (id, _) = submit(session, operation).await?;
+    session.output.say(&format!("{} fails over to {side} (operation {id})", backend.name))?;
+    if no_wait {
+        return Ok(ExitCode::SUCCESS);
+    }
+    wait(session, backend.id, id).await
+}
+
+async fn wait(session: &Session, backend: BackendId, id: OperationId) -> anyhow::Result<ExitCode> {
+    loop {
+        if let Some(Ended { error, result }) = operation_log::ended(&session.database, id).await? {
+            ensure!(error.is_none(), "the failover has failed: {}", error.unwrap_or_default());
+            let result = result.unwrap_or_default();
+            let count = |key: &str| result[key].as_u64().unwrap_or(0);
+            let (moved, failed, absent) = (count("moved"), count("failed"), count("absent"));
+            let serving = backends::serving(&session.database, backend).await?;
+            let side = serving.active_backend_id.unwrap_or_else(|| "default".to_owned());
+            session.output.rows(
+                &[json!({ "serves_from": side, "moved": moved, "failed": failed, "absent": absent })],
+                &["SERVES FROM", "MOVED", "FAILED", "NOT REPLICATED"],
+                |_| vec![side.clone(), moved.to_string(), failed.to_string(), absent.to_string()],
+            )?;
+            return Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

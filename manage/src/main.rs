@@ -1,0 +1,88 @@
+//! `cinderblock-manage`: what operators do at the machine, when there is no time for tokens.
+//!
+//! It changes nothing by itself: what it asks for goes through the same gate as every request of the API.
+//! Tables for people, `--json` for programs.
+
+mod backend;
+mod database;
+mod gate;
+mod operation;
+mod quota;
+mod service;
+mod table;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use common::config::Config;
+use common::db::Database;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use table::Output;
+
+#[derive(Debug, Parser)]
+#[command(name = "cinderblock-manage", version, about = "Operate cinderblock at the machine")]
+struct CommandLine {
+    /// The configuration file, the same as the services'
+    #[arg(long, value_name = "FILE", env = "CINDERBLOCK_CONFIG", global = true)]
+    config: Option<PathBuf>,
+
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    about: About,
+}
+
+#[derive(Debug, Subcommand)]
+enum About {
+    /// Storage backends: look, freeze, fail over, promote
+    #[command(subcommand)]
+    Backend(backend::Command),
+    /// The processes that report that they are alive
+    #[command(subcommand)]
+    Service(service::Command),
+    /// What was asked of backends, and what became of it
+    #[command(subcommand)]
+    Operation(operation::Command),
+    /// Whether usage is what the rows come to
+    #[command(subcommand)]
+    Quota(quota::Command),
+    /// The schema
+    #[command(subcommand)]
+    Db(database::Command),
+}
+
+/// What every command works with.
+struct Session {
+    config: Config,
+    database: Database,
+    output: Output,
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    match run(command_line) {
+        Ok(code) => code,
+        Err(error) => {
+            table::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
+    let config = Config::load(command_line.config.as_deref()).context("configuration")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let database = Database::new(&config.database, config.services.down_after())?;
+        let session = Session { config, database, output: Output { json: command_line.json } };
+        match command_line.about {
+            About::Backend(command) => backend::run(&session, command).await,
+            About::Service(command) => service::run(&session, command).await,
+            About::Operation(command) => operation::run(&session, command).await,
+            About::Quota(command) => quota::run(&session, command).await,
+            About::Db(command) => database::run(&session, command).await,
+        }
+    })
+}

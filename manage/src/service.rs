@@ -1,0 +1,51 @@
+//! `service …`
+
+use crate::Session;
+use anyhow::ensure;
+use clap::Subcommand;
+use common::db::services;
+use common::model::Binary;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// All services
+    List,
+    /// Forget a service that is down
+    Remove {
+        /// cinder-volume or cinder-scheduler
+        binary: Binary,
+        /// As in the list
+        host: String,
+    },
+}
+
+pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::List => {
+            let rows: Vec<Value> = services::list(&session.database)
+                .await?
+                .iter()
+                .map(|service| {
+                    json!({
+                        "binary": service.binary,
+                        "host": service.host,
+                        "zone": service.availability_zone,
+                        "state": if service.is_up { "up" } else { "down" },
+                    })
+                })
+                .collect();
+            session.output.rows(&rows, &["BINARY", "HOST", "ZONE", "STATE"], |row| {
+                let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+                vec![text("binary"), text("host"), text("zone"), text("state")]
+            })?;
+        }
+        Command::Remove { binary, host } => {
+            let removed = services::remove(&session.database, binary, &host).await?;
+            ensure!(removed, "there is no {binary} on {host} that is down");
+            session.output.say(&format!("{binary} on {host} is forgotten"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

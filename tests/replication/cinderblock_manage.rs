@@ -1,0 +1,124 @@
+//! `cinderblock-manage`, as an operator at the machine uses it.
+
+use harness::replication::{of_volume, pair, replicated, service, volume};
+use harness::{Cluster, until};
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
+
+/// What it prints, or its complaint.
+fn manage(cluster: &Cluster, line: &str) -> anyhow::Result<Result<String, String>> {
+    let program = harness::files::program("cinderblock-manage")?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let output =
+        Command::new(program).arg("--config").arg(config).args(line.split(' ')).output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
+}
+
+fn done(cluster: &Cluster, line: &str) -> anyhow::Result<String> {
+    manage(cluster, line)?.map_err(|complaint| anyhow::anyhow!("{line}: {complaint}"))
+}
+
+fn refused(cluster: &Cluster, line: &str, named: &str) -> anyhow::Result<()> {
+    let complaint = manage(cluster, line)?.err().unwrap_or_default();
+    anyhow::ensure!(complaint.contains(named), "{line}: {complaint}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    assert!(done(&cluster, "backend list")?.contains("host@a   up         enabled      default"));
+    done(&cluster, "backend disable host@a --reason maintenance")?;
+    assert!(done(&cluster, "backend show host@a")?.contains("maintenance"));
+    done(&cluster, "backend enable host@a")?;
+    refused(&cluster, "backend freeze host@x", "there is no backend host@x; there are: host@a")?;
+    assert!(done(&cluster, "backend freeze host@a")?.contains("is frozen; 0 operations still run"));
+    refused(&cluster, "backend freeze host@a", "already frozen")?;
+    refused(&cluster, "backend promote host@a", "does not serve from a target")?;
+    refused(&cluster, "backend failover host@a --to nowhere", "no replication target nowhere")?;
+    let told = done(&cluster, "backend failover host@a --to b")?;
+    assert!(told.contains("MOVED") && told.contains("b            1"), "{told}");
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    assert!(done(&cluster, "backend list")?.contains("failed-over"));
+    refused(&cluster, "backend promote host@a", "still has b as a target")?;
+    cluster.workers.clear();
+    until("the backend is down", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "down")
+    })
+    .await?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'd'");
+    std::fs::write(&config, swapped)?;
+    done(&cluster, "backend promote host@a")?;
+    cluster.add_worker(&[]).await?;
+    until("the backend is up", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "up")
+    })
+    .await?;
+    done(&cluster, "backend thaw host@a")?;
+    refused(&cluster, "backend enable-replication host@a", "nothing to enable")?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+
+    let operations: Value = serde_json::from_str(&done(&cluster, "--json operation list")?)?;
+    let failover = operations.as_array().into_iter().flatten();
+    let failover =
+        failover.clone().find(|one| one["kind"] == "failover_backend").cloned().unwrap_or_default();
+    assert_eq!((&failover["state"], &failover["result"]["moved"]), (&json!("done"), &json!(1)));
+    let shown =
+        done(&cluster, &format!("operation show {}", failover["id"].as_str().unwrap_or_default()))?;
+    assert!(shown.contains("failover_backend") && shown.contains("host@a"), "{shown}");
+    done(&cluster, "quota check")?;
+    done(&cluster, "quota sync")?;
+    assert!(done(&cluster, "service list")?.contains("cinder-scheduler"));
+    refused(&cluster, "service remove cinder-volume host@a", "that is down")?;
+    assert!(done(&cluster, "db sync")?.contains("version"));
+    assert!(done(&cluster, "db version")?.contains('9'));
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn what_may_be_lost_is_named_before_it_is() -> anyhow::Result<()> {
+    let cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    // the fake driver's replicas lack nothing, so somebody has to say so
+    let say = format!(
+        "create function lie() returns trigger language plpgsql as $$ begin \
+             new.report := jsonb_set(new.report, '{{replication,behind}}', '[\"{id}\"]'); return new; end $$; \
+         create trigger lying before update of report on backends for each row execute function lie()"
+    );
+    cluster.database().await?.batch_execute(&say).await?;
+    until("it is said", Duration::from_secs(10), || async {
+        manage(&cluster, "backend show host@a")
+            .is_ok_and(|shown| shown.is_ok_and(|shown| shown.contains(&id)))
+    })
+    .await?;
+    refused(&cluster, "backend failover host@a --to b", &id)?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+    done(&cluster, "backend failover host@a --to b --accept-data-loss")?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn an_operation_that_waits_for_nobody_is_ended_with_its_rows_and_quota() -> anyhow::Result<()>
+{
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let id = client
+        .create_volume(json!({ "size": 1, "metadata": { "fake:latency_ms": "60000" } }))
+        .await?;
+    cluster.workers.clear();
+    let live: Value = serde_json::from_str(&done(&cluster, "--json operation list --live")?)?;
+    let operation = live[0]["id"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(live[0]["kind"], "create_volume");
+    done(&cluster, &format!("operation abort {operation}"))?;
+    assert_eq!(client.volume_status(&id).await?.as_deref(), Some("error"));
+    refused(&cluster, &format!("operation abort {operation}"), "has ended")?;
+    done(&cluster, "quota check")?;
+    cluster.finish(&[]).await
+}
