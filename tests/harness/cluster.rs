@@ -36,6 +36,7 @@ pub struct ClusterBuilder {
     schedulers: usize,
     workers: usize,
     settings: String,
+    volume_settings: String,
     log_filter: String,
     /// A configuration file to use as it is; what differs here goes into the environment.
     given: Option<PathBuf>,
@@ -69,6 +70,7 @@ impl ClusterBuilder {
             schedulers: 1,
             workers: 1,
             settings: "[quota]\nvolumes = -1\ngigabytes = -1\n".to_owned(),
+            volume_settings: String::new(),
             log_filter: "info".to_owned(),
             given: None,
         })
@@ -86,6 +88,7 @@ impl ClusterBuilder {
             schedulers: 1,
             workers: 1,
             settings: String::new(),
+            volume_settings: String::new(),
             log_filter: "info".to_owned(),
             given: None,
         }
@@ -186,6 +189,12 @@ impl ClusterBuilder {
         Self { settings: settings.to_owned(), ..self }
     }
 
+    /// More lines for the section `[volume]`.
+    #[must_use]
+    pub fn volume_settings(self, settings: &str) -> Self {
+        Self { volume_settings: settings.to_owned(), ..self }
+    }
+
     /// Starts everything and waits until it works.
     ///
     /// # Errors
@@ -237,11 +246,12 @@ impl ClusterBuilder {
              [bus]\nurl = '{}'\nnamespace = '{}'\n\n\
              [services]\nhost = 'host'\nheartbeat_seconds = 0.5\ndown_after_seconds = 3.0\n\n\
              [api]\nidentity = 'noauth'\n\n\
-             [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\nlease_seconds = 3.0\nsweep_seconds = 0.3\n\n\
+             [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\nlease_seconds = 3.0\nsweep_seconds = 0.3\n{}\n\
              [log]\nfilter = '{}'\n\n{}\n",
             self.amqp,
             self.directory.file_name().context("a directory has a name")?.display(),
             names.join(", "),
+            self.volume_settings,
             self.log_filter,
             self.settings,
         );

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod documents;
+mod faults;
 mod layers;
 mod rooms;
 

@@ -34,3 +34,17 @@ async fn enable_leaves_a_frozen_backend_frozen() -> anyhow::Result<()> {
     assert!(refused.fault().contains("1 frozen"), "{}", refused.fault());
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn new_backends_start_as_the_configuration_says() -> anyhow::Result<()> {
+    for (enabled, status) in [(true, "enabled"), (false, "disabled")] {
+        let settings = "[quota]\nvolumes = -1\n";
+        let cluster = ClusterBuilder::for_test().await?.settings(settings);
+        let cluster =
+            cluster.volume_settings(&format!("enable_new_backends = {enabled}\n")).start().await?;
+        let listed = cluster.client().get("/os-services?binary=cinder-volume").await?;
+        assert_eq!(listed.body["services"][0]["status"], status);
+        cluster.finish(&[]).await?;
+    }
+    Ok(())
+}

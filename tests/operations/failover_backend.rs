@@ -352,3 +352,26 @@ async fn a_failover_whose_rows_cannot_be_written_is_not_said_to_have_happened() 
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     cluster.finish(&["not finished"]).await
 }
+
+#[tokio::test]
+async fn a_target_called_default_is_refused() -> anyhow::Result<()> {
+    let cluster = replicated().await?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let good = std::fs::read_to_string(&config)?;
+    let check = |text: String| -> anyhow::Result<String> {
+        let path = cluster.directory().join("changed.toml");
+        std::fs::write(&path, text)?;
+        let mut command =
+            std::process::Command::new(harness::files::program("cinderblock-volume")?);
+        let output = command.arg("--config").arg(path).arg("--check-config").output()?;
+        anyhow::ensure!(!output.status.success(), "it was accepted");
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'default'"))?;
+    assert!(complaint.contains("'default' means the backend's own side"), "{complaint}");
+    let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'c'"))?;
+    assert!(complaint.contains("a backend_id of its own"), "{complaint}");
+    let complaint = check(good.replace("driver = 'fake'", "driver = 'file'"))?;
+    assert!(complaint.contains("needs a directory"), "{complaint}");
+    cluster.finish(&[]).await
+}
