@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use common::{Error, ErrorKind, Result};
+use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 /// A body that is a JSON object.
@@ -18,16 +19,34 @@ impl FromRequest<App> for Body {
     }
 }
 
+/// The bytes of a body, if they are not too many. What is over the limit is received and dropped, within
+/// reason: a client that is still sending would not read the answer.
+async fn collect(body: axum::body::Body, limit: usize) -> Result<Vec<u8>> {
+    const DROPPED_AT_MOST: usize = 16 << 20;
+    let (mut bytes, mut received) = (Vec::new(), 0);
+    let mut parts = body.into_data_stream();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|error| {
+            Error::bad_request("The request body ended too early.").caused_by(error)
+        })?;
+        received += part.len();
+        if received <= limit {
+            bytes.extend_from_slice(&part);
+        } else if received > DROPPED_AT_MOST {
+            break;
+        }
+    }
+    if received <= limit {
+        return Ok(bytes);
+    }
+    let message = format!("Request is too large: the limit is {limit} bytes.");
+    Err(Error::new(ErrorKind::OverLimit, message))
+}
+
 async fn read(request: Request, app: &App) -> Result<Map<String, Value>> {
     let content_type = request.headers().get(CONTENT_TYPE).cloned();
     let limit = app.config.max_body_bytes;
-    let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
-        Error::new(
-            ErrorKind::OverLimit,
-            format!("Request is too large: the limit is {limit} bytes."),
-        )
-        .caused_by(error)
-    })?;
+    let bytes = collect(request.into_body(), limit).await?;
     let Some(content_type) = content_type.filter(|_| !bytes.is_empty()) else {
         return Err(Error::bad_request("A JSON body with a Content-Type is required."));
     };

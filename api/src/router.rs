@@ -4,9 +4,9 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::{admin, member, reader};
 use crate::routes::{
-    attachments, availability_zones, default_types, extensions, hosts, manageable, messages, pools,
-    qos_specs, quotas, resource_filters, services, snapshot_actions, snapshots, types, versions,
-    volume_actions, volumes,
+    attachments, availability_zones, clusters, default_types, extensions, hosts, manageable,
+    messages, pools, qos_specs, quotas, resource_filters, services, snapshot_actions, snapshots,
+    types, versions, volume_actions, volumes, workers,
 };
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
@@ -34,6 +34,8 @@ const RESOURCES: &[&str] = &[
     "os-availability-zone",
     "os-services",
     "os-hosts",
+    "clusters",
+    "workers",
     "os-volume-manage",
     "os-snapshot-manage",
     "manageable_volumes",
@@ -232,6 +234,12 @@ fn v3() -> Router<App> {
             reader(get(messages::show::show))
                 .merge(member(delete(messages::delete_message::delete))),
         )
+        .route("/clusters", admin(get(clusters::list)))
+        .route("/clusters/detail", admin(get(clusters::detail)))
+        .route("/clusters/enable", admin(put(clusters::enable)))
+        .route("/clusters/disable", admin(put(clusters::disable)))
+        .route("/clusters/{name}", admin(get(clusters::show)))
+        .route("/workers/cleanup", admin(post(workers::cleanup)))
         .route("/extensions", reader(get(extensions::list)))
         .route("/extensions/{alias}", reader(get(extensions::show)))
         .route("/resource_filters", reader(get(resource_filters::list)))

@@ -2,6 +2,7 @@
 
 pub(crate) mod attachments;
 pub(crate) mod availability_zones;
+pub(crate) mod clusters;
 pub(crate) mod default_types;
 pub(crate) mod extensions;
 pub(crate) mod hosts;
@@ -18,3 +19,4 @@ pub(crate) mod types;
 pub(crate) mod versions;
 pub(crate) mod volume_actions;
 pub(crate) mod volumes;
+pub(crate) mod workers;

@@ -116,9 +116,16 @@ impl Config {
         Ok(())
     }
 
-    /// The backend of this name, as `host@backend`.
+    /// The backend of this name, as `host@backend`, or as `cluster@backend` where workers share it.
     #[must_use]
     pub fn backend_host(&self, name: &str) -> String {
+        let cluster = self.backends.get(name).and_then(|backend| backend.cluster.as_ref());
+        format!("{}@{name}", cluster.unwrap_or(&self.services.host))
+    }
+
+    /// This machine's worker of the backend of this name, as `host@backend`.
+    #[must_use]
+    pub fn worker_host(&self, name: &str) -> String {
         format!("{}@{name}", self.services.host)
     }
 

@@ -171,6 +171,8 @@ mod tests {
             disabled_at: None,
             frozen_at: None,
             replication_status: ReplicationStatus::Disabled,
+            clustered: false,
+            created_at: None,
             epoch: 1,
             active_backend_id: None,
             seen_at: None,

@@ -69,3 +69,25 @@ async fn the_openstack_command_fails_over_freezes_and_thaws() -> anyhow::Result<
     assert_eq!(service(&client).await?["frozen"], false);
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn the_cinder_command_sees_and_operates_clusters() -> anyhow::Result<()> {
+    let backend = harness::BackendSpec {
+        name: "a".to_owned(),
+        driver: "fake",
+        settings: "cluster = 'site'\n".to_owned(),
+    };
+    let cluster = harness::ClusterBuilder::for_test().await?.backend(backend).start().await?;
+    assert!(
+        cinder(&cluster, "--os-volume-api-version 3.71 cluster-list --detailed")?
+            .contains("site@a")
+    );
+    assert!(
+        cinder(&cluster, "--os-volume-api-version 3.71 cluster-show site@a")?.contains("num_hosts")
+    );
+    let disabled =
+        cinder(&cluster, "--os-volume-api-version 3.71 cluster-disable --reason fire site@a")?;
+    assert!(disabled.contains("disabled") && disabled.contains("fire"), "{disabled}");
+    cinder(&cluster, "--os-volume-api-version 3.71 cluster-enable site@a")?;
+    cluster.finish(&[]).await
+}

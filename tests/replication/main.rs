@@ -2,6 +2,7 @@
 
 mod cinderblock_manage;
 mod clients;
+mod cluster_members;
 mod disaster;
 mod round_trip;
 mod target_trouble;

@@ -60,16 +60,18 @@ impl Worker {
             .clone()
             .unwrap_or_else(|| config.services.availability_zone.clone());
         let enabled = config.volume.enable_new_backends;
+        let clustered = settings.cluster.is_some();
         let has_targets = !settings.replication_device.is_empty();
         let backend_id =
-            backends::register(&database, &backend_name, &zone, enabled, has_targets).await?;
+            backends::register(&database, &backend_name, &zone, enabled, has_targets, clustered)
+                .await?;
         let boot_id = Uuid::new_v4();
         Ok(Self {
             driver: driver::new(name, settings),
             backend_id,
             service: Announcement {
                 binary: Binary::Volume,
-                host: backend_name.clone(),
+                host: config.worker_host(name),
                 backend_id: Some(backend_id),
                 availability_zone: zone,
                 boot_id,

@@ -29,7 +29,7 @@ pub(crate) fn line(
         "disabled_reason": backend.and_then(|backend| backend.disabled_reason.clone()),
     });
     if version >= CLUSTER_SINCE {
-        view["cluster"] = Value::Null;
+        view["cluster"] = json!(backend.and_then(Backend::cluster_name));
     }
     if let Some(backend) = backend {
         view["replication_status"] = json!(backend.replication_status);

@@ -72,7 +72,7 @@ fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
         ("provider_id", 21, is_admin, Value::Null),
         ("shared_targets", 48, true, if version >= 69 { Value::Null } else { json!(false) }),
         ("service_uuid", 48, true, json!(volume.service_id)),
-        ("cluster_name", 61, is_admin, Value::Null),
+        ("cluster_name", 61, is_admin, json!(volume.cluster_name)),
         ("volume_type_id", 63, true, json!(volume.volume_type_id)),
         ("consumes_quota", 65, true, json!(volume.consumes_quota)),
     ];

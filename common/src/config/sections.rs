@@ -282,6 +282,8 @@ pub struct BackendConfig {
     pub max_over_subscription_ratio: f64,
     /// The share of the storage that is kept free.
     pub reserved_percentage: u8,
+    /// The name that workers on several machines share, if they work for the backend together.
+    pub cluster: Option<String>,
     /// Where its volumes are replicated to, if their types ask for that.
     pub replication_device: Vec<ReplicationDevice>,
     /// What only the `file` driver reads.
@@ -298,6 +300,7 @@ impl Default for BackendConfig {
             availability_zone: None,
             max_over_subscription_ratio: 20.0,
             reserved_percentage: 0,
+            cluster: None,
             replication_device: Vec::new(),
             file: FileDriverConfig::default(),
             fake: FakeDriverConfig::default(),
@@ -321,6 +324,11 @@ impl BackendConfig {
             return Err(invalid(format!("{section}.reserved_percentage"), "must be at most 100"));
         }
         self.validate_targets(section)?;
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        if self.cluster.as_ref().is_some_and(|name| name.is_empty() || !name.chars().all(allowed)) {
+            let key = format!("{section}.cluster");
+            return Err(invalid(key, "must be of letters, digits, '-', '_' and '.'"));
+        }
         if self.driver == DriverName::File && !self.file.directory.is_absolute() {
             let key = format!("{section}.file.directory");
             return Err(invalid(key, "must be an absolute path"));

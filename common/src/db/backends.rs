@@ -35,17 +35,18 @@ pub async fn register(
     availability_zone: &str,
     enabled: bool,
     has_targets: bool,
+    clustered: bool,
 ) -> Result<BackendId, DbError> {
     let id = database
         .row(
-            "insert into backends (name, availability_zone, disabled_at, replication_status) \
-             values ($1, $2, case when $3 then null else now() end, case when $4 then 'enabled' else 'disabled' end) \
-             on conflict (name) do update set availability_zone = excluded.availability_zone, \
+            "insert into backends (name, availability_zone, disabled_at, replication_status, clustered) \
+             values ($1, $2, case when $3 then null else now() end, case when $4 then 'enabled' else 'disabled' end, $5) \
+             on conflict (name) do update set availability_zone = excluded.availability_zone, clustered = excluded.clustered, \
                  replication_status = case \
                      when backends.replication_status in ('enabled', 'disabled') and backends.active_backend_id is null \
                      then excluded.replication_status else backends.replication_status end \
              returning to_jsonb(id)",
-            &[&name, &availability_zone, &enabled, &has_targets],
+            &[&name, &availability_zone, &enabled, &has_targets, &clustered],
         )
         .await?;
     id.ok_or_else(|| DbError::Defect("registering a backend returned no id".into()))

@@ -65,7 +65,8 @@ pub async fn record_log_levels(
     database.execute(sql, &[&binary, &host, &Json(log_levels)]).await.map(drop)
 }
 
-/// Records an orderly stop: the service, and the backend it alone worked for, count as down at once.
+/// Records an orderly stop: the service, and the backend if no other worker is there for it, count as down at
+/// once.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -75,7 +76,9 @@ pub async fn sign_off(database: &Database, service: &Announcement) -> Result<(),
             "with stopped as ( \
                  update services set seen_at = null where host = $1 and binary_name = $2 and boot_id = $3 \
                  returning backend_id) \
-             update backends b set seen_at = null from stopped where b.id = stopped.backend_id",
+             update backends b set seen_at = null from stopped where b.id = stopped.backend_id \
+               and not exists (select from services other where other.backend_id = b.id \
+                               and other.boot_id <> $3 and seen_recently(other.seen_at))",
             &[&service.host, &service.binary.as_str(), &service.boot_id],
         )
         .await
@@ -90,6 +93,15 @@ pub async fn list(database: &Database) -> Result<Vec<Service>, DbError> {
     database
         .rows("select to_jsonb(s) || jsonb_build_object('binary', binary_name) from service_details s order by binary_name, host", &[])
         .await
+}
+
+/// Lets others go on with what a process that is dead was executing. Returns how many operations that are.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn release_operations(database: &Database, service: &Service) -> Result<i64, DbError> {
+    let count = database.row("select to_jsonb(expire_leases_of($1))", &[&service.boot_id]).await?;
+    Ok(count.unwrap_or(0))
 }
 
 /// Forgets a service that is down. `false` when there is none of the name, or it is up.

@@ -56,6 +56,12 @@ pub struct Backend {
     /// Since when it is frozen; `None` while it is not.
     #[serde(with = "rfc3339::option")]
     pub frozen_at: Option<OffsetDateTime>,
+    /// Whether several workers are meant to share it; then its name is that of their cluster.
+    #[serde(default)]
+    pub clustered: bool,
+    /// When the row was made.
+    #[serde(default, with = "rfc3339::option")]
+    pub created_at: Option<OffsetDateTime>,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
     /// Grows with every failover: what was admitted before one is not executed after it.
@@ -78,6 +84,12 @@ pub struct Backend {
 }
 
 impl Backend {
+    /// The name of the cluster whose members share it.
+    #[must_use]
+    pub fn cluster_name(&self) -> Option<&str> {
+        self.clustered.then_some(self.name.as_str())
+    }
+
     /// Whether the condition holds.
     #[must_use]
     pub fn is(&self, condition: Condition) -> bool {

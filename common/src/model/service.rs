@@ -4,6 +4,7 @@ use super::{BackendId, Metadata, ServiceId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
+use uuid::Uuid;
 
 text_enum! {
     /// The kinds of services that are listed, in the words that Cinder's clients filter by.
@@ -63,6 +64,8 @@ pub struct Service {
     pub host: String,
     /// The backend that it works for.
     pub backend_id: Option<BackendId>,
+    /// The start of the process that reported last.
+    pub boot_id: Uuid,
     /// The zone it serves.
     pub availability_zone: String,
     /// What it logs of what, by target.

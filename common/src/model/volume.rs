@@ -92,6 +92,9 @@ pub struct Volume {
     pub backend_id: BackendId,
     /// That backend's name, `host@backend`.
     pub backend_name: String,
+    /// The cluster whose members share the backend.
+    #[serde(default)]
+    pub cluster_name: Option<String>,
     /// The pool of the backend.
     pub pool: String,
     /// The availability zone of the backend at creation.

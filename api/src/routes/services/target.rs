@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid, required};
 use crate::request::RequestContext;
-use common::db::backends;
-use common::model::{Backend, Binary};
+use common::db::{backends, services};
+use common::model::{Backend, BackendId, Binary};
 use common::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -97,8 +97,16 @@ fn host(body: &mut Fields) -> Result<Option<String>> {
 /// `host@backend` names one backend; `host` alone all of that host.
 async fn matching(app: &App, name: &str) -> Answer<Vec<Backend>> {
     let all = backends::list(&app.database).await?;
+    let members: Vec<BackendId> = services::list(&app.database)
+        .await?
+        .into_iter()
+        .filter(|service| service.host == name)
+        .filter_map(|service| service.backend_id)
+        .collect();
     let is_meant = |backend: &Backend| {
-        backend.name == name || backend.name.split_once('@').is_some_and(|(host, _)| host == name)
+        backend.name == name
+            || members.contains(&backend.id)
+            || backend.name.split_once('@').is_some_and(|(host, _)| host == name)
     };
     Ok(all.into_iter().filter(is_meant).collect())
 }

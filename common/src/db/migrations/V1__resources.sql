@@ -10,6 +10,8 @@ create table backends (
     disabled_at timestamptz,
     disabled_reason text,
     frozen_at timestamptz,
+    -- whether several workers are meant to share it; then its name is that of their cluster
+    clustered boolean not null default false,
     replication_status text not null default 'disabled',
     active_backend_id text,
     -- moves with every failover; an operation admitted before one is not executed after it

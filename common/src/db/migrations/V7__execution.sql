@@ -161,3 +161,13 @@ language sql as $$
         returning 1)
     select count(*) from expired
 $$;
+
+-- The leases of a start of a process that is known to be dead.
+create function expire_leases_of(boot uuid) returns bigint
+language sql as $$
+    with expired as (
+        update operations set lease_until = clock_timestamp()
+        where state = 'running' and owner like '%/' || boot::text and lease_until > clock_timestamp()
+        returning 1)
+    select count(*) from expired
+$$;

@@ -1,0 +1,223 @@
+//! Several workers share a backend: what is decided is decided for all of them, and one that missed a failover
+//! does no harm.
+
+use harness::replication::{of_volume, pair, volume};
+use harness::{BackendSpec, Client, Cluster, ClusterBuilder, until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const NAME: &str = "site@a";
+
+/// Two members of one cluster, on two machines by their names.
+async fn two_members() -> anyhow::Result<Cluster> {
+    let settings = "cluster = 'site'\n\
+                    [[backends.a.replication_device]]\nbackend_id = 'b'\n";
+    let backend =
+        BackendSpec { name: "a".to_owned(), driver: "fake", settings: settings.to_owned() };
+    let mut cluster = ClusterBuilder::for_test().await?.backend(backend).start().await?;
+    let state = cluster.directory().join("state-of-the-other").display().to_string();
+    let machine = [
+        ("CINDERBLOCK__SERVICES__HOST", "other"),
+        ("CINDERBLOCK__VOLUME__STATE_DIRECTORY", state.as_str()),
+    ];
+    cluster.add_worker(&machine).await?;
+    let client = cluster.client();
+    until("both members are up", Duration::from_secs(10), || async {
+        detail(&client)
+            .await
+            .is_ok_and(|shown| shown["num_hosts"] == 2 && shown["num_down_hosts"] == 0)
+    })
+    .await?;
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    client.create_volume_type("replicated", specs).await?;
+    Ok(cluster)
+}
+
+async fn detail(client: &Client) -> anyhow::Result<Value> {
+    let shown = client.get(&format!("/clusters/{NAME}")).await?.expect_status(200)?;
+    Ok(shown.body["cluster"].clone())
+}
+
+async fn wait_for_replication(client: &Client, wanted: &str) -> anyhow::Result<()> {
+    until(wanted, Duration::from_secs(15), || async {
+        detail(client).await.is_ok_and(|shown| shown["replication_status"] == wanted)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Result<()> {
+    let cluster = two_members().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    let services = client.get("/os-services?binary=cinder-volume").await?.body["services"].clone();
+    let hosts: Vec<&str> =
+        services.as_array().into_iter().flatten().filter_map(|one| one["host"].as_str()).collect();
+    assert_eq!(hosts, ["host@a", "other@a"]);
+    assert!(services.as_array().into_iter().flatten().all(|one| one["cluster"] == NAME));
+    let shown = client.get(&format!("/volumes/{id}")).await?.body;
+    assert_eq!(shown["volume"]["cluster_name"], NAME);
+
+    // by the cluster's name, or by a member's
+    for body in [json!({ "cluster": NAME }), json!({ "host": "other@a" })] {
+        client.put("/os-services/freeze", body.clone()).await?.expect_status(200)?;
+        let services =
+            client.get("/os-services?binary=cinder-volume").await?.body["services"].clone();
+        assert!(services.as_array().into_iter().flatten().all(|one| one["frozen"] == true));
+        assert_eq!(client.delete(&format!("/volumes/{id}")).await?.status, 400);
+        client.put("/os-services/thaw", body).await?.expect_status(200)?;
+    }
+    let disable = json!({ "name": NAME, "disabled_reason": "shelf 3" });
+    let answer = client.put("/clusters/disable", disable).await?.expect_status(200)?.body;
+    assert_eq!(answer["cluster"]["disabled_reason"], "shelf 3");
+    let services = client.get("/os-services?binary=cinder-volume").await?.body["services"].clone();
+    assert!(services.as_array().into_iter().flatten().all(|one| one["status"] == "disabled"));
+    client.put("/clusters/enable", json!({ "name": NAME })).await?.expect_status(200)?;
+
+    let to_b = json!({ "cluster": NAME, "backend_id": "b" });
+    client.put("/os-services/failover", to_b).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    until("both members follow", Duration::from_secs(10), || async {
+        cluster.workers.iter().all(|worker| {
+            let log = std::fs::read_to_string(worker.process.log()).unwrap_or_default();
+            log.contains("side=\"b\"")
+        })
+    })
+    .await?;
+    let filtered = |query: &str| {
+        let (client, path) = (client.clone(), format!("/clusters?{query}"));
+        async move { client.get(&path).await }
+    };
+    for (query, count) in [
+        ("replication_status=failed-over", 1),
+        ("frozen=true", 0),
+        ("num_hosts=2", 1),
+        ("num_down_hosts=1", 0),
+        ("is_up=true", 1),
+        ("active_backend_id=b", 1),
+    ] {
+        let listed = filtered(query).await?.expect_status(200)?.body;
+        assert_eq!(listed["clusters"].as_array().map(Vec::len), Some(count), "{query}");
+    }
+    assert_eq!(filtered("color=red").await?.status, 400);
+    assert_eq!(filtered("is_up=perhaps").await?.status, 400);
+    assert_eq!(client.get("/clusters/unknown").await?.status, 404);
+    assert_eq!(client.with_version("volume 3.6").get("/clusters").await?.status, 404);
+    let older =
+        client.with_version("volume 3.25").get("/clusters/detail").await?.expect_status(200)?;
+    assert!(older.body["clusters"][0].get("frozen").is_none());
+    cluster.finish(&[]).await
+}
+
+/// One member sleeps through the whole failover, with an operation in its hands.
+#[tokio::test]
+async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result<()> {
+    let cluster = two_members().await?;
+    let client = cluster.client();
+    let slow = json!({ "size": 1, "volume_type": "replicated", "metadata": { "fake:latency_ms": "1500" } });
+    let id = client.create_volume(slow).await?;
+    client.wait_for_status(&id, "available").await?;
+    client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
+    let database = cluster.database().await?;
+    let taken = "select owner from operations where kind = 'extend_volume' and state = 'running'";
+    until("a member has it", Duration::from_secs(5), || async {
+        database.query_opt(taken, &[]).await.is_ok_and(|row| row.is_some())
+    })
+    .await?;
+    let owner: String = database.query_one(taken, &[]).await?.get(0);
+    let sleeper = cluster
+        .workers
+        .iter()
+        .position(|worker| {
+            std::fs::read_to_string(worker.process.log()).is_ok_and(|log| log.contains(&owner))
+        })
+        .unwrap_or(0);
+    cluster.workers[sleeper].process.signal(Signal::STOP)?;
+    let to_b = json!({ "cluster": NAME, "backend_id": "b" });
+    client.put("/os-services/failover", to_b).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    // without the fence its end would be recorded now; without the epoch it would claim the next one
+    let before = of_volume(&client, &id).await?;
+    assert_eq!(before, pair("error_extending", "failed-over"));
+    cluster.workers[sleeper].process.signal(Signal::CONT)?;
+    let log = cluster.workers[sleeper].process.log().to_owned();
+    until("the sleeper has found out", Duration::from_secs(15), || async {
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
+        log.contains("side=\"b\"")
+            && (log.contains("lost to another worker") || log.contains("another worker's by now"))
+    })
+    .await?;
+    assert_eq!(of_volume(&client, &id).await?, before);
+    let size = client.get(&format!("/volumes/{id}")).await?.body["volume"]["size"].clone();
+    assert_eq!(size, 1);
+    cluster.finish(&["bus", "lease", "heartbeat", "claimed", "not recorded"]).await
+}
+
+/// What the epoch keeps out: with it ignored, a member that knows the old side gets the operation.
+#[tokio::test]
+async fn without_the_epoch_a_stale_member_would_be_given_work() -> anyhow::Result<()> {
+    let cluster = two_members().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    let to_b = json!({ "cluster": NAME, "backend_id": "b" });
+    client.put("/os-services/failover", to_b).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    for worker in &cluster.workers {
+        worker.process.signal(Signal::STOP)?;
+    }
+    client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
+    let claim = "select claim(o.id, o.backend_id, b.epoch - $1, 'stale', interval '1 second') is not null \
+                 from operations o join backends b on b.id = o.backend_id where o.kind = 'extend_volume'";
+    let database = cluster.database().await?;
+    let given = async |behind: i64| {
+        database.query_one(claim, &[&behind]).await.map(|row| row.get::<_, bool>(0))
+    };
+    assert!(!given(1).await?);
+    assert!(given(0).await?);
+    for worker in &cluster.workers {
+        worker.process.signal(Signal::CONT)?;
+    }
+    client.wait_for_status(&id, "available").await?;
+    cluster.finish(&["bus", "lease", "heartbeat", "claimed", "not recorded"]).await
+}
+
+#[tokio::test]
+async fn others_go_on_with_what_a_dead_member_had() -> anyhow::Result<()> {
+    let cluster = two_members().await?;
+    let client = cluster.client();
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "1500" } });
+    let id = client.create_volume(slow).await?;
+    let database = cluster.database().await?;
+    let taken = "select owner from operations where state = 'running'";
+    until("a member has it", Duration::from_secs(5), || async {
+        database.query_opt(taken, &[]).await.is_ok_and(|row| row.is_some())
+    })
+    .await?;
+    let owner: String = database.query_one(taken, &[]).await?.get(0);
+    let dead = cluster
+        .workers
+        .iter()
+        .position(|worker| {
+            std::fs::read_to_string(worker.process.log()).is_ok_and(|log| log.contains(&owner))
+        })
+        .unwrap_or(0);
+    cluster.workers[dead].process.signal(Signal::KILL)?;
+    let far =
+        "update operations set lease_until = now() + interval '1 hour' where state = 'running'";
+    database.execute(far, &[]).await?;
+    until("the member is down", Duration::from_secs(10), || async {
+        detail(&client).await.is_ok_and(|shown| shown["num_down_hosts"] == 1)
+    })
+    .await?;
+    assert_eq!(client.post("/workers/cleanup", json!({ "is_up": true })).await?.status, 400);
+    let cleaned = client
+        .post("/workers/cleanup", json!({ "cluster_name": NAME }))
+        .await?
+        .expect_status(202)?;
+    assert_eq!(cleaned.body["cleaning"][0]["cluster_name"], NAME);
+    assert_eq!(cleaned.body["unavailable"], json!([]));
+    client.wait_for_status(&id, "available").await?;
+    cluster.finish(&[]).await
+}
