@@ -3,17 +3,21 @@
 SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 
-.PHONY: demo test up down check fmt lint fast-test packages client build docs help
+.PHONY: demo soak test up down check fmt lint fast-test packages client build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: packages build ## The main job on real input, in under a minute
+demo: packages build ## The fire drill, on real volumes, in under a minute
 	@$(SANDBOX) demo
 
 test: packages client ## All tests, on private servers
 	cargo build --workspace --features failpoints
 	$(SANDBOX) run -- cargo test --workspace --features failpoints
+
+soak: packages client ## What is random or takes disasters, many times (about half an hour)
+	cargo build --workspace --features failpoints
+	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo test --features failpoints -p cinderblock-tests --test replication --test resilience
 
 up: packages build ## Start a development cluster and leave it running
 	@$(SANDBOX) up

@@ -11,6 +11,7 @@ pub mod listing;
 pub mod messages;
 mod migrations;
 pub mod operation_log;
+pub mod outbox;
 pub mod pool;
 pub mod purge;
 pub mod qos_specs;

@@ -9,6 +9,7 @@ pub mod admission;
 mod backend_reports;
 mod dispatch;
 mod heartbeat;
+mod notify;
 mod placement;
 mod purge;
 mod receive_operation;
@@ -54,6 +55,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         LogLevels::serve("cinder-scheduler", &config, &database, &bus),
         reports.refresh_regularly(life.stopping()),
         heartbeat::beat(&config, &database, life.stopping()),
+        notify::notify_regularly(&database, &bus, life.stopping()),
         purge::purge_regularly(&config, &database, life.stopping()),
     );
     health.context("scheduler.health_listen")

@@ -4,6 +4,7 @@ mod broker_restart;
 mod expired_request;
 mod memory_alarm;
 mod no_scheduler;
+mod notifications;
 mod queue_trouble;
 mod unsent_acknowledgement;
 

@@ -4,7 +4,7 @@ use harness::replication::{
     fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
 };
 use harness::writer::{Writer, missing};
-use harness::{Client, Cluster, ClusterBuilder, access_data, kill_by_pid_file, until};
+use harness::{Client, Cluster, ClusterBuilder, access_data, kill_by_pid_file, rounds, until};
 use serde_json::json;
 use std::time::Duration;
 
@@ -30,6 +30,13 @@ fn burn(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn every_acknowledged_write_is_on_the_other_side() -> anyhow::Result<()> {
+    for _ in 0..rounds(1, 20) {
+        burn_under_writers().await?;
+    }
+    Ok(())
+}
+
+async fn burn_under_writers() -> anyhow::Result<()> {
     const VOLUMES: usize = 6;
     let cluster = cluster().await?;
     let client = cluster.client();
@@ -76,6 +83,21 @@ async fn every_acknowledged_write_is_on_the_other_side() -> anyhow::Result<()> {
         "report",
         "data plane",
     ])
+}
+
+/// That the test above can fail: one lost block among many is found.
+#[test]
+fn a_lost_write_would_be_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("volume");
+    let block = |n: usize| vec![u8::try_from(n % 251).unwrap() + 1; 4096];
+    let mut content: Vec<u8> = (0..40).flat_map(block).collect();
+    std::fs::write(&file, &content).unwrap();
+    assert_eq!(missing(&file, 40).unwrap(), [0; 0]);
+    content[17 * 4096 + 9] ^= 1;
+    std::fs::write(&file, &content).unwrap();
+    assert_eq!(missing(&file, 40).unwrap(), [17]);
+    assert_eq!(missing(&file, 41).unwrap(), [17, 40]);
 }
 
 #[tokio::test]

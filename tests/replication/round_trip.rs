@@ -3,7 +3,7 @@
 use harness::replication::{
     fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
 };
-use harness::{Client, ClusterBuilder, kill_by_pid_file, until};
+use harness::{Client, ClusterBuilder, kill_by_pid_file, rounds, until};
 use serde_json::json;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Resul
     let plain = client.available_volume(1).await?;
     client.access(&plain, &["write -P 0x99 0 1M", "flush"]).await?;
     client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
-    for round in 1..=3_u8 {
+    for round in 1..=u8::try_from(rounds(3, 10))? {
         wait_until_in_step(&cluster, 1).await?;
         let offset = u32::from(round) * 10;
         client.access(&id, &[&format!("write -P {round} {offset}M 1M"), "flush"]).await?;

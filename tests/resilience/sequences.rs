@@ -1,7 +1,7 @@
 //! Whatever is asked in whatever order, and however often the backend fails: nothing is left on the way.
 
 use harness::scene::connector;
-use harness::{Client, ClusterBuilder};
+use harness::{Client, ClusterBuilder, rounds};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -94,6 +94,13 @@ async fn ask(
 
 #[tokio::test]
 async fn no_sequence_of_requests_leaves_anything_on_the_way() -> anyhow::Result<()> {
+    for _ in 0..rounds(1, 30) {
+        random_sequences().await?;
+    }
+    Ok(())
+}
+
+async fn random_sequences() -> anyhow::Result<()> {
     const CLIENTS: u64 = 4;
     const REQUESTS: usize = 150;
     let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;

@@ -1,5 +1,6 @@
-//! Messages that nobody answers: hints to a backend's workers, and news for everybody. Losing one
-//! costs a moment, because the sweep or the next report makes up for it; so nothing is confirmed.
+//! Messages that nobody answers: hints to a backend's workers, news for everybody, and notifications. Losing a
+//! hint or news costs a moment, because the sweep or the next report makes up for it; so nothing of these is
+//! confirmed. A notification is.
 
 use super::message::{BackendMessage, Context, Envelope, FanOut};
 use super::supervisor::Bus;
@@ -8,8 +9,11 @@ use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use serde::Serialize;
+use serde_json::Value;
 use std::time::Duration;
 
+/// AMQP's word for a message that survives the broker.
+const PERSISTENT: u8 = 2;
 /// How long a publish may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -23,6 +27,36 @@ impl Bus {
     /// Tells every process something.
     pub async fn fan_out(&self, context: Context, message: FanOut) {
         self.publish(self.topology().fan_out(), "".into(), Envelope::new(context, message)).await;
+    }
+
+    /// Publishes a notification; `true` once the broker has it.
+    pub async fn notify(&self, event_type: &str, body: &Value) -> bool {
+        let Some(generation) = self.generation() else { return false };
+        if generation.is_blocked() {
+            return false;
+        }
+        let payload = body.to_string();
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_delivery_mode(PERSISTENT);
+        let (exchange, options) = (self.topology().notifications(), BasicPublishOptions::default());
+        #[expect(clippy::disallowed_methods, reason = "this is the bus")]
+        let publish = generation.calls.basic_publish(
+            exchange,
+            event_type.into(),
+            options,
+            payload.as_bytes(),
+            properties,
+        );
+        let confirmed = async { publish.await?.await };
+        match tokio::time::timeout(PATIENCE, confirmed).await {
+            Ok(Ok(confirmation)) => confirmation.is_ack(),
+            Ok(Err(error)) => {
+                generation.end(&error.to_string());
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     async fn publish<T: Serialize>(

@@ -223,7 +223,7 @@ impl Supervisor {
             )
             .await?;
         let hints = connection.create_channel().await?;
-        self.topology.declare_fan_out(&hints).await?;
+        self.topology.declare_exchanges(&hints).await?;
         let generation = Arc::new(Generation {
             connection,
             calls,

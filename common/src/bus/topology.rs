@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `<namespace>.scheduler` | queue | API → any scheduler |
 //! | `<namespace>.backend.<host@backend>` | queue | scheduler → a worker of that backend |
+//! | `<namespace>.notifications` | topic exchange, keys are event types | scheduler → whoever binds a queue |
 //! | `<namespace>.fanout` | fan-out exchange | any → every process, on an exclusive queue |
 //! | `amq.rabbitmq.reply-to` | RabbitMQ's direct reply-to | whoever was asked → who asked |
 
@@ -64,12 +65,21 @@ impl Topology {
         Ok(declared.consumer_count())
     }
 
-    /// Makes sure that the fan-out exchange is there.
-    pub(super) async fn declare_fan_out(&self, channel: &Channel) -> lapin::Result<()> {
+    /// The exchange for whoever wants to be told of what operators did.
+    #[must_use]
+    pub fn notifications(&self) -> ShortString {
+        format!("{}.notifications", self.namespace).into()
+    }
+
+    /// Makes sure that the exchanges are there.
+    pub(super) async fn declare_exchanges(&self, channel: &Channel) -> lapin::Result<()> {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        channel
-            .exchange_declare(self.fan_out(), ExchangeKind::Fanout, options, FieldTable::default())
-            .await
+        for (name, kind) in
+            [(self.fan_out(), ExchangeKind::Fanout), (self.notifications(), ExchangeKind::Topic)]
+        {
+            channel.exchange_declare(name, kind, options, FieldTable::default()).await?;
+        }
+        Ok(())
     }
 
     /// A queue of this channel's own that receives every fan-out message; returns its name.

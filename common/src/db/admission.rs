@@ -255,6 +255,7 @@ fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
         "alone_on": operation.alone_on(),
         "backend_id": request.place.backend_id(),
         "migration": request.place.migration(),
+        "event": transition::event(operation),
         "begins_epoch": operation.begins_epoch(),
         "restarts_replication": operation.restarts_replication(),
         "when_failed": transition::on_finish(operation, false, &Columns::none()),

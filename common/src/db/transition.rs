@@ -171,6 +171,17 @@ fn quota(rules: &[QuotaRule], default_limit: &dyn Fn(&str) -> i64) -> Value {
     rules.iter().map(with_limit).collect()
 }
 
+/// What notifications about the operation are called: those that operators and their monitoring wait for.
+pub(super) fn event(operation: &Operation) -> Option<String> {
+    match operation.contract().class {
+        Class::Operate => {
+            let stem = operation.kind().stem();
+            Some(format!("service.{}", stem.trim_end_matches("_backend")))
+        }
+        Class::Place | Class::Modify | Class::Connect | Class::Record => None,
+    }
+}
+
 /// Whether the admission itself carries the operation out.
 pub(super) const fn in_admission(operation: &Operation) -> bool {
     match operation.contract().runs {

@@ -27,6 +27,8 @@ create table operations (
     -- without knowing what it is
     when_failed jsonb not null default '[]',
     fails_with_quota boolean not null default false,
+    -- what notifications about it are called, if there are any: service.failover
+    event text,
     -- the amounts that are committed or returned when it ends
     quota jsonb not null default '[]',
     -- grows with every claim; whoever holds an older one has lost the operation
@@ -49,3 +51,33 @@ create index live_uses on operations using gin (uses) where state in ('admitted'
 create index ended_operations on operations (finished_at) where finished_at is not null;
 
 create sequence fence_numbers;
+
+-- Notifications that are to be published, written by the transactions that they are about.
+create table outbox (
+    id bigint generated always as identity primary key,
+    event_type text not null,
+    payload jsonb not null,
+    -- whoever publishes has it until then
+    taken_until timestamptz,
+    created_at timestamptz not null default now()
+);
+
+create function notify_of(operation uuid, ending text) returns void
+language sql as $$
+    insert into outbox (event_type, payload)
+    select o.event || '.' || ending,
+           jsonb_build_object('operation_id', o.id, 'request_id', o.request_id, 'project_id', o.project_id,
+                              'user_id', o.user_id, 'backend', b.name, 'arguments', o.arguments,
+                              'result', o.result, 'error', o.error)
+    from operations o left join backends b on b.id = o.backend_id
+    where o.id = operation and o.event is not null
+$$;
+
+-- Notifications for whoever publishes them now; another one gets them when this one has not in time.
+create function take_notifications(most integer) returns setof outbox
+language sql as $$
+    update outbox set taken_until = clock_timestamp() + interval '30 seconds'
+    where id in (select id from outbox where taken_until is null or taken_until < clock_timestamp()
+                 order by id limit most for update skip locked)
+    returning *
+$$;

@@ -81,6 +81,7 @@ begin
             perform end_on_row(step);
         end loop;
         perform settle_quota(ended.quota, ended.fails_with_quota);
+        perform notify_of(ended.id, 'error');
         count := count + 1;
     end loop;
     return count;
@@ -144,13 +145,13 @@ begin
     end if;
     insert into operations (id, request_key, request_id, traceparent, user_id, project_id, kind, arguments,
                             subject_table, subject_id, others, uses, alone_on, backend_id, backend_epoch, migration,
-                            when_failed, fails_with_quota, state, finished_at)
+                            when_failed, fails_with_quota, event, state, finished_at)
     select (operation ->> 'id')::uuid, key, operation ->> 'request_id',
            operation ->> 'traceparent', operation ->> 'user_id', operation ->> 'project_id',
            operation ->> 'kind', operation -> 'arguments', subject ->> 'table', (subject ->> 'id')::uuid,
            request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid), (request ->> 'alone_on')::uuid,
            backend, (select epoch from backends where id = backend), nullif(request -> 'migration', 'null'),
-           request -> 'when_failed', (request ->> 'fails_with_quota')::boolean,
+           request -> 'when_failed', (request ->> 'fails_with_quota')::boolean, request ->> 'event',
            case when in_admission then 'done' else 'admitted' end,
            case when in_admission then clock_timestamp() end
     from (select (operation ->> 'in_admission')::boolean) o (in_admission)
@@ -177,6 +178,11 @@ begin
             perform settle_quota(amounts, true);
         end if;
         update operations set quota = amounts where id = (operation ->> 'id')::uuid;
+    end if;
+
+    perform notify_of((operation ->> 'id')::uuid, 'start');
+    if (operation ->> 'in_admission')::boolean then
+        perform notify_of((operation ->> 'id')::uuid, 'end');
     end if;
 
     return recorded_outcome(key) || jsonb_build_object(

@@ -113,6 +113,7 @@ begin
     if request -> 'failover' is not null then
         perform record_failover(ended.backend_id, request -> 'failover');
     end if;
+    perform notify_of(ended.id, case when succeeded then 'end' else 'error' end);
     if request -> 'message' is not null then
         insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
         select ended.project_id, ended.request_id, m ->> 'resource_type', ended.subject_id, m ->> 'action', m ->> 'detail'
