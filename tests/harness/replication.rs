@@ -20,15 +20,20 @@ pub async fn replicated() -> anyhow::Result<Cluster> {
     Ok(cluster)
 }
 
-/// Waits until this many volumes are in step with their replicas.
+/// Waits until this many volumes are in step with their replicas, by a report that is newer than what was
+/// asked before.
 ///
 /// # Errors
 /// When they are not in time.
 pub async fn wait_until_in_step(cluster: &Cluster, volumes: i64) -> anyhow::Result<()> {
     let database = cluster.database().await?;
-    let sql = "select coalesce(sum((report #>> '{replication,in_step}')::bigint), 0)::bigint from backends";
+    // several looks at the mirrors, and a report after them
+    let since = "select clock_timestamp() + interval '1.5 seconds'";
+    let since: std::time::SystemTime = database.query_one(since, &[]).await?.get(0);
+    let sql = "select coalesce(sum((report #>> '{replication,in_step}')::bigint), 0)::bigint from backends \
+               where seen_at > $1";
     until("all volumes are in step", Duration::from_secs(30), || async {
-        database.query_one(sql, &[]).await.is_ok_and(|row| row.get::<_, i64>(0) == volumes)
+        database.query_one(sql, &[&since]).await.is_ok_and(|row| row.get::<_, i64>(0) == volumes)
     })
     .await
 }
