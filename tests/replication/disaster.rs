@@ -5,7 +5,9 @@ use harness::replication::{
 };
 use harness::writer::{Writer, missing};
 use harness::{Client, Cluster, ClusterBuilder, access_data, kill_by_pid_file, rounds, until};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 async fn cluster() -> anyhow::Result<Cluster> {
@@ -131,4 +133,84 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
         "heartbeat",
         "report",
     ])
+}
+
+#[tokio::test]
+async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> anyhow::Result<()> {
+    let mut cluster = cluster().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.attach(&id, "server-1").await?;
+    let info = client.connection_info(&id).await?;
+    access_data(&info, &["write -P 1 0 1M", "flush"])?;
+    let dies = [("FAILPOINTS", "volume.executed=return")];
+    cluster.workers.clear();
+    cluster.add_worker(&dies).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_until_dead(&mut cluster).await?;
+    // the server is not down: it comes again and again
+    let server = Reconnecting::start(info);
+    for environment in [&dies[..], &[]] {
+        cluster.workers.clear();
+        cluster.add_worker(environment).await?;
+        if !environment.is_empty() {
+            wait_until_dead(&mut cluster).await?;
+        }
+    }
+    wait_for_replication(&client, "failed-over").await?;
+    let (tried, acknowledged) = server.end();
+    assert!(tried > 3 && acknowledged == 0, "{acknowledged} of {tried} writes");
+    assert_eq!(of_volume(&client, &id).await?, pair("in-use", "failed-over"));
+    // and the other side is the one that is worked on
+    client.detach(&id).await?;
+    client.access(&id, &["read -P 1 0 1M"]).await?;
+    cluster.finish_unsettled(&[
+        "no longer in step",
+        "not mirrored",
+        "replication does not go on",
+        "heartbeat",
+        "report",
+    ])
+}
+
+async fn wait_until_dead(cluster: &mut Cluster) -> anyhow::Result<()> {
+    let process = &mut cluster.workers[0].process;
+    let mut looked = tokio::time::interval(Duration::from_millis(50));
+    tokio::time::timeout(Duration::from_secs(15), async {
+        while process.ended()?.is_none() {
+            looked.tick().await;
+        }
+        Ok(())
+    })
+    .await?
+}
+
+/// A server whose data path broke, and that tries to write to it.
+struct Reconnecting {
+    ended: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<(usize, usize)>,
+}
+
+impl Reconnecting {
+    fn start(info: Value) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let seen = ended.clone();
+        let thread = std::thread::spawn(move || {
+            let (mut tried, mut acknowledged) = (0, 0);
+            while !seen.load(Ordering::Relaxed) {
+                tried += 1;
+                acknowledged +=
+                    usize::from(access_data(&info, &["write -P 9 0 1M", "flush"]).is_ok());
+            }
+            (tried, acknowledged)
+        });
+        Self { ended, thread }
+    }
+
+    /// How often it tried, and how often it was told that it wrote.
+    fn end(self) -> (usize, usize) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap_or_default()
+    }
 }

@@ -97,3 +97,33 @@ async fn a_replicated_volume_grows_is_snapshotted_and_reverted_and_its_replica_w
     assert_eq!(shown["snapshot"]["status"], "available");
     cluster.finish(&["no longer in step"]).await
 }
+
+#[tokio::test]
+async fn a_volumes_type_begins_and_ends_its_replication() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let client = cluster.client();
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    client.create_volume_type("replicated", specs).await?;
+    let id = client.available_volume(1).await?;
+    client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
+    let marker = cluster.directory().join(format!("b/in-step/volume-{id}"));
+    for (new_type, status) in
+        [("replicated", "enabled"), ("__DEFAULT__", "disabled"), ("replicated", "enabled")]
+    {
+        let retype = json!({ "new_type": new_type });
+        client.act(&id, "os-retype", retype).await?.expect_status(202)?;
+        client.wait_for_status(&id, "available").await?;
+        assert_eq!(of_volume(&client, &id).await?, pair("available", status));
+        if status == "enabled" {
+            wait_for_marker(&cluster, &id).await?;
+        } else {
+            assert!(!marker.exists());
+            client.access(&id, &["write -P 2 0 1M", "flush"]).await?;
+        }
+    }
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    client.access(&id, &["read -P 2 0 1M"]).await?;
+    cluster.finish(&["no longer in step"]).await
+}

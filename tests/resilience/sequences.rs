@@ -1,5 +1,6 @@
 //! Whatever is asked in whatever order, and however often the backend fails: nothing is left on the way.
 
+use anyhow::Context;
 use harness::scene::connector;
 use harness::{Client, ClusterBuilder, rounds};
 use serde_json::{Value, json};
@@ -95,18 +96,18 @@ async fn ask(
 #[tokio::test]
 async fn no_sequence_of_requests_leaves_anything_on_the_way() -> anyhow::Result<()> {
     for _ in 0..rounds(1, 30) {
-        random_sequences().await?;
+        let seed = u64::from_le_bytes(Uuid::new_v4().as_bytes()[..8].try_into()?) | 1;
+        let tried = tokio::spawn(random_sequences(seed)).await;
+        tried.map_err(anyhow::Error::from).flatten().with_context(|| format!("seed {seed}"))?;
     }
     Ok(())
 }
 
-async fn random_sequences() -> anyhow::Result<()> {
+async fn random_sequences(seed: u64) -> anyhow::Result<()> {
     const CLIENTS: u64 = 4;
     const REQUESTS: usize = 150;
     let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;
     cluster.client().create_volume_type("other", json!({})).await?;
-    let seed = u64::from_le_bytes(Uuid::new_v4().as_bytes()[..8].try_into()?) | 1;
-    eprintln!("the sequences of seed {seed}");
     let mut asking = Vec::new();
     for number in 0..CLIENTS {
         let client = cluster.client();

@@ -29,9 +29,10 @@ pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
     }
 }
 
-/// What the backend can take; its data paths are open again, should its data plane have died.
+/// What the backend can take; its data paths are open again, should its data plane have died otherwise than
+/// by a failover.
 async fn look(worker: &Worker) -> Result<BackendReport, DriverError> {
-    if worker.driver.ensure_data_plane().await? {
+    if worker.may_serve().await? && worker.driver.ensure_data_plane().await? {
         recover::restore_exports(worker).await;
     }
     worker.driver.report().await

@@ -41,8 +41,14 @@ pub(crate) async fn expire_leases_of_the_dead(worker: &Worker) {
     }
 }
 
-/// Opens the data paths again that servers were told of.
+/// Opens the data paths again that servers were told of, unless the side that the driver works on may not
+/// serve: a server that reconnects during a failover would write where nobody looks afterwards.
 pub(crate) async fn restore_exports(worker: &Worker) {
+    match worker.may_serve().await {
+        Ok(true) => {}
+        Ok(false) => return tracing::info!("no data path is restored before the failover is over"),
+        Err(error) => return tracing::error!(%error, "data paths are not restored"),
+    }
     let exported = match attachments::exported(&worker.database, worker.backend_id).await {
         Ok(exported) => exported,
         Err(error) => return tracing::error!(%error, "data paths are not restored"),

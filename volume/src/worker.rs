@@ -36,7 +36,8 @@ pub(crate) struct Worker {
     pub owner: String,
     /// Held as long as the process lives: no other one on this machine works for the backend.
     alone: Option<File>,
-    /// The epoch whose side the driver works on; 0 before it has started.
+    /// The epoch whose side the driver works on; 0 before it has started, and, if it started during a
+    /// failover, until that is over.
     epoch: AtomicI64,
     places: Arc<Semaphore>,
     executing: TaskTracker,
@@ -128,7 +129,9 @@ impl Worker {
     async fn try_to_start_driver(&self) -> Result<(), DriverError> {
         let serving = backends::serving(&self.database, self.backend_id).await?;
         self.driver.start(serving.active_backend_id.as_deref()).await?;
-        self.epoch.store(serving.epoch, Ordering::Relaxed);
+        if serving.replication_status != ReplicationStatus::FailingOver {
+            self.epoch.store(serving.epoch, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -147,6 +150,7 @@ impl Worker {
             let active = serving.active_backend_id.as_deref();
             self.driver.failover_completed(active).await?;
             self.epoch.store(serving.epoch, Ordering::Relaxed);
+            recover::restore_exports(self).await;
             tracing::info!(
                 backend.name = self.backend_name,
                 side = active.unwrap_or("default"),
@@ -154,6 +158,12 @@ impl Worker {
             );
         }
         Ok(())
+    }
+
+    /// Whether the side that the driver works on is the one from which the backend serves.
+    pub async fn may_serve(&self) -> Result<bool, DbError> {
+        let serving = backends::serving(&self.database, self.backend_id).await?;
+        Ok(serving.epoch == self.epoch.load(Ordering::Relaxed))
     }
 
     /// Whether its volumes can be replicated.

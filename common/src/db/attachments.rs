@@ -66,7 +66,8 @@ pub async fn exported(database: &Database, backend: BackendId) -> Result<Vec<Exp
                   lateral (select distinct attach_mode as mode from attachments \
                            where volume_id = v.id and deleted_at is null \
                              and connection_info is not null) a \
-             where v.backend_id = $1 and v.deleted_at is null",
+             where v.backend_id = $1 and v.deleted_at is null \
+               and v.replication_status not in ('not-capable', 'failover-error')",
             &[&backend.0],
         )
         .await

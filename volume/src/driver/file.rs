@@ -302,8 +302,10 @@ impl Driver for FileDriver {
         if side.is_here(connection)? { Ok(()) } else { self.delete_volume(volume, fence).await }
     }
 
-    async fn retype_volume(&self, _volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
-        Ok(())
+    /// The mirror begins anew if the new type asks for one.
+    async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let _held = self.side().hold(Object::Volume(volume.id), fence).await?;
+        self.stop_mirror(volume).await
     }
 
     async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
