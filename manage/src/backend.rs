@@ -124,7 +124,8 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-async fn find(session: &Session, name: &str) -> anyhow::Result<Backend> {
+/// The backend of a name; the complaint about an unknown one says which there are.
+pub async fn find(session: &Session, name: &str) -> anyhow::Result<Backend> {
     let known = backends::list(&session.database).await?;
     let names: Vec<String> = known.iter().map(|backend| backend.name.clone()).collect();
     let found = known.into_iter().find(|backend| backend.name == name);

@@ -4,12 +4,14 @@
 //! Tables for people, `--json` for programs.
 
 mod backend;
+mod cluster;
 mod database;
 mod gate;
 mod operation;
 mod quota;
 mod service;
 mod table;
+mod volume;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -42,6 +44,12 @@ enum About {
     /// The processes that report that they are alive
     #[command(subcommand)]
     Service(service::Command),
+    /// Backends that several workers share
+    #[command(subcommand)]
+    Cluster(cluster::Command),
+    /// Volumes, when the names of hosts change
+    #[command(subcommand)]
+    Volume(volume::Command),
     /// What was asked of backends, and what became of it
     #[command(subcommand)]
     Operation(operation::Command),
@@ -80,6 +88,8 @@ fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         match command_line.about {
             About::Backend(command) => backend::run(&session, command).await,
             About::Service(command) => service::run(&session, command).await,
+            About::Cluster(command) => cluster::run(&session, command).await,
+            About::Volume(command) => volume::run(&session, command).await,
             About::Operation(command) => operation::run(&session, command).await,
             About::Quota(command) => quota::run(&session, command).await,
             About::Db(command) => database::run(&session, command).await,

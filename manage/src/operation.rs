@@ -24,6 +24,12 @@ pub enum Command {
         /// Its id
         id: Uuid,
     },
+    /// Take a running operation from a worker that hangs: another one begins it anew at once. What has failed is
+    /// to be asked for again
+    Retry {
+        /// Its id
+        id: Uuid,
+    },
     /// End an operation as failed: its rows and quota are as after a failure, and whoever works on it has lost
     /// it. For one that waits for a worker that will never come back
     Abort {
@@ -56,6 +62,11 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         Command::Show { id } => {
             let found = operation_log::logged(database, Some(OperationId(id)), false, 1).await?;
             show(session, found.first().with_context(|| format!("there is no operation {id}"))?)?;
+        }
+        Command::Retry { id } => {
+            let free = operation_log::retry(database, OperationId(id)).await?;
+            ensure!(free, "operation {id} is not there, or nobody works on it");
+            session.output.say(&format!("operation {id} waits for the next worker"))?;
         }
         Command::Abort { id, reason } => {
             let ended = operation_log::abort(database, OperationId(id), &reason).await?;

@@ -5,6 +5,8 @@ use common::bus::{CallError, Queue, SchedulerMessage, SubmitAnswer};
 use common::model::{OperationId, VolumeId};
 use common::operation::DeleteVolume;
 use common::{Error, Result};
+use harness::replication::{fail_over, of_volume, pair, replicated_with, service, volume};
+use harness::until;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -75,5 +77,43 @@ async fn service_resumes_soon_after_the_broker_is_back() -> anyhow::Result<()> {
             "giving up on the gate",
         ])
         .await?;
+    broker.stop()
+}
+
+/// What was admitted is in the database: neither the API that was asked nor the broker is needed to end it.
+#[tokio::test]
+async fn a_failover_ends_without_the_broker_and_the_api_that_took_it() -> anyhow::Result<()> {
+    let (mut broker, builder) = own_broker().await?;
+    let mut cluster = replicated_with(builder).await?;
+    let mut client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    for (target, end) in [("b", "failed-over"), ("default", "enabled")] {
+        cluster.workers.clear();
+        cluster.add_worker(&[("FAILPOINTS", "volume.executed=1*sleep(2000)")]).await?;
+        until("the worker is up", Duration::from_secs(10), || async {
+            service(&client).await.is_ok_and(|service| service["state"] == "up")
+        })
+        .await?;
+        until("the gate is reached", Duration::from_secs(10), || async {
+            fail_over(&client, json!(target)).await.is_ok_and(|answer| answer.status == 202)
+        })
+        .await?;
+        assert_eq!(service(&client).await?["replication_status"], "failing-over");
+        broker.kill();
+        cluster.apis.clear();
+        let database = cluster.database().await?;
+        let status = "select replication_status from backends";
+        until("the failover is over", Duration::from_secs(15), || async {
+            let row = database.query_one(status, &[]).await;
+            row.is_ok_and(|row| row.get::<_, String>(0) == end)
+        })
+        .await?;
+        broker.start_again().await?;
+        cluster.add_api(&[]).await?;
+        client = cluster.client();
+        assert_eq!(of_volume(&client, &id).await?, pair("available", end));
+    }
+    assert_eq!(admitted(&cluster, "failover_backend").await?, 2);
+    cluster.finish_unsettled(&["bus", "cannot be connected", "asking the gate", "giving up"])?;
     broker.stop()
 }

@@ -7,14 +7,25 @@ use std::time::Duration;
 const TARGETS: &str = "[[backends.a.replication_device]]\nbackend_id = 'b'\n\
                        [[backends.a.replication_device]]\nbackend_id = 'c'\n";
 
+/// What a worker may complain of when its own side is cut off, or its target is gone.
+pub const CUT_OFF: [&str; 3] = ["no longer in step", "not mirrored", "replication does not go on"];
+
 /// A cluster with one fake backend `a` that has the targets `b` and `c`, and a type `replicated`.
 ///
 /// # Errors
 /// When it does not start.
 pub async fn replicated() -> anyhow::Result<Cluster> {
+    replicated_with(ClusterBuilder::for_test().await?).await
+}
+
+/// The same, on servers that the test has chosen.
+///
+/// # Errors
+/// When it does not start.
+pub async fn replicated_with(builder: ClusterBuilder) -> anyhow::Result<Cluster> {
     let backend =
         BackendSpec { name: "a".to_owned(), driver: "fake", settings: TARGETS.to_owned() };
-    let cluster = ClusterBuilder::for_test().await?.backend(backend).start().await?;
+    let cluster = builder.backend(backend).start().await?;
     let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
     cluster.client().create_volume_type("replicated", specs).await?;
     Ok(cluster)

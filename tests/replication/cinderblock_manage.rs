@@ -1,7 +1,8 @@
 //! `cinderblock-manage`, as an operator at the machine uses it.
 
 use harness::replication::{of_volume, pair, replicated, service, volume};
-use harness::{Cluster, until};
+use harness::{Cluster, ClusterBuilder, until};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
@@ -16,7 +17,7 @@ fn manage(cluster: &Cluster, line: &str) -> anyhow::Result<Result<String, String
     Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
 }
 
-fn done(cluster: &Cluster, line: &str) -> anyhow::Result<String> {
+pub(crate) fn done(cluster: &Cluster, line: &str) -> anyhow::Result<String> {
     manage(cluster, line)?.map_err(|complaint| anyhow::anyhow!("{line}: {complaint}"))
 }
 
@@ -76,7 +77,7 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
     assert!(done(&cluster, "service list")?.contains("cinder-scheduler"));
     refused(&cluster, "service remove cinder-volume host@a", "that is down")?;
     assert!(done(&cluster, "db sync")?.contains("version"));
-    assert!(done(&cluster, "db version")?.contains('9'));
+    assert!(done(&cluster, "db version")?.contains("10"));
     cluster.finish(&[]).await
 }
 
@@ -120,5 +121,63 @@ async fn an_operation_that_waits_for_nobody_is_ended_with_its_rows_and_quota() -
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("error"));
     refused(&cluster, &format!("operation abort {operation}"), "has ended")?;
     done(&cluster, "quota check")?;
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn an_operation_is_taken_from_a_worker_that_hangs() -> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let claimed =
+        "update operations set lease_until = now() + interval '1 hour' where state = 'running'";
+    let asked = json!({ "size": 1, "metadata": { "fake:latency_ms": "1500" } });
+    let id = client.create_volume(asked).await?;
+    let database = cluster.database().await?;
+    until("it is executed", Duration::from_secs(5), || async {
+        database
+            .query_one("select count(*) from operations where state = 'running'", &[])
+            .await
+            .is_ok_and(|row| row.get::<_, i64>(0) == 1)
+    })
+    .await?;
+    cluster.workers[0].process.signal(Signal::STOP)?;
+    // longer than anyone would wait for the lease to end
+    assert_eq!(database.execute(claimed, &[]).await?, 1);
+    cluster.add_worker(&[]).await?;
+    let live: Value = serde_json::from_str(&done(&cluster, "--json operation list --live")?)?;
+    let operation = live[0]["id"].as_str().unwrap_or_default().to_owned();
+    done(&cluster, &format!("operation retry {operation}"))?;
+    client.wait_for_status(&id, "available").await?;
+    refused(&cluster, &format!("operation retry {operation}"), "nobody works on it")?;
+    // the one that hung goes on, and changes nothing
+    cluster.workers[0].process.signal(Signal::CONT)?;
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn volumes_follow_a_backend_that_got_another_name() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.file("a").start().await?;
+    let client = cluster.client();
+    let id = client.available_volume(1).await?;
+    client.access(&id, &["write -P 7 0 1M", "flush"]).await?;
+    let update = "volume update-host --current host@a --new renamed@a";
+    refused(&cluster, update, "there is no backend renamed@a; there are: host@a")?;
+    let renamed = [("CINDERBLOCK__SERVICES__HOST", "renamed")];
+    cluster.add_worker(&renamed).await?;
+    refused(&cluster, update, "host@a is up: stop its workers first")?;
+    cluster.workers.remove(0);
+    until("the old name is down", Duration::from_secs(10), || async {
+        let listed = done(&cluster, "backend list").unwrap_or_default();
+        listed.lines().any(|line| line.starts_with("host@a ") && line.contains(" down "))
+    })
+    .await?;
+    client.operate("freeze", "renamed@a").await?.expect_status(200)?;
+    refused(&cluster, update, "renamed@a is frozen")?;
+    client.operate("thaw", "renamed@a").await?.expect_status(200)?;
+    assert!(done(&cluster, update)?.contains("1 volumes of host@a are on renamed@a now"));
+    client.access(&id, &["read -P 7 0 1M"]).await?;
+    client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
+    client.wait_for_status(&id, "available").await?;
+    assert!(done(&cluster, update)?.contains("0 volumes"));
     cluster.finish(&[]).await
 }

@@ -1,6 +1,7 @@
 //! Several workers share a backend: what is decided is decided for all of them, and one that missed a failover
 //! does no harm.
 
+use crate::cinderblock_manage::done;
 use harness::replication::{of_volume, pair, volume};
 use harness::{BackendSpec, Client, Cluster, ClusterBuilder, until};
 use rustix::process::Signal;
@@ -58,6 +59,7 @@ async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Resu
     assert!(services.as_array().into_iter().flatten().all(|one| one["cluster"] == NAME));
     let shown = client.get(&format!("/volumes/{id}")).await?.body;
     assert_eq!(shown["volume"]["cluster_name"], NAME);
+    assert!(done(&cluster, "cluster list")?.contains("host@a, other@a"));
 
     // by the cluster's name, or by a member's
     for body in [json!({ "cluster": NAME }), json!({ "host": "other@a" })] {

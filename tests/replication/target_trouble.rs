@@ -1,6 +1,8 @@
 //! The target dies, comes back, or hangs: servers go on, and it is known what is replicated.
 
-use harness::replication::{fail_over, of_volume, pair, wait_for_replication, wait_until_in_step};
+use harness::replication::{
+    CUT_OFF, fail_over, of_volume, pair, wait_for_replication, wait_until_in_step,
+};
 use harness::{Cluster, ClusterBuilder, access_data, kill_by_pid_file, until};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -55,7 +57,7 @@ async fn servers_go_on_and_the_replica_catches_up() -> anyhow::Result<()> {
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     client.access(&id, &["read -P 3 0 1M"]).await?;
-    cluster.finish_unsettled(&["no longer in step", "not mirrored", "replication does not go on"])
+    cluster.finish_unsettled(&CUT_OFF)
 }
 
 #[tokio::test]
@@ -95,7 +97,7 @@ async fn a_replicated_volume_grows_is_snapshotted_and_reverted_and_its_replica_w
     wait_for_replication(&client, "enabled").await?;
     let shown = client.get(&format!("/snapshots/{snapshot}")).await?.body;
     assert_eq!(shown["snapshot"]["status"], "available");
-    cluster.finish(&["no longer in step"]).await
+    cluster.finish(&CUT_OFF).await
 }
 
 #[tokio::test]
@@ -125,5 +127,5 @@ async fn a_volumes_type_begins_and_ends_its_replication() -> anyhow::Result<()> 
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     client.access(&id, &["read -P 2 0 1M"]).await?;
-    cluster.finish(&["no longer in step"]).await
+    cluster.finish(&CUT_OFF).await
 }

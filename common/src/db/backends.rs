@@ -74,6 +74,30 @@ pub async fn serving(database: &Database, backend: BackendId) -> Result<Serving,
     serving.ok_or_else(|| DbError::Defect("the backend is gone".into()))
 }
 
+/// What giving a backend's volumes to another one came to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostUpdate {
+    /// So many volumes are the other backend's now.
+    Moved(i64),
+    /// Nothing changed, for this reason.
+    Reason(String),
+}
+
+/// Gives what is on a backend to another one, which is the same storage under a new name. Needs the first to
+/// be down, and neither to be frozen, failed over or at work.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn update_host(
+    database: &Database,
+    current: BackendId,
+    renamed: BackendId,
+) -> Result<HostUpdate, DbError> {
+    let updated = database.row("select update_host($1, $2)", &[&current.0, &renamed.0]).await?;
+    updated.ok_or_else(|| DbError::Defect("updating a host returned nothing".into()))
+}
+
 /// Records that a worker is alive and what it says of its backend.
 ///
 /// # Errors

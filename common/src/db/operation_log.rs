@@ -320,6 +320,16 @@ pub async fn logged(
     database.rows(sql, &[&id.map(|id| id.0), &live_only, &most]).await
 }
 
+/// Takes a running operation from whoever works on it: it is free for the next worker, with as many attempts as
+/// a new one. `false` when nobody works on it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn retry(database: &Database, id: OperationId) -> Result<bool, DbError> {
+    let taken: Option<bool> = database.row("select to_jsonb(retry($1))", &[&id.0]).await?;
+    Ok(taken.unwrap_or(false))
+}
+
 /// Ends an operation as failed, whoever works on it. `false` when it has ended already.
 ///
 /// # Errors

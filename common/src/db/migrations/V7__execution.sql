@@ -163,6 +163,16 @@ language sql as $$
     select count(*) from expired
 $$;
 
+-- Takes a running operation from whoever works on it; the next worker has as many attempts as with a new one.
+create function retry(operation uuid) returns boolean
+language sql as $$
+    with taken as (
+        update operations set owner = null, lease_until = clock_timestamp(), attempts = 0
+        where id = operation and state = 'running'
+        returning 1)
+    select exists (select from taken)
+$$;
+
 -- The leases of a start of a process that is known to be dead.
 create function expire_leases_of(boot uuid) returns bigint
 language sql as $$

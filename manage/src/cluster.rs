@@ -1,0 +1,53 @@
+//! `cluster …`
+
+use crate::Session;
+use clap::Subcommand;
+use common::db::{backends, services};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The backends that several workers share, and which of these are there
+    List,
+}
+
+pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode> {
+    let Command::List = command;
+    let services = services::list(&session.database).await?;
+    let known = backends::list(&session.database).await?;
+    let rows: Vec<Value> = known
+        .iter()
+        .filter(|backend| backend.clustered)
+        .map(|cluster| {
+            let members = || services.iter().filter(|one| one.backend_id == Some(cluster.id));
+            let hosts = |up: bool| -> Vec<&str> {
+                members().filter(|one| one.is_up == up).map(|one| one.host.as_str()).collect()
+            };
+            json!({
+                "cluster": cluster.name,
+                "replication_status": cluster.replication_status,
+                "active": cluster.active_backend_id.as_deref().unwrap_or("default"),
+                "members_up": hosts(true),
+                "members_down": hosts(false),
+            })
+        })
+        .collect();
+    let headings = ["CLUSTER", "REPLICATION", "SERVES FROM", "MEMBERS UP", "MEMBERS DOWN"];
+    session.output.rows(&rows, &headings, |row| {
+        let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+        let hosts = |key: &str| {
+            let named = row[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let named: Vec<&str> = named.collect();
+            if named.is_empty() { "-".to_owned() } else { named.join(", ") }
+        };
+        vec![
+            text("cluster"),
+            text("replication_status"),
+            text("active"),
+            hosts("members_up"),
+            hosts("members_down"),
+        ]
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
