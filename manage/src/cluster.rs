@@ -3,12 +3,14 @@
 use crate::Session;
 use clap::Subcommand;
 use common::db::{backends, services};
+use common::model::Service;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The backends that several workers share, and which of these are there
+    /// The backends that several workers share, which of these are there, and which have not yet confirmed
+    /// that they work on the side that serves
     List,
 }
 
@@ -21,19 +23,21 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         .filter(|backend| backend.clustered)
         .map(|cluster| {
             let members = || services.iter().filter(|one| one.backend_id == Some(cluster.id));
-            let hosts = |up: bool| -> Vec<&str> {
-                members().filter(|one| one.is_up == up).map(|one| one.host.as_str()).collect()
+            let hosts = |are: fn(&Service) -> bool| -> Vec<&str> {
+                members().filter(|one| are(one)).map(|one| one.host.as_str()).collect()
             };
             json!({
                 "cluster": cluster.name,
                 "replication_status": cluster.replication_status,
                 "active": cluster.active_backend_id.as_deref().unwrap_or("default"),
-                "members_up": hosts(true),
-                "members_down": hosts(false),
+                "members_up": hosts(|one| one.is_up),
+                "members_down": hosts(|one| !one.is_up),
+                "members_behind": hosts(|one| !one.follows),
             })
         })
         .collect();
-    let headings = ["CLUSTER", "REPLICATION", "SERVES FROM", "MEMBERS UP", "MEMBERS DOWN"];
+    let headings =
+        ["CLUSTER", "REPLICATION", "SERVES FROM", "MEMBERS UP", "MEMBERS DOWN", "NOT YET THERE"];
     session.output.rows(&rows, &headings, |row| {
         let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
         let hosts = |key: &str| {
@@ -47,6 +51,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
             text("active"),
             hosts("members_up"),
             hosts("members_down"),
+            hosts("members_behind"),
         ]
     })?;
     Ok(ExitCode::SUCCESS)

@@ -18,7 +18,9 @@ pub(crate) async fn beat(config: &Config, database: &Database, stopping: Cancell
         boot_id: Uuid::new_v4(),
     };
     while !stopping.is_cancelled() {
-        if let Err(error) = services::heartbeat(database, &service, &log_levels::current()).await {
+        if let Err(error) =
+            services::heartbeat(database, &service, &log_levels::current(), None).await
+        {
             tracing::warn!(%error, "the heartbeat was not recorded");
         }
         tokio::select! {

@@ -113,6 +113,12 @@ async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Resu
     cluster.finish(&[]).await
 }
 
+/// The members that have not confirmed that they follow.
+fn behind(cluster: &Cluster) -> anyhow::Result<Value> {
+    let listed: Value = serde_json::from_str(&done(cluster, "--json cluster list")?)?;
+    Ok(listed[0]["members_behind"].clone())
+}
+
 /// One member sleeps through the whole failover, with an operation in its hands.
 #[tokio::test]
 async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result<()> {
@@ -143,12 +149,18 @@ async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result
     // without the fence its end would be recorded now; without the epoch it would claim the next one
     let before = of_volume(&client, &id).await?;
     assert_eq!(before, pair("error_extending", "failed-over"));
+    let name = if sleeper == 0 { "host@a" } else { "other@a" };
+    assert_eq!(behind(&cluster)?, json!([name]));
     cluster.workers[sleeper].process.signal(Signal::CONT)?;
     let log = cluster.workers[sleeper].process.log().to_owned();
     until("the sleeper has found out", Duration::from_secs(15), || async {
         let log = std::fs::read_to_string(&log).unwrap_or_default();
         log.contains("side=\"b\"")
             && (log.contains("lost to another worker") || log.contains("another worker's by now"))
+    })
+    .await?;
+    until("it confirms that", Duration::from_secs(5), || async {
+        behind(&cluster).is_ok_and(|behind| behind == json!([]))
     })
     .await?;
     assert_eq!(of_volume(&client, &id).await?, before);

@@ -6,7 +6,6 @@ use crate::worker::Worker;
 use common::bus::{Context, FanOut};
 use common::db::{backends, services};
 use common::model::{BackendReport, RequestId};
-use process::log_levels;
 use tokio_util::sync::CancellationToken;
 
 /// Reports regularly until the process stops, then says so. A backend whose driver cannot report does
@@ -39,10 +38,9 @@ async fn look(worker: &Worker) -> Result<BackendReport, DriverError> {
 }
 
 async fn publish(worker: &Worker, report: BackendReport) {
-    let log_levels = log_levels::current();
     let recorded = tokio::try_join!(
         backends::report(&worker.database, worker.backend_id, &report),
-        services::heartbeat(&worker.database, &worker.service, &log_levels),
+        worker.confirm_alive(),
     );
     if let Err(error) = recorded {
         return tracing::warn!(%error, "the heartbeat was not recorded");

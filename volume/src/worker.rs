@@ -7,9 +7,10 @@ use common::bus::serve::Source;
 use common::bus::{Bus, Queue};
 use common::config::Config;
 use common::db::operation_log::{self, ClaimedOperation};
-use common::db::services::Announcement;
+use common::db::services::{self, Announcement};
 use common::db::{Database, DbError, backends};
 use common::model::{BackendId, Binary, OperationId, ReplicationStatus};
+use process::log_levels;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -150,6 +151,7 @@ impl Worker {
             let active = serving.active_backend_id.as_deref();
             self.driver.failover_completed(active).await?;
             self.epoch.store(serving.epoch, Ordering::Relaxed);
+            self.confirm_alive().await?;
             recover::restore_exports(self).await;
             tracing::info!(
                 backend.name = self.backend_name,
@@ -158,6 +160,13 @@ impl Worker {
             );
         }
         Ok(())
+    }
+
+    /// Records that the process is alive, and the epoch on whose side it works.
+    pub async fn confirm_alive(&self) -> Result<(), DbError> {
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        let log_levels = log_levels::current();
+        services::heartbeat(&self.database, &self.service, &log_levels, Some(epoch)).await
     }
 
     /// Whether the side that the driver works on is the one from which the backend serves.

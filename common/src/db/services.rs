@@ -20,7 +20,8 @@ pub struct Announcement {
     pub boot_id: Uuid,
 }
 
-/// Records a heartbeat; the first one registers the service.
+/// Records a heartbeat; the first one registers the service. With the epoch of its backend a volume service
+/// confirms that it works on the side of that epoch.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -28,15 +29,17 @@ pub async fn heartbeat(
     database: &Database,
     service: &Announcement,
     log_levels: &Metadata,
+    epoch: Option<i64>,
 ) -> Result<(), DbError> {
     database
         .execute(
-            "insert into services (binary_name, host, backend_id, availability_zone, boot_id, log_levels, seen_at) \
-             values ($1, $2, $3, $4, $5, $6, clock_timestamp()) \
+            "insert into services (binary_name, host, backend_id, availability_zone, boot_id, log_levels, \
+                                   epoch, seen_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp()) \
              on conflict (binary_name, host) do update \
              set backend_id = excluded.backend_id, availability_zone = excluded.availability_zone, \
                  boot_id = excluded.boot_id, log_levels = excluded.log_levels, \
-                 seen_at = excluded.seen_at",
+                 epoch = excluded.epoch, seen_at = excluded.seen_at",
             &[
                 &service.binary.as_str(),
                 &service.host,
@@ -44,6 +47,7 @@ pub async fn heartbeat(
                 &service.availability_zone,
                 &service.boot_id,
                 &Json(log_levels),
+                &epoch,
             ],
         )
         .await

@@ -76,4 +76,6 @@ pub struct Service {
     pub seen_at: Option<OffsetDateTime>,
     /// Whether the newest heartbeat is recent enough.
     pub is_up: bool,
+    /// Whether it has confirmed that it works on the side from which its backend serves.
+    pub follows: bool,
 }

@@ -33,6 +33,8 @@ create table services (
     availability_zone text not null,
     -- the process that reported last
     boot_id uuid not null,
+    -- the epoch of its backend on whose side it works
+    epoch bigint,
     -- target to level
     log_levels jsonb not null default '{}',
     seen_at timestamptz,

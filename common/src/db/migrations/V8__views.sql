@@ -25,8 +25,8 @@ join volumes v on v.id = s.volume_id
 join backends b on b.id = v.backend_id;
 
 create view service_details as
-select s.*, seen_recently(s.seen_at) as is_up
-from services s;
+select s.*, seen_recently(s.seen_at) as is_up, coalesce(s.epoch = b.epoch, s.backend_id is null) as follows
+from services s left join backends b on b.id = s.backend_id;
 
 create view message_details as
 select m.*, 'VOLUME_' || m.resource_type || '_' || upper(replace(m.action, ' ', '_')) as event_id
