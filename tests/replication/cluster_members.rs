@@ -18,11 +18,7 @@ async fn two_members() -> anyhow::Result<Cluster> {
         BackendSpec { name: "a".to_owned(), driver: "fake", settings: settings.to_owned() };
     let mut cluster = ClusterBuilder::for_test().await?.backend(backend).start().await?;
     let state = cluster.directory().join("state-of-the-other").display().to_string();
-    let machine = [
-        ("CINDERBLOCK__SERVICES__HOST", "other"),
-        ("CINDERBLOCK__VOLUME__STATE_DIRECTORY", state.as_str()),
-    ];
-    cluster.add_worker(&machine).await?;
+    cluster.add_worker(&machine_of_the_other(&state)).await?;
     let client = cluster.client();
     until("both members are up", Duration::from_secs(10), || async {
         detail(&client)
@@ -33,6 +29,11 @@ async fn two_members() -> anyhow::Result<Cluster> {
     let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
     client.create_volume_type("replicated", specs).await?;
     Ok(cluster)
+}
+
+/// The second member's machine, by its name.
+const fn machine_of_the_other(state: &str) -> [(&str, &str); 2] {
+    [("CINDERBLOCK__SERVICES__HOST", "other"), ("CINDERBLOCK__VOLUME__STATE_DIRECTORY", state)]
 }
 
 async fn detail(client: &Client) -> anyhow::Result<Value> {
@@ -233,5 +234,48 @@ async fn others_go_on_with_what_a_dead_member_had() -> anyhow::Result<()> {
     assert_eq!(cleaned.body["cleaning"][0]["cluster_name"], NAME);
     assert_eq!(cleaned.body["unavailable"], json!([]));
     client.wait_for_status(&id, "available").await?;
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn a_cluster_promotes_its_target_and_all_members_go_on_with_it() -> anyhow::Result<()> {
+    let mut cluster = two_members().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    let of_cluster = json!({ "cluster": NAME });
+    let to_b = json!({ "cluster": NAME, "backend_id": "b" });
+    client.put("/os-services/failover", to_b).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.put("/os-services/freeze", of_cluster.clone()).await?.expect_status(200)?;
+    let promote = || client.put("/os-services/reset_active_backend", of_cluster.clone());
+    // the members still have b as a target
+    promote().await?.expect_status(400)?;
+    cluster.workers.clear();
+    until("the members are down", Duration::from_secs(10), || async {
+        detail(&client).await.is_ok_and(|shown| shown["num_down_hosts"] == 2)
+    })
+    .await?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'c'");
+    std::fs::write(&config, swapped)?;
+    promote().await?.expect_status(200)?;
+    let state = cluster.directory().join("state-of-the-other").display().to_string();
+    cluster.add_worker(&[]).await?;
+    cluster.add_worker(&machine_of_the_other(&state)).await?;
+    until("the members are up and follow", Duration::from_secs(10), || async {
+        detail(&client).await.is_ok_and(|shown| shown["num_down_hosts"] == 0)
+            && behind(&cluster).is_ok_and(|behind| behind == json!([]))
+    })
+    .await?;
+    client.put("/os-services/thaw", of_cluster).await?.expect_status(200)?;
+    let shown = detail(&client).await?;
+    assert_eq!(
+        (&shown["replication_status"], &shown["active_backend_id"]),
+        (&json!("enabled"), &json!(null))
+    );
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+    let to_c = json!({ "cluster": NAME, "backend_id": "c" });
+    client.put("/os-services/failover", to_c).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
     cluster.finish(&[]).await
 }
