@@ -1,5 +1,6 @@
 //! The primary burns: its daemon is killed and its directory removed.
 
+use crate::cinderblock_manage::done;
 use harness::replication::{
     CUT_OFF, fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
 };
@@ -152,6 +153,39 @@ async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> an
     // and the other side is the one that is worked on
     client.detach(&id).await?;
     client.access(&id, &["read -P 1 0 1M"]).await?;
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report"]].concat())
+}
+
+#[tokio::test]
+async fn after_a_failed_attempt_replicas_begin_anew() -> anyhow::Result<()> {
+    let mut cluster = cluster().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    cluster.workers.clear();
+    cluster.add_worker(&[("FAILPOINTS", "volume.executed=return")]).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    let marker = cluster.directory().join(format!("b/in-step/volume-{id}"));
+    let marked_at = std::fs::metadata(&marker)?.modified()?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_until_dead(&mut cluster).await?;
+    cluster.workers.clear();
+    let live: Value = serde_json::from_str(&done(&cluster, "--json operation list --live")?)?;
+    let operation = live[0]["id"].as_str().unwrap_or_default().to_owned();
+    done(&cluster, &format!("operation abort {operation}"))?;
+    cluster.add_worker(&[]).await?;
+    wait_for_replication(&client, "failover-error").await?;
+    // the old side serves again, and what is written there is on no replica until there is a mirror
+    until("the mark is gone, or new", Duration::from_secs(10), || async {
+        let mark = std::fs::metadata(&marker).and_then(|mark| mark.modified());
+        mark.map_or(true, |at| at > marked_at)
+    })
+    .await?;
+    client.access(&id, &["write -P 9 0 1M", "flush"]).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    client.access(&id, &["read -P 9 0 1M"]).await?;
     cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report"]].concat())
 }
 

@@ -193,6 +193,8 @@ pub trait Driver: Send + Sync {
 /// A failover, as a driver is asked for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Failover<'a> {
+    /// The side that serves until now: a target, or the backend's own.
+    pub from: Option<&'a str>,
     /// The side that shall serve: a target, or the backend's own.
     pub target: Option<&'a str>,
     /// All volumes of the backend.

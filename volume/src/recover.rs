@@ -54,6 +54,10 @@ pub(crate) async fn restore_exports(worker: &Worker) {
         Err(error) => return tracing::error!(%error, "data paths are not restored"),
     };
     for Exported { volume, mode } in exported {
+        // a failover may have begun since
+        if !matches!(worker.may_serve().await, Ok(true)) {
+            return;
+        }
         match worker.driver.restore_export(&volume, mode).await {
             Ok(()) => tracing::info!(volume.id = %volume.id, "data path restored"),
             Err(error) => {

@@ -23,6 +23,9 @@ pub(crate) async fn replicate_regularly(worker: &Worker, stopping: &Cancellation
 }
 
 async fn replicate(worker: &Worker) -> Result<(), DriverError> {
+    if !worker.may_serve().await? {
+        return Ok(());
+    }
     let volumes = volumes::to_replicate(&worker.database, worker.backend_id).await?;
     worker.driver.replicate(&volumes).await
 }

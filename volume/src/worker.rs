@@ -129,7 +129,12 @@ impl Worker {
 
     async fn try_to_start_driver(&self) -> Result<(), DriverError> {
         let serving = backends::serving(&self.database, self.backend_id).await?;
-        self.driver.start(serving.active_backend_id.as_deref()).await?;
+        let active = serving.active_backend_id.as_deref();
+        self.driver.start(active).await?;
+        if serving.replication_status == ReplicationStatus::FailoverError {
+            // the attempt ended the mirrors
+            self.driver.failover_completed(active).await?;
+        }
         if serving.replication_status != ReplicationStatus::FailingOver {
             self.epoch.store(serving.epoch, Ordering::Relaxed);
         }

@@ -42,7 +42,8 @@ pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<V
 pub async fn to_replicate(database: &Database, backend: BackendId) -> Result<Vec<Volume>, DbError> {
     let sql = "select to_jsonb(v) from volume_details v join backends b on b.id = v.backend_id \
                where v.backend_id = $1 and v.deleted_at is null and v.replicated \
-                 and v.replication_status = 'enabled' and b.replication_status = 'enabled' \
+                 and v.replication_status = 'enabled' and b.active_backend_id is null \
+                 and b.replication_status in ('enabled', 'failover-error') \
                  and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching')";
     database.rows(sql, &[&backend.0]).await
 }

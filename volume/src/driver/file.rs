@@ -145,17 +145,6 @@ impl FileDriver {
 #[async_trait]
 impl Driver for FileDriver {
     async fn start(&self, active: Option<&str>) -> Result<(), DriverError> {
-        self.failover_completed(active).await
-    }
-
-    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
-        let (from, to) = (self.side(), self.side_called(failover.target)?);
-        let first = self.targets.first().map(|(name, _)| name.as_str());
-        let mirrored = self.active().is_none() && failover.target == first;
-        Sides { from: &from, to: &to, mirrored }.fail_over(failover).await
-    }
-
-    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
         let side = self.side_called(active)?;
         let array = side.array.clone();
         // what is served is no replica
@@ -163,6 +152,27 @@ impl Driver for FileDriver {
         side.ensure_data_plane().await?;
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active.map(str::to_owned);
         Ok(())
+    }
+
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
+        if failover.from == failover.target {
+            return Err(DriverError::failed("the backend serves from there already"));
+        }
+        let (from, to) = (self.side_called(failover.from)?, self.side_called(failover.target)?);
+        let first = self.targets.first().map(|(name, _)| name.as_str());
+        let mirrored = failover.from.is_none() && failover.target == first;
+        Sides { from: &from, to: &to, mirrored }.fail_over(failover).await
+    }
+
+    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
+        if active.is_none() {
+            // there is no mirror yet, and what servers are going to write is on no replica
+            for (_, target) in &self.targets {
+                let array = target.array.clone();
+                blocking(move || array.forget_replicas()).await?;
+            }
+        }
+        self.start(active).await
     }
 
     async fn replicate(&self, volumes: &[Volume]) -> Result<(), DriverError> {

@@ -4,6 +4,7 @@ use super::{Done, Execution};
 use crate::driver::{DriverError, Failover};
 use common::db::operation_log::Fate;
 use common::db::{snapshots, volumes};
+use common::model::Backend;
 use common::operation::FailoverBackend;
 use serde_json::json;
 
@@ -14,7 +15,10 @@ pub(super) async fn execute(
     let FailoverBackend { backend_id, target, accept_data_loss } = arguments;
     let volumes = volumes::of_backend(execution.database, *backend_id).await?;
     let snapshots = snapshots::of_backend(execution.database, *backend_id).await?;
+    // not what the driver remembers: it may not have followed the last failover yet
+    let backend: Backend = execution.subject()?;
     let failover = Failover {
+        from: backend.active_backend_id.as_deref(),
         target: target.as_deref(),
         volumes: &volumes,
         snapshots: &snapshots,

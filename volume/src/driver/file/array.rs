@@ -96,7 +96,33 @@ impl Array {
             }
             Ok(())
         };
-        forget().map_err(|error| unusable(&directory, &error))
+        match forget() {
+            Err(none) if none.kind() != io::ErrorKind::NotFound => Err(unusable(&directory, &none)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// What says that a volume is being brought here, and that its file is not all of it.
+    fn incomplete_file(&self, id: VolumeId) -> PathBuf {
+        self.incomplete().join(Object::Volume(id).to_string())
+    }
+
+    /// Remembers that the file of a volume is not all of it, or that it is.
+    pub fn set_incomplete(&self, id: VolumeId, is_incomplete: bool) -> Result<(), DriverError> {
+        let path = self.incomplete_file(id);
+        let done =
+            if is_incomplete { File::create(&path).map(drop) } else { fs::remove_file(&path) };
+        match done {
+            Err(error) if is_incomplete || error.kind() != io::ErrorKind::NotFound => {
+                Err(unusable(&path, &error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether all of a volume is here, as it was at some time.
+    pub fn has_all_of(&self, id: VolumeId) -> bool {
+        self.has(Object::Volume(id)) && !self.incomplete_file(id).exists()
     }
 
     pub fn has(&self, object: Object) -> bool {
@@ -105,6 +131,10 @@ impl Array {
 
     fn in_step(&self) -> PathBuf {
         self.directory.join("in-step")
+    }
+
+    fn incomplete(&self) -> PathBuf {
+        self.directory.join("incomplete")
     }
 
     fn chap(&self) -> PathBuf {
@@ -130,9 +160,15 @@ impl Array {
     /// Makes the directories and removes what nobody needs any more.
     pub fn prepare(&self) -> Result<(), DriverError> {
         let run = self.directory.join("run");
-        for directory in
-            [self.volumes(), self.snapshots(), self.fences(), self.chap(), self.in_step(), run]
-        {
+        for directory in [
+            self.volumes(),
+            self.snapshots(),
+            self.fences(),
+            self.chap(),
+            self.in_step(),
+            self.incomplete(),
+            run,
+        ] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
         self.name_itself().map_err(|error| unusable(&self.id_file(), &error))?;
@@ -331,6 +367,9 @@ impl Array {
     }
 
     pub fn delete(&self, object: Object) -> Result<(), DriverError> {
+        if let Object::Volume(id) = object {
+            self.set_incomplete(id, false)?;
+        }
         for path in [self.unfinished(object), self.file(object)] {
             match fs::remove_file(&path) {
                 Ok(()) => {}

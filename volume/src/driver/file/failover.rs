@@ -34,7 +34,7 @@ impl Sides<'_> {
             self.bring_over(failover.volumes).await?
         };
         let fate = |volume: &Volume| {
-            let is_there = self.to.array.has(Object::Volume(volume.id));
+            let is_there = self.to.array.has_all_of(volume.id);
             let accepted = failover.accept_data_loss && volume.replicated;
             // what did not leave is where it was
             let stayed = failover.target.is_none() && !is_served(volume);
@@ -86,6 +86,8 @@ impl Sides<'_> {
             }
             tracing::info!(done = complete.len(), of = volumes.len(), "brought over");
         }
+        // nobody may open again what has been compared
+        self.from.daemon.kill();
         Ok(complete)
     }
 
@@ -95,12 +97,14 @@ impl Sides<'_> {
         if !from.array.has(Object::Volume(id)) {
             return Err(DriverError::failed("it is not there"));
         }
+        to.array.set_incomplete(id, true)?;
         self.wait_until_in_step(&mirror).await?;
         // from now on nobody writes; what was written last must still come over
         from.daemon.close_exports(id).await?;
         self.wait_until_in_step(&mirror).await?;
         mirror.stop().await?;
-        self.compare(id).await
+        self.compare(id).await?;
+        to.array.set_incomplete(id, false)
     }
 
     async fn wait_until_in_step(&self, mirror: &Mirror<'_>) -> Result<(), DriverError> {

@@ -36,6 +36,10 @@ pub(super) enum State {
     Behind(u64),
 }
 
+fn is_ready(job: &Value) -> bool {
+    job["ready"] == true && job["actively-synced"] == true
+}
+
 /// All jobs of a side, by which its mirrors are judged.
 pub(super) async fn jobs(side: &Side) -> Result<Value, DriverError> {
     Ok(side.daemon.session().await?.execute("query-block-jobs", json!({})).await?)
@@ -72,8 +76,7 @@ impl Mirror<'_> {
             session.execute("block-job-resume", json!({ "device": name })).await?;
             return Ok(State::Behind(number("len").saturating_sub(number("offset")).max(1)));
         }
-        if job["ready"] == true && job["actively-synced"] == true {
-            self.mark().await?;
+        if is_ready(job) && self.mark().await? {
             return Ok(State::InStep);
         }
         self.unmark()?;
@@ -136,14 +139,23 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    async fn mark(&self) -> Result<(), DriverError> {
-        let Some(run) = self.to.daemon.current_run(PATIENCE).await else { return self.unmark() };
+    /// Marks the replica as complete, unless the mirror has ended or failed since it was looked at: then it
+    /// returns `false`.
+    async fn mark(&self) -> Result<bool, DriverError> {
+        let Some(run) = self.to.daemon.current_run(PATIENCE).await else { return Ok(false) };
         let path = self.to.array.in_step_file(self.id);
         if std::fs::read_to_string(&path).is_ok_and(|marked| marked == run) {
-            return Ok(());
+            return Ok(true);
+        }
+        // looked at after the run is known: what is ready now is ready in this run
+        let (name, jobs) = (self.job(), jobs(self.from).await?);
+        let now = jobs.as_array().into_iter().flatten().find(|job| job["device"] == name.as_str());
+        if !now.is_some_and(|job| job["io-status"] == "ok" && is_ready(job)) {
+            return Ok(false);
         }
         tracing::info!(volume.id = %self.id, "in step");
-        std::fs::write(&path, run).map_err(|error| unusable(&path, &error))
+        std::fs::write(&path, run).map_err(|error| unusable(&path, &error))?;
+        Ok(true)
     }
 
     fn unmark(&self) -> Result<(), DriverError> {

@@ -77,6 +77,10 @@ impl StorageDaemon {
     }
 
     async fn start(&self) -> Result<(), DriverError> {
+        // before there is a daemon: no other one may ever be taken for the run before
+        let run = self.array.run_file("daemon.run");
+        std::fs::write(&run, Uuid::new_v4().to_string())
+            .map_err(|error| super::array::unusable(&run, &error))?;
         let mut command = Command::new(&self.config.storage_daemon);
         command.kill_on_drop(true).current_dir("/").args(self.arguments()?);
         let started = tokio::time::timeout(START_TIMEOUT, command.output()).await;
@@ -93,9 +97,6 @@ impl StorageDaemon {
             return Err(DriverError::failed(format!("{}: {}", described(), complaint.trim())));
         }
         self.session().await?;
-        let run = self.array.run_file("daemon.run");
-        std::fs::write(&run, Uuid::new_v4().to_string())
-            .map_err(|error| super::array::unusable(&run, &error))?;
         tracing::info!(monitor = %self.monitor().display(), "storage daemon started");
         Ok(())
     }
@@ -159,10 +160,18 @@ impl StorageDaemon {
     pub fn kill(&self) {
         let pid_file = self.array.run_file("daemon.pid");
         let pid = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok());
-        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        let pid = pid.filter(|pid| self.is_ours(*pid)).and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
             // an answer would only say that it is dead already
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
+    }
+
+    /// Whether the process is this array's daemon: numbers are given to others when it has ended.
+    fn is_ours(&self, pid: i32) -> bool {
+        let monitor = self.monitor().display().to_string();
+        std::fs::read(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|command| String::from_utf8_lossy(&command).contains(&monitor))
     }
 
     /// Makes sure that a volume's file is open in the daemon; returns the node through which it is used.
