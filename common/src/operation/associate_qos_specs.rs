@@ -1,6 +1,8 @@
 //! `associate_qos_specs`: give volumes of a kind a quality of service.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, QosSpecsId, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

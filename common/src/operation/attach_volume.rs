@@ -1,7 +1,8 @@
 //! `attach_volume`: the server for which a volume was reserved has connected (`os-attach`).
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Status::Attachment, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use crate::model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};

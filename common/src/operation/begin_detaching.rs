@@ -1,7 +1,8 @@
 //! `begin_detaching`: a server is going to disconnect (`os-begin_detaching`).
 
 use super::contract::{
-    Class, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Attachment, Touch, WhileRunning,
+    Class, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Attachment,
+    Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use crate::model::{AttachmentId, AttachmentStatus, VolumeId};

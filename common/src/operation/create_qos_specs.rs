@@ -1,6 +1,9 @@
 //! `create_qos_specs`: make a quality of service that volume types can have.
 
-use super::contract::{Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning};
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch,
+    WhileRunning,
+};
 use crate::model::{Caller, Metadata, QosConsumer, QosSpecsId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

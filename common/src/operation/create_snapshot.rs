@@ -1,6 +1,11 @@
 //! `create_snapshot`: keep a volume's content as it is now.
 
-use super::contract::{AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs, StartsFrom, Status::{Snapshot, Volume}, Touch, WhileRunning};
+use super::contract::{
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
+    Role, Runs, StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WhileRunning,
+};
 use crate::model::{
     Caller, Metadata, SnapshotId, SnapshotStatus, VolumeId, VolumeStatus, VolumeTypeId,
 };
@@ -56,8 +61,8 @@ impl Definition for CreateSnapshot {
                     Volume(VolumeStatus::InUse),
                 ]),
                 preconditions: &[Precondition::SnapshottableWhereItIs],
- ..Touch::keeping_status(Resource::Volume)
-},
+                ..Touch::keeping_status(Resource::Volume)
+            },
         )],
         runs: Runs::OnBackend(AfterCrash::Rerun),
     };

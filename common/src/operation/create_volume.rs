@@ -1,11 +1,16 @@
 //! `create_volume`: a volume on the backend that placement chooses, empty or like something else.
 
-use super::contract::{Affinity, AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs, StartsFrom, Status::{Snapshot, Volume}, Touch, WantedPlace, WhileRunning};
+use super::contract::{
+    Affinity, AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule,
+    Resource, Role, Runs, StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WantedPlace, WhileRunning,
+};
+use crate::model::volume_type::asks_for_replication;
 use crate::model::{
     BackendId, Caller, Metadata, ReplicationStatus, SnapshotId, SnapshotStatus, VolumeId,
     VolumeStatus, VolumeTypeId,
 };
-use crate::model::volume_type::asks_for_replication;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -96,8 +101,8 @@ impl Definition for CreateVolume {
                 Role::Snapshot,
                 Touch {
                     starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
- ..Touch::keeping_status(Resource::Snapshot)
-},
+                    ..Touch::keeping_status(Resource::Snapshot)
+                },
             ),
             (
                 Role::Volume,
@@ -107,8 +112,8 @@ impl Definition for CreateVolume {
                         Volume(VolumeStatus::InUse),
                     ]),
                     preconditions: &[Precondition::CopyableWhereItIs],
- ..Touch::keeping_status(Resource::Volume)
-},
+                    ..Touch::keeping_status(Resource::Volume)
+                },
             ),
         ],
         runs: Runs::OnBackend(AfterCrash::Rerun),

@@ -1,7 +1,8 @@
 //! `create_volume_type`: a new kind of volume to ask for.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch,
+    WhileRunning,
 };
 use crate::model::{Caller, Metadata, VolumeTypeId};
 use serde::{Deserialize, Serialize};

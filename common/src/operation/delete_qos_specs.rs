@@ -1,7 +1,7 @@
 //! `delete_qos_specs`: remove a quality of service.
 
 use super::contract::{Class, Contract, Definition, Ending, Precondition, Resource, Runs, Touch};
-use crate::model::{QosSpecsId};
+use crate::model::QosSpecsId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -1,7 +1,8 @@
 //! `delete_volume_type`: a kind of volume that nobody uses goes.
 
 use super::contract::{
-    Class, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom, Touch, WhileRunning,
+    Class, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom, Touch,
+    WhileRunning,
 };
 use crate::model::VolumeTypeId;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,8 @@
 //! `disassociate_qos_specs`: take its quality of service from a kind of volume.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, QosSpecsId, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

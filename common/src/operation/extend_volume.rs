@@ -1,8 +1,8 @@
 //! `extend_volume`: grow a volume to an absolute size.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role,
-    Runs, StartsFrom, Status::Volume, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
+    Role, Runs, StartsFrom, Status::Volume, Touch, WhileRunning,
 };
 use crate::model::{VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! `force_delete_volume`: an admin removes a volume whatever its status says.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Resource, Runs, StartsFrom,
-    Status::Volume, Touch, WhileRunning,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, Runs, StartsFrom, Status::Volume,
+    Touch, WhileRunning,
 };
 use super::delete_volume::{RETURNED_QUOTA, UNUSED};
 use crate::model::{VolumeId, VolumeStatus};

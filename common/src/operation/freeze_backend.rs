@@ -1,6 +1,8 @@
 //! `freeze_backend`: stop every change of a backend; attached volumes keep their data path.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,8 +21,8 @@ impl Definition for FreezeBackend {
         class: Class::Operate,
         subject: Touch {
             preconditions: &[Precondition::IsNotFrozen],
- ..Touch::keeping_status(Resource::Backend)
-},
+            ..Touch::keeping_status(Resource::Backend)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,7 +1,8 @@
 //! `initialize_connection`: open a volume's data path for a server's host (`os-initialize_connection`).
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Status::Attachment, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
+    StartsFrom, Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use crate::model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};

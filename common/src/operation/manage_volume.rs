@@ -6,9 +6,7 @@ use super::contract::{
 };
 use super::create_volume::{TAKEN_QUOTA, replication_status};
 use crate::model::volume_type::asks_for_replication;
-use crate::model::{
-    BackendId, Caller, Metadata, VolumeId, VolumeStatus, VolumeTypeId,
-};
+use crate::model::{BackendId, Caller, Metadata, VolumeId, VolumeStatus, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;

@@ -1,7 +1,9 @@
 //! `reserve_volume`: keep a volume for a server that is not named yet (`os-reserve`).
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Status::{Attachment, Volume}, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    Status::{Attachment, Volume},
+    Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use crate::model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId, VolumeStatus};

@@ -1,8 +1,8 @@
 //! `reset_snapshot_status`: an admin says where a snapshot stands, after something went wrong.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch,
-    WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    Touch, WhileRunning,
 };
 use crate::model::{Caller, SnapshotId, SnapshotStatus};
 use serde::{Deserialize, Serialize};

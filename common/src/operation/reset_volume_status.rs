@@ -1,8 +1,8 @@
 //! `reset_volume_status`: an admin says where a volume stands, after something went wrong.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom, Touch,
-    WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    Touch, WhileRunning,
 };
 use crate::model::{Caller, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! `revert_volume`: put a volume's content back to its newest snapshot.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    AfterCrash, Class, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
+    StartsFrom,
     Status::{Snapshot, Volume},
     Touch, WhileRunning,
 };

@@ -1,7 +1,8 @@
 //! `roll_detaching`: a server stays connected after all (`os-roll_detaching`).
 
 use super::contract::{
-    Class, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Attachment, Touch, WhileRunning,
+    Class, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Attachment,
+    Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use crate::model::{AttachmentId, AttachmentStatus, VolumeId};

@@ -1,6 +1,8 @@
 //! `set_volume_readonly`: say whether servers may only read a volume.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, StartsFrom, Status::Volume, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Resource, Role, Runs, StartsFrom, Status::Volume, Touch,
+};
 use crate::model::{Caller, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,8 +23,8 @@ impl Definition for SetVolumeReadonly {
         class: Class::Record,
         subject: Touch {
             starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
- ..Touch::keeping_status(Resource::Volume)
-},
+            ..Touch::keeping_status(Resource::Volume)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -2,7 +2,8 @@
 //! (`os-terminate_connection`).
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Attachment, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom,
+    Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use crate::model::{AttachMode, AttachmentId, AttachmentStatus, VolumeId};

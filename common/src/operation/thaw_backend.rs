@@ -1,6 +1,8 @@
 //! `thaw_backend`: end a freeze; a backend that was disabled stays disabled.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,8 +21,8 @@ impl Definition for ThawBackend {
         class: Class::Operate,
         subject: Touch {
             preconditions: &[Precondition::IsFrozen],
- ..Touch::keeping_status(Resource::Backend)
-},
+            ..Touch::keeping_status(Resource::Backend)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

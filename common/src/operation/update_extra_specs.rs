@@ -1,7 +1,9 @@
 //! `update_extra_specs`: change what a kind of volume asks of a backend.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use super::change::MetadataChange;
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +24,8 @@ impl Definition for UpdateExtraSpecs {
         class: Class::Record,
         subject: Touch {
             preconditions: &[Precondition::HasExtraSpec, Precondition::TypeUnused],
- ..Touch::keeping_status(Resource::VolumeType)
-},
+            ..Touch::keeping_status(Resource::VolumeType)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,7 +1,9 @@
 //! `update_image_metadata`: change what is remembered of the image that a volume was made from.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use super::change::MetadataChange;
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -21,8 +23,8 @@ impl Definition for UpdateImageMetadata {
         class: Class::Record,
         subject: Touch {
             preconditions: &[Precondition::HasImageMetadataKey],
- ..Touch::keeping_status(Resource::Volume)
-},
+            ..Touch::keeping_status(Resource::Volume)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,6 +1,8 @@
 //! `update_qos_specs`: change a quality of service.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, Metadata, QosConsumer, QosSpecsId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

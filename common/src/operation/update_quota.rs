@@ -1,6 +1,8 @@
 //! `update_quota`: say how much a project may have.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,8 +25,8 @@ impl Definition for UpdateQuota {
         class: Class::Record,
         subject: Touch {
             preconditions: &[Precondition::LimitsCoverUsage],
- ..Touch::keeping_status(Resource::Project)
-},
+            ..Touch::keeping_status(Resource::Project)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

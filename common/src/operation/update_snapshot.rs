@@ -1,7 +1,9 @@
 //! `update_snapshot`: change what is remembered of a snapshot: name, description, metadata.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use super::change::{MetadataChange, absent_or_null};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, SnapshotId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -29,8 +31,8 @@ impl Definition for UpdateSnapshot {
         class: Class::Record,
         subject: Touch {
             preconditions: &[Precondition::HasMetadataKey],
- ..Touch::keeping_status(Resource::Snapshot)
-},
+            ..Touch::keeping_status(Resource::Snapshot)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,6 +1,8 @@
 //! `update_type_access`: let a project use a private kind of volume, or no longer.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -23,8 +25,8 @@ impl Definition for UpdateTypeAccess {
         class: Class::Record,
         subject: Touch {
             preconditions: &[Precondition::IsPrivate, Precondition::AccessChanges],
- ..Touch::keeping_status(Resource::VolumeType)
-},
+            ..Touch::keeping_status(Resource::VolumeType)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

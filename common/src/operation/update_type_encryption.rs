@@ -1,6 +1,8 @@
 //! `update_type_encryption`: say how volumes of a kind are encrypted.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, VolumeTypeId, volume_type::Encryption};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -1,7 +1,9 @@
 //! `update_volume`: change what is remembered of a volume: name, description, metadata.
 
-use super::contract::{Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch};
 use super::change::{MetadataChange, absent_or_null};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
 use crate::model::{Caller, Metadata, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,8 +34,8 @@ impl Definition for UpdateVolume {
         class: Class::Record,
         subject: Touch {
             preconditions: &[Precondition::HasMetadataKey, Precondition::MetadataUnchanged],
- ..Touch::keeping_status(Resource::Volume)
-},
+            ..Touch::keeping_status(Resource::Volume)
+        },
         others: &[],
         runs: Runs::InAdmission,
     };

@@ -1,7 +1,7 @@
 //! `update_volume_type`: change the name, description or visibility of a kind of volume.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use super::change::absent_or_null;
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
 use crate::model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
