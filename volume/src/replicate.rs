@@ -26,6 +26,8 @@ async fn replicate(worker: &Worker) -> Result<(), DriverError> {
     if !worker.may_serve().await? {
         return Ok(());
     }
-    let volumes = volumes::to_replicate(&worker.database, worker.backend_id).await?;
-    worker.driver.replicate(&volumes).await
+    match volumes::to_replicate(&worker.database, worker.backend_id).await? {
+        Some(volumes) => worker.driver.replicate(&volumes).await,
+        None => Ok(()),
+    }
 }

@@ -150,6 +150,7 @@ impl Worker {
     }
 
     async fn try_to_follow(&self) -> Result<(), DriverError> {
+        fail::fail_point!("volume.follow", |_| Err(DriverError::failed("volume.follow")));
         let serving = backends::serving(&self.database, self.backend_id).await?;
         let moved = serving.epoch != self.epoch.load(Ordering::Relaxed);
         if moved && serving.replication_status != ReplicationStatus::FailingOver {

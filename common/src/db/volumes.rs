@@ -36,16 +36,21 @@ pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<V
 }
 
 /// The volumes on a backend that are to be replicated now: those that are there, and on no way elsewhere.
+/// `None` while the backend does not serve from its own side, or begins to serve from another one.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn to_replicate(database: &Database, backend: BackendId) -> Result<Vec<Volume>, DbError> {
-    let sql = "select to_jsonb(v) from volume_details v join backends b on b.id = v.backend_id \
-               where v.backend_id = $1 and v.deleted_at is null and v.replicated \
-                 and v.replication_status = 'enabled' and b.active_backend_id is null \
-                 and b.replication_status in ('enabled', 'failover-error') \
-                 and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching')";
-    database.rows(sql, &[&backend.0]).await
+pub async fn to_replicate(
+    database: &Database,
+    backend: BackendId,
+) -> Result<Option<Vec<Volume>>, DbError> {
+    let sql = "select (select coalesce(jsonb_agg(v), '[]') from volume_details v \
+                       where v.backend_id = b.id and v.deleted_at is null and v.replicated \
+                         and v.replication_status = 'enabled' \
+                         and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching')) \
+               from backends b where b.id = $1 and b.active_backend_id is null \
+                 and b.replication_status in ('enabled', 'failover-error')";
+    database.row(sql, &[&backend.0]).await
 }
 
 /// A page of volumes.

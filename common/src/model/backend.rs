@@ -39,6 +39,17 @@ text_enum! {
     }
 }
 
+impl ReplicationStatus {
+    /// Whether a volume of this status is where its backend serves from.
+    #[must_use]
+    pub const fn is_served(self) -> bool {
+        match self {
+            Self::NotCapable | Self::FailoverError => false,
+            Self::Disabled | Self::Enabled | Self::FailingOver | Self::FailedOver => true,
+        }
+    }
+}
+
 /// A backend's row: the operator's decisions, liveness and the worker's newest report.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Backend {

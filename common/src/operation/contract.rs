@@ -260,6 +260,8 @@ text_enum! {
         ExtendableWhereItIs = "extendable_where_it_is",
         /// No live operation is about it, or changes it on the way.
         NotBeingWorkedOn = "not_being_worked_on",
+        /// It is where its backend serves from, or no status is asked for.
+        IsServed = "is_served",
         /// The status that is asked for is one that its attachments allow.
         FitsAttachments = "fits_attachments",
         /// The new type is another one.
@@ -306,7 +308,8 @@ text_enum! {
         NotReplicated = "not_replicated",
         /// The backend is replicated, and no failover is under way.
         CanFailOver = "can_fail_over",
-        /// The backend has the target, and does not serve from there already.
+        /// The backend has the target, and does not serve from there already, or serves it once more with
+        /// what may lack acknowledged writes.
         TargetOffered = "target_offered",
         /// A worker of the backend is there.
         WorkerIsUp = "worker_is_up",

@@ -34,7 +34,11 @@ impl Definition for ResetVolumeStatus {
         subject: Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::Anything,
-            preconditions: &[Precondition::NotBeingWorkedOn, Precondition::FitsAttachments],
+            preconditions: &[
+                Precondition::NotBeingWorkedOn,
+                Precondition::FitsAttachments,
+                Precondition::IsServed,
+            ],
             while_running: WhileRunning::Unchanged,
             when_done: Ending::AsAsked,
             when_failed: Ending::Unchanged,

@@ -182,6 +182,11 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
             "Status {} does not fit the volume's attachments; change those.",
             arguments["status"]
         )),
+        Precondition::IsServed => invalid(
+            "The volume is not where its backend serves from. It is given back when the backend fails over to \
+             where it is; or an operator fails over and accepts the loss."
+                .to_owned(),
+        ),
         Precondition::TypeChanges => invalid("It is of this type already.".to_owned()),
         Precondition::KeepsMultiattach => invalid(
             "Volume is attached: whether several servers may attach it cannot change.".to_owned(),

@@ -83,6 +83,7 @@ impl Driver for FakeDriver {
             return Err(DriverError::failed("failover fails because fake:fail says so"));
         }
         let fate = |volume: &Volume| match failover.target {
+            same if same == failover.from && volume.replication_status.is_served() => Fate::Moved,
             _ if shall_fail(volume, "failover") => Fate::Failed,
             Some(_) if !volume.replicated => Fate::Absent,
             Some(_) | None => Fate::Moved,

@@ -30,7 +30,7 @@ use common::model::{
     Snapshot, StoredObject, Volume, VolumeId,
 };
 use copy_job::CopyJob;
-use failover::Sides;
+use failover::{Sides, Way};
 use mirror::{Mirror, State};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
@@ -98,6 +98,10 @@ impl FileDriver {
         let from = &*self.own;
         let jobs = mirror::jobs(from).await?;
         let mut progress = ReplicationProgress { total: volumes.len(), ..Default::default() };
+        // nobody sees when the mirror of another one breaks
+        let looked_at = volumes.iter().map(|volume| volume.id).collect();
+        let array = to.array.clone();
+        blocking(move || array.forget_replicas_but(&looked_at)).await?;
         for volume in volumes {
             let fence = from.array.fence_file(Object::Volume(volume.id));
             // what is being worked on has its turn next time
@@ -127,6 +131,17 @@ impl FileDriver {
         }
     }
 
+    /// Removes what other sides have of an object; one of them may be gone for good.
+    async fn delete_replicas(&self, object: Object) {
+        let targets = self.targets.iter().map(|(_, side)| side);
+        for side in targets.chain([&self.own]) {
+            let array = side.array.clone();
+            if let Err(error) = blocking(move || array.delete(object)).await {
+                tracing::warn!(%object, %error, "a replica is left over");
+            }
+        }
+    }
+
     /// The mirror that a volume would have, if it has one.
     fn mirror_of(&self, id: VolumeId, size_gb: i32) -> Option<Mirror<'_>> {
         let (_, to) = self.targets.first()?;
@@ -151,17 +166,21 @@ impl Driver for FileDriver {
         blocking(move || array.prepare().and_then(|()| array.forget_replicas())).await?;
         side.ensure_data_plane().await?;
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active.map(str::to_owned);
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
         Ok(())
     }
 
     async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
-        if failover.from == failover.target {
-            return Err(DriverError::failed("the backend serves from there already"));
-        }
         let (from, to) = (self.side_called(failover.from)?, self.side_called(failover.target)?);
         let first = self.targets.first().map(|(name, _)| name.as_str());
-        let mirrored = failover.from.is_none() && failover.target == first;
-        Sides { from: &from, to: &to, mirrored }.fail_over(failover).await
+        let way = if failover.from == failover.target {
+            Way::Nowhere
+        } else if failover.from.is_none() && failover.target == first {
+            Way::Mirrored
+        } else {
+            Way::Copying
+        };
+        Sides { from: &from, to: &to, way }.fail_over(failover).await
     }
 
     async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
@@ -233,10 +252,7 @@ impl Driver for FileDriver {
         side.close(volume.id).await?;
         let array = side.array.clone();
         blocking(move || array.delete(object)).await?;
-        for (_, other) in &self.targets {
-            let array = other.array.clone();
-            blocking(move || array.delete(object)).await?;
-        }
+        self.delete_replicas(object).await;
         Ok(())
     }
 

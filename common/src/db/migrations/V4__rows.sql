@@ -83,6 +83,9 @@ begin
                  then arguments ->> 'status' is distinct from 'available' and not (arguments ->> 'detached')::boolean
                  else arguments ->> 'status' is distinct from 'in-use'
             end
+        when 'is_served' then
+            arguments ->> 'status' is null
+            or subject ->> 'replication_status' not in ('not-capable', 'failover-error')
         when 'type_changes' then
             subject ->> 'volume_type_id' <> arguments ->> 'volume_type_id'
         when 'keeps_multiattach' then
@@ -148,9 +151,10 @@ begin
         when 'can_fail_over' then
             subject ->> 'replication_status' in ('enabled', 'failed-over', 'failover-error')
         when 'target_offered' then
-            case when arguments ->> 'target' is null then subject ->> 'active_backend_id' is not null
-                 else subject #> '{report,replication_targets}' ? (arguments ->> 'target')
-                      and arguments ->> 'target' is distinct from subject ->> 'active_backend_id' end
+            (arguments ->> 'target' is null
+             or subject #> '{report,replication_targets}' ? (arguments ->> 'target'))
+            and (arguments ->> 'target' is distinct from subject ->> 'active_backend_id'
+                 or (arguments ->> 'accept_data_loss')::boolean)
         when 'worker_is_up' then
             seen_recently((subject ->> 'seen_at')::timestamptz)
         when 'is_failed_over' then

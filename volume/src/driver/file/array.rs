@@ -14,6 +14,7 @@
 use super::{BYTES_PER_GB, DriverError, fences};
 use common::model::{Manageable, SnapshotId, StoredObject, VolumeId};
 use rustix::io::Errno;
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -89,10 +90,19 @@ impl Array {
 
     /// Forgets which replicas are complete.
     pub fn forget_replicas(&self) -> Result<(), DriverError> {
+        self.forget_replicas_but(&HashSet::new())
+    }
+
+    /// Forgets which replicas are complete, but for those of these volumes.
+    pub fn forget_replicas_but(&self, kept: &HashSet<VolumeId>) -> Result<(), DriverError> {
         let directory = self.in_step();
+        let kept: HashSet<PathBuf> = kept.iter().map(|id| self.in_step_file(*id)).collect();
         let forget = || -> io::Result<()> {
             for entry in fs::read_dir(&directory)? {
-                fs::remove_file(entry?.path())?;
+                let path = entry?.path();
+                if !kept.contains(&path) {
+                    fs::remove_file(path)?;
+                }
             }
             Ok(())
         };

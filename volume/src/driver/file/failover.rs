@@ -7,7 +7,7 @@ use super::side::Side;
 use super::{Failover, blocking, bytes};
 use crate::driver::DriverError;
 use common::db::operation_log::{FailedOver, Fate, VolumeFate};
-use common::model::{ReplicationStatus, Snapshot, Volume, VolumeId};
+use common::model::{Snapshot, Volume, VolumeId};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::process::Command;
@@ -17,27 +17,37 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often a volume that is brought over is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// How volumes come to the other side.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// It is the side that serves: what is not served there shall be, with what may be missing.
+    Nowhere,
+    /// They are mirrored to it all the time.
+    Mirrored,
+    /// They are copied now.
+    Copying,
+}
+
 /// The two sides of a failover.
 pub(super) struct Sides<'a> {
     pub from: &'a Side,
     pub to: &'a Side,
-    /// Whether volumes are mirrored from the one to the other all the time.
-    pub mirrored: bool,
+    pub way: Way,
 }
 
 impl Sides<'_> {
     /// Makes the other side ready, and tells what is there.
     pub async fn fail_over(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
-        let complete = if self.mirrored {
-            self.rely_on_mirrors(failover.volumes).await?
-        } else {
-            self.bring_over(failover.volumes).await?
+        let complete = match self.way {
+            Way::Nowhere => served(failover.volumes).map(|volume| volume.id).collect(),
+            Way::Mirrored => self.rely_on_mirrors(failover.volumes).await?,
+            Way::Copying => self.bring_over(failover).await?,
         };
         let fate = |volume: &Volume| {
             let is_there = self.to.array.has_all_of(volume.id);
             let accepted = failover.accept_data_loss && volume.replicated;
             // what did not leave is where it was
-            let stayed = failover.target.is_none() && !is_served(volume);
+            let stayed = failover.target.is_none() && !volume.replication_status.is_served();
             if complete.contains(&volume.id) || (is_there && (accepted || stayed)) {
                 Fate::Moved
             } else if volume.replicated {
@@ -71,20 +81,28 @@ impl Sides<'_> {
         Ok(complete)
     }
 
-    /// Brings everything over that is served from the other side, if that is still possible.
-    async fn bring_over(&self, volumes: &[Volume]) -> Result<HashSet<VolumeId>, DriverError> {
+    /// Brings everything over that is served from the other side. What cannot be brought is left behind only
+    /// if the loss is accepted: its newest content is nowhere else.
+    async fn bring_over(&self, failover: &Failover<'_>) -> Result<HashSet<VolumeId>, DriverError> {
         self.prepare().await?;
+        let reachable = self.from.daemon.ensure_running().await;
         let mut complete = HashSet::new();
-        if let Err(gone) = self.from.daemon.ensure_running().await {
-            tracing::warn!(%gone, "the side that served is gone: nothing is brought over from it");
-            return Ok(complete);
-        }
-        for volume in volumes.iter().filter(|volume| is_served(volume)) {
-            match self.bring(volume).await {
+        for volume in served(failover.volumes) {
+            let brought = match &reachable {
+                Ok(_) => self.bring(volume).await,
+                Err(gone) => Err(DriverError::failed(gone.to_string())),
+            };
+            match brought {
                 Ok(()) => drop(complete.insert(volume.id)),
-                Err(error) => tracing::error!(volume.id = %volume.id, %error, "not brought over"),
+                Err(error) if failover.accept_data_loss => {
+                    tracing::error!(volume.id = %volume.id, %error, "not brought over");
+                }
+                Err(error) => {
+                    let reason = format!("volume {} cannot be brought over: {error}", volume.id);
+                    return Err(DriverError::failed(reason));
+                }
             }
-            tracing::info!(done = complete.len(), of = volumes.len(), "brought over");
+            tracing::info!(done = complete.len(), of = failover.volumes.len(), "brought over");
         }
         // nobody may open again what has been compared
         self.from.daemon.kill();
@@ -135,13 +153,7 @@ impl Sides<'_> {
     }
 }
 
-/// Whether the volume is where its backend serves from.
-const fn is_served(volume: &Volume) -> bool {
-    match volume.replication_status {
-        ReplicationStatus::NotCapable | ReplicationStatus::FailoverError => false,
-        ReplicationStatus::Disabled
-        | ReplicationStatus::Enabled
-        | ReplicationStatus::FailingOver
-        | ReplicationStatus::FailedOver => true,
-    }
+/// The volumes that are where their backend serves from.
+fn served(volumes: &[Volume]) -> impl Iterator<Item = &Volume> {
+    volumes.iter().filter(|volume| volume.replication_status.is_served())
 }
