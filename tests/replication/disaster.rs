@@ -118,6 +118,18 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
+    // its status alone would make it look whole
+    let reset = client.act(&id, "os-reset_status", json!({ "status": "in-use" })).await?;
+    assert!(reset.status == 400 && reset.fault().contains("accepts the loss"), "{}", reset.body);
+    assert_eq!(fail_over(&client, json!("b")).await?.status, 400);
+    done(&cluster, "backend failover host@a --to b --accept-data-loss")?;
+    until("what is there is served", Duration::from_secs(10), || async {
+        of_volume(&client, &id).await.is_ok_and(|is| is.0 != "error")
+    })
+    .await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("in-use", "failed-over"));
+    client.detach(&id).await?;
+    client.access(&id, &["read -P 1 0 1M"]).await?;
     cluster.finish_unsettled(
         &[&CUT_OFF[..], &["not restored", "data path", "heartbeat", "report"]].concat(),
     )

@@ -5,6 +5,7 @@ use harness::replication::{
 };
 use harness::{Client, ClusterBuilder, kill_by_pid_file, rounds, until};
 use serde_json::json;
+use std::io::Write as _;
 use std::time::Duration;
 
 async fn replicated_volume(client: &Client) -> anyhow::Result<String> {
@@ -73,6 +74,67 @@ async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Resul
         assert_eq!(names, expected, "{array}");
     }
     cluster.finish(&CUT_OFF).await
+}
+
+/// The newest content of a volume that cannot come home is nowhere but on the other side.
+#[tokio::test]
+async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let client = cluster.client();
+    let first = replicated_volume(&client).await?;
+    let second = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
+    client.wait_for_status(&second, "available").await?;
+    wait_until_in_step(&cluster, 2).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    // something is in the way at home
+    let home = cluster.directory().join(format!("a/volumes/volume-{second}"));
+    std::fs::remove_file(&home)?;
+    std::fs::create_dir(&home)?;
+    fail_over(&client, json!("default")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failover-error").await?;
+    assert_eq!(service(&client).await?["active_backend_id"], "b");
+    for (id, pattern) in [(&first, 7), (&second, 8)] {
+        assert_eq!(of_volume(&client, id).await?, pair("available", "failed-over"));
+        client.access(id, &[&format!("write -P {pattern} 0 1M"), "flush"]).await?;
+    }
+    std::fs::remove_dir(&home)?;
+    fail_over(&client, json!("default")).await?.expect_status(202)?;
+    wait_for_replication(&client, "enabled").await?;
+    for (id, pattern) in [(&first, 7), (&second, 8)] {
+        assert_eq!(of_volume(&client, id).await?, pair("available", "enabled"));
+        client.access(id, &[&format!("read -P {pattern} 0 1M")]).await?;
+    }
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["cannot be brought over"]].concat())
+}
+
+/// A worker that has not followed yet fails over from the side that serves, not from the one it works on.
+#[tokio::test]
+async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow::Result<()> {
+    let mut cluster =
+        ClusterBuilder::for_test().await?.replicated("a", &["b", "c"]).start().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    cluster.workers.clear();
+    cluster.add_worker(&[("FAILPOINTS", "volume.follow=return")]).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    let written = |array: &str| cluster.directory().join(format!("{array}/volumes/volume-{id}"));
+    for (target, pattern) in [("b", 0x0b), ("c", 0x0c)] {
+        fail_over(&client, json!(target)).await?.expect_status(202)?;
+        until("the target serves", Duration::from_secs(15), || async {
+            service(&client).await.is_ok_and(|service| service["active_backend_id"] == target)
+        })
+        .await?;
+        assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(written(target))?
+            .write_all(&[pattern; 4096])?;
+    }
+    fail_over(&client, json!("default")).await?.expect_status(202)?;
+    wait_for_replication(&client, "enabled").await?;
+    assert_eq!(std::fs::read(written("a"))?[..4096], [0x0c; 4096]);
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["follow"]].concat())
 }
 
 #[tokio::test]
