@@ -5,7 +5,7 @@ use crate::gate::submit;
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 use common::db::operation_log::{self, Ended};
-use common::db::{backends, services};
+use common::db::{backends, services, volumes};
 use common::model::{Backend, BackendId, OperationId, ReplicationProgress};
 use common::operation::{
     DisableBackend, EnableBackend, EnableReplication, FailoverBackend, FreezeBackend,
@@ -29,6 +29,11 @@ pub enum Command {
         /// Go on showing, until interrupted
         #[arg(long)]
         watch: bool,
+    },
+    /// The volumes of a backend, and what is true of their replicas
+    Volumes {
+        /// As in the list: host@backend
+        name: String,
     },
     /// Stop every change; attached volumes keep their data path
     Freeze {
@@ -83,6 +88,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
     match command {
         Command::List => list(session).await?,
         Command::Show { name, watch } => show(session, &name, watch).await?,
+        Command::Volumes { name } => show_volumes(session, &name).await?,
         Command::Freeze { name } => {
             let backend_id = find(session, &name).await?.id;
             let (_, submitted) = submit(session, FreezeBackend { backend_id }).await?;
@@ -179,6 +185,34 @@ async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> 
         session.output.say("")?;
         tokio::time::sleep(LOOK_EVERY * 2).await;
     }
+}
+
+async fn show_volumes(session: &Session, name: &str) -> anyhow::Result<()> {
+    let backend = find(session, name).await?;
+    let rows: Vec<Value> = volumes::of_backend(&session.database, backend.id)
+        .await?
+        .iter()
+        .map(|volume| {
+            json!({
+                "id": volume.id,
+                "status": volume.status,
+                "replication_status": volume.replication_status,
+                "replication_extended_status": volume.replication_extended_status,
+                "replication_driver_data": volume.replication_driver_data,
+            })
+        })
+        .collect();
+    let headings = ["VOLUME", "STATUS", "REPLICATION", "REPLICA IS", "REPLICA ON"];
+    session.output.rows(&rows, &headings, |row| {
+        let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+        vec![
+            text("id"),
+            text("status"),
+            text("replication_status"),
+            text("replication_extended_status"),
+            text("replication_driver_data"),
+        ]
+    })
 }
 
 fn view(backend: &Backend) -> Value {

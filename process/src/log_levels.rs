@@ -112,7 +112,7 @@ impl Receive for LogLevels {
 
     async fn receive(self: &Arc<Self>, _context: Context, message: FanOut) -> Result<()> {
         match message {
-            FanOut::BackendReport { .. } => Ok(()),
+            FanOut::BackendReport { .. } | FanOut::FailoverCompleted { .. } => Ok(()),
             FanOut::SetLogLevel(asked) if !asked.concerns(self.binary, &self.host) => Ok(()),
             FanOut::SetLogLevel(LogLevelChange { prefix, level, .. }) => {
                 change(&prefix, level).map_err(Error::internal)?;

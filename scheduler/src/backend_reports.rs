@@ -75,8 +75,8 @@ impl Receive for BackendReports {
                     backend.report = Some(report);
                 }
             }),
-            // for the process's own receiver
-            FanOut::SetLogLevel(_) => {}
+            // for others, and for the process's own receiver
+            FanOut::FailoverCompleted { .. } | FanOut::SetLogLevel(_) => {}
         }
         Ok(())
     }

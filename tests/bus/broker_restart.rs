@@ -5,7 +5,9 @@ use common::bus::{CallError, Queue, SchedulerMessage, SubmitAnswer};
 use common::model::{OperationId, VolumeId};
 use common::operation::DeleteVolume;
 use common::{Error, Result};
-use harness::replication::{fail_over, of_volume, pair, replicated_with, service, volume};
+use harness::replication::{
+    fail_over, of_volume, pair, replicated_with, service, volume, wait_until_serving,
+};
 use harness::until;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -90,10 +92,7 @@ async fn a_failover_ends_without_the_broker_and_the_api_that_took_it() -> anyhow
     for (target, end) in [("b", "failed-over"), ("default", "enabled")] {
         cluster.workers.clear();
         cluster.add_worker(&[("FAILPOINTS", "volume.executed=1*sleep(2000)")]).await?;
-        until("the worker is up", Duration::from_secs(10), || async {
-            service(&client).await.is_ok_and(|service| service["state"] == "up")
-        })
-        .await?;
+        wait_until_serving(&client).await?;
         until("the gate is reached", Duration::from_secs(10), || async {
             fail_over(&client, json!(target)).await.is_ok_and(|answer| answer.status == 202)
         })

@@ -382,7 +382,8 @@ impl Cluster {
                 return false;
             };
             let services = answered.body["services"].as_array().cloned().unwrap_or_default();
-            services.len() == expected && services.iter().all(|service| service["state"] == "up")
+            services.len() == expected
+                && services.iter().all(|service| service["backend_state"] == "up")
         })
         .await
         .with_context(|| self.logs())

@@ -70,6 +70,29 @@ pub async fn service(client: &Client) -> anyhow::Result<Value> {
     Ok(listed.body["services"][0].clone())
 }
 
+/// Waits until the backend is served.
+///
+/// # Errors
+/// When it is not in time.
+pub async fn wait_until_serving(client: &Client) -> anyhow::Result<()> {
+    wait_for_backend_state(client, "up").await
+}
+
+/// Waits until the backend is not served.
+///
+/// # Errors
+/// When it is, for too long.
+pub async fn wait_until_down(client: &Client) -> anyhow::Result<()> {
+    wait_for_backend_state(client, "down").await
+}
+
+async fn wait_for_backend_state(client: &Client, wanted: &str) -> anyhow::Result<()> {
+    until(wanted, Duration::from_secs(15), || async {
+        service(client).await.is_ok_and(|service| service["backend_state"] == wanted)
+    })
+    .await
+}
+
 /// Asks for a failover of backend `a`.
 ///
 /// # Errors

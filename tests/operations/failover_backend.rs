@@ -2,6 +2,7 @@
 
 use harness::replication::{
     fail_over, of_volume, pair, replicated, rows, service, stands, volume, wait_for_replication,
+    wait_until_serving,
 };
 use harness::{ClusterBuilder, until};
 use serde_json::{Value, json};
@@ -99,7 +100,7 @@ async fn without_a_worker_or_a_target_nothing_fails_over() -> anyhow::Result<()>
     let seen = service(&client).await?;
     assert_eq!(seen["replication_status"], "enabled");
     cluster.workers[0].process.kill();
-    until("the backend is down", Duration::from_secs(10), || async {
+    until("the worker is down", Duration::from_secs(10), || async {
         service(&client).await.is_ok_and(|service| service["state"] == "down")
     })
     .await?;
@@ -233,10 +234,7 @@ async fn a_worker_that_dies_in_a_failover_is_replaced_by_one_that_ends_it() -> a
             let armed = format!("{point}=return");
             cluster.workers.clear();
             cluster.add_worker(&[("FAILPOINTS", armed.as_str())]).await?;
-            until("the worker is up", Duration::from_secs(10), || async {
-                service(&client).await.is_ok_and(|service| service["state"] == "up")
-            })
-            .await?;
+            wait_until_serving(&client).await?;
             fail_over(&client, json!(target)).await?.expect_status(202)?;
             let process = std::cell::RefCell::new(&mut cluster.workers[0].process);
             until("the worker dies", Duration::from_secs(10), || async {

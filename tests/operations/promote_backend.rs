@@ -1,11 +1,21 @@
 //! What must hold of `promote_backend`.
 
 use harness::replication::{
-    fail_over, of_volume, pair, replicated, service, volume, wait_for_replication,
+    fail_over, of_volume, pair, replicated, service, volume, wait_for_replication, wait_until_down,
+    wait_until_serving,
 };
-use harness::until;
+use harness::{Cluster, until};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// Stops the worker, and makes its target its own side, and `d` its target.
+async fn stop_and_swap(cluster: &mut Cluster) -> anyhow::Result<()> {
+    cluster.workers.clear();
+    wait_until_down(&cluster.client()).await?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'd'");
+    Ok(std::fs::write(&config, swapped)?)
+}
 
 #[tokio::test]
 async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
@@ -25,22 +35,12 @@ async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
     wait_for_replication(&client, "failed-over").await?;
     refused(promote().await?, "still has b as a target")?;
     // stop, swap, reset, start, thaw
-    cluster.workers.clear();
-    until("the backend is down", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "down")
-    })
-    .await?;
-    let config = cluster.directory().join("cinderblock.toml");
-    let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'd'");
-    std::fs::write(&config, swapped)?;
+    stop_and_swap(&mut cluster).await?;
     promote().await?.expect_status(200)?;
     assert_eq!(of_volume(&client, &moving).await?, pair("available", "enabled"));
     assert_eq!(of_volume(&client, &lost).await?, pair("error", "disabled"));
     cluster.add_worker(&[]).await?;
-    until("the worker is up", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "up")
-    })
-    .await?;
+    wait_until_serving(&client).await?;
     client.operate("thaw", "host@a").await?.expect_status(200)?;
     let shown = service(&client).await?;
     assert_eq!(
@@ -55,6 +55,31 @@ async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
     cluster.finish(&[]).await
 }
 
+/// A driver that has not taken note of the promotion does not serve.
+#[tokio::test]
+async fn the_driver_is_told_that_its_target_was_promoted() -> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "promoted").await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.operate("freeze", "host@a").await?.expect_status(200)?;
+    stop_and_swap(&mut cluster).await?;
+    client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
+    cluster.add_worker(&[]).await?;
+    until("the driver refuses", Duration::from_secs(10), || async {
+        let log = std::fs::read_to_string(cluster.workers[0].process.log()).unwrap_or_default();
+        log.contains("promoted fails because fake:fail says so")
+    })
+    .await?;
+    assert_eq!(service(&client).await?["backend_state"], "down");
+    let changed = json!({ "metadata": { "fake:fail": "" } });
+    client.post(&format!("/volumes/{id}/metadata"), changed).await?.expect_status(200)?;
+    wait_until_serving(&client).await?;
+    client.operate("thaw", "host@a").await?.expect_status(200)?;
+    cluster.finish(&["does not serve"]).await
+}
+
 /// Whoever swaps the configuration and forgets the promotion does not serve the wrong side.
 #[tokio::test]
 async fn a_worker_that_does_not_know_the_active_target_waits_for_the_promotion()
@@ -65,14 +90,7 @@ async fn a_worker_that_does_not_know_the_active_target_waits_for_the_promotion()
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     client.operate("freeze", "host@a").await?.expect_status(200)?;
-    cluster.workers.clear();
-    until("the backend is down", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "down")
-    })
-    .await?;
-    let config = cluster.directory().join("cinderblock.toml");
-    let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'd'");
-    std::fs::write(&config, swapped)?;
+    stop_and_swap(&mut cluster).await?;
     cluster.add_worker(&[]).await?;
     until("the worker says what is wrong", Duration::from_secs(10), || async {
         let log = std::fs::read_to_string(cluster.workers[0].process.log()).unwrap_or_default();
@@ -80,12 +98,9 @@ async fn a_worker_that_does_not_know_the_active_target_waits_for_the_promotion()
     })
     .await?;
     client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
-    until("the worker is up", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "up")
-    })
-    .await?;
+    wait_until_serving(&client).await?;
     client.operate("thaw", "host@a").await?.expect_status(200)?;
     client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
     client.wait_for_status(&id, "available").await?;
-    cluster.finish(&["the driver does not start"]).await
+    cluster.finish(&["does not serve"]).await
 }

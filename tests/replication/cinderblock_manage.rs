@@ -1,6 +1,8 @@
 //! `cinderblock-manage`, as an operator at the machine uses it.
 
-use harness::replication::{of_volume, pair, replicated, service, volume};
+use harness::replication::{
+    of_volume, pair, replicated, volume, wait_until_down, wait_until_serving,
+};
 use harness::{Cluster, ClusterBuilder, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -47,19 +49,13 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
     assert!(done(&cluster, "backend list")?.contains("failed-over"));
     refused(&cluster, "backend promote host@a", "still has b as a target")?;
     cluster.workers.clear();
-    until("the backend is down", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "down")
-    })
-    .await?;
+    wait_until_down(&client).await?;
     let config = cluster.directory().join("cinderblock.toml");
     let swapped = std::fs::read_to_string(&config)?.replace("backend_id = 'b'", "backend_id = 'd'");
     std::fs::write(&config, swapped)?;
     done(&cluster, "backend promote host@a")?;
     cluster.add_worker(&[]).await?;
-    until("the backend is up", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "up")
-    })
-    .await?;
+    wait_until_serving(&client).await?;
     done(&cluster, "backend thaw host@a")?;
     refused(&cluster, "backend enable-replication host@a", "nothing to enable")?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
@@ -85,23 +81,40 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
 async fn what_may_be_lost_is_named_before_it_is() -> anyhow::Result<()> {
     let cluster = replicated().await?;
     let client = cluster.client();
-    let id = volume(&client, "replicated", "").await?;
-    // the fake driver's replicas lack nothing, so somebody has to say so
-    let say = format!(
-        "create function lie() returns trigger language plpgsql as $$ begin \
-             new.report := jsonb_set(new.report, '{{replication,behind}}', '[\"{id}\"]'); return new; end $$; \
-         create trigger lying before update of report on backends for each row execute function lie()"
-    );
-    cluster.database().await?.batch_execute(&say).await?;
+    let id = volume(&client, "replicated", "replicate").await?;
+    let (well, plain) =
+        (volume(&client, "replicated", "").await?, client.available_volume(1).await?);
     until("it is said", Duration::from_secs(10), || async {
         manage(&cluster, "backend show host@a")
             .is_ok_and(|shown| shown.is_ok_and(|shown| shown.contains(&id)))
+    })
+    .await?;
+    let replicas = |id: &str| -> anyhow::Result<(Value, Value)> {
+        let listed: Value =
+            serde_json::from_str(&done(&cluster, "--json backend volumes host@a")?)?;
+        let volume = listed.as_array().into_iter().flatten().find(|one| one["id"] == id).cloned();
+        let fact = |name: &str| volume.as_ref().map_or(json!("missing"), |one| one[name].clone());
+        Ok((fact("replication_extended_status"), fact("replication_driver_data")))
+    };
+    until("it was looked at", Duration::from_secs(10), || async {
+        replicas(&well).is_ok_and(|is| is == (json!("in-step"), json!("b")))
+    })
+    .await?;
+    assert_eq!(replicas(&id)?, (json!("behind"), json!("b")));
+    assert_eq!(replicas(&plain)?, (Value::Null, Value::Null));
+    client
+        .act(&well, "os-retype", json!({ "new_type": "__DEFAULT__" }))
+        .await?
+        .expect_status(202)?;
+    until("it has none any more", Duration::from_secs(10), || async {
+        replicas(&well).is_ok_and(|is| is == (Value::Null, Value::Null))
     })
     .await?;
     refused(&cluster, "backend failover host@a --to b", &id)?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
     done(&cluster, "backend failover host@a --to b --accept-data-loss")?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    assert_eq!(replicas(&id)?, (Value::Null, Value::Null));
     cluster.finish(&[]).await
 }
 

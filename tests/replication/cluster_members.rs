@@ -114,6 +114,30 @@ async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Resu
     cluster.finish(&[]).await
 }
 
+/// Long before they would look by themselves.
+#[tokio::test]
+async fn all_members_are_told_that_a_failover_has_ended() -> anyhow::Result<()> {
+    let mut cluster = two_members().await?;
+    let client = cluster.client();
+    cluster.workers.clear();
+    let state = cluster.directory().join("state-of-the-other").display().to_string();
+    let seldom = [("CINDERBLOCK__VOLUME__SWEEP_SECONDS", "60")];
+    cluster.add_worker(&seldom).await?;
+    cluster.add_worker(&[&seldom[..], &machine_of_the_other(&state)].concat()).await?;
+    until("both members are up", Duration::from_secs(10), || async {
+        detail(&client).await.is_ok_and(|shown| shown["num_down_hosts"] == 0)
+    })
+    .await?;
+    let to_b = json!({ "cluster": NAME, "backend_id": "b" });
+    client.put("/os-services/failover", to_b).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    until("both have confirmed", Duration::from_secs(10), || async {
+        behind(&cluster).is_ok_and(|behind| behind == json!([]))
+    })
+    .await?;
+    cluster.finish(&[]).await
+}
+
 /// The members that have not confirmed that they follow.
 fn behind(cluster: &Cluster) -> anyhow::Result<Value> {
     let listed: Value = serde_json::from_str(&done(cluster, "--json cluster list")?)?;

@@ -131,8 +131,45 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
     client.detach(&id).await?;
     client.access(&id, &["read -P 1 0 1M"]).await?;
     cluster.finish_unsettled(
-        &[&CUT_OFF[..], &["not restored", "data path", "heartbeat", "report"]].concat(),
+        &[&CUT_OFF[..], &["not restored", "data path", "heartbeat", "report", "does not serve"]]
+            .concat(),
     )
+}
+
+/// Nobody fails over in the second in which it burns.
+#[tokio::test]
+async fn a_backend_whose_array_is_gone_for_long_can_still_fail_over() -> anyhow::Result<()> {
+    let mut cluster = cluster().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    client.access(&id, &["write -P 7 0 1M", "flush"]).await?;
+    burn(&cluster, "a")?;
+    // a file where the array was: nothing can be made there again
+    std::fs::write(cluster.directory().join("a"), "")?;
+    let database = cluster.database().await?;
+    let down = "select 'down' = any (conditions) from backend_details";
+    until("nothing is placed there any more", Duration::from_secs(15), || async {
+        database.query_one(down, &[]).await.is_ok_and(|row| row.get(0))
+    })
+    .await?;
+    // nor does it need the worker that has seen it
+    cluster.workers.clear();
+    cluster.add_worker(&[]).await?;
+    until("the worker is there", Duration::from_secs(10), || async {
+        service(&client).await.is_ok_and(|service| service["state"] == "up")
+    })
+    .await?;
+    assert_eq!(service(&client).await?["backend_state"], "down");
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    until("volumes are placed there again", Duration::from_secs(10), || async {
+        database.query_one(down, &[]).await.is_ok_and(|row| !row.get::<_, bool>(0))
+    })
+    .await?;
+    client.access(&id, &["read -P 7 0 1M"]).await?;
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report", "does not serve"]].concat())
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Over, home, over again, and on to a third array: the bytes are the same at each step.
 
 use harness::replication::{
-    CUT_OFF, fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
+    CUT_OFF, fail_over, of_volume, pair, service, wait_for_replication, wait_until_down,
+    wait_until_in_step, wait_until_serving,
 };
-use harness::{Client, ClusterBuilder, kill_by_pid_file, rounds, until};
+use harness::{Client, Cluster, ClusterBuilder, kill_by_pid_file, rounds, until};
+use rustix::process::Signal;
 use serde_json::json;
 use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 async fn replicated_volume(client: &Client) -> anyhow::Result<String> {
@@ -134,7 +137,59 @@ async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow:
     fail_over(&client, json!("default")).await?.expect_status(202)?;
     wait_for_replication(&client, "enabled").await?;
     assert_eq!(std::fs::read(written("a"))?[..4096], [0x0c; 4096]);
-    cluster.finish_unsettled(&[&CUT_OFF[..], &["follow"]].concat())
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["does not serve"]].concat())
+}
+
+/// In the configuration, B becomes the backend's own array, and C its target.
+fn swap_sides(cluster: &Cluster) -> anyhow::Result<()> {
+    let config = cluster.directory().join("cinderblock.toml");
+    let directory = |array: &str| format!("'{}'", cluster.directory().join(array).display());
+    let swapped = std::fs::read_to_string(&config)?
+        .replace(&directory("b"), &directory("c"))
+        .replace(&directory("a"), &directory("b"))
+        .replace("backend_id = 'b'", "backend_id = 'c'");
+    Ok(std::fs::write(&config, swapped)?)
+}
+
+/// A worker that was cut off during the promotion comes back with the configuration of before.
+#[tokio::test]
+async fn what_was_promoted_away_is_not_served_by_a_worker_that_missed_it() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.access(&id, &["write -P 0x42 0 1M", "flush"]).await?;
+    client.operate("freeze", "host@a").await?.expect_status(200)?;
+    cluster.workers[0].process.signal(Signal::STOP)?;
+    wait_until_down(&client).await?;
+    swap_sides(&cluster)?;
+    client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
+    cluster.add_worker(&[]).await?;
+    wait_until_serving(&client).await?;
+    client.operate("thaw", "host@a").await?.expect_status(200)?;
+    cluster.workers[0].process.signal(Signal::CONT)?;
+    let log = cluster.workers[0].process.log().to_owned();
+    until("it says what is wrong", Duration::from_secs(10), || async {
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
+        log.contains("is not the one that the backend's volumes are on")
+    })
+    .await?;
+    let monitor = cluster.directory().join("a/run/qmp.sock");
+    assert!(UnixStream::connect(monitor).is_err(), "the old array is opened");
+    for _ in 0..5 {
+        client.access(&id, &["read -P 0x42 0 1M"]).await?;
+    }
+    // with nobody else, nothing is served
+    cluster.workers.remove(1);
+    wait_until_down(&client).await?;
+    let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    cluster.finish_unsettled(
+        &[&CUT_OFF[..], &["does not serve", "heartbeat", "bus", "lease", "sweep", "purge"]]
+            .concat(),
+    )
 }
 
 #[tokio::test]
@@ -152,23 +207,11 @@ async fn b_is_promoted_replicated_to_c_and_failed_over_again() -> anyhow::Result
 
     client.operate("freeze", "host@a").await?.expect_status(200)?;
     cluster.workers.clear();
-    until("the backend is down", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "down")
-    })
-    .await?;
-    let config = cluster.directory().join("cinderblock.toml");
-    let directory = |array: &str| format!("'{}'", cluster.directory().join(array).display());
-    let swapped = std::fs::read_to_string(&config)?
-        .replace(&directory("b"), &directory("c"))
-        .replace(&directory("a"), &directory("b"))
-        .replace("backend_id = 'b'", "backend_id = 'c'");
-    std::fs::write(&config, swapped)?;
+    wait_until_down(&client).await?;
+    swap_sides(&cluster)?;
     client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
     cluster.add_worker(&[]).await?;
-    until("the backend is up", Duration::from_secs(10), || async {
-        service(&client).await.is_ok_and(|service| service["state"] == "up")
-    })
-    .await?;
+    wait_until_serving(&client).await?;
     client.operate("thaw", "host@a").await?.expect_status(200)?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
     client

@@ -242,7 +242,7 @@ impl FireDrill<'_> {
         self.cluster.add_worker(&[]).await?;
         until("the backend is up", Duration::from_secs(20), || async {
             let listed = self.client.get("/os-services?binary=cinder-volume").await;
-            listed.is_ok_and(|listed| listed.body["services"][0]["state"] == "up")
+            listed.is_ok_and(|listed| listed.body["services"][0]["backend_state"] == "up")
         })
         .await?;
         self.manage(&["backend", "thaw", "host@ssd"])?;

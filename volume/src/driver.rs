@@ -13,9 +13,10 @@ use common::config::{BackendConfig, DriverName};
 use common::db::DbError;
 use common::db::operation_log::FailedOver;
 use common::model::{
-    AttachMode, BackendReport, ConnectionInfo, Manageable, Snapshot, StoredObject, Volume,
+    AttachMode, BackendReport, ConnectionInfo, Manageable, ReplicationProgress, Snapshot,
+    StoredObject, Volume, VolumeId,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The number of the claim under which a driver acts. A driver whose storage outlives the worker
 /// refuses a number lower than one it has seen for the same object: its bearer has lost the operation.
@@ -66,12 +67,20 @@ pub trait Driver: Send + Sync {
     /// there until [`Self::failover_completed`].
     async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError>;
 
-    /// Sees that these volumes are replicated, and notes for the next report how far they are. Called again and
-    /// again while the backend serves from its own side.
-    async fn replicate(&self, volumes: &[Volume]) -> Result<(), DriverError>;
+    /// Sees that these volumes are replicated, and tells how far they are. Called again and again while the
+    /// backend serves from its own side.
+    async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError>;
 
     /// The backend serves from this side now, whoever brought that about.
     async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError>;
+
+    /// What was a target is the backend's own side now. Called in every worker that begins to serve these volumes
+    /// from there.
+    async fn promoted(&self, volumes: &[Volume]) -> Result<(), DriverError>;
+
+    /// What identifies the storage of a side, however it is reached. `None` when it cannot be told from
+    /// another one.
+    async fn storage_id(&self, side: Option<&str>) -> Result<Option<String>, DriverError>;
 
     /// What the backend can take now.
     async fn report(&self) -> Result<BackendReport, DriverError>;
@@ -203,6 +212,44 @@ pub struct Failover<'a> {
     pub snapshots: &'a [Snapshot],
     /// Whether volumes that may lack acknowledged writes there count as moved.
     pub accept_data_loss: bool,
+    /// Where it is told how far it has come.
+    pub progress: &'a LatestProgress,
+}
+
+/// How far replication, or a failover, has come: for the next report.
+#[derive(Debug, Default)]
+pub struct LatestProgress(Mutex<ReplicationProgress>);
+
+impl LatestProgress {
+    /// How far it is now.
+    pub fn set(&self, progress: ReplicationProgress) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
+    /// How far it was when that was last told.
+    #[must_use]
+    pub fn get(&self) -> ReplicationProgress {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The replicas of a backend's volumes. A volume that could not be looked at, because it is being worked on, is
+/// not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replicas {
+    /// Where they are, in the driver's words.
+    pub driver_data: Option<String>,
+    /// Each of them.
+    pub each: Vec<Replica>,
+}
+
+/// A volume's replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// The volume.
+    pub id: VolumeId,
+    /// How much of it is not there, in bytes; 0 when every acknowledged write is.
+    pub missing: u64,
 }
 
 /// What a new volume is made like.

@@ -21,13 +21,14 @@ mod unmanage_snapshot;
 mod unmanage_volume;
 mod update_attachment;
 
-use crate::driver::{Driver, DriverError, Fence};
+use crate::driver::{Driver, DriverError, Fence, LatestProgress};
 use crate::finish_operation::{finish, hand_over};
 use crate::recover::{self, Decision};
 use crate::worker::Worker;
+use common::bus::{Context, FanOut};
 use common::db::Database;
 use common::db::operation_log::{self, ClaimedOperation, FailedOver, Outcome};
-use common::model::Migration;
+use common::model::{Migration, RequestId};
 use common::operation::Operation;
 use common::operation::contract::{Columns, Role};
 use serde::de::DeserializeOwned;
@@ -35,10 +36,14 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 use tracing::{Instrument, info_span};
 
+/// How long the end of a failover is news.
+const NEWS_LIFETIME: Duration = Duration::from_secs(10);
+
 /// What an operation's file needs to do its work.
 pub(crate) struct Execution<'a> {
     pub database: &'a Database,
     pub driver: &'a dyn Driver,
+    pub progress: &'a LatestProgress,
     pub fence: Fence,
     claimed: &'a ClaimedOperation,
 }
@@ -134,6 +139,9 @@ pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
     if fails_over {
         // at once, rather than with the next sweep
         worker.follow().await;
+        let context = Context::of_process(RequestId::random(), None, NEWS_LIFETIME);
+        let news = FanOut::FailoverCompleted { backend: worker.backend_name.clone() };
+        worker.bus.fan_out(context, news).await;
     }
 }
 
@@ -141,6 +149,7 @@ async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Progre
     let execution = Execution {
         database: &worker.database,
         driver: &*worker.driver,
+        progress: &worker.progress,
         fence: Fence(claimed.fence),
         claimed,
     };

@@ -5,18 +5,22 @@ use crate::recover;
 use crate::worker::Worker;
 use common::bus::{Context, FanOut};
 use common::db::{backends, services};
-use common::model::{BackendReport, RequestId};
+use common::model::{BackendReport, ReplicationStatus, RequestId};
 use tokio_util::sync::CancellationToken;
 
-/// Reports regularly until the process stops, then says so. A backend whose driver cannot report does
-/// not beat, and so counts as down.
+/// Reports regularly until the process stops, then says so. A backend whose driver cannot report counts as
+/// down, but its worker is there: to fail over, for instance.
 pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
     while !stopping.is_cancelled() {
         match look(worker).await {
-            Ok(report) => publish(worker, report).await,
+            Ok(Some(report)) => publish(worker, report).await,
+            Ok(None) => {}
             Err(error) => {
                 tracing::error!(backend.name = worker.backend_name, %error, "the driver does not report");
             }
+        }
+        if let Err(error) = worker.confirm_alive().await {
+            tracing::warn!(%error, "the heartbeat was not recorded");
         }
         tokio::select! {
             () = stopping.cancelled() => {}
@@ -29,21 +33,23 @@ pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
 }
 
 /// What the backend can take; its data paths are open again, should its data plane have died otherwise than
-/// by a failover.
-async fn look(worker: &Worker) -> Result<BackendReport, DriverError> {
-    if worker.may_serve().await? && worker.driver.ensure_data_plane().await? {
-        recover::restore_exports(worker).await;
+/// by a failover. `None` when the worker does not serve.
+async fn look(worker: &Worker) -> Result<Option<BackendReport>, DriverError> {
+    let serving = worker.serving().await?;
+    if worker.is_at(&serving) {
+        if worker.driver.ensure_data_plane().await? {
+            recover::restore_exports(worker).await;
+        }
+    } else if serving.replication_status != ReplicationStatus::FailingOver {
+        return Ok(None);
     }
-    worker.driver.report().await
+    let report = worker.driver.report().await?;
+    Ok(Some(BackendReport { replication: worker.progress.get(), ..report }))
 }
 
 async fn publish(worker: &Worker, report: BackendReport) {
-    let recorded = tokio::try_join!(
-        backends::report(&worker.database, worker.backend_id, &report),
-        worker.confirm_alive(),
-    );
-    if let Err(error) = recorded {
-        return tracing::warn!(%error, "the heartbeat was not recorded");
+    if let Err(error) = backends::report(&worker.database, worker.backend_id, &report).await {
+        return tracing::warn!(%error, "the report was not recorded");
     }
     let lifetime = worker.config.services.heartbeat();
     let news = FanOut::BackendReport { backend: worker.backend_name.clone(), report };

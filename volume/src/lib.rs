@@ -7,6 +7,7 @@
 pub mod driver;
 mod execute;
 mod finish_operation;
+mod follow;
 mod heartbeat;
 mod receive_operation;
 mod recover;

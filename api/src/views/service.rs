@@ -36,6 +36,7 @@ pub(crate) fn line(
         view["active_backend_id"] = json!(backend.active_backend_id);
         view["frozen"] = json!(backend.is(Condition::Frozen));
         if version >= BACKEND_STATE_SINCE {
+            let state = if backend.is(Condition::Down) { "down" } else { "up" };
             view["backend_state"] = json!(backend.report.as_ref().map(|_| state));
         }
     }

@@ -198,6 +198,11 @@ pub enum FanOut {
         /// Its report.
         report: BackendReport,
     },
+    /// A backend serves from another side, or has tried to. The same is in the database.
+    FailoverCompleted {
+        /// The backend's name.
+        backend: String,
+    },
     /// Log more or less from now on.
     SetLogLevel(LogLevelChange),
 }

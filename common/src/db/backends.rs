@@ -61,6 +61,8 @@ pub struct Serving {
     pub epoch: i64,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
+    /// Whether the epoch began with the promotion of a target.
+    pub promoted: bool,
 }
 
 /// From where a backend serves now.
@@ -69,9 +71,27 @@ pub struct Serving {
 /// When the database does not answer.
 pub async fn serving(database: &Database, backend: BackendId) -> Result<Serving, DbError> {
     let sql = "select jsonb_build_object('active_backend_id', active_backend_id, 'epoch', epoch, \
-                   'replication_status', replication_status) from backends where id = $1";
+                   'replication_status', replication_status, 'promoted', promoted) from backends where id = $1";
     let serving = database.row(sql, &[&backend.0]).await?;
     serving.ok_or_else(|| DbError::Defect("the backend is gone".into()))
+}
+
+/// Whether a storage is the one that holds the backend's volumes. A replicated backend is bound to the first
+/// storage that it serves from, until a failover ends on another one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_on_storage(
+    database: &Database,
+    backend: BackendId,
+    storage_id: &str,
+    has_targets: bool,
+) -> Result<bool, DbError> {
+    let sql = "update backends \
+               set storage_id = case when $3 then coalesce(storage_id, $2) else storage_id end \
+               where id = $1 returning to_jsonb(coalesce(storage_id = $2, true))";
+    let is_it = database.row(sql, &[&backend.0, &storage_id, &has_targets]).await?;
+    is_it.ok_or_else(|| DbError::Defect("the backend is gone".into()))
 }
 
 /// What giving a backend's volumes to another one came to.

@@ -62,6 +62,8 @@ pub struct Outcome {
 pub struct FailedOver {
     /// The target that serves from now on; `None` for the backend's own side.
     pub active: Option<String>,
+    /// What identifies its storage.
+    pub storage_id: Option<String>,
     /// What became of each volume.
     pub volumes: Vec<VolumeFate>,
     /// The snapshots that the backend has had.

@@ -53,6 +53,33 @@ pub async fn to_replicate(
     database.row(sql, &[&backend.0]).await
 }
 
+/// Records how far the replicas of a backend's volumes are: those in step, and those that lack something. What is
+/// in neither list keeps what was recorded, as long as it is replicated.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn record_replicas(
+    database: &Database,
+    backend: BackendId,
+    in_step: &[VolumeId],
+    behind: &[VolumeId],
+    driver_data: Option<&str>,
+) -> Result<(), DbError> {
+    let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<uuid::Uuid>>();
+    let sql = "update volumes v \
+               set replication_extended_status = n.status, replication_driver_data = n.driver_data \
+               from (select id, \
+                         case when id = any ($2) then 'in-step' when id = any ($3) then 'behind' end as status, \
+                         case when id = any ($2 || $3) then $4 end as driver_data \
+                     from volumes \
+                     where backend_id = $1 and deleted_at is null \
+                       and (id = any ($2 || $3) or not replicated or replication_status <> 'enabled')) n \
+               where v.id = n.id and (v.replication_extended_status, v.replication_driver_data) \
+                                     is distinct from (n.status, n.driver_data)";
+    let (in_step, behind) = (ids(in_step), ids(behind));
+    database.execute(sql, &[&backend.0, &in_step, &behind, &driver_data]).await.map(drop)
+}
+
 /// A page of volumes.
 ///
 /// # Errors

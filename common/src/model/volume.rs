@@ -139,6 +139,12 @@ pub struct Volume {
     pub replicated: bool,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
+    /// Whether its replica has every acknowledged write, as of the newest look: `in-step` or `behind`.
+    #[serde(default)]
+    pub replication_extended_status: Option<String>,
+    /// What the driver says of where its replica is.
+    #[serde(default)]
+    pub replication_driver_data: Option<String>,
     /// Whether it counts against the project's quota.
     pub consumes_quota: bool,
     /// The id of the service that looks after its backend.

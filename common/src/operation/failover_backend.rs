@@ -45,7 +45,10 @@ impl Definition for FailoverBackend {
     }
 
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
-        Columns::set(json!({ "replication_status": ReplicationStatus::FailingOver }))
+        Columns::set(json!({
+            "replication_status": ReplicationStatus::FailingOver,
+            "promoted": false,
+        }))
     }
 
     fn columns_when_failed(&self, _role: Role) -> Columns {

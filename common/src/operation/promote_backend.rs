@@ -46,6 +46,7 @@ impl Definition for PromoteBackend {
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "active_backend_id": null,
+            "promoted": true,
             "replication_status": ReplicationStatus::Enabled,
         }))
     }

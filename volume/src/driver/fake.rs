@@ -7,7 +7,7 @@
 //! | `fake:fail` | calls of the driver method named here fail (several: separated by commas) |
 //! | `fake:latency_ms` | each call takes so long, instead of the configured time |
 
-use super::{Driver, DriverError, Failover, Fence, Source, unknown_target};
+use super::{Driver, DriverError, Failover, Fence, Replica, Replicas, Source, unknown_target};
 use async_trait::async_trait;
 use common::config::BackendConfig;
 use common::db::operation_log::{FailedOver, Fate, VolumeFate};
@@ -36,8 +36,6 @@ struct Memory {
     exports: HashSet<(VolumeId, AttachMode)>,
     /// The target that serves; `None` for the backend's own side.
     active: Option<String>,
-    /// How many volumes are replicated.
-    replicated: usize,
 }
 
 impl FakeDriver {
@@ -56,12 +54,21 @@ impl FakeDriver {
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        let failing = metadata.get("fake:fail");
-        if failing.is_some_and(|methods| methods.split(',').any(|failing| failing == method)) {
+        if is_failing(metadata, method) {
             return Err(DriverError::failed(format!("{method} fails because fake:fail says so")));
         }
         Ok(())
     }
+}
+
+/// Whether a method shall fail for something with this metadata.
+fn is_failing(metadata: &Metadata, method: &str) -> bool {
+    let failing = metadata.get("fake:fail");
+    failing.is_some_and(|methods| methods.split(',').any(|failing| failing == method))
+}
+
+fn shall_fail(volume: &Volume, method: &str) -> bool {
+    is_failing(&volume.metadata, method)
 }
 
 #[async_trait]
@@ -75,10 +82,6 @@ impl Driver for FakeDriver {
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        let shall_fail = |volume: &Volume, method: &str| {
-            let failing = volume.metadata.get("fake:fail");
-            failing.is_some_and(|methods| methods.split(',').any(|failing| failing == method))
-        };
         if failover.volumes.iter().any(|volume| shall_fail(volume, "failover_backend")) {
             return Err(DriverError::failed("failover fails because fake:fail says so"));
         }
@@ -99,15 +102,17 @@ impl Driver for FakeDriver {
         let snapshots = failover.snapshots.iter().filter(is_there).map(|snapshot| snapshot.id);
         Ok(FailedOver {
             active: failover.target.map(str::to_owned),
+            storage_id: None,
             known_snapshots: failover.snapshots.iter().map(|snapshot| snapshot.id).collect(),
             snapshots: snapshots.collect(),
             volumes,
         })
     }
 
-    async fn replicate(&self, volumes: &[Volume]) -> Result<(), DriverError> {
-        self.memory().replicated = volumes.len();
-        Ok(())
+    async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
+        let missing = |volume: &Volume| if shall_fail(volume, "replicate") { 1 << 20 } else { 0 };
+        let each = volumes.iter().map(|one| Replica { id: one.id, missing: missing(one) });
+        Ok(Replicas { driver_data: self.config.targets().first().cloned(), each: each.collect() })
     }
 
     async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
@@ -119,6 +124,18 @@ impl Driver for FakeDriver {
         }
         self.memory().active = active.map(str::to_owned);
         Ok(())
+    }
+
+    async fn promoted(&self, volumes: &[Volume]) -> Result<(), DriverError> {
+        if volumes.iter().any(|volume| shall_fail(volume, "promoted")) {
+            return Err(DriverError::failed("promoted fails because fake:fail says so"));
+        }
+        Ok(())
+    }
+
+    /// Memory has no name.
+    async fn storage_id(&self, _side: Option<&str>) -> Result<Option<String>, DriverError> {
+        Ok(None)
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
@@ -136,12 +153,7 @@ impl Driver for FakeDriver {
             replication_enabled: !self.config.replication_device.is_empty()
                 && memory.active.is_none(),
             replication_targets: self.config.targets(),
-            replication: ReplicationProgress {
-                total: memory.replicated,
-                in_step: memory.replicated,
-                bytes_left: 0,
-                behind: Vec::new(),
-            },
+            replication: ReplicationProgress::default(),
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: capacity,

@@ -20,7 +20,7 @@ mod side;
 mod sparse_copy;
 mod storage_daemon;
 
-use super::{Driver, DriverError, Failover, Fence, Source, unknown_target};
+use super::{Driver, DriverError, Failover, Fence, Replica, Replicas, Source, unknown_target};
 use array::Object;
 use async_trait::async_trait;
 use common::config::{BackendConfig, ReplicationDevice, TargetProtocol};
@@ -53,8 +53,6 @@ pub(super) struct FileDriver {
     targets: Vec<(String, Arc<Side>)>,
     /// The target that serves; `None` for the own side.
     active: Mutex<Option<String>>,
-    /// How far the replicas were when they were last looked at.
-    progress: Mutex<ReplicationProgress>,
 }
 
 impl FileDriver {
@@ -69,7 +67,6 @@ impl FileDriver {
             targets: config.replication_device.iter().map(target).collect(),
             config: config.clone(),
             active: Mutex::default(),
-            progress: Mutex::default(),
         }
     }
 
@@ -83,11 +80,7 @@ impl FileDriver {
     }
 
     /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
-    async fn mirror_all(
-        &self,
-        to: &Side,
-        volumes: &[Volume],
-    ) -> Result<ReplicationProgress, DriverError> {
+    async fn mirror_all(&self, to: &Side, volumes: &[Volume]) -> Result<Vec<Replica>, DriverError> {
         // a target that hangs would hang every write for as long
         if to.daemon.current_run(HANGING_AFTER).await.is_none() {
             to.daemon.kill();
@@ -97,29 +90,27 @@ impl FileDriver {
         to.daemon.ensure_running().await?;
         let from = &*self.own;
         let jobs = mirror::jobs(from).await?;
-        let mut progress = ReplicationProgress { total: volumes.len(), ..Default::default() };
         // nobody sees when the mirror of another one breaks
         let looked_at = volumes.iter().map(|volume| volume.id).collect();
         let array = to.array.clone();
         blocking(move || array.forget_replicas_but(&looked_at)).await?;
+        let mut replicas = Vec::new();
         for volume in volumes {
             let fence = from.array.fence_file(Object::Volume(volume.id));
             // what is being worked on has its turn next time
             let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
             let mirror = Mirror { from, to, id: volume.id, size: bytes(volume.size_gb) };
-            match mirror.keep(&jobs).await {
-                Ok(State::InStep) => progress.in_step += 1,
-                Ok(State::Behind(bytes)) => {
-                    progress.bytes_left += bytes;
-                    progress.behind.push(volume.id);
-                }
+            let missing = match mirror.keep(&jobs).await {
+                Ok(State::InStep) => 0,
+                Ok(State::Behind(bytes)) => bytes,
                 Err(error) => {
-                    progress.behind.push(volume.id);
                     tracing::warn!(volume.id = %volume.id, %error, "not mirrored");
+                    mirror.size
                 }
-            }
+            };
+            replicas.push(Replica { id: volume.id, missing });
         }
-        Ok(progress)
+        Ok(replicas)
     }
 
     /// Ends the mirror of a volume that is going to change otherwise than by its servers' writes; it begins
@@ -166,7 +157,6 @@ impl Driver for FileDriver {
         blocking(move || array.prepare().and_then(|()| array.forget_replicas())).await?;
         side.ensure_data_plane().await?;
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active.map(str::to_owned);
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
         Ok(())
     }
 
@@ -194,13 +184,24 @@ impl Driver for FileDriver {
         self.start(active).await
     }
 
-    async fn replicate(&self, volumes: &[Volume]) -> Result<(), DriverError> {
-        let progress = match self.targets.first() {
-            Some((_, to)) if self.active().is_none() => self.mirror_all(to, volumes).await?,
-            Some(_) | None => ReplicationProgress::default(),
-        };
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
+        match self.targets.first() {
+            Some((name, to)) if self.active().is_none() => Ok(Replicas {
+                driver_data: Some(name.clone()),
+                each: self.mirror_all(to, volumes).await?,
+            }),
+            Some(_) | None => Ok(Replicas::default()),
+        }
+    }
+
+    /// An array is the same in every part that it plays.
+    async fn promoted(&self, _volumes: &[Volume]) -> Result<(), DriverError> {
         Ok(())
+    }
+
+    async fn storage_id(&self, side: Option<&str>) -> Result<Option<String>, DriverError> {
+        let array = self.side_called(side)?.array.clone();
+        blocking(move || array.prepare().and_then(|()| array.id())).await.map(Some)
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
@@ -221,7 +222,7 @@ impl Driver for FileDriver {
             online_snapshot_support: side.protocol == TargetProtocol::Nbd,
             multiattach: true,
             replication_enabled: !self.targets.is_empty() && self.active().is_none(),
-            replication: self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            replication: ReplicationProgress::default(),
             replication_targets: self.config.targets(),
             pools: vec![PoolReport {
                 name: self.name.clone(),

@@ -23,6 +23,7 @@ pub(super) async fn execute(
         volumes: &volumes,
         snapshots: &snapshots,
         accept_data_loss: *accept_data_loss,
+        progress: execution.progress,
     };
     let failed_over = execution.driver.failover(&failover).await?;
     let count = |fate: Fate| failed_over.volumes.iter().filter(|one| one.fate == fate).count();

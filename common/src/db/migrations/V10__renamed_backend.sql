@@ -16,6 +16,9 @@ begin
                when exists (select from operations o
                             where o.backend_id = b.id and o.state in ('admitted', 'running'))
                    then 'has operations under way'
+               when exists (select from backends other
+                            where other.id in (current, renamed) and other.storage_id <> b.storage_id)
+                   then 'is another storage'
            end
     into reason
     from backends b where b.id in (current, renamed)

@@ -14,6 +14,10 @@ create table backends (
     clustered boolean not null default false,
     replication_status text not null default 'disabled',
     active_backend_id text,
+    -- what identifies the storage that holds its volumes; no other one is served
+    storage_id text,
+    -- whether the epoch began with the promotion of a target
+    promoted boolean not null default false,
     -- moves with every failover; an operation admitted before one is not executed after it
     epoch bigint not null default 1,
     -- counts the changes of everything that the gate reads
@@ -98,6 +102,9 @@ create table volumes (
     -- whether its type asks for replication
     replicated boolean not null default false,
     replication_status text not null default 'disabled',
+    -- whether the replica has every acknowledged write, and what the driver says of where it is
+    replication_extended_status text,
+    replication_driver_data text,
     consumes_quota boolean not null default true,
     created_at timestamptz not null default now(),
     updated_at timestamptz,

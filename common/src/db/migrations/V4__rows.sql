@@ -156,7 +156,9 @@ begin
             and (arguments ->> 'target' is distinct from subject ->> 'active_backend_id'
                  or (arguments ->> 'accept_data_loss')::boolean)
         when 'worker_is_up' then
-            seen_recently((subject ->> 'seen_at')::timestamptz)
+            -- one whose array has burned does not report any more, but lives
+            exists (select from services
+                    where backend_id = (subject ->> 'id')::uuid and seen_recently(seen_at))
         when 'is_failed_over' then
             subject ->> 'active_backend_id' is not null
             and subject ->> 'replication_status' in ('failed-over', 'failover-error')

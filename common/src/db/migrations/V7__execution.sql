@@ -46,7 +46,7 @@ language sql as $$
 $$;
 
 -- Writes what a failover came to, in a number of statements that does not grow with the volumes:
--- {"active", "volumes": [{"id", "fate"}], "snapshots": [ids of those that are there]}.
+-- {"active", "storage_id", "volumes": [{"id", "fate"}], "snapshots": [ids of those that are there]}.
 create function record_failover(backend uuid, failover jsonb) returns void
 language plpgsql as $$
 declare
@@ -55,6 +55,7 @@ begin
     -- takes the backend's lock, and so comes first
     update backends
     set active_backend_id = new_active,
+        storage_id = failover ->> 'storage_id',
         replication_status = case when new_active is null then 'enabled' else 'failed-over' end
     where id = backend;
     update volumes v
@@ -65,6 +66,8 @@ begin
             when new_active is null then 'enabled'
             else 'failed-over'
         end,
+        replication_extended_status = null,
+        replication_driver_data = null,
         status = case
             when o.fate <> 'moved' then 'error'
             when v.replication_status in ('not-capable', 'failover-error') then coalesce(v.previous_status, v.status)

@@ -16,7 +16,7 @@ use common::model::{Manageable, SnapshotId, StoredObject, VolumeId};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -190,10 +190,18 @@ impl Array {
     }
 
     fn name_itself(&self) -> io::Result<()> {
-        match File::create_new(self.id_file()) {
-            Ok(mut file) => file.write_all(uuid::Uuid::new_v4().to_string().as_bytes()),
-            Err(named) if named.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
+        if self.id_file().exists() {
+            return Ok(());
+        }
+        // nobody may read half of it
+        let id = uuid::Uuid::new_v4().to_string();
+        let unfinished = self.directory.join(format!("array.id.{id}"));
+        fs::write(&unfinished, id)?;
+        let named = fs::hard_link(&unfinished, self.id_file());
+        fs::remove_file(&unfinished)?;
+        match named {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 

@@ -7,7 +7,7 @@ use super::side::Side;
 use super::{Failover, blocking, bytes};
 use crate::driver::DriverError;
 use common::db::operation_log::{FailedOver, Fate, VolumeFate};
-use common::model::{Snapshot, Volume, VolumeId};
+use common::model::{ReplicationProgress, Snapshot, Volume, VolumeId};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::process::Command;
@@ -60,6 +60,7 @@ impl Sides<'_> {
         let is_there = |one: &&Snapshot| self.to.array.has(Object::Snapshot(one.id));
         Ok(FailedOver {
             active: failover.target.map(str::to_owned),
+            storage_id: Some(self.to.array.id()?),
             volumes: volumes.collect(),
             known_snapshots: failover.snapshots.iter().map(|one| one.id).collect(),
             snapshots: failover.snapshots.iter().filter(is_there).map(|one| one.id).collect(),
@@ -87,9 +88,19 @@ impl Sides<'_> {
         self.prepare().await?;
         let reachable = self.from.daemon.ensure_running().await;
         let mut complete = HashSet::new();
-        for volume in served(failover.volumes) {
+        let served: Vec<&Volume> = served(failover.volumes).collect();
+        for (done, volume) in served.iter().enumerate() {
+            let later: u64 = served[done + 1..].iter().map(|volume| bytes(volume.size_gb)).sum();
+            let tell = |missing: u64| {
+                failover.progress.set(ReplicationProgress {
+                    total: served.len(),
+                    in_step: done,
+                    bytes_left: missing + later,
+                    behind: served[done..].iter().map(|volume| volume.id).collect(),
+                });
+            };
             let brought = match &reachable {
-                Ok(_) => self.bring(volume).await,
+                Ok(_) => self.bring(volume, &tell).await,
                 Err(gone) => Err(DriverError::failed(gone.to_string())),
             };
             match brought {
@@ -102,31 +113,37 @@ impl Sides<'_> {
                     return Err(DriverError::failed(reason));
                 }
             }
-            tracing::info!(done = complete.len(), of = failover.volumes.len(), "brought over");
+            tracing::info!(done = done + 1, of = served.len(), "brought over");
         }
         // nobody may open again what has been compared
         self.from.daemon.kill();
         Ok(complete)
     }
 
-    async fn bring(&self, volume: &Volume) -> Result<(), DriverError> {
+    /// `tell` is called with the number of bytes that are still missing, again and again.
+    async fn bring(&self, volume: &Volume, tell: &(dyn Fn(u64) + Sync)) -> Result<(), DriverError> {
         let (from, to, id) = (self.from, self.to, volume.id);
         let mirror = Mirror { from, to, id, size: bytes(volume.size_gb) };
         if !from.array.has(Object::Volume(id)) {
             return Err(DriverError::failed("it is not there"));
         }
         to.array.set_incomplete(id, true)?;
-        self.wait_until_in_step(&mirror).await?;
+        self.wait_until_in_step(&mirror, tell).await?;
         // from now on nobody writes; what was written last must still come over
         from.daemon.close_exports(id).await?;
-        self.wait_until_in_step(&mirror).await?;
+        self.wait_until_in_step(&mirror, tell).await?;
         mirror.stop().await?;
         self.compare(id).await?;
         to.array.set_incomplete(id, false)
     }
 
-    async fn wait_until_in_step(&self, mirror: &Mirror<'_>) -> Result<(), DriverError> {
-        while mirror.keep(&jobs(self.from).await?).await? != State::InStep {
+    async fn wait_until_in_step(
+        &self,
+        mirror: &Mirror<'_>,
+        tell: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), DriverError> {
+        while let State::Behind(missing) = mirror.keep(&jobs(self.from).await?).await? {
+            tell(missing);
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
