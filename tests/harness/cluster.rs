@@ -518,7 +518,7 @@ impl Drop for Cluster {
 
 /// Ends what carries an array's data paths.
 pub fn end_daemons(array: &Path) {
-    for daemon in ["daemon.pid", "tgtd.pid"] {
+    for daemon in ["daemon.pid", "tgtd.pid", "relay.pid"] {
         let pid_file = array.join("run").join(daemon);
         if pid_file.exists() {
             kill_by_pid_file(&pid_file);

@@ -2,6 +2,8 @@
 
 use crate::{Answered, BackendSpec, Client, Cluster, ClusterBuilder, until};
 use serde_json::{Value, json};
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 const TARGETS: &str = "[[backends.a.replication_device]]\nbackend_id = 'b'\n\
@@ -68,6 +70,32 @@ pub async fn volume(client: &Client, volume_type: &str, failing: &str) -> anyhow
 pub async fn service(client: &Client) -> anyhow::Result<Value> {
     let listed = client.get("/os-services?binary=cinder-volume").await?.expect_status(200)?;
     Ok(listed.body["services"][0].clone())
+}
+
+/// The id of the link over which a volume's replica is written, if it has missed nothing.
+///
+/// # Errors
+/// When there is no relay that answers.
+pub fn link(cluster: &Cluster, target: &str, volume: &str) -> anyhow::Result<Option<String>> {
+    let control = cluster.directory().join(target).join("run/relay-control.sock");
+    let mut listing = String::new();
+    UnixStream::connect(control)?.read_to_string(&mut listing)?;
+    let export = format!("replica-{volume} ");
+    let line = listing.lines().find_map(|line| line.strip_prefix(&export));
+    Ok(line.and_then(|line| line.split(' ').next()).map(str::to_owned))
+}
+
+/// Waits until it is noted that a volume's replica is complete, and has missed nothing since.
+///
+/// # Errors
+/// When it is not in time.
+pub async fn wait_for_replica(cluster: &Cluster, target: &str, volume: &str) -> anyhow::Result<()> {
+    let mark = cluster.directory().join(target).join(format!("in-step/volume-{volume}"));
+    until("the replica is complete", Duration::from_secs(20), || async {
+        let marked = std::fs::read_to_string(&mark).ok();
+        marked.is_some() && link(cluster, target, volume).is_ok_and(|link| link == marked)
+    })
+    .await
 }
 
 /// Waits until the backend is served.

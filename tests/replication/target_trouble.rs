@@ -1,22 +1,16 @@
 //! The target dies, comes back, or hangs: servers go on, and it is known what is replicated.
 
+use anyhow::Context as _;
 use harness::replication::{
-    CUT_OFF, fail_over, of_volume, pair, wait_for_replication, wait_until_in_step,
+    CUT_OFF, fail_over, of_volume, pair, wait_for_replica, wait_for_replication, wait_until_in_step,
 };
 use harness::{Cluster, ClusterBuilder, access_data, kill_by_pid_file, until};
-use serde_json::json;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Waits until the target's side says that the replica is complete, in the run that goes on now.
-async fn wait_for_marker(cluster: &Cluster, id: &str) -> anyhow::Result<()> {
-    let target = cluster.directory().join("b");
-    until("the replica is complete", Duration::from_secs(20), || async {
-        let run = std::fs::read_to_string(target.join("run/daemon.run"));
-        let marked = std::fs::read_to_string(target.join(format!("in-step/volume-{id}")));
-        run.is_ok_and(|run| marked.is_ok_and(|marked| marked == run))
-    })
-    .await
-}
 
 #[tokio::test]
 async fn servers_go_on_and_the_replica_catches_up() -> anyhow::Result<()> {
@@ -35,7 +29,7 @@ async fn servers_go_on_and_the_replica_catches_up() -> anyhow::Result<()> {
     let pid_file = cluster.directory().join("b/run/daemon.pid");
     until("the target is started again", Duration::from_secs(10), || async { pid_file.exists() })
         .await?;
-    wait_for_marker(&cluster, &id).await?;
+    wait_for_replica(&cluster, "b", &id).await?;
 
     // one that hangs is ended, and a server's write is not held up longer than the bound
     let pid = std::fs::read_to_string(&pid_file)?;
@@ -51,13 +45,154 @@ async fn servers_go_on_and_the_replica_catches_up() -> anyhow::Result<()> {
             .is_ok_and(|now| now.trim() != pid.as_raw_nonzero().to_string())
     })
     .await?;
-    wait_for_marker(&cluster, &id).await?;
+    wait_for_replica(&cluster, "b", &id).await?;
     client.detach(&id).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     client.access(&id, &["read -P 3 0 1M"]).await?;
     cluster.finish_unsettled(&CUT_OFF)
+}
+
+/// A replicated volume on a backend whose worker sleeps: nobody but the relay sees what becomes of its replica.
+struct Unwatched {
+    cluster: Cluster,
+    id: String,
+}
+
+impl Unwatched {
+    async fn new() -> anyhow::Result<Self> {
+        let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+        let client = cluster.client();
+        let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+        client.create_volume_type("replicated", specs).await?;
+        let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
+        client.wait_for_status(&id, "available").await?;
+        client.attach(&id, "server-1").await?;
+        wait_for_replica(&cluster, "b", &id).await?;
+        cluster.workers[0].process.signal(Signal::STOP)?;
+        Ok(Self { cluster, id })
+    }
+
+    /// From now on the target has no room for what is written at this offset.
+    fn refuse(&self, offset: u64) -> anyhow::Result<()> {
+        let array = self.cluster.directory().join("b");
+        let monitor = array.join("run/qmp.sock");
+        let file = array.join(format!("volumes/volume-{}", self.id));
+        let node = format!("v{}", &self.id.replace('-', "")[..30]);
+        let refusing = json!({
+            "driver": "blkdebug", "node-name": "refusing",
+            "image": { "driver": "file", "filename": file, "discard": "unmap", "locking": "off" },
+            "inject-error": [{ "event": "none", "iotype": "write", "errno": 28, "sector": offset / 512 }],
+        });
+        tell_daemon(&monitor, "blockdev-add", &refusing)?;
+        let options = json!({
+            "driver": "raw", "node-name": node, "discard": "unmap", "file": "refusing",
+        });
+        tell_daemon(&monitor, "blockdev-reopen", &json!({ "options": [options] }))
+    }
+
+    async fn write(&self, write: &'static str) -> anyhow::Result<Duration> {
+        let info = self.cluster.client().connection_info(&self.id).await?;
+        let begun = Instant::now();
+        tokio::task::spawn_blocking(move || access_data(&info, &[write, "flush"])).await??;
+        Ok(begun.elapsed())
+    }
+
+    fn daemon(&self, name: &str, signal: Signal) -> anyhow::Result<()> {
+        let pid = std::fs::read_to_string(self.cluster.directory().join(name))?;
+        let pid = Pid::from_raw(pid.trim().parse()?).context("no process has number 0")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// The primary burns, and the worker wakes up and fails over: what does it say of the volume?
+    async fn burn(self) -> anyhow::Result<(String, String)> {
+        self.daemon("a/run/daemon.pid", Signal::KILL)?;
+        std::fs::remove_dir_all(self.cluster.directory().join("a"))?;
+        let client = self.cluster.client();
+        self.cluster.workers[0].process.signal(Signal::CONT)?;
+        until("it is asked to fail over", Duration::from_secs(10), || async {
+            fail_over(&client, json!("b")).await.is_ok_and(|answer| answer.status == 202)
+        })
+        .await?;
+        wait_for_replication(&client, "failed-over").await?;
+        let end = of_volume(&client, &self.id).await?;
+        self.cluster.finish_unsettled(
+            &[
+                &CUT_OFF[..],
+                &[
+                    "heartbeat",
+                    "report",
+                    "bus",
+                    "lease",
+                    "sweep",
+                    "purge",
+                    "not restored",
+                    "data path",
+                ],
+            ]
+            .concat(),
+        )?;
+        Ok(end)
+    }
+}
+
+fn tell_daemon(monitor: &Path, command: &str, arguments: &Value) -> anyhow::Result<()> {
+    let mut stream = BufReader::new(UnixStream::connect(monitor)?);
+    for request in [
+        json!({ "execute": "qmp_capabilities" }),
+        json!({ "execute": command, "arguments": arguments }),
+    ] {
+        writeln!(stream.get_mut(), "{request}")?;
+        let mut answer = String::new();
+        while !answer.contains("\"return\"") {
+            answer.clear();
+            anyhow::ensure!(stream.read_line(&mut answer)? > 0, "the daemon hangs up");
+            anyhow::ensure!(!answer.contains("\"error\""), "{answer}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_nobody_but_the_relay_watching_a_healthy_replica_is_known_to_be_complete()
+-> anyhow::Result<()> {
+    let unwatched = Unwatched::new().await?;
+    unwatched.write("write -P 2 0 1M").await?;
+    assert_eq!(unwatched.burn().await?, pair("in-use", "failed-over"));
+    Ok(())
+}
+
+/// The server's write is acknowledged, and the primary burns at once.
+#[tokio::test]
+async fn a_write_that_the_target_refused_is_missed_at_once() -> anyhow::Result<()> {
+    let unwatched = Unwatched::new().await?;
+    unwatched.refuse(512 << 20)?;
+    unwatched.write("write -P 2 0 1M").await?;
+    unwatched.write("write -P 2 512M 1M").await?;
+    assert_eq!(unwatched.burn().await?, pair("error", "failover-error"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_target_that_hangs_holds_no_write_up_beyond_the_bound() -> anyhow::Result<()> {
+    let unwatched = Unwatched::new().await?;
+    unwatched.daemon("b/run/daemon.pid", Signal::STOP)?;
+    let took = unwatched.write("write -P 2 0 1M").await?;
+    // 5 s, and what else happens on the machine
+    assert!((5..20).contains(&took.as_secs()), "{took:?}");
+    unwatched.daemon("b/run/daemon.pid", Signal::CONT)?;
+    assert_eq!(unwatched.burn().await?, pair("error", "failover-error"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_its_relay_nothing_is_known_of_a_replica() -> anyhow::Result<()> {
+    let unwatched = Unwatched::new().await?;
+    unwatched.daemon("b/run/relay.pid", Signal::KILL)?;
+    unwatched.write("write -P 2 0 1M").await?;
+    assert_eq!(unwatched.burn().await?, pair("error", "failover-error"));
+    Ok(())
 }
 
 #[tokio::test]
@@ -117,7 +252,7 @@ async fn a_volumes_type_begins_and_ends_its_replication() -> anyhow::Result<()> 
         client.wait_for_status(&id, "available").await?;
         assert_eq!(of_volume(&client, &id).await?, pair("available", status));
         if status == "enabled" {
-            wait_for_marker(&cluster, &id).await?;
+            wait_for_replica(&cluster, "b", &id).await?;
         } else {
             assert!(!marker.exists());
             client.access(&id, &["write -P 2 0 1M", "flush"]).await?;

@@ -79,9 +79,8 @@ impl Worker {
     /// is new where another one has burned.
     async fn check_storage(&self, active: Option<&str>) -> Result<(), DriverError> {
         let Some(storage) = self.driver.storage_id(active).await? else { return Ok(()) };
-        if true
-            || backends::is_on_storage(&self.database, self.backend_id, &storage, self.has_targets)
-                .await?
+        if backends::is_on_storage(&self.database, self.backend_id, &storage, self.has_targets)
+            .await?
         {
             return Ok(());
         }

@@ -333,6 +333,10 @@ impl BackendConfig {
             let key = format!("{section}.file.directory");
             return Err(invalid(key, "must be an absolute path"));
         }
+        if !(0.1..=3600.0).contains(&self.file.replica_timeout_seconds) {
+            let key = format!("{section}.file.replica_timeout_seconds");
+            return Err(invalid(key, "must be between 0.1 and 3600"));
+        }
         Ok(())
     }
 }
@@ -425,6 +429,11 @@ pub struct FileDriverConfig {
     pub nbd_port: u16,
     /// The program.
     pub storage_daemon: PathBuf,
+    /// The program that carries writes to replicas; without a directory, the one beside the worker, if there is
+    /// one there.
+    pub relay: PathBuf,
+    /// How long a replica may hold up a server's write before the mirror goes on without it.
+    pub replica_timeout_seconds: f64,
     /// Where the iSCSI portal listens.
     pub iscsi_address: IpAddr,
     /// The portal's port; 0 takes a free one.
@@ -443,11 +452,21 @@ impl Default for FileDriverConfig {
             nbd_listen: NbdListen::Unix,
             nbd_port: 0,
             storage_daemon: PathBuf::from("qemu-storage-daemon"),
+            relay: PathBuf::from("cinderblock-relay"),
+            replica_timeout_seconds: 5.0,
             iscsi_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             iscsi_port: 0,
             tgtd: PathBuf::from("/usr/sbin/tgtd"),
             tgtadm: PathBuf::from("/usr/sbin/tgtadm"),
         }
+    }
+}
+
+impl FileDriverConfig {
+    /// How long a replica may hold up a server's write before the mirror goes on without it.
+    #[must_use]
+    pub fn replica_timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.replica_timeout_seconds)
     }
 }
 

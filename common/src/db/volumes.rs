@@ -66,16 +66,7 @@ pub async fn record_replicas(
     driver_data: Option<&str>,
 ) -> Result<(), DbError> {
     let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<uuid::Uuid>>();
-    let sql = "update volumes v \
-               set replication_extended_status = n.status, replication_driver_data = n.driver_data \
-               from (select id, \
-                         case when id = any ($2) then 'in-step' when id = any ($3) then 'behind' end as status, \
-                         case when id = any ($2 || $3) then $4 end as driver_data \
-                     from volumes \
-                     where backend_id = $1 and deleted_at is null \
-                       and (id = any ($2 || $3) or not replicated or replication_status <> 'enabled')) n \
-               where v.id = n.id and (v.replication_extended_status, v.replication_driver_data) \
-                                     is distinct from (n.status, n.driver_data)";
+    let sql = "select record_replicas($1, $2, $3, $4)";
     let (in_step, behind) = (ids(in_step), ids(behind));
     database.execute(sql, &[&backend.0, &in_step, &behind, &driver_data]).await.map(drop)
 }

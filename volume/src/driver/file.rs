@@ -15,7 +15,9 @@ mod fences;
 mod iscsi_targets;
 mod mirror;
 mod port;
+mod processes;
 mod qmp;
+mod relay;
 mod side;
 mod sparse_copy;
 mod storage_daemon;
@@ -31,7 +33,7 @@ use common::model::{
 };
 use copy_job::CopyJob;
 use failover::{Sides, Way};
-use mirror::{Mirror, State};
+use mirror::{Mirror, Seen, State};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use side::Side;
@@ -39,11 +41,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 const BYTES_PER_GB: u64 = 1 << 30;
-/// A replication target that does not answer for so long is ended, so that its servers' writes go on.
-const HANGING_AFTER: Duration = Duration::from_secs(3);
 
 /// A backend: its own side, and the sides that it can be served from instead.
 pub(super) struct FileDriver {
@@ -81,15 +80,16 @@ impl FileDriver {
 
     /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
     async fn mirror_all(&self, to: &Side, volumes: &[Volume]) -> Result<Vec<Replica>, DriverError> {
-        // a target that hangs would hang every write for as long
-        if to.daemon.current_run(HANGING_AFTER).await.is_none() {
-            to.daemon.kill();
+        // the relay goes on without one that hangs; it can be used again once it was started again
+        if !to.daemon.answers_within(self.config.file.replica_timeout()).await {
+            to.daemon.end().await?;
         }
         let array = to.array.clone();
         blocking(move || array.prepare()).await?;
         to.daemon.ensure_running().await?;
+        to.relay.ensure_running(&to.daemon.address()?).await?;
         let from = &*self.own;
-        let jobs = mirror::jobs(from).await?;
+        let seen = Seen::look(from, to).await?;
         // nobody sees when the mirror of another one breaks
         let looked_at = volumes.iter().map(|volume| volume.id).collect();
         let array = to.array.clone();
@@ -100,7 +100,7 @@ impl FileDriver {
             // what is being worked on has its turn next time
             let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
             let mirror = Mirror { from, to, id: volume.id, size: bytes(volume.size_gb) };
-            let missing = match mirror.keep(&jobs).await {
+            let missing = match mirror.keep(&seen).await {
                 Ok(State::InStep) => 0,
                 Ok(State::Behind(bytes)) => bytes,
                 Err(error) => {
@@ -155,6 +155,7 @@ impl Driver for FileDriver {
         let array = side.array.clone();
         // what is served is no replica
         blocking(move || array.prepare().and_then(|()| array.forget_replicas())).await?;
+        side.relay.end().await?;
         side.ensure_data_plane().await?;
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active.map(str::to_owned);
         Ok(())

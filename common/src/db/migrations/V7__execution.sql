@@ -91,6 +91,22 @@ begin
       and ((there.id is null and s.status <> 'error') or (there.id is not null and s.previous_status is not null));
 end $$;
 
+-- Records how far the replicas of a backend's volumes are: those in step, and those that lack something. What is in
+-- neither list keeps what was recorded, as long as it is replicated.
+create function record_replicas(backend uuid, in_step uuid[], behind uuid[], driver_data text) returns void
+language sql as $$
+    update volumes v
+    set replication_extended_status = n.status, replication_driver_data = n.driver_data
+    from (select id,
+                 case when id = any (in_step) then 'in-step' when id = any (behind) then 'behind' end as status,
+                 case when id = any (in_step || behind) then record_replicas.driver_data end as driver_data
+          from volumes
+          where backend_id = backend and deleted_at is null
+            and (id = any (in_step || behind) or not replicated or replication_status <> 'enabled')) n
+    where v.id = n.id
+      and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
+$$;
+
 -- Ends an operation together with its effect on rows and quota. False when the fence was lost:
 -- then somebody else owns the operation, and nothing changed.
 create function finish(request jsonb) returns boolean

@@ -6,7 +6,7 @@
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
 //! | `….unfinished` | either, until it is complete |
 //! | `chap/…` | with what servers log in to the iSCSI target of this name |
-//! | `in-step/volume-<id>` | the run of the storage daemon in which the replica here is complete |
+//! | `in-step/volume-<id>` | the link of the relay over which the replica here is complete |
 //! | `fences/…` | the newest claim that touched the object of this name |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
 //! | `run/` | sockets and process id of the storage daemon |

@@ -2,7 +2,7 @@
 //! is there.
 
 use super::array::Object;
-use super::mirror::{Mirror, State, is_in_step, jobs};
+use super::mirror::{Mirror, Seen, State, is_in_step};
 use super::side::Side;
 use super::{Failover, blocking, bytes};
 use crate::driver::DriverError;
@@ -12,8 +12,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How long the target's daemon may take to say which run it is in.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// How often a volume that is brought over is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -70,11 +68,11 @@ impl Sides<'_> {
     /// The volumes whose replicas are known to be complete. The side that served is cut off, whatever state
     /// it is in.
     async fn rely_on_mirrors(&self, volumes: &[Volume]) -> Result<HashSet<VolumeId>, DriverError> {
-        // judged before anything is touched: a daemon that is started now knows nothing
-        let run = self.to.daemon.current_run(PATIENCE).await;
-        let in_step = |volume: &&Volume| is_in_step(self.to, volume.id, run.as_deref());
+        // a write that is acknowledged from now on would be on no other side
+        self.from.daemon.end().await?;
+        let links = self.to.relay.final_links().await;
+        let in_step = |volume: &&Volume| is_in_step(self.to, volume.id, &links);
         let complete = volumes.iter().filter(in_step).map(|volume| volume.id).collect();
-        self.from.daemon.kill();
         self.prepare().await?;
         for volume in volumes {
             self.to.daemon.close_replica(volume.id).await?;
@@ -116,7 +114,7 @@ impl Sides<'_> {
             tracing::info!(done = done + 1, of = served.len(), "brought over");
         }
         // nobody may open again what has been compared
-        self.from.daemon.kill();
+        self.from.daemon.end().await?;
         Ok(complete)
     }
 
@@ -142,7 +140,9 @@ impl Sides<'_> {
         mirror: &Mirror<'_>,
         tell: &(dyn Fn(u64) + Sync),
     ) -> Result<(), DriverError> {
-        while let State::Behind(missing) = mirror.keep(&jobs(self.from).await?).await? {
+        while let State::Behind(missing) =
+            mirror.keep(&Seen::look(self.from, self.to).await?).await?
+        {
             tell(missing);
             tokio::time::sleep(LOOK_EVERY).await;
         }

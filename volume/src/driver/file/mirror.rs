@@ -2,12 +2,13 @@
 //!
 //! A mirror whose target fails goes on without it, remembers what it could not mirror and says so; then the
 //! replica is not *in step* until the rest has been brought over. What is in step is noted on the target's
-//! side, together with the run of its storage daemon: after that run nobody can know.
+//! side, together with the link of the relay over which it came to be so: as long as the relay knows that link, the
+//! replica has missed nothing.
 
 use super::array::{Object, unusable};
-use super::copy_job::nbd_node;
+use super::relay::Links;
 use super::side::Side;
-use super::storage_daemon::{has_node, mirror_node};
+use super::storage_daemon::{has_node, mirror_node, replica_name};
 use super::{DriverError, blocking};
 use common::model::VolumeId;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 /// How often a mirror that is being ended is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How long a daemon that shall say which run it is in may take.
+/// How long the target's daemon may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A mirror of a volume.
@@ -40,9 +41,23 @@ fn is_ready(job: &Value) -> bool {
     job["ready"] == true && job["actively-synced"] == true
 }
 
-/// All jobs of a side, by which its mirrors are judged.
-pub(super) async fn jobs(side: &Side) -> Result<Value, DriverError> {
-    Ok(side.daemon.session().await?.execute("query-block-jobs", json!({})).await?)
+/// What mirrors from one side to another are judged by.
+pub(super) struct Seen {
+    links: Links,
+    jobs: Value,
+}
+
+impl Seen {
+    /// The links come first: what is in step later, and has missed nothing since then, is in step over them.
+    pub async fn look(from: &Side, to: &Side) -> Result<Self, DriverError> {
+        let links = to.relay.links().await;
+        let jobs = from.daemon.session().await?.execute("query-block-jobs", json!({})).await?;
+        Ok(Self { links, jobs })
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = &Value> {
+        self.jobs.as_array().into_iter().flatten()
+    }
 }
 
 impl Mirror<'_> {
@@ -54,16 +69,15 @@ impl Mirror<'_> {
         format!("r{}", &self.id.0.simple().to_string()[..30])
     }
 
-    /// Begins the mirror, or mends it, or finds it as it is. `jobs` are those of the source.
-    pub async fn keep(&self, jobs: &Value) -> Result<State, DriverError> {
+    /// Begins the mirror, or mends it, or finds it as it is.
+    pub async fn keep(&self, seen: &Seen) -> Result<State, DriverError> {
         let name = self.job();
-        let known = || jobs.as_array().into_iter().flatten();
-        let Some(job) = known().find(|job| job["device"] == name.as_str()) else {
+        let Some(job) = seen.jobs().find(|job| job["device"] == name.as_str()) else {
             let copying = super::copy_job::jobs_of(self.id);
             let is_copy =
                 |job: &Value| job["device"].as_str().is_some_and(|job| job.starts_with(&copying));
             // the daemon does one thing with a volume at a time
-            if !known().any(is_copy) {
+            if !seen.jobs().any(is_copy) {
                 self.begin().await?;
             }
             return Ok(State::Behind(self.size));
@@ -71,34 +85,44 @@ impl Mirror<'_> {
         let number = |key: &str| job[key].as_u64().unwrap_or_default();
         if job["io-status"] != "ok" || job["paused"] == true {
             self.unmark()?;
-            self.to.daemon.open_replica(self.id).await?;
+            self.open_replica().await?;
             let mut session = self.from.daemon.session().await?;
             session.execute("block-job-resume", json!({ "device": name })).await?;
             return Ok(State::Behind(number("len").saturating_sub(number("offset")).max(1)));
         }
-        if is_ready(job) && self.mark().await? {
+        if is_ready(job)
+            && let Some(link) = seen.links.of(self.id)
+        {
+            self.mark(link)?;
             return Ok(State::InStep);
         }
         self.unmark()?;
         Ok(State::Behind(number("len").saturating_sub(number("offset")).max(1)))
     }
 
+    /// Opens the way to the replica.
+    async fn open_replica(&self) -> Result<(), DriverError> {
+        self.to.relay.ensure_running(&self.to.daemon.address()?).await?;
+        self.to.daemon.open_replica(self.id).await
+    }
+
     async fn begin(&self) -> Result<(), DriverError> {
         self.unmark()?;
         let (array, object, size) = (self.to.array.clone(), Object::Volume(self.id), self.size);
         blocking(move || array.create(object, size)).await?;
-        let uri = self.to.daemon.open_replica(self.id).await?;
+        self.open_replica().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
         let target = self.target_node();
         if has_node(&mut session, &target).await? {
             session.execute("blockdev-del", json!({ "node-name": target })).await?;
         }
-        let mut remote = nbd_node(&uri, &target)
-            .ok_or_else(|| DriverError::failed(format!("{uri} is no NBD export")))?;
-        remote["read-only"] = json!(false);
-        remote["discard"] = json!("unmap");
-        session.execute("blockdev-add", remote).await?;
+        let replica = json!({
+            "driver": "nbd", "node-name": target, "export": replica_name(self.id),
+            "server": { "type": "unix", "path": self.to.relay.socket() },
+            "read-only": false, "discard": "unmap",
+        });
+        session.execute("blockdev-add", replica).await?;
         session
             .execute(
                 "blockdev-mirror",
@@ -133,29 +157,20 @@ impl Mirror<'_> {
             self.from.daemon.close_node(&mut session, self.id).await?;
         }
         // a target that is not there has nothing open
-        if self.to.daemon.current_run(PATIENCE).await.is_some() {
+        if self.to.daemon.answers_within(PATIENCE).await {
             self.to.daemon.close_replica(self.id).await?;
         }
         Ok(())
     }
 
-    /// Marks the replica as complete, unless the mirror has ended or failed since it was looked at: then it
-    /// returns `false`.
-    async fn mark(&self) -> Result<bool, DriverError> {
-        let Some(run) = self.to.daemon.current_run(PATIENCE).await else { return Ok(false) };
+    /// Notes that the replica is complete as long as the link has missed nothing.
+    fn mark(&self, link: &str) -> Result<(), DriverError> {
         let path = self.to.array.in_step_file(self.id);
-        if std::fs::read_to_string(&path).is_ok_and(|marked| marked == run) {
-            return Ok(true);
-        }
-        // looked at after the run is known: what is ready now is ready in this run
-        let (name, jobs) = (self.job(), jobs(self.from).await?);
-        let now = jobs.as_array().into_iter().flatten().find(|job| job["device"] == name.as_str());
-        if !now.is_some_and(|job| job["io-status"] == "ok" && is_ready(job)) {
-            return Ok(false);
+        if std::fs::read_to_string(&path).is_ok_and(|marked| marked == link) {
+            return Ok(());
         }
         tracing::info!(volume.id = %self.id, "in step");
-        std::fs::write(&path, run).map_err(|error| unusable(&path, &error))?;
-        Ok(true)
+        std::fs::write(&path, link).map_err(|error| unusable(&path, &error))
     }
 
     fn unmark(&self) -> Result<(), DriverError> {
@@ -171,9 +186,8 @@ impl Mirror<'_> {
     }
 }
 
-/// Whether the replica of a volume on this side is known to be complete; `run` is that of the side's daemon,
-/// as it was before anybody touched it.
-pub(super) fn is_in_step(side: &Side, id: VolumeId, run: Option<&str>) -> bool {
+/// Whether the replica of a volume on this side is known to be complete, by the links that have missed nothing.
+pub(super) fn is_in_step(side: &Side, id: VolumeId, links: &Links) -> bool {
     let marked = std::fs::read_to_string(side.array.in_step_file(id)).ok();
-    run.is_some() && marked.as_deref() == run
+    marked.is_some() && marked.as_deref() == links.of(id)
 }

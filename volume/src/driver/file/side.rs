@@ -5,6 +5,7 @@ use super::copy_job::CopyJob;
 use super::fences::{self, Held};
 use super::iscsi_targets::{IscsiTargets, LUN, Login};
 use super::mirror::Mirror;
+use super::relay::Relay;
 use super::sparse_copy::SparseCopy;
 use super::storage_daemon::StorageDaemon;
 use super::{DriverError, Fence, blocking};
@@ -17,6 +18,7 @@ use std::path::Path;
 pub(super) struct Side {
     pub array: Array,
     pub daemon: StorageDaemon,
+    pub relay: Relay,
     pub targets: IscsiTargets,
     pub protocol: TargetProtocol,
 }
@@ -26,6 +28,7 @@ impl Side {
         let array = Array::new(directory);
         Self {
             daemon: StorageDaemon::new(&array, config),
+            relay: Relay::new(&array, config),
             targets: IscsiTargets::new(&array, config),
             protocol: config.target_protocol,
             array,

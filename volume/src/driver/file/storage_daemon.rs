@@ -3,7 +3,7 @@
 use super::DriverError;
 use super::array::{Array, Object};
 use super::qmp::{Qmp, QmpError};
-use super::{export_name, lock_file, port};
+use super::{export_name, lock_file, port, processes};
 use common::config::{FileDriverConfig, NbdListen};
 use common::model::{AttachMode, VolumeId};
 use serde_json::{Map, Value, json};
@@ -12,7 +12,6 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
-use uuid::Uuid;
 
 /// How often, and after which pauses, a daemon is asked again that hangs up: it may be dying.
 const DYING_TRIES: u32 = 20;
@@ -77,10 +76,6 @@ impl StorageDaemon {
     }
 
     async fn start(&self) -> Result<(), DriverError> {
-        // before there is a daemon: no other one may ever be taken for the run before
-        let run = self.array.run_file("daemon.run");
-        std::fs::write(&run, Uuid::new_v4().to_string())
-            .map_err(|error| super::array::unusable(&run, &error))?;
         let mut command = Command::new(&self.config.storage_daemon);
         command.kill_on_drop(true).current_dir("/").args(self.arguments()?);
         let started = tokio::time::timeout(START_TIMEOUT, command.output()).await;
@@ -132,46 +127,38 @@ impl StorageDaemon {
     }
 
     fn uri(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
-        self.uri_of(&export_name(id, mode))
-    }
-
-    fn uri_of(&self, name: &str) -> Result<String, DriverError> {
+        let name = export_name(id, mode);
         match self.config.nbd_listen {
             NbdListen::Unix => {
                 let socket = self.array.run_file("nbd.sock");
                 Ok(format!("nbd+unix:///{name}?socket={}", socket.display()))
             }
-            NbdListen::Tcp => {
-                let port = port::noted(&self.array.run_file("nbd.port"))
-                    .ok_or_else(|| DriverError::failed("the port for NBD is not known"))?;
-                Ok(format!("nbd://127.0.0.1:{port}/{name}"))
-            }
+            NbdListen::Tcp => Ok(format!("nbd://127.0.0.1:{}/{name}", self.port()?)),
         }
     }
 
-    /// The run of the daemon that goes on now; `None` when there is none, or it does not answer in time.
-    pub async fn current_run(&self, patience: Duration) -> Option<String> {
-        let session = tokio::time::timeout(patience, self.session()).await;
-        session.ok()?.ok()?;
-        std::fs::read_to_string(self.array.run_file("daemon.run")).ok()
+    fn port(&self) -> Result<u16, DriverError> {
+        port::noted(&self.array.run_file("nbd.port"))
+            .ok_or_else(|| DriverError::failed("the port for NBD is not known"))
     }
 
-    /// Ends the daemon at once; its clients lose their connections. That there is none is fine.
-    pub fn kill(&self) {
-        let pid_file = self.array.run_file("daemon.pid");
-        let pid = std::fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok());
-        let pid = pid.filter(|pid| self.is_ours(*pid)).and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            // an answer would only say that it is dead already
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    /// Where it takes NBD, as a relay is told.
+    pub fn address(&self) -> Result<String, DriverError> {
+        match self.config.nbd_listen {
+            NbdListen::Unix => Ok(format!("unix:{}", self.array.run_file("nbd.sock").display())),
+            NbdListen::Tcp => Ok(format!("127.0.0.1:{}", self.port()?)),
         }
     }
 
-    /// Whether the process is this array's daemon: numbers are given to others when it has ended.
-    fn is_ours(&self, pid: i32) -> bool {
-        let monitor = self.monitor().display().to_string();
-        std::fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|command| String::from_utf8_lossy(&command).contains(&monitor))
+    /// Whether there is one, and it answers in time.
+    pub async fn answers_within(&self, patience: Duration) -> bool {
+        tokio::time::timeout(patience, self.session()).await.is_ok_and(|session| session.is_ok())
+    }
+
+    /// Ends the daemon, and returns when it is gone; its clients lose their connections. That there is none
+    /// is fine.
+    pub async fn end(&self) -> Result<(), DriverError> {
+        processes::end(&self.monitor()).await
     }
 
     /// Makes sure that a volume's file is open in the daemon; returns the node through which it is used.
@@ -188,7 +175,7 @@ impl StorageDaemon {
 
     /// Opens the export that a mirror on another side writes to, unless it is open. Every write is on the
     /// disk before it is acknowledged: a flush on the other side does not come here.
-    pub async fn open_replica(&self, id: VolumeId) -> Result<String, DriverError> {
+    pub async fn open_replica(&self, id: VolumeId) -> Result<(), DriverError> {
         let mut session = self.session().await?;
         let name = replica_name(id);
         let exports = session.execute("query-block-exports", json!({})).await?;
@@ -202,7 +189,7 @@ impl StorageDaemon {
                 )
                 .await?;
         }
-        self.uri_of(&name)
+        Ok(())
     }
 
     /// Closes the export that a mirror writes to; that there is none is fine.
@@ -344,7 +331,8 @@ pub(super) fn mirror_node(id: VolumeId) -> String {
     format!("m{}", &id.0.simple().to_string()[..30])
 }
 
-fn replica_name(id: VolumeId) -> String {
+/// The export of a replica, for the mirror that writes to it.
+pub(super) fn replica_name(id: VolumeId) -> String {
     format!("replica-{id}")
 }
 

@@ -1,0 +1,186 @@
+//! `cinderblock-relay`: the witness. It carries the writes of mirrors to the replicas of one array, and knows at
+//! every moment whether a replica has missed one.
+//!
+//! A mirror whose target fails acknowledges writes without it, before anybody could take note. The relay sees
+//! the failure first: it forgets the [`links`] of the mirror, and only then passes the failure on. So a link that it still
+//! knows has missed nothing. It also ends a link whose target does not answer, so that no server waits for a
+//! replica for longer than the bound.
+//!
+//! | step | file |
+//! |---|---|
+//! | a mirror connects, and names the export that it writes to | [`handshake`] |
+//! | its requests go to the target, the target's replies come back | [`transmission`] |
+//! | somebody asks which links have missed nothing | [`links`] |
+
+mod handshake;
+mod links;
+mod transmission;
+
+use anyhow::Context as _;
+use clap::Parser;
+use links::Links;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use transmission::End;
+
+/// How often it looks whether its array is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The pause after a connection could not be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Carries the writes of mirrors to the replicas of one array, and knows whether a replica has missed one.
+/// cinderblock-volume starts it; it goes on while that restarts.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+struct CommandLine {
+    /// The socket that mirrors connect to
+    #[arg(long, value_name = "SOCKET")]
+    listen: PathBuf,
+    /// The socket that answers with all links: a line each, with export, id, and `open` or `closed`
+    #[arg(long, value_name = "SOCKET")]
+    control: PathBuf,
+    /// Where the array's storage daemon takes NBD: `unix:SOCKET` or `HOST:PORT`
+    #[arg(long, value_name = "ADDRESS")]
+    target: String,
+    /// How long the storage daemon may take for one request, before the link ends without it
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    timeout: f64,
+    /// Where to note the number of the process
+    #[arg(long, value_name = "FILE")]
+    pid_file: PathBuf,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    match run(command_line).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command_line: CommandLine) -> anyhow::Result<()> {
+    let mirrors = listen(&command_line.listen)?;
+    let links = Arc::new(Links::default());
+    std::fs::write(&command_line.pid_file, std::process::id().to_string())
+        .with_context(|| command_line.pid_file.display().to_string())?;
+    // who can ask can also connect
+    let control = listen(&command_line.control)?;
+    tracing::info!(target = command_line.target, "ready");
+    tokio::select! {
+        () = accept_mirrors(&mirrors, &links, &command_line) => {}
+        () = answer(&control, &links) => {}
+        () = array_is_gone(&command_line.control) => tracing::info!("the array is gone"),
+    }
+    Ok(())
+}
+
+fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
+    // what an earlier relay has left
+    drop(std::fs::remove_file(socket));
+    UnixListener::bind(socket).with_context(|| socket.display().to_string())
+}
+
+async fn accept_mirrors(mirrors: &UnixListener, links: &Arc<Links>, command_line: &CommandLine) {
+    loop {
+        match mirrors.accept().await {
+            Ok((mirror, _)) => {
+                let (links, command_line) = (links.clone(), command_line.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = relay(mirror, &links, &command_line).await {
+                        tracing::warn!(%error, "a mirror was not connected");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn relay(
+    mut mirror: UnixStream,
+    links: &Links,
+    command_line: &CommandLine,
+) -> std::io::Result<()> {
+    let bound = Duration::from_secs_f64(command_line.timeout);
+    let connecting = async {
+        let mut target = Target::connect(&command_line.target).await?;
+        let export = target.negotiate(&mut mirror).await?;
+        Ok::<_, std::io::Error>((target, export))
+    };
+    let (target, export) = tokio::time::timeout(bound, connecting).await??;
+    let Some(export) = export else { return Ok(()) };
+    let link = links.open(&export);
+    tracing::info!(export, link = %link.id(), "linked");
+    let end = target.carry(mirror, &link, bound).await;
+    tracing::info!(export, ?end, "ended");
+    Ok(())
+}
+
+/// A connection to the storage daemon.
+enum Target {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Target {
+    async fn connect(address: &str) -> std::io::Result<Self> {
+        match address.strip_prefix("unix:") {
+            Some(socket) => UnixStream::connect(socket).await.map(Self::Unix),
+            None => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(Self::Tcp(stream))
+            }
+        }
+    }
+
+    async fn negotiate(&mut self, mirror: &mut UnixStream) -> std::io::Result<Option<String>> {
+        match self {
+            Self::Unix(stream) => handshake::negotiate(mirror, stream).await,
+            Self::Tcp(stream) => handshake::negotiate(mirror, stream).await,
+        }
+    }
+
+    async fn carry(self, mirror: UnixStream, link: &links::Link<'_>, bound: Duration) -> End {
+        match self {
+            Self::Unix(stream) => {
+                transmission::carry(mirror.into_split(), stream.into_split(), link, bound).await
+            }
+            Self::Tcp(stream) => {
+                transmission::carry(mirror.into_split(), stream.into_split(), link, bound).await
+            }
+        }
+    }
+}
+
+async fn answer(control: &UnixListener, links: &Links) {
+    loop {
+        match control.accept().await {
+            // whoever has asked and does not listen asks again
+            Ok((mut asking, _)) => drop(asking.write_all(links.listing().as_bytes()).await),
+            Err(error) => {
+                tracing::warn!(%error, "not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Returns when nobody can ask any more.
+async fn array_is_gone(control: &Path) {
+    while control.exists() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

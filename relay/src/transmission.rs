@@ -1,0 +1,360 @@
+//! The transmission: requests to the target, simple replies back, and what is under way between them.
+
+use crate::links::Link;
+use std::collections::HashMap;
+use std::io::{Error, ErrorKind, Result};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+    BufWriter,
+};
+
+const REQUEST_MAGIC: u32 = 0x2560_9513;
+const SIMPLE_REPLY_MAGIC: u32 = 0x6744_6698;
+const REQUEST_LENGTH: usize = 28;
+const REPLY_LENGTH: usize = 16;
+
+const CMD_READ: u16 = 0;
+const CMD_WRITE: u16 = 1;
+const CMD_DISC: u16 = 2;
+
+const BUFFER: usize = 256 * 1024;
+
+/// How a transmission ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The mirror has gone without a word.
+    MirrorGone,
+    /// The mirror has said goodbye, and perhaps goes on alone.
+    MirrorLeft,
+    /// The target has gone.
+    TargetGone,
+    /// The target has not answered in time.
+    TargetHangs,
+}
+
+/// Carries requests and replies until one side has gone, or the target has not answered for `bound`.
+pub async fn carry(
+    mut mirror: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    mut target: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    link: &Link<'_>,
+    bound: Duration,
+) -> End {
+    let under_way = UnderWay::default();
+    let end = tokio::select! {
+        // of several things that are true, what is worse for the link
+        biased;
+        end = pass_replies(&mut target.0, &mut mirror.1, &under_way, link) => end,
+        () = under_way.overdue(bound) => End::TargetHangs,
+        end = pass_requests(&mut mirror.0, &mut target.1, &under_way) => end,
+    };
+    // before the connections close, which is when the mirror hears of it
+    match end {
+        End::MirrorGone => link.close(),
+        End::MirrorLeft | End::TargetGone | End::TargetHangs => link.sever(),
+    }
+    end
+}
+
+/// Requests that were not answered yet, by their cookies.
+#[derive(Debug, Default)]
+struct UnderWay(Mutex<HashMap<u64, Request>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    command: u16,
+    length: u32,
+    since: Instant,
+}
+
+impl UnderWay {
+    fn requests(&self) -> MutexGuard<'_, HashMap<u64, Request>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when a request has been under way for `bound`.
+    async fn overdue(&self, bound: Duration) {
+        loop {
+            let oldest = self.requests().values().map(|request| request.since.elapsed()).max();
+            let left = bound.saturating_sub(oldest.unwrap_or_default());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+async fn pass_requests(
+    mirror: impl AsyncRead + Unpin,
+    target: impl AsyncWrite + Unpin,
+    under_way: &UnderWay,
+) -> End {
+    let mut mirror = BufReader::with_capacity(BUFFER, mirror);
+    let mut target = BufWriter::with_capacity(BUFFER, target);
+    loop {
+        let mut header = [0; REQUEST_LENGTH];
+        if mirror.read_exact(&mut header).await.is_err() {
+            return End::MirrorGone;
+        }
+        let Some((cookie, request)) = read_request(&header) else { return End::MirrorLeft };
+        if request.command == CMD_DISC {
+            return End::MirrorLeft;
+        }
+        under_way.requests().insert(cookie, request);
+        let payload = if request.command == CMD_WRITE { u64::from(request.length) } else { 0 };
+        if target.write_all(&header).await.is_err() {
+            return End::TargetGone;
+        }
+        match pass(&mut mirror, &mut target, payload).await {
+            Ok(()) => {}
+            Err(Lost::From) => return End::MirrorGone,
+            Err(Lost::To) => return End::TargetGone,
+        }
+        if mirror.buffer().is_empty() && target.flush().await.is_err() {
+            return End::TargetGone;
+        }
+    }
+}
+
+async fn pass_replies(
+    target: impl AsyncRead + Unpin,
+    mirror: impl AsyncWrite + Unpin,
+    under_way: &UnderWay,
+    link: &Link<'_>,
+) -> End {
+    let mut target = BufReader::with_capacity(BUFFER, target);
+    let mut mirror = BufWriter::with_capacity(BUFFER, mirror);
+    loop {
+        let mut header = [0; REPLY_LENGTH];
+        let Ok((request, error)) = next_reply(&mut target, &mut header, under_way).await else {
+            return End::TargetGone;
+        };
+        if error != 0 && request.command != CMD_READ {
+            link.miss();
+        }
+        let carries_data = error == 0 && request.command == CMD_READ;
+        let payload = if carries_data { u64::from(request.length) } else { 0 };
+        if mirror.write_all(&header).await.is_err() {
+            return End::MirrorGone;
+        }
+        match pass(&mut target, &mut mirror, payload).await {
+            Ok(()) => {}
+            Err(Lost::From) => return End::TargetGone,
+            Err(Lost::To) => return End::MirrorGone,
+        }
+        if target.buffer().is_empty() && mirror.flush().await.is_err() {
+            return End::MirrorGone;
+        }
+    }
+}
+
+/// Which side was lost.
+enum Lost {
+    From,
+    To,
+}
+
+/// Passes so many bytes on.
+async fn pass(
+    from: &mut (impl AsyncBufRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    mut length: u64,
+) -> std::result::Result<(), Lost> {
+    while length > 0 {
+        let here = from.fill_buf().await.map_err(|_| Lost::From)?;
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
+        let some = &here[..here.len().min(wanted)];
+        if some.is_empty() {
+            return Err(Lost::From);
+        }
+        to.write_all(some).await.map_err(|_| Lost::To)?;
+        let passed = some.len();
+        from.consume(passed);
+        length -= passed as u64;
+    }
+    Ok(())
+}
+
+/// The request that the next reply answers, and its error.
+async fn next_reply(
+    target: &mut (impl AsyncRead + Unpin),
+    header: &mut [u8; REPLY_LENGTH],
+    under_way: &UnderWay,
+) -> Result<(Request, u32)> {
+    target.read_exact(header).await?;
+    let unknown = || Error::new(ErrorKind::InvalidData, "no reply to any request");
+    let mut fields = &header[..];
+    if fields.read_u32().await? != SIMPLE_REPLY_MAGIC {
+        return Err(unknown());
+    }
+    let (error, cookie) = (fields.read_u32().await?, fields.read_u64().await?);
+    let request = under_way.requests().remove(&cookie).ok_or_else(unknown)?;
+    Ok((request, error))
+}
+
+/// A request's cookie and what matters of the rest; `None` when it is none.
+fn read_request(header: &[u8; REQUEST_LENGTH]) -> Option<(u64, Request)> {
+    let (magic, rest) = header.split_first_chunk::<4>()?;
+    let (_flags, rest) = rest.split_first_chunk::<2>()?;
+    let (command, rest) = rest.split_first_chunk::<2>()?;
+    let (cookie, rest) = rest.split_first_chunk::<8>()?;
+    let (_offset, rest) = rest.split_first_chunk::<8>()?;
+    let (length, _) = rest.split_first_chunk::<4>()?;
+    (u32::from_be_bytes(*magic) == REQUEST_MAGIC).then(|| {
+        let request = Request {
+            command: u16::from_be_bytes(*command),
+            length: u32::from_be_bytes(*length),
+            since: Instant::now(),
+        };
+        (u64::from_be_bytes(*cookie), request)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::Links;
+    use tokio::io::{DuplexStream, duplex, split};
+
+    const BOUND: Duration = Duration::from_millis(200);
+
+    fn request(command: u16, cookie: u64, length: u32) -> Vec<u8> {
+        let mut bytes = REQUEST_MAGIC.to_be_bytes().to_vec();
+        bytes.extend([0, 0]);
+        bytes.extend(command.to_be_bytes());
+        bytes.extend(cookie.to_be_bytes());
+        bytes.extend([0; 8]);
+        bytes.extend(length.to_be_bytes());
+        bytes
+    }
+
+    fn write(cookie: u64, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = request(CMD_WRITE, cookie, u32::try_from(payload.len()).unwrap());
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn reply(error: u32, cookie: u64) -> Vec<u8> {
+        let mut bytes = SIMPLE_REPLY_MAGIC.to_be_bytes().to_vec();
+        bytes.extend(error.to_be_bytes());
+        bytes.extend(cookie.to_be_bytes());
+        bytes
+    }
+
+    async fn expect(from: &mut DuplexStream, wanted: &[u8]) {
+        let mut bytes = vec![0; wanted.len()];
+        from.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(bytes, wanted);
+    }
+
+    async fn ask(mirror: &mut DuplexStream, target: &mut DuplexStream, request: &[u8]) {
+        mirror.write_all(request).await.unwrap();
+        expect(target, request).await;
+    }
+
+    /// Carries between the two ends that `act` gets, and returns how that ended.
+    async fn carry_while<F: Future<Output = ()>>(
+        link: &Link<'_>,
+        act: impl FnOnce(DuplexStream, DuplexStream) -> F,
+    ) -> End {
+        let ((mirror, near), (target, far)) = (duplex(1 << 20), duplex(1 << 20));
+        let carried = carry(split(near), split(far), link, BOUND);
+        tokio::join!(carried, act(mirror, target)).0
+    }
+
+    #[tokio::test]
+    async fn requests_and_replies_pass_and_a_mirror_that_is_killed_has_missed_nothing() {
+        let links = Links::default();
+        let link = links.open("v");
+        let end = carry_while(&link, async |mut mirror, mut target| {
+            for request in [write(1, b"abcd"), request(CMD_READ, 2, 3)] {
+                ask(&mut mirror, &mut target, &request).await;
+            }
+            for answer in [[reply(0, 2), b"xyz".to_vec()].concat(), reply(0, 1)] {
+                target.write_all(&answer).await.unwrap();
+                expect(&mut mirror, &answer).await;
+            }
+            // in the middle of a request
+            mirror.write_all(&write(3, b"abcd")[..30]).await.unwrap();
+            drop(mirror);
+            assert_eq!(target.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+        })
+        .await;
+        assert_eq!(end, End::MirrorGone);
+        assert_eq!(links.listing(), format!("v {} closed\n", link.id()));
+    }
+
+    #[tokio::test]
+    async fn what_the_target_refuses_is_known_before_the_mirror_hears_of_it() {
+        let links = Links::default();
+        let link = links.open("v");
+        let before = links.listing();
+        carry_while(&link, async |mut mirror, mut target| {
+            ask(&mut mirror, &mut target, &request(CMD_READ, 1, 1)).await;
+            target.write_all(&reply(5, 1)).await.unwrap();
+            expect(&mut mirror, &reply(5, 1)).await;
+            assert_eq!(links.listing(), before, "what is read is not missed");
+            ask(&mut mirror, &mut target, &write(2, b"abcd")).await;
+            target.write_all(&reply(28, 2)).await.unwrap();
+            expect(&mut mirror, &reply(28, 2)).await;
+            assert_ne!(links.listing(), before);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_target_that_is_lost_is_known_before_the_mirror_hears_of_it() {
+        let links = Links::default();
+        let link = links.open("v");
+        let end = carry_while(&link, async |mut mirror, target| {
+            drop(target);
+            assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+            assert_eq!(links.listing(), "");
+        })
+        .await;
+        assert_eq!(end, End::TargetGone);
+    }
+
+    #[tokio::test]
+    async fn a_target_that_talks_nonsense_is_lost() {
+        let links = Links::default();
+        let link = links.open("v");
+        let end = carry_while(&link, async |_mirror, mut target| {
+            target.write_all(&reply(0, 99)).await.unwrap();
+        })
+        .await;
+        assert_eq!((end, links.listing()), (End::TargetGone, String::new()));
+    }
+
+    #[tokio::test]
+    async fn a_mirror_that_says_goodbye_may_go_on_alone() {
+        let links = Links::default();
+        let link = links.open("v");
+        let end = carry_while(&link, async |mut mirror, mut target| {
+            mirror.write_all(&request(CMD_DISC, 1, 0)).await.unwrap();
+            target.read_to_end(&mut Vec::new()).await.unwrap();
+        })
+        .await;
+        assert_eq!((end, links.listing()), (End::MirrorLeft, String::new()));
+    }
+
+    #[tokio::test]
+    async fn one_request_without_an_answer_ends_the_link() {
+        let links = Links::default();
+        let link = links.open("v");
+        let end = carry_while(&link, async |mut mirror, mut target| {
+            ask(&mut mirror, &mut target, &write(1, b"abcd")).await;
+            // another one is answered meanwhile
+            tokio::time::sleep(BOUND / 2).await;
+            ask(&mut mirror, &mut target, &write(2, b"abcd")).await;
+            target.write_all(&reply(0, 2)).await.unwrap();
+            expect(&mut mirror, &reply(0, 2)).await;
+            assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+            assert_eq!(links.listing(), "");
+        })
+        .await;
+        assert_eq!(end, End::TargetHangs);
+    }
+}
