@@ -3,7 +3,7 @@
 SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 
-.PHONY: demo soak test up down check fmt lint fast-test packages client build docs help
+.PHONY: demo bench soak test up down check fmt lint fast-test packages client build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,10 @@ test: packages client ## All tests, on private servers
 soak: packages client ## What is random or takes disasters, many times (about half an hour)
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo test --features failpoints -p cinderblock-tests --test replication --test resilience
+
+bench: packages ## What a mirror costs, and what the relay adds to that (a minute)
+	cargo build --release -p cinderblock-relay
+	@mkdir -p .run && python3 scripts/relay-cost.py
 
 up: packages build ## Start a development cluster and leave it running
 	@$(SANDBOX) up

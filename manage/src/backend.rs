@@ -65,7 +65,8 @@ pub enum Command {
         /// The target; 'default' for the backend's own side
         #[arg(long)]
         to: Option<String>,
-        /// Serve volumes all the same that may lack acknowledged writes there
+        /// Serve volumes all the same that may lack acknowledged writes there; with the target that serves
+        /// already: those that were left behind
         #[arg(long)]
         accept_data_loss: bool,
         /// Do not wait

@@ -4,8 +4,16 @@ use crate::sources;
 use common::operation::OperationKind;
 use common::operation::contract::Runs;
 
-const DIRECTORIES: [&str; 6] =
-    ["common/src", "process/src", "api/src", "scheduler/src", "volume/src", "tests"];
+const DIRECTORIES: [&str; 8] = [
+    "common/src",
+    "process/src",
+    "api/src",
+    "scheduler/src",
+    "volume/src",
+    "relay/src",
+    "manage/src",
+    "tests",
+];
 
 #[test]
 fn no_file_has_a_name_that_tells_nothing() {
