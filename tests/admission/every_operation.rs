@@ -47,9 +47,12 @@ async fn bring_about(cluster: &mut Cluster, condition: Condition) -> anyhow::Res
             // with its process, the other backend is down too
             client.operate("enable", &cluster.host("spare")).await?.expect_status(200)?;
             cluster.workers[0].process.kill();
-            until("the backend is down", Duration::from_secs(10), || async {
-                let listed = client.get("/os-services?binary=cinder-volume").await;
-                listed.is_ok_and(|listed| listed.body["services"][0]["state"] == "down")
+            until("both backends are down", Duration::from_secs(10), || async {
+                let Ok(listed) = client.get("/os-services?binary=cinder-volume").await else {
+                    return false;
+                };
+                let services = listed.body["services"].as_array().cloned().unwrap_or_default();
+                services.iter().all(|service| service["backend_state"] == "down")
             })
             .await
         }

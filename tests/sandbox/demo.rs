@@ -224,7 +224,7 @@ impl FireDrill<'_> {
         self.cluster.workers.clear();
         until("the backend is down", Duration::from_secs(20), || async {
             let listed = self.client.get("/os-services?binary=cinder-volume").await;
-            listed.is_ok_and(|listed| listed.body["services"][0]["state"] == "down")
+            listed.is_ok_and(|listed| listed.body["services"][0]["backend_state"] == "down")
         })
         .await?;
         let config = self.cluster.directory().join("cinderblock.toml");
