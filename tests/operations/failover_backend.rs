@@ -2,7 +2,6 @@
 
 use harness::replication::{
     fail_over, of_volume, pair, replicated, rows, service, stands, volume, wait_for_replication,
-    wait_until_serving,
 };
 use harness::{ClusterBuilder, until};
 use serde_json::{Value, json};
@@ -223,41 +222,6 @@ async fn a_thousand_volumes_fail_over_in_one_transaction() -> anyhow::Result<()>
     cluster.finish_unsettled(&[])
 }
 
-#[tokio::test]
-async fn a_worker_that_dies_in_a_failover_is_replaced_by_one_that_ends_it() -> anyhow::Result<()> {
-    for point in ["volume.claimed", "volume.executed"] {
-        let mut cluster = replicated().await?;
-        let client = cluster.client();
-        let (moving, staying) =
-            (volume(&client, "replicated", "").await?, volume(&client, "__DEFAULT__", "").await?);
-        for (target, end) in [("b", "failed-over"), ("default", "enabled")] {
-            let armed = format!("{point}=return");
-            cluster.workers.clear();
-            cluster.add_worker(&[("FAILPOINTS", armed.as_str())]).await?;
-            wait_until_serving(&client).await?;
-            fail_over(&client, json!(target)).await?.expect_status(202)?;
-            let process = std::cell::RefCell::new(&mut cluster.workers[0].process);
-            until("the worker dies", Duration::from_secs(10), || async {
-                process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
-            })
-            .await?;
-            // nothing but the intent is there
-            assert_eq!(service(&client).await?["replication_status"], "failing-over");
-            assert_eq!(of_volume(&client, &moving).await?.0, "available");
-            cluster.workers.clear();
-            cluster.add_worker(&[]).await?;
-            wait_for_replication(&client, end).await?;
-            let away = end == "failed-over";
-            let expected =
-                if away { pair("error", "not-capable") } else { pair("available", "disabled") };
-            assert_eq!(of_volume(&client, &staying).await?, expected, "{point}");
-            assert_eq!(of_volume(&client, &moving).await?, pair("available", end), "{point}");
-        }
-        cluster.finish(&[]).await?;
-    }
-    Ok(())
-}
-
 /// A worker that slept through the failover must not work on the side that it knows.
 #[tokio::test]
 async fn a_worker_that_slept_through_a_failover_follows_before_it_works() -> anyhow::Result<()> {
@@ -294,31 +258,6 @@ async fn a_worker_that_slept_through_a_failover_follows_before_it_works() -> any
         "sweep",
         "purge",
     ])
-}
-
-/// The scheduler dies with the admission committed, and nobody has been told.
-#[tokio::test]
-async fn a_scheduler_that_dies_in_a_failover_loses_nothing() -> anyhow::Result<()> {
-    let mut cluster = replicated().await?;
-    let client = cluster.client();
-    let id = volume(&client, "replicated", "").await?;
-    cluster.schedulers.clear();
-    cluster.add_scheduler(&[("FAILPOINTS", "scheduler.admitted=return")]).await?;
-    let asked = tokio::spawn({
-        let client = client.clone();
-        async move { fail_over(&client, json!("b")).await }
-    });
-    let process = std::cell::RefCell::new(&mut cluster.schedulers[0].process);
-    until("the scheduler dies", Duration::from_secs(10), || async {
-        process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
-    })
-    .await?;
-    cluster.schedulers.clear();
-    cluster.add_scheduler(&[]).await?;
-    asked.await??.expect_status(202)?;
-    wait_for_replication(&client, "failed-over").await?;
-    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
-    cluster.finish(&["asking the gate again", "giving up on the gate"]).await
 }
 
 /// The database refuses the transaction that would end the failover: the backend stays on the way, and it is

@@ -4,5 +4,6 @@ mod cinderblock_manage;
 mod clients;
 mod cluster_members;
 mod disaster;
+mod kills;
 mod round_trip;
 mod target_trouble;
