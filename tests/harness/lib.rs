@@ -21,7 +21,7 @@ pub mod servers;
 pub mod writer;
 
 pub use client::{Answered, Client};
-pub use cluster::{BackendSpec, Cluster, ClusterBuilder, PROJECT};
+pub use cluster::{BackendSpec, Cluster, ClusterBuilder, PROJECT, Service};
 pub use data::{access_data, qemu_io};
 pub use patience::{until, until_some};
 pub use process::kill_by_pid_file;

@@ -1,7 +1,8 @@
 //! A backend with replication targets, and how its failovers are watched.
 
-use crate::{Answered, BackendSpec, Client, Cluster, ClusterBuilder, until};
+use crate::{Answered, BackendSpec, Client, Cluster, ClusterBuilder, Service, until};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::io::Read as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -117,6 +118,18 @@ pub async fn wait_until_down(client: &Client) -> anyhow::Result<()> {
 async fn wait_for_backend_state(client: &Client, wanted: &str) -> anyhow::Result<()> {
     until(wanted, Duration::from_secs(15), || async {
         service(client).await.is_ok_and(|service| service["backend_state"] == wanted)
+    })
+    .await
+}
+
+/// Waits until a process that shall die has died.
+///
+/// # Errors
+/// When it lives too long.
+pub async fn wait_until_dead(service: &mut Service) -> anyhow::Result<()> {
+    let process = RefCell::new(&mut service.process);
+    until("it is dead", Duration::from_secs(15), || async {
+        process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
     })
     .await
 }

@@ -2,7 +2,8 @@
 
 use crate::cinderblock_manage::done;
 use harness::replication::{
-    CUT_OFF, fail_over, of_volume, pair, service, wait_for_replication, wait_until_in_step,
+    CUT_OFF, fail_over, of_volume, pair, service, wait_for_replication, wait_until_dead,
+    wait_until_in_step,
 };
 use harness::writer::{Writer, missing};
 use harness::{Client, Cluster, ClusterBuilder, access_data, kill_by_pid_file, rounds, until};
@@ -185,14 +186,14 @@ async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> an
     cluster.add_worker(&dies).await?;
     wait_until_in_step(&cluster, 1).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
-    wait_until_dead(&mut cluster).await?;
+    wait_until_dead(&mut cluster.workers[0]).await?;
     // the server is not down: it comes again and again
     let server = Reconnecting::start(info);
     for environment in [&dies[..], &[]] {
         cluster.workers.clear();
         cluster.add_worker(environment).await?;
         if !environment.is_empty() {
-            wait_until_dead(&mut cluster).await?;
+            wait_until_dead(&mut cluster.workers[0]).await?;
         }
     }
     wait_for_replication(&client, "failed-over").await?;
@@ -216,7 +217,7 @@ async fn after_a_failed_attempt_replicas_begin_anew() -> anyhow::Result<()> {
     let marker = cluster.directory().join(format!("b/in-step/volume-{id}"));
     let marked_at = std::fs::metadata(&marker)?.modified()?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
-    wait_until_dead(&mut cluster).await?;
+    wait_until_dead(&mut cluster.workers[0]).await?;
     cluster.workers.clear();
     let live: Value = serde_json::from_str(&done(&cluster, "--json operation list --live")?)?;
     let operation = live[0]["id"].as_str().unwrap_or_default().to_owned();
@@ -236,18 +237,6 @@ async fn after_a_failed_attempt_replicas_begin_anew() -> anyhow::Result<()> {
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     client.access(&id, &["read -P 9 0 1M"]).await?;
     cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report"]].concat())
-}
-
-async fn wait_until_dead(cluster: &mut Cluster) -> anyhow::Result<()> {
-    let process = &mut cluster.workers[0].process;
-    let mut looked = tokio::time::interval(Duration::from_millis(50));
-    tokio::time::timeout(Duration::from_secs(15), async {
-        while process.ended()?.is_none() {
-            looked.tick().await;
-        }
-        Ok(())
-    })
-    .await?
 }
 
 /// A server whose data path broke, and that tries to write to it.

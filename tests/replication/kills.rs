@@ -2,10 +2,10 @@
 //! the operator sees which.
 
 use harness::replication::{
-    fail_over, of_volume, pair, replicated, service, volume, wait_for_replication, wait_until_down,
-    wait_until_serving,
+    CUT_OFF, fail_over, of_volume, pair, replicated, service, volume, wait_for_replication,
+    wait_until_dead, wait_until_down, wait_until_in_step, wait_until_serving,
 };
-use harness::{Answered, Client, Cluster, until};
+use harness::{Answered, Client, Cluster, ClusterBuilder, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -113,11 +113,7 @@ async fn a_worker_that_dies_in_a_failover_is_replaced_by_one_that_ends_it() -> a
             cluster.add_worker(&[("FAILPOINTS", armed.as_str())]).await?;
             wait_until_serving(&client).await?;
             fail_over(&client, json!(target)).await?.expect_status(202)?;
-            let process = std::cell::RefCell::new(&mut cluster.workers[0].process);
-            until("the worker dies", Duration::from_secs(10), || async {
-                process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
-            })
-            .await?;
+            wait_until_dead(&mut cluster.workers[0]).await?;
             // nothing but the intent is there
             assert_eq!(service(&client).await?["replication_status"], "failing-over");
             assert_eq!(of_volume(&client, &moving).await?.0, "available");
@@ -135,6 +131,43 @@ async fn a_worker_that_dies_in_a_failover_is_replaced_by_one_that_ends_it() -> a
     Ok(())
 }
 
+/// The same with real arrays: once the primary is cut off, and with one of two volumes at home.
+#[tokio::test]
+async fn a_worker_that_dies_between_two_arrays_is_replaced_by_one_that_ends_it()
+-> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let client = cluster.client();
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    client.create_volume_type("replicated", specs).await?;
+    let volumes =
+        [volume(&client, "replicated", "").await?, volume(&client, "replicated", "").await?];
+    wait_until_in_step(&cluster, 2).await?;
+    for (point, target, end) in
+        [("volume.cut_off", "b", "failed-over"), ("volume.brought", "default", "enabled")]
+    {
+        for id in &volumes {
+            let write = format!("write -P {} {}M 1M", target.len(), target.len());
+            client.access(id, &[&write, "flush"]).await?;
+        }
+        cluster.workers.clear();
+        let armed = format!("{point}=return");
+        cluster.add_worker(&[("FAILPOINTS", armed.as_str())]).await?;
+        wait_until_serving(&client).await?;
+        fail_over(&client, json!(target)).await?.expect_status(202)?;
+        wait_until_dead(&mut cluster.workers[0]).await?;
+        assert_eq!(service(&client).await?["replication_status"], "failing-over");
+        cluster.workers.clear();
+        cluster.add_worker(&[]).await?;
+        wait_for_replication(&client, end).await?;
+        for id in &volumes {
+            assert_eq!(of_volume(&client, id).await?, pair("available", end), "{point}");
+            let read = format!("read -P {} {}M 1M", target.len(), target.len());
+            client.access(id, &[&read]).await?;
+        }
+    }
+    cluster.finish(&[&CUT_OFF[..], &["heartbeat", "report"]].concat()).await
+}
+
 /// With the admission committed, and nobody told.
 #[tokio::test]
 async fn a_scheduler_that_dies_at_any_step_loses_nothing() -> anyhow::Result<()> {
@@ -148,11 +181,7 @@ async fn a_scheduler_that_dies_at_any_step_loses_nothing() -> anyhow::Result<()>
             let client = client.clone();
             async move { step.ask(&client).await }
         });
-        let process = std::cell::RefCell::new(&mut cluster.schedulers[0].process);
-        until("the scheduler dies", Duration::from_secs(10), || async {
-            process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
-        })
-        .await?;
+        wait_until_dead(&mut cluster.schedulers[0]).await?;
         cluster.schedulers.clear();
         cluster.add_scheduler(&[]).await?;
         let answer = asked.await??;

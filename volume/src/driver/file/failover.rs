@@ -70,6 +70,7 @@ impl Sides<'_> {
     async fn rely_on_mirrors(&self, volumes: &[Volume]) -> Result<HashSet<VolumeId>, DriverError> {
         // a write that is acknowledged from now on would be on no other side
         self.from.daemon.end().await?;
+        fail::fail_point!("volume.cut_off", |_| std::process::abort());
         let links = self.to.relay.final_links().await;
         let in_step = |volume: &&Volume| is_in_step(self.to, volume.id, &links);
         let complete = volumes.iter().filter(in_step).map(|volume| volume.id).collect();
@@ -101,6 +102,7 @@ impl Sides<'_> {
                 Ok(_) => self.bring(volume, &tell).await,
                 Err(gone) => Err(DriverError::failed(gone.to_string())),
             };
+            fail::fail_point!("volume.brought", |_| std::process::abort());
             match brought {
                 Ok(()) => drop(complete.insert(volume.id)),
                 Err(error) if failover.accept_data_loss => {
