@@ -29,9 +29,23 @@ pub async fn replicated_with(builder: ClusterBuilder) -> anyhow::Result<Cluster>
     let backend =
         BackendSpec { name: "a".to_owned(), driver: "fake", settings: TARGETS.to_owned() };
     let cluster = builder.backend(backend).start().await?;
-    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-    cluster.client().create_volume_type("replicated", specs).await?;
+    create_replicated_type(&cluster).await?;
     Ok(cluster)
+}
+
+/// A cluster with one file backend `a`, arrays that are its targets, and a type `replicated`.
+///
+/// # Errors
+/// When it does not start.
+pub async fn arrays(targets: &[&str]) -> anyhow::Result<Cluster> {
+    let cluster = ClusterBuilder::for_test().await?.replicated("a", targets).start().await?;
+    create_replicated_type(&cluster).await?;
+    Ok(cluster)
+}
+
+async fn create_replicated_type(cluster: &Cluster) -> anyhow::Result<()> {
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    cluster.client().create_volume_type("replicated", specs).await.map(drop)
 }
 
 /// Waits until this many volumes are in step with their replicas, by a report that is newer than what was
@@ -62,6 +76,14 @@ pub async fn volume(client: &Client, volume_type: &str, failing: &str) -> anyhow
     let id = client.create_volume(asked).await?;
     client.wait_for_status(&id, "available").await?;
     Ok(id)
+}
+
+/// An available volume that is replicated.
+///
+/// # Errors
+/// When it does not become available.
+pub async fn replicated_volume(client: &Client) -> anyhow::Result<String> {
+    volume(client, "replicated", "").await
 }
 
 /// The backend's line in the service list.

@@ -2,28 +2,15 @@
 
 use crate::cinderblock_manage::done;
 use harness::replication::{
-    CUT_OFF, fail_over, of_volume, pair, service, wait_for_replication, wait_until_dead,
-    wait_until_in_step,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, wait_for_replication,
+    wait_until_dead, wait_until_in_step,
 };
 use harness::writer::{Writer, missing};
-use harness::{Client, Cluster, ClusterBuilder, access_data, kill_by_pid_file, rounds, until};
+use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-async fn cluster() -> anyhow::Result<Cluster> {
-    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b", "c"]).start().await?;
-    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-    cluster.client().create_volume_type("replicated", specs).await?;
-    Ok(cluster)
-}
-
-async fn replicated_volume(client: &Client) -> anyhow::Result<String> {
-    let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
-    client.wait_for_status(&id, "available").await?;
-    Ok(id)
-}
 
 fn burn(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
     let directory = cluster.directory().join(array);
@@ -42,7 +29,7 @@ async fn every_acknowledged_write_is_on_the_other_side() -> anyhow::Result<()> {
 
 async fn burn_under_writers() -> anyhow::Result<()> {
     const VOLUMES: usize = 6;
-    let cluster = cluster().await?;
+    let cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let mut volumes = Vec::new();
     for _ in 0..VOLUMES {
@@ -99,7 +86,7 @@ fn a_lost_write_would_be_noticed() {
 
 #[tokio::test]
 async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Result<()> {
-    let mut cluster = cluster().await?;
+    let mut cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     wait_until_in_step(&cluster, 1).await?;
@@ -140,7 +127,7 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
 /// Nobody fails over in the second in which it burns.
 #[tokio::test]
 async fn a_backend_whose_array_is_gone_for_long_can_still_fail_over() -> anyhow::Result<()> {
-    let mut cluster = cluster().await?;
+    let mut cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     wait_until_in_step(&cluster, 1).await?;
@@ -175,7 +162,7 @@ async fn a_backend_whose_array_is_gone_for_long_can_still_fail_over() -> anyhow:
 
 #[tokio::test]
 async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> anyhow::Result<()> {
-    let mut cluster = cluster().await?;
+    let mut cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     client.attach(&id, "server-1").await?;
@@ -208,7 +195,7 @@ async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> an
 
 #[tokio::test]
 async fn after_a_failed_attempt_replicas_begin_anew() -> anyhow::Result<()> {
-    let mut cluster = cluster().await?;
+    let mut cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     cluster.workers.clear();

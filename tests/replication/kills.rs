@@ -2,10 +2,10 @@
 //! the operator sees which.
 
 use harness::replication::{
-    CUT_OFF, fail_over, of_volume, pair, replicated, service, volume, wait_for_replication,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated, service, volume, wait_for_replication,
     wait_until_dead, wait_until_down, wait_until_in_step, wait_until_serving,
 };
-use harness::{Answered, Client, Cluster, ClusterBuilder, until};
+use harness::{Answered, Client, Cluster, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -135,10 +135,8 @@ async fn a_worker_that_dies_in_a_failover_is_replaced_by_one_that_ends_it() -> a
 #[tokio::test]
 async fn a_worker_that_dies_between_two_arrays_is_replaced_by_one_that_ends_it()
 -> anyhow::Result<()> {
-    let mut cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let mut cluster = arrays(&["b"]).await?;
     let client = cluster.client();
-    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-    client.create_volume_type("replicated", specs).await?;
     let volumes =
         [volume(&client, "replicated", "").await?, volume(&client, "replicated", "").await?];
     wait_until_in_step(&cluster, 2).await?;

@@ -1,27 +1,19 @@
 //! Over, home, over again, and on to a third array: the bytes are the same at each step.
 
 use harness::replication::{
-    CUT_OFF, fail_over, of_volume, pair, service, wait_for_replication, wait_until_down,
-    wait_until_in_step, wait_until_serving,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, wait_for_replication,
+    wait_until_down, wait_until_in_step, wait_until_serving,
 };
-use harness::{Client, Cluster, ClusterBuilder, kill_by_pid_file, rounds, until};
+use harness::{Cluster, kill_by_pid_file, rounds, until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-async fn replicated_volume(client: &Client) -> anyhow::Result<String> {
-    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-    client.create_volume_type("replicated", specs).await?;
-    let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
-    client.wait_for_status(&id, "available").await?;
-    Ok(id)
-}
-
 #[tokio::test]
 async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b", "c"]).start().await?;
+    let cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     let plain = client.available_volume(1).await?;
@@ -82,7 +74,7 @@ async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Resul
 /// The newest content of a volume that cannot come home is nowhere but on the other side.
 #[tokio::test]
 async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let first = replicated_volume(&client).await?;
     let second = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
@@ -114,8 +106,7 @@ async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> an
 /// A worker that has not followed yet fails over from the side that serves, not from the one it works on.
 #[tokio::test]
 async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow::Result<()> {
-    let mut cluster =
-        ClusterBuilder::for_test().await?.replicated("a", &["b", "c"]).start().await?;
+    let mut cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     cluster.workers.clear();
@@ -154,7 +145,7 @@ fn swap_sides(cluster: &Cluster) -> anyhow::Result<()> {
 /// A worker that was cut off during the promotion comes back with the configuration of before.
 #[tokio::test]
 async fn what_was_promoted_away_is_not_served_by_a_worker_that_missed_it() -> anyhow::Result<()> {
-    let mut cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let mut cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     wait_until_in_step(&cluster, 1).await?;
@@ -194,7 +185,7 @@ async fn what_was_promoted_away_is_not_served_by_a_worker_that_missed_it() -> an
 
 #[tokio::test]
 async fn b_is_promoted_replicated_to_c_and_failed_over_again() -> anyhow::Result<()> {
-    let mut cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let mut cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     wait_until_in_step(&cluster, 1).await?;

@@ -2,9 +2,10 @@
 
 use anyhow::Context as _;
 use harness::replication::{
-    CUT_OFF, fail_over, of_volume, pair, wait_for_replica, wait_for_replication, wait_until_in_step,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, wait_for_replica,
+    wait_for_replication, wait_until_in_step,
 };
-use harness::{Cluster, ClusterBuilder, access_data, kill_by_pid_file, until};
+use harness::{Cluster, access_data, kill_by_pid_file, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,12 +15,9 @@ use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn servers_go_on_and_the_replica_catches_up() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let cluster = arrays(&["b"]).await?;
     let client = cluster.client();
-    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-    client.create_volume_type("replicated", specs).await?;
-    let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
-    client.wait_for_status(&id, "available").await?;
+    let id = replicated_volume(&client).await?;
     wait_until_in_step(&cluster, 1).await?;
     client.attach(&id, "server-1").await?;
     let info = client.connection_info(&id).await?;
@@ -62,12 +60,9 @@ struct Unwatched {
 
 impl Unwatched {
     async fn new() -> anyhow::Result<Self> {
-        let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+        let cluster = arrays(&["b"]).await?;
         let client = cluster.client();
-        let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-        client.create_volume_type("replicated", specs).await?;
-        let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
-        client.wait_for_status(&id, "available").await?;
+        let id = replicated_volume(&client).await?;
         client.attach(&id, "server-1").await?;
         wait_for_replica(&cluster, "b", &id).await?;
         cluster.workers[0].process.signal(Signal::STOP)?;
@@ -198,12 +193,9 @@ async fn without_its_relay_nothing_is_known_of_a_replica() -> anyhow::Result<()>
 #[tokio::test]
 async fn a_replicated_volume_grows_is_snapshotted_and_reverted_and_its_replica_with_it()
 -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let cluster = arrays(&["b"]).await?;
     let client = cluster.client();
-    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-    client.create_volume_type("replicated", specs).await?;
-    let id = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
-    client.wait_for_status(&id, "available").await?;
+    let id = replicated_volume(&client).await?;
     wait_until_in_step(&cluster, 1).await?;
     client.attach(&id, "server-1").await?;
     access_data(&client.connection_info(&id).await?, &["write -P 5 0 2M", "flush"])?;
@@ -237,10 +229,8 @@ async fn a_replicated_volume_grows_is_snapshotted_and_reverted_and_its_replica_w
 
 #[tokio::test]
 async fn a_volumes_type_begins_and_ends_its_replication() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.replicated("a", &["b"]).start().await?;
+    let cluster = arrays(&["b"]).await?;
     let client = cluster.client();
-    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-    client.create_volume_type("replicated", specs).await?;
     let id = client.available_volume(1).await?;
     client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
     let marker = cluster.directory().join(format!("b/in-step/volume-{id}"));
