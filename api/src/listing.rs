@@ -1,15 +1,15 @@
 //! What every list has in common: page, filters, projects, count and the link to the next page.
 
 use crate::app::App;
+use crate::fault::Answer;
 use crate::filters::{Known, filters};
-use crate::paging::{Page, Parameters};
+use crate::paging::{Page, Parameters, list_error};
 use crate::request::RequestContext;
 use axum::Json;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use common::Result;
-use common::db::listing::{Filter, ListQuery};
+use common::db::listing::{self, Filter, ListQuery, Listed};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 /// Since 3.45 `with_count` asks for the number of all that match.
 const COUNT_SINCE: u16 = 45;
@@ -69,26 +69,22 @@ impl Listing {
 }
 
 impl Asked<'_> {
-    /// The query for the page.
-    pub fn page(&self) -> ListQuery {
-        self.page.query(self.matching.clone())
-    }
-
-    /// The query for the number of all that match, if that is asked for.
-    pub fn counted(&self) -> Option<&ListQuery> {
-        self.with_count.then_some(&self.matching)
-    }
-
-    /// The answer: the views of the page's items with their ids, at the address `collection`.
-    pub fn answer(
+    /// The answer: the page as `view` shows it, at the address `collection`.
+    pub async fn answer<T: Listed>(
         &self,
+        app: &App,
         collection: &str,
-        items: Vec<(Uuid, Value)>,
-        count: Option<i64>,
-    ) -> Response {
-        let ids = items.iter().map(|(id, _)| *id);
+        view: impl Fn(&T) -> Value + Send,
+    ) -> Answer {
+        let page = self.page.query(self.matching.clone());
+        let found: Vec<T> = listing::page(&app.database, &page).await.map_err(list_error)?;
+        let count = match self.with_count {
+            true => Some(listing::count::<T>(&app.database, &self.matching).await?),
+            false => None,
+        };
+        let ids = found.iter().map(Listed::id);
         let next = self.page.next_link(&self.context.links, collection, self.query, ids);
-        let views: Vec<Value> = items.into_iter().map(|(_, view)| view).collect();
+        let views: Vec<Value> = found.iter().map(view).collect();
         let mut answer = Map::from_iter([(self.listing.key.to_owned(), json!(views))]);
         if let (Some(links_key), Some(next)) = (self.listing.links_key, next) {
             answer.insert(links_key.to_owned(), next);
@@ -96,6 +92,6 @@ impl Asked<'_> {
         if let Some(count) = count {
             answer.insert("count".to_owned(), json!(count));
         }
-        Json(answer).into_response()
+        Ok(Json(answer).into_response())
     }
 }

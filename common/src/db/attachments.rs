@@ -1,9 +1,18 @@
 //! Attachments, as readers see them, and the data paths that they keep open.
 
-use super::listing::{self, ListError, ListQuery};
+use super::listing::{self, Listed};
 use super::{Database, DbError};
 use crate::model::{AttachMode, Attachment, AttachmentId, BackendId, Volume, VolumeId};
 use serde::Deserialize;
+use uuid::Uuid;
+
+impl Listed for Attachment {
+    const VIEW: &'static str = "attachment_details";
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
 
 /// The attachment with this id, unless it is over or belongs to another project than `project_scope`.
 ///
@@ -14,21 +23,7 @@ pub async fn find(
     id: AttachmentId,
     project_scope: Option<&str>,
 ) -> Result<Option<Attachment>, DbError> {
-    database
-        .row(
-            "select to_jsonb(a) from attachment_details a where id = $1 and deleted_at is null \
-             and project_id = coalesce($2, project_id)",
-            &[&id.0, &project_scope],
-        )
-        .await
-}
-
-/// A page of attachments.
-///
-/// # Errors
-/// When the marker names no attachment, or the database does not answer.
-pub async fn list(database: &Database, query: &ListQuery) -> Result<Vec<Attachment>, ListError> {
-    listing::list(database, "attachment_details", query).await
+    listing::find(database, id.0, project_scope).await
 }
 
 /// The attachments of a volume.

@@ -120,15 +120,21 @@ impl Statement {
     }
 }
 
-/// The rows of a view that the query describes.
+/// What lists show.
+pub trait Listed: DeserializeOwned {
+    /// The view of it, or its table.
+    const VIEW: &'static str;
+
+    /// Its id.
+    fn id(&self) -> Uuid;
+}
+
+/// The page that the query describes.
 ///
 /// # Errors
 /// When the marker names no row, or the database does not answer.
-pub(super) async fn list<T: DeserializeOwned>(
-    database: &Database,
-    view: &'static str,
-    query: &ListQuery,
-) -> Result<Vec<T>, ListError> {
+pub async fn page<T: Listed>(database: &Database, query: &ListQuery) -> Result<Vec<T>, ListError> {
+    let view = T::VIEW;
     if let Some(marker) = query.marker {
         require_row(database, view, marker, query.project_id.as_deref()).await?;
     }
@@ -156,25 +162,37 @@ pub(super) async fn list<T: DeserializeOwned>(
 ///
 /// # Errors
 /// When the database does not answer.
-pub(super) async fn count(
+pub async fn count<T: Listed>(database: &Database, query: &ListQuery) -> Result<i64, DbError> {
+    Ok(aggregate::<T, _>(database, query, "to_jsonb(count(*))").await?.unwrap_or(0))
+}
+
+/// The row with this id, unless it is removed or belongs to another project than `project_scope`.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn find<T: Listed>(
     database: &Database,
-    view: &'static str,
-    query: &ListQuery,
-) -> Result<i64, DbError> {
-    Ok(aggregate(database, view, query, "to_jsonb(count(*))").await?.unwrap_or(0))
+    id: Uuid,
+    project_scope: Option<&str>,
+) -> Result<Option<T>, DbError> {
+    let sql = format!(
+        "select to_jsonb(v) from {} v \
+         where id = $1 and deleted_at is null and project_id = coalesce($2, project_id)",
+        T::VIEW
+    );
+    database.row(&sql, &[&id, &project_scope]).await
 }
 
 /// What an aggregate expression over the rows that the query's filters match comes to.
 ///
 /// # Errors
 /// When the database does not answer.
-pub(super) async fn aggregate<T: DeserializeOwned>(
+pub(super) async fn aggregate<T: Listed, R: DeserializeOwned>(
     database: &Database,
-    view: &'static str,
     query: &ListQuery,
     expression: &'static str,
-) -> Result<Option<T>, DbError> {
-    let statement = matching(view, query, expression);
+) -> Result<Option<R>, DbError> {
+    let statement = matching(T::VIEW, query, expression);
     database.row(&statement.sql, &statement.references()).await
 }
 

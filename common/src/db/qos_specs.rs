@@ -1,8 +1,17 @@
 //! Qualities of service, as readers see them. Changes come through admitted operations alone.
 
-use super::listing::{self, ListError, ListQuery};
+use super::listing::Listed;
 use super::{Database, DbError};
 use crate::model::{QosSpecs, QosSpecsId, VolumeType};
+use uuid::Uuid;
+
+impl Listed for QosSpecs {
+    const VIEW: &'static str = "qos_specs";
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
 
 /// The one with this id, unless it is removed.
 ///
@@ -11,14 +20,6 @@ use crate::model::{QosSpecs, QosSpecsId, VolumeType};
 pub async fn find(database: &Database, id: QosSpecsId) -> Result<Option<QosSpecs>, DbError> {
     let sql = "select to_jsonb(q) from qos_specs q where id = $1 and deleted_at is null";
     database.row(sql, &[&id.0]).await
-}
-
-/// A page of them.
-///
-/// # Errors
-/// When the marker names none, or the database does not answer.
-pub async fn list(database: &Database, query: &ListQuery) -> Result<Vec<QosSpecs>, ListError> {
-    listing::list(database, "qos_specs", query).await
 }
 
 /// The volume types that have it, by name.

@@ -1,10 +1,17 @@
 //! Snapshots, as readers see them. Changes come through admitted operations alone.
 
-use super::listing::{self, ListError, ListQuery};
+use super::listing::{self, Listed};
 use super::{Database, DbError};
 use crate::model::{BackendId, Snapshot, SnapshotId, VolumeId};
+use uuid::Uuid;
 
-const VIEW: &str = "snapshot_details";
+impl Listed for Snapshot {
+    const VIEW: &'static str = "snapshot_details";
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
 
 /// The snapshot with this id, unless it is removed or belongs to another project than `project_scope`.
 ///
@@ -15,13 +22,7 @@ pub async fn find(
     id: SnapshotId,
     project_scope: Option<&str>,
 ) -> Result<Option<Snapshot>, DbError> {
-    database
-        .row(
-            "select to_jsonb(s) from snapshot_details s where id = $1 and deleted_at is null \
-             and project_id = coalesce($2, project_id)",
-            &[&id.0, &project_scope],
-        )
-        .await
+    listing::find(database, id.0, project_scope).await
 }
 
 /// The snapshots of a volume, newest first.
@@ -46,20 +47,4 @@ pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<S
     let sql =
         "select to_jsonb(s) from snapshot_details s where backend_id = $1 and deleted_at is null";
     database.rows(sql, &[&backend.0]).await
-}
-
-/// A page of snapshots.
-///
-/// # Errors
-/// When the marker names no snapshot, or the database does not answer.
-pub async fn list(database: &Database, query: &ListQuery) -> Result<Vec<Snapshot>, ListError> {
-    listing::list(database, VIEW, query).await
-}
-
-/// How many snapshots the query's filters match.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn count(database: &Database, query: &ListQuery) -> Result<i64, DbError> {
-    listing::count(database, VIEW, query).await
 }

@@ -1,9 +1,18 @@
 //! Volume types, as readers see them. Changes come through admitted operations alone.
 
-use super::listing::{self, ListError, ListQuery};
+use super::listing::Listed;
 use super::{Database, DbError};
 use crate::model::{VolumeType, VolumeTypeId};
 use serde::Deserialize;
+use uuid::Uuid;
+
+impl Listed for VolumeType {
+    const VIEW: &'static str = "volume_types";
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
 
 /// The type with this id or name, unless it is removed or private to other projects than
 /// `project_scope`.
@@ -57,12 +66,4 @@ pub async fn defaults(
                from projects where default_volume_type_id is not null \
                  and project_id = coalesce($1, project_id) order by project_id";
     database.rows(sql, &[&project]).await
-}
-
-/// A page of volume types.
-///
-/// # Errors
-/// When the marker names no type, or the database does not answer.
-pub async fn list(database: &Database, query: &ListQuery) -> Result<Vec<VolumeType>, ListError> {
-    listing::list(database, "volume_types", query).await
 }

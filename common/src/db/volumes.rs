@@ -1,11 +1,18 @@
 //! Volumes, as readers see them. Changes come through admitted operations alone.
 
-use super::listing::{self, ListError, ListQuery};
+use super::listing::{self, ListQuery, Listed};
 use super::{Database, DbError};
 use crate::model::{BackendId, Metadata, Volume, VolumeId};
 use serde::Deserialize;
+use uuid::Uuid;
 
-const VIEW: &str = "volume_details";
+impl Listed for Volume {
+    const VIEW: &'static str = "volume_details";
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
 
 /// The volume with this id, unless it is removed or belongs to another project than `project_scope`.
 ///
@@ -16,13 +23,7 @@ pub async fn find(
     id: VolumeId,
     project_scope: Option<&str>,
 ) -> Result<Option<Volume>, DbError> {
-    database
-        .row(
-            "select to_jsonb(v) from volume_details v where id = $1 and deleted_at is null \
-             and project_id = coalesce($2, project_id)",
-            &[&id.0, &project_scope],
-        )
-        .await
+    listing::find(database, id.0, project_scope).await
 }
 
 /// All volumes on a backend.
@@ -71,22 +72,6 @@ pub async fn record_replicas(
     database.execute(sql, &[&backend.0, &in_step, &behind, &driver_data]).await.map(drop)
 }
 
-/// A page of volumes.
-///
-/// # Errors
-/// When the marker names no volume, or the database does not answer.
-pub async fn list(database: &Database, query: &ListQuery) -> Result<Vec<Volume>, ListError> {
-    listing::list(database, VIEW, query).await
-}
-
-/// How many volumes the query's filters match.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn count(database: &Database, query: &ListQuery) -> Result<i64, DbError> {
-    listing::count(database, VIEW, query).await
-}
-
 /// What many volumes come to.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Summary {
@@ -105,5 +90,5 @@ pub struct Summary {
 pub async fn summary(database: &Database, query: &ListQuery) -> Result<Summary, DbError> {
     let expression = "jsonb_build_object('count', count(*), 'size_gb', coalesce(sum(v.size_gb), 0), \
         'metadata', coalesce(jsonb_agg(v.metadata) filter (where v.metadata <> '{}'), '[]'))";
-    Ok(listing::aggregate(database, VIEW, query, expression).await?.unwrap_or_default())
+    Ok(listing::aggregate::<Volume, _>(database, query, expression).await?.unwrap_or_default())
 }

@@ -5,11 +5,9 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::filters::{Column, Known};
 use crate::listing::Listing;
-use crate::paging::list_error;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
-use common::db::attachments;
 use common::model::Attachment;
 use serde_json::Value;
 
@@ -57,7 +55,5 @@ async fn list(
 ) -> Answer {
     context.version.require(SINCE)?;
     let asked = ATTACHMENTS.ask(app, context, query)?;
-    let found = attachments::list(&app.database, &asked.page()).await.map_err(list_error)?;
-    let items = found.iter().map(|attachment| (attachment.id.0, view(attachment))).collect();
-    Ok(asked.answer("attachments", items, None))
+    asked.answer(app, "attachments", view).await
 }

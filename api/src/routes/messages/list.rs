@@ -5,11 +5,9 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::filters::{Column, Known};
 use crate::listing::Listing;
-use crate::paging::list_error;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
-use common::db::messages;
 
 pub(crate) const MESSAGES: Listing = Listing {
     key: "messages",
@@ -40,10 +38,5 @@ pub(crate) async fn list(
 ) -> Answer {
     context.version.require(SINCE)?;
     let asked = MESSAGES.ask(&app, &context, query.as_deref())?;
-    let found = messages::list(&app.database, &asked.page()).await.map_err(list_error)?;
-    let items = found
-        .iter()
-        .map(|message| (message.id.0, views::message::detail(message, &context)))
-        .collect();
-    Ok(asked.answer("messages", items, None))
+    asked.answer(&app, "messages", |message| views::message::detail(message, &context)).await
 }

@@ -9,8 +9,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::listing::ListQuery;
-use common::db::qos_specs;
+use common::db::listing::{self, ListQuery};
+use common::model::QosSpecs;
 use serde_json::{Value, json};
 
 const SORT_KEYS: &[(&str, &str)] =
@@ -31,7 +31,7 @@ pub(crate) async fn list(
     let page = Page::take(&mut parameters, SORT_KEYS, app.config.max_page)?;
     let filters = filters(parameters.rest(), FILTERS, &context)?;
     let asked = page.query(ListQuery { filters, ..ListQuery::default() });
-    let found = qos_specs::list(&app.database, &asked).await.map_err(list_error)?;
+    let found: Vec<QosSpecs> = listing::page(&app.database, &asked).await.map_err(list_error)?;
     let ids = found.iter().map(|found| found.id.0);
     let next = page.next_link(&context.links, "qos-specs", query.as_deref(), ids);
     let views: Vec<Value> = found.iter().map(views::qos_specs::summary).collect();

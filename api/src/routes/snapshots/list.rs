@@ -4,11 +4,9 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::filters::{Column, Known};
 use crate::listing::Listing;
-use crate::paging::list_error;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
-use common::db::snapshots;
 use common::model::Snapshot;
 use serde_json::Value;
 
@@ -67,11 +65,5 @@ async fn list(
     view: View,
 ) -> Answer {
     let asked = SNAPSHOTS.ask(app, context, query)?;
-    let found = snapshots::list(&app.database, &asked.page()).await.map_err(list_error)?;
-    let count = match asked.counted() {
-        Some(query) => Some(snapshots::count(&app.database, query).await?),
-        None => None,
-    };
-    let items = found.iter().map(|snapshot| (snapshot.id.0, view(snapshot, context))).collect();
-    Ok(asked.answer(collection, items, count))
+    asked.answer(app, collection, |snapshot| view(snapshot, context)).await
 }

@@ -10,9 +10,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::listing::{Filter, ListQuery};
-use common::db::volume_types;
-use common::model::Caller;
+use common::db::listing::{self, Filter, ListQuery};
+use common::model::{Caller, VolumeType};
 use common::{Error, Result};
 use serde_json::{Value, json};
 
@@ -38,7 +37,7 @@ pub(crate) async fn list(
     let mut filters = filters(parameters.rest(), FILTERS, &context)?;
     filters.extend(visible);
     let asked = page.query(ListQuery { filters, ..ListQuery::default() });
-    let found = volume_types::list(&app.database, &asked).await.map_err(list_error)?;
+    let found: Vec<VolumeType> = listing::page(&app.database, &asked).await.map_err(list_error)?;
     let ids = found.iter().map(|found| found.id.0);
     let next = page.next_link(&context.links, "types", query.as_deref(), ids);
     let views: Vec<Value> =

@@ -4,11 +4,9 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::filters::{Column, Known};
 use crate::listing::Listing;
-use crate::paging::list_error;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
-use common::db::volumes;
 use common::model::Volume;
 use serde_json::Value;
 
@@ -79,11 +77,5 @@ async fn list(
     view: View,
 ) -> Answer {
     let asked = VOLUMES.ask(app, context, query)?;
-    let found = volumes::list(&app.database, &asked.page()).await.map_err(list_error)?;
-    let count = match asked.counted() {
-        Some(query) => Some(volumes::count(&app.database, query).await?),
-        None => None,
-    };
-    let items = found.iter().map(|volume| (volume.id.0, view(volume, context))).collect();
-    Ok(asked.answer(collection, items, count))
+    asked.answer(app, collection, |volume| view(volume, context)).await
 }
