@@ -121,6 +121,20 @@ pub async fn wait_for_replica(cluster: &Cluster, target: &str, volume: &str) -> 
     .await
 }
 
+/// In the configuration, B becomes the backend's own array, and C its target.
+///
+/// # Errors
+/// When the configuration cannot be changed.
+pub fn swap_sides(cluster: &Cluster) -> anyhow::Result<()> {
+    let config = cluster.directory().join("cinderblock.toml");
+    let directory = |array: &str| format!("'{}'", cluster.directory().join(array).display());
+    let swapped = std::fs::read_to_string(&config)?
+        .replace(&directory("b"), &directory("c"))
+        .replace(&directory("a"), &directory("b"))
+        .replace("backend_id = 'b'", "backend_id = 'c'");
+    Ok(std::fs::write(&config, swapped)?)
+}
+
 /// Waits until the backend is served.
 ///
 /// # Errors

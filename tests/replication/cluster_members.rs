@@ -2,7 +2,10 @@
 //! does no harm.
 
 use crate::cinderblock_manage::done;
-use harness::replication::{of_volume, pair, volume};
+use harness::replication::{
+    CUT_OFF, of_volume, pair, replicated_volume, swap_sides, volume, wait_for_replica,
+    wait_until_in_step, wait_until_serving,
+};
 use harness::{BackendSpec, Client, Cluster, ClusterBuilder, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -12,11 +15,18 @@ const NAME: &str = "site@a";
 
 /// Two members of one cluster, on two machines by their names.
 async fn two_members() -> anyhow::Result<Cluster> {
-    let settings = "cluster = 'site'\n\
-                    [[backends.a.replication_device]]\nbackend_id = 'b'\n";
-    let backend =
-        BackendSpec { name: "a".to_owned(), driver: "fake", settings: settings.to_owned() };
-    let mut cluster = ClusterBuilder::for_test().await?.backend(backend).start().await?;
+    two_members_with("fake").await
+}
+
+async fn two_members_with(driver: &'static str) -> anyhow::Result<Cluster> {
+    let builder = ClusterBuilder::for_test().await?;
+    let settings = format!(
+        "cluster = 'site'\n\
+         [[backends.a.replication_device]]\nbackend_id = 'b'\ndirectory = '{}'\n",
+        builder.directory().join("b").display()
+    );
+    let backend = BackendSpec { name: "a".to_owned(), driver, settings };
+    let mut cluster = builder.backend(backend).start().await?;
     let state = cluster.directory().join("state-of-the-other").display().to_string();
     cluster.add_worker(&machine_of_the_other(&state)).await?;
     let client = cluster.client();
@@ -192,6 +202,58 @@ async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result
     let size = client.get(&format!("/volumes/{id}")).await?.body["volume"]["size"].clone();
     assert_eq!(size, 1);
     cluster.finish(&["bus", "lease", "heartbeat", "claimed", "not recorded"]).await
+}
+
+/// Real arrays, and a member that sleeps while they change places: over, home, and into promotion.
+#[tokio::test]
+async fn a_member_that_slept_serves_nothing_of_the_array_that_was_left() -> anyhow::Result<()> {
+    let mut cluster = two_members_with("file").await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    for (side, pattern) in [("b", 1), ("default", 2), ("b", 3)] {
+        cluster.workers[1].process.signal(Signal::STOP)?;
+        let to = json!({ "cluster": NAME, "backend_id": side });
+        client.put("/os-services/failover", to).await?.expect_status(202)?;
+        let end = if side == "b" { "failed-over" } else { "enabled" };
+        wait_for_replication(&client, end).await?;
+        client.access(&id, &[&format!("write -P {pattern} {pattern}M 1M"), "flush"]).await?;
+        cluster.workers[1].process.signal(Signal::CONT)?;
+        until("the sleeper confirms", Duration::from_secs(15), || async {
+            behind(&cluster).is_ok_and(|behind| behind == json!([]))
+        })
+        .await?;
+        if side == "default" {
+            wait_until_in_step(&cluster, 1).await?;
+        }
+        for written in 1..=pattern {
+            client.access(&id, &[&format!("read -P {written} {written}M 1M")]).await?;
+        }
+    }
+    client.put("/os-services/freeze", json!({ "cluster": NAME })).await?.expect_status(200)?;
+    cluster.workers.clear();
+    until("the members are down", Duration::from_secs(10), || async {
+        detail(&client).await.is_ok_and(|shown| shown["num_down_hosts"] == 2)
+    })
+    .await?;
+    swap_sides(&cluster)?;
+    client
+        .put("/os-services/reset_active_backend", json!({ "cluster": NAME }))
+        .await?
+        .expect_status(200)?;
+    let state = cluster.directory().join("state-of-the-other").display().to_string();
+    cluster.add_worker(&[]).await?;
+    cluster.add_worker(&machine_of_the_other(&state)).await?;
+    wait_until_serving(&client).await?;
+    client.put("/os-services/thaw", json!({ "cluster": NAME })).await?.expect_status(200)?;
+    wait_for_replica(&cluster, "c", &id).await?;
+    client.access(&id, &["read -P 1 1M 1M", "read -P 2 2M 1M", "read -P 3 3M 1M"]).await?;
+    cluster
+        .finish(
+            &[&CUT_OFF[..], &["bus", "lease", "heartbeat", "claimed", "not recorded", "report"]]
+                .concat(),
+        )
+        .await
 }
 
 /// What the epoch keeps out: with it ignored, a member that knows the old side gets the operation.

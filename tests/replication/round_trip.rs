@@ -1,10 +1,10 @@
 //! Over, home, over again, and on to a third array: the bytes are the same at each step.
 
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, wait_for_replication,
-    wait_until_down, wait_until_in_step, wait_until_serving,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, swap_sides,
+    wait_for_replication, wait_until_down, wait_until_in_step, wait_until_serving,
 };
-use harness::{Cluster, kill_by_pid_file, rounds, until};
+use harness::{kill_by_pid_file, rounds, until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::io::Write as _;
@@ -129,17 +129,6 @@ async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow:
     wait_for_replication(&client, "enabled").await?;
     assert_eq!(std::fs::read(written("a"))?[..4096], [0x0c; 4096]);
     cluster.finish_unsettled(&[&CUT_OFF[..], &["does not serve"]].concat())
-}
-
-/// In the configuration, B becomes the backend's own array, and C its target.
-fn swap_sides(cluster: &Cluster) -> anyhow::Result<()> {
-    let config = cluster.directory().join("cinderblock.toml");
-    let directory = |array: &str| format!("'{}'", cluster.directory().join(array).display());
-    let swapped = std::fs::read_to_string(&config)?
-        .replace(&directory("b"), &directory("c"))
-        .replace(&directory("a"), &directory("b"))
-        .replace("backend_id = 'b'", "backend_id = 'c'");
-    Ok(std::fs::write(&config, swapped)?)
 }
 
 /// A worker that was cut off during the promotion comes back with the configuration of before.
