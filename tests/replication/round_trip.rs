@@ -1,5 +1,6 @@
 //! Over, home, over again, and on to a third array: the bytes are the same at each step.
 
+use crate::cinderblock_manage::done;
 use harness::replication::{
     CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, swap_sides,
     wait_for_replication, wait_until_down, wait_until_in_step, wait_until_serving,
@@ -101,6 +102,29 @@ async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> an
         client.access(id, &[&format!("read -P {pattern} 0 1M")]).await?;
     }
     cluster.finish_unsettled(&[&CUT_OFF[..], &["cannot be brought over"]].concat())
+}
+
+#[tokio::test]
+async fn an_operator_sees_how_far_a_failback_is() -> anyhow::Result<()> {
+    let mut cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    for _ in 0..2 {
+        replicated_volume(&client).await?;
+    }
+    wait_until_in_step(&cluster, 2).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    cluster.workers.clear();
+    cluster.add_worker(&[("FAILPOINTS", "volume.brought=sleep(2000)")]).await?;
+    wait_until_serving(&client).await?;
+    fail_over(&client, json!("default")).await?.expect_status(202)?;
+    until("one of them is at home", Duration::from_secs(10), || async {
+        done(&cluster, "backend show host@a")
+            .is_ok_and(|shown| shown.contains("failing-over") && shown.contains("1 of 2"))
+    })
+    .await?;
+    wait_for_replication(&client, "enabled").await?;
+    cluster.finish(&CUT_OFF).await
 }
 
 /// A worker that has not followed yet fails over from the side that serves, not from the one it works on.

@@ -98,6 +98,7 @@ impl Sides<'_> {
                     behind: served[done..].iter().map(|volume| volume.id).collect(),
                 });
             };
+            tell(bytes(volume.size_gb));
             let brought = match &reachable {
                 Ok(_) => self.bring(volume, &tell).await,
                 Err(gone) => Err(DriverError::failed(gone.to_string())),
