@@ -17,12 +17,12 @@ struct State {
     is_open: bool,
 }
 
-/// One mirror's connection. A failure gives it a new id: what was true of the old one is not true any more.
+/// One mirror's connection.
 #[derive(Debug)]
 pub struct Link<'a> {
     links: &'a Links,
     export: String,
-    id: Mutex<Uuid>,
+    id: Uuid,
 }
 
 impl Links {
@@ -34,7 +34,7 @@ impl Links {
     pub fn open(&self, export: &str) -> Link<'_> {
         let id = Uuid::new_v4();
         self.unbroken().insert(export.to_owned(), State { id, is_open: true });
-        Link { links: self, export: export.to_owned(), id: Mutex::new(id) }
+        Link { links: self, export: export.to_owned(), id }
     }
 
     /// A line for each: the export, the id, and whether the mirror is still connected.
@@ -50,39 +50,27 @@ impl Links {
 }
 
 impl Link<'_> {
-    /// By what it is known now.
-    pub fn id(&self) -> Uuid {
-        *self.id.lock().unwrap_or_else(PoisonError::into_inner)
+    /// By what it is known.
+    pub const fn id(&self) -> Uuid {
+        self.id
     }
 
-    /// The target refuses something. Called before the mirror hears of it.
-    pub fn miss(&self) {
-        let mut id = self.id.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = Uuid::new_v4();
-        self.change(*id, |state| state.id = next);
-        *id = next;
-    }
-
-    /// The target is lost, or the mirror goes on without it. Called before the mirror hears of it.
+    /// The target has refused something or is lost, or the mirror goes on without it. Called before the
+    /// mirror hears of it.
     pub fn sever(&self) {
-        let id = self.id();
         let mut unbroken = self.links.unbroken();
-        if unbroken.get(&self.export).is_some_and(|state| state.id == id) {
+        // unless a later connection is what counts
+        if unbroken.get(&self.export).is_some_and(|state| state.id == self.id) {
             unbroken.remove(&self.export);
         }
     }
 
     /// The mirror has gone without a word, as one whose daemon was killed.
     pub fn close(&self) {
-        self.change(self.id(), |state| state.is_open = false);
-    }
-
-    /// Changes what is known of it, unless a later connection is what counts.
-    fn change(&self, id: Uuid, change: impl FnOnce(&mut State)) {
         if let Some(state) = self.links.unbroken().get_mut(&self.export)
-            && state.id == id
+            && state.id == self.id
         {
-            change(state);
+            state.is_open = false;
         }
     }
 }
@@ -99,10 +87,6 @@ mod tests {
     fn a_link_is_known_until_it_has_missed_something() {
         let links = Links::default();
         let link = links.open("v");
-        let before = link.id();
-        assert_eq!(links.listing(), line(&link, "open"));
-        link.miss();
-        assert_ne!(link.id(), before);
         assert_eq!(links.listing(), line(&link, "open"));
         link.close();
         assert_eq!(links.listing(), line(&link, "closed"));
@@ -114,7 +98,6 @@ mod tests {
     fn the_end_of_an_older_connection_says_nothing_of_the_newer_one() {
         let links = Links::default();
         let (older, newer) = (links.open("v"), links.open("v"));
-        older.miss();
         older.close();
         older.sever();
         assert_eq!(links.listing(), line(&newer, "open"));

@@ -2,7 +2,7 @@
 //! every moment whether a replica has missed one.
 //!
 //! A mirror whose target fails acknowledges writes without it, before anybody could take note. The relay sees
-//! the failure first: it forgets the [`links`] of the mirror, and only then passes the failure on. So a link that it still
+//! the failure first: it forgets the mirror's link ([`links`]), and only then passes the failure on. So a link that it still
 //! knows has missed nothing. It also ends a link whose target does not answer, so that no server waits for a
 //! replica for longer than the bound.
 //!
@@ -19,6 +19,7 @@ mod transmission;
 use anyhow::Context as _;
 use clap::Parser;
 use links::Links;
+use rustix::process::{Resource, Rlimit};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,7 +41,8 @@ struct CommandLine {
     /// The socket that mirrors connect to
     #[arg(long, value_name = "SOCKET")]
     listen: PathBuf,
-    /// The socket that answers with all links: a line each, with export, id, and `open` or `closed`
+    /// The socket that answers with the target and the timeout in the first line, and then with all links, a line
+    /// each: export, id, and `open` or `closed`
     #[arg(long, value_name = "SOCKET")]
     control: PathBuf,
     /// Where the array's storage daemon takes NBD: `unix:SOCKET` or `HOST:PORT`
@@ -68,6 +70,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command_line: CommandLine) -> anyhow::Result<()> {
+    allow_many_connections();
     let mirrors = listen(&command_line.listen)?;
     let links = Arc::new(Links::default());
     std::fs::write(&command_line.pid_file, std::process::id().to_string())
@@ -77,10 +80,19 @@ async fn run(command_line: CommandLine) -> anyhow::Result<()> {
     tracing::info!(target = command_line.target, "ready");
     tokio::select! {
         () = accept_mirrors(&mirrors, &links, &command_line) => {}
-        () = answer(&control, &links) => {}
+        () = answer(&control, &links, &command_line) => {}
         () = array_is_gone(&command_line.control) => tracing::info!("the array is gone"),
     }
     Ok(())
+}
+
+/// Each mirror takes two descriptors, and the usual limit is soon reached.
+fn allow_many_connections() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the number of connections is not raised");
+    }
 }
 
 fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
@@ -165,11 +177,15 @@ impl Target {
     }
 }
 
-async fn answer(control: &UnixListener, links: &Links) {
+async fn answer(control: &UnixListener, links: &Links, command_line: &CommandLine) {
+    let CommandLine { target, timeout, .. } = command_line;
     loop {
         match control.accept().await {
-            // whoever has asked and does not listen asks again
-            Ok((mut asking, _)) => drop(asking.write_all(links.listing().as_bytes()).await),
+            Ok((mut asking, _)) => {
+                let answer = format!("{target} {timeout}\n{}", links.listing());
+                // whoever has asked and does not listen asks again
+                drop(asking.write_all(answer.as_bytes()).await);
+            }
             Err(error) => {
                 tracing::warn!(%error, "not accepted");
                 tokio::time::sleep(PAUSE).await;

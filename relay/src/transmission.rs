@@ -20,6 +20,8 @@ const CMD_WRITE: u16 = 1;
 const CMD_DISC: u16 = 2;
 
 const BUFFER: usize = 256 * 1024;
+/// QEMU writes 32 MiB at once at the most.
+const LONGEST: usize = 64 << 20;
 
 /// How a transmission ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,9 @@ pub enum End {
     MirrorLeft,
     /// The target has gone.
     TargetGone,
+    /// The target has refused to write something. The mirror has been told, and connects again when it has
+    /// understood.
+    TargetRefused,
     /// The target has not answered in time.
     TargetHangs,
 }
@@ -47,12 +52,12 @@ pub async fn carry(
         biased;
         end = pass_replies(&mut target.0, &mut mirror.1, &under_way, link) => end,
         () = under_way.overdue(bound) => End::TargetHangs,
-        end = pass_requests(&mut mirror.0, &mut target.1, &under_way) => end,
+        end = pass_requests(&mut mirror.0, &mut target.1, &under_way, bound) => end,
     };
     // before the connections close, which is when the mirror hears of it
     match end {
         End::MirrorGone => link.close(),
-        End::MirrorLeft | End::TargetGone | End::TargetHangs => link.sever(),
+        End::MirrorLeft | End::TargetGone | End::TargetHangs | End::TargetRefused => link.sever(),
     }
     end
 }
@@ -66,6 +71,13 @@ struct Request {
     command: u16,
     length: u32,
     since: Instant,
+}
+
+impl Request {
+    /// How many bytes come with it.
+    fn payload(&self) -> usize {
+        if self.command == CMD_WRITE { usize::try_from(self.length).unwrap_or(0) } else { 0 }
+    }
 }
 
 impl UnderWay {
@@ -90,9 +102,11 @@ async fn pass_requests(
     mirror: impl AsyncRead + Unpin,
     target: impl AsyncWrite + Unpin,
     under_way: &UnderWay,
+    bound: Duration,
 ) -> End {
     let mut mirror = BufReader::with_capacity(BUFFER, mirror);
     let mut target = BufWriter::with_capacity(BUFFER, target);
+    let mut payload = Vec::new();
     loop {
         let mut header = [0; REQUEST_LENGTH];
         if mirror.read_exact(&mut header).await.is_err() {
@@ -102,18 +116,21 @@ async fn pass_requests(
         if request.command == CMD_DISC {
             return End::MirrorLeft;
         }
-        under_way.requests().insert(cookie, request);
-        let payload = if request.command == CMD_WRITE { u64::from(request.length) } else { 0 };
-        if target.write_all(&header).await.is_err() {
-            return End::TargetGone;
+        payload.resize(request.payload(), 0);
+        if mirror.read_exact(&mut payload).await.is_err() {
+            return End::MirrorGone;
         }
-        match pass(&mut mirror, &mut target, payload).await {
-            Ok(()) => {}
-            Err(Lost::From) => return End::MirrorGone,
-            Err(Lost::To) => return End::TargetGone,
-        }
-        if mirror.buffer().is_empty() && target.flush().await.is_err() {
-            return End::TargetGone;
+        // from now on it is the target's turn
+        under_way.requests().insert(cookie, Request { since: Instant::now(), ..request });
+        let passing = async {
+            target.write_all(&header).await?;
+            target.write_all(&payload).await?;
+            if mirror.buffer().is_empty() { target.flush().await } else { Ok(()) }
+        };
+        match tokio::time::timeout(bound, passing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return End::TargetGone,
+            Err(_) => return End::TargetHangs,
         }
     }
 }
@@ -131,8 +148,9 @@ async fn pass_replies(
         let Ok((request, error)) = next_reply(&mut target, &mut header, under_way).await else {
             return End::TargetGone;
         };
-        if error != 0 && request.command != CMD_READ {
-            link.miss();
+        let is_missed = error != 0 && request.command != CMD_READ;
+        if is_missed {
+            link.sever();
         }
         let carries_data = error == 0 && request.command == CMD_READ;
         let payload = if carries_data { u64::from(request.length) } else { 0 };
@@ -144,8 +162,11 @@ async fn pass_replies(
             Err(Lost::From) => return End::TargetGone,
             Err(Lost::To) => return End::MirrorGone,
         }
-        if target.buffer().is_empty() && mirror.flush().await.is_err() {
+        if (is_missed || target.buffer().is_empty()) && mirror.flush().await.is_err() {
             return End::MirrorGone;
+        }
+        if is_missed {
+            return End::TargetRefused;
         }
     }
 }
@@ -202,14 +223,13 @@ fn read_request(header: &[u8; REQUEST_LENGTH]) -> Option<(u64, Request)> {
     let (cookie, rest) = rest.split_first_chunk::<8>()?;
     let (_offset, rest) = rest.split_first_chunk::<8>()?;
     let (length, _) = rest.split_first_chunk::<4>()?;
-    (u32::from_be_bytes(*magic) == REQUEST_MAGIC).then(|| {
-        let request = Request {
-            command: u16::from_be_bytes(*command),
-            length: u32::from_be_bytes(*length),
-            since: Instant::now(),
-        };
-        (u64::from_be_bytes(*cookie), request)
-    })
+    let request = Request {
+        command: u16::from_be_bytes(*command),
+        length: u32::from_be_bytes(*length),
+        since: Instant::now(),
+    };
+    let is_one = u32::from_be_bytes(*magic) == REQUEST_MAGIC && request.payload() <= LONGEST;
+    is_one.then_some((u64::from_be_bytes(*cookie), request))
 }
 
 #[cfg(test)]
@@ -291,7 +311,7 @@ mod tests {
         let links = Links::default();
         let link = links.open("v");
         let before = links.listing();
-        carry_while(&link, async |mut mirror, mut target| {
+        let end = carry_while(&link, async |mut mirror, mut target| {
             ask(&mut mirror, &mut target, &request(CMD_READ, 1, 1)).await;
             target.write_all(&reply(5, 1)).await.unwrap();
             expect(&mut mirror, &reply(5, 1)).await;
@@ -299,9 +319,11 @@ mod tests {
             ask(&mut mirror, &mut target, &write(2, b"abcd")).await;
             target.write_all(&reply(28, 2)).await.unwrap();
             expect(&mut mirror, &reply(28, 2)).await;
-            assert_ne!(links.listing(), before);
+            assert_eq!(links.listing(), "");
+            assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         })
         .await;
+        assert_eq!(end, End::TargetRefused);
     }
 
     #[tokio::test]
@@ -338,6 +360,22 @@ mod tests {
         })
         .await;
         assert_eq!((end, links.listing()), (End::MirrorLeft, String::new()));
+    }
+
+    /// The mirror's daemon sleeps in the middle of a request.
+    #[tokio::test]
+    async fn a_mirror_that_hangs_is_not_charged_to_the_target() {
+        let links = Links::default();
+        let link = links.open("v");
+        let end = carry_while(&link, async |mut mirror, mut target| {
+            mirror.write_all(&write(1, b"abcd")[..30]).await.unwrap();
+            tokio::time::sleep(BOUND * 3).await;
+            assert_eq!(links.listing(), format!("v {} open\n", link.id()));
+            drop(mirror);
+            assert_eq!(target.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+        })
+        .await;
+        assert_eq!(end, End::MirrorGone);
     }
 
     #[tokio::test]
