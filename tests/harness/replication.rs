@@ -11,7 +11,8 @@ const TARGETS: &str = "[[backends.a.replication_device]]\nbackend_id = 'b'\n\
                        [[backends.a.replication_device]]\nbackend_id = 'c'\n";
 
 /// What a worker may complain of when its own side is cut off, or its target is gone.
-pub const CUT_OFF: [&str; 3] = ["no longer in step", "not mirrored", "replication does not go on"];
+pub const CUT_OFF: [&str; 4] =
+    ["no longer in step", "not mirrored", "replication does not go on", "is not told"];
 
 /// A cluster with one fake backend `a` that has the targets `b` and `c`, and a type `replicated`.
 ///
@@ -103,6 +104,7 @@ pub fn link(cluster: &Cluster, target: &str, volume: &str) -> anyhow::Result<Opt
     let control = cluster.directory().join(target).join("run/relay-control.sock");
     let mut listing = String::new();
     UnixStream::connect(control)?.read_to_string(&mut listing)?;
+    // after what it carries to whom
     let export = format!("replica-{volume} ");
     let line = listing.lines().find_map(|line| line.strip_prefix(&export));
     Ok(line.and_then(|line| line.split(' ').next()).map(str::to_owned))

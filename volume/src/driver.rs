@@ -13,8 +13,8 @@ use common::config::{BackendConfig, DriverName};
 use common::db::DbError;
 use common::db::operation_log::FailedOver;
 use common::model::{
-    AttachMode, BackendReport, ConnectionInfo, Manageable, ReplicationProgress, Snapshot,
-    StoredObject, Volume, VolumeId,
+    AttachMode, BackendId, BackendReport, ConnectionInfo, Manageable, ReplicationProgress,
+    Snapshot, StoredObject, Volume, VolumeId,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,9 +58,10 @@ impl DriverError {
 /// A kind of storage. See the module's documentation for what every method promises.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Gets ready to work on the side from which the backend serves (`None`: its own), and finds what is there
-    /// from before. Fails, and touches nothing, when it knows no such target.
-    async fn start(&self, active: Option<&str>) -> Result<(), DriverError>;
+    /// Gets ready to work on the side from which the backend serves (`None`: its own) in this epoch, and finds
+    /// what is there from before. Fails, and touches nothing, when it knows no such target. A driver whose
+    /// storage outlives the worker refuses an epoch older than the newest one that it has seen.
+    async fn start(&self, active: Option<&str>, epoch: i64) -> Result<(), DriverError>;
 
     /// Makes the other side ready to serve, and tells what is there of the backend's volumes and snapshots.
     /// From then on nothing that is written on the side that served before counts; the driver itself goes on
@@ -72,14 +73,15 @@ pub trait Driver: Send + Sync {
     async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError>;
 
     /// The backend serves from this side now, whoever brought that about.
-    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError>;
+    async fn failover_completed(&self, active: Option<&str>, epoch: i64)
+    -> Result<(), DriverError>;
 
     /// What was a target is the backend's own side now. Called in every worker that begins to serve these volumes
     /// from there.
     async fn promoted(&self, volumes: &[Volume]) -> Result<(), DriverError>;
 
     /// What identifies the storage of a side, however it is reached. `None` when it cannot be told from
-    /// another one.
+    /// another one. Makes nothing.
     async fn storage_id(&self, side: Option<&str>) -> Result<Option<String>, DriverError>;
 
     /// What the backend can take now.
@@ -212,6 +214,10 @@ pub struct Failover<'a> {
     pub snapshots: &'a [Snapshot],
     /// Whether volumes that may lack acknowledged writes there count as moved.
     pub accept_data_loss: bool,
+    /// The epoch that it begins.
+    pub epoch: i64,
+    /// The claim under which it is done.
+    pub fence: Fence,
     /// Where it is told how far it has come.
     pub progress: &'a LatestProgress,
 }
@@ -271,9 +277,9 @@ fn unknown_target(target: &str) -> DriverError {
 }
 
 /// The driver for a section of the configuration.
-pub(crate) fn new(name: &str, config: &BackendConfig) -> Arc<dyn Driver> {
+pub(crate) fn new(name: &str, config: &BackendConfig, backend: BackendId) -> Arc<dyn Driver> {
     match config.driver {
-        DriverName::File => Arc::new(file::FileDriver::new(name, config)),
+        DriverName::File => Arc::new(file::FileDriver::new(name, config, backend)),
         DriverName::Fake => Arc::new(fake::FakeDriver::new(name, config)),
     }
 }

@@ -1,4 +1,7 @@
-//! The heartbeat: the worker is alive, and this is what its backend can take.
+//! The heartbeat: the worker is alive. And the report: this is what its backend can take.
+//!
+//! They are two, because a worker whose storage hangs or has burned lives all the same, and is needed to leave
+//! it.
 
 use crate::driver::DriverError;
 use crate::recover;
@@ -8,27 +11,42 @@ use common::db::{backends, services};
 use common::model::{BackendReport, ReplicationStatus, RequestId};
 use tokio_util::sync::CancellationToken;
 
-/// Reports regularly until the process stops, then says so. A backend whose driver cannot report counts as
-/// down, but its worker is there: to fail over, for instance.
+/// Says regularly that the worker is alive until the process stops, and then that it is not.
 pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
     while !stopping.is_cancelled() {
-        match look(worker).await {
+        if let Err(error) = worker.confirm_alive().await {
+            tracing::warn!(%error, "the heartbeat was not recorded");
+        }
+        pause(worker, stopping).await;
+    }
+    if let Err(error) = services::sign_off(&worker.database, &worker.service).await {
+        tracing::warn!(%error, "the stop was not recorded");
+    }
+}
+
+/// Reports regularly until the process stops. A backend whose driver cannot report counts as down.
+pub(crate) async fn report_regularly(worker: &Worker, stopping: &CancellationToken) {
+    while !stopping.is_cancelled() {
+        let looked = tokio::select! {
+            () = stopping.cancelled() => return,
+            looked = look(worker) => looked,
+        };
+        match looked {
             Ok(Some(report)) => publish(worker, report).await,
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(backend.name = worker.backend_name, %error, "the driver does not report");
             }
         }
-        if let Err(error) = worker.confirm_alive().await {
-            tracing::warn!(%error, "the heartbeat was not recorded");
-        }
-        tokio::select! {
-            () = stopping.cancelled() => {}
-            () = tokio::time::sleep(worker.config.services.heartbeat()) => {}
-        }
+        pause(worker, stopping).await;
     }
-    if let Err(error) = services::sign_off(&worker.database, &worker.service).await {
-        tracing::warn!(%error, "the stop was not recorded");
+}
+
+async fn pause(worker: &Worker, stopping: &CancellationToken) {
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = worker.position_changed() => {}
+        () = tokio::time::sleep(worker.config.services.heartbeat()) => {}
     }
 }
 

@@ -1,9 +1,9 @@
 //! Replication: a backend's volumes are kept as their types ask, as long as it serves from its own side.
 
-use crate::driver::{DriverError, Replica, Replicas};
+use crate::driver::{DriverError, Replicas};
 use crate::worker::Worker;
 use common::db::volumes;
-use common::model::ReplicationProgress;
+use common::model::{ReplicationProgress, VolumeId};
 use tokio_util::sync::CancellationToken;
 
 /// Looks regularly until the process stops. How soon a replica is known to be out of step depends on how
@@ -29,16 +29,22 @@ async fn replicate(worker: &Worker) -> Result<(), DriverError> {
     }
     let (database, backend) = (&worker.database, worker.backend_id);
     let Some(volumes) = volumes::to_replicate(database, backend).await? else { return Ok(()) };
-    let Replicas { driver_data, each } = worker.driver.replicate(&volumes).await?;
-    let (in_step, behind): (Vec<_>, Vec<_>) = each.iter().partition(|one| one.missing == 0);
-    let ids = |replicas: Vec<Replica>| replicas.iter().map(|one| one.id).collect::<Vec<_>>();
-    let (in_step, behind) = (ids(in_step), ids(behind));
-    let driver_data = driver_data.as_deref();
-    volumes::record_replicas(database, backend, &in_step, &behind, driver_data).await?;
+    let replicas = worker.driver.replicate(&volumes).await?;
+    record(worker, volumes.len(), &replicas).await
+}
+
+async fn record(worker: &Worker, total: usize, replicas: &Replicas) -> Result<(), DriverError> {
+    let ids = |is_in_step: bool| -> Vec<VolumeId> {
+        let those = replicas.each.iter().filter(|one| (one.missing == 0) == is_in_step);
+        those.map(|one| one.id).collect()
+    };
+    let (in_step, behind) = (ids(true), ids(false));
+    let (database, driver_data) = (&worker.database, replicas.driver_data.as_deref());
+    volumes::record_replicas(database, worker.backend_id, &in_step, &behind, driver_data).await?;
     worker.progress.set(ReplicationProgress {
-        total: volumes.len(),
+        total,
         in_step: in_step.len(),
-        bytes_left: each.iter().map(|one| one.missing).sum(),
+        bytes_left: replicas.each.iter().map(|one| one.missing).sum(),
         behind,
     });
     Ok(())

@@ -16,7 +16,6 @@ pub(crate) async fn sweep_regularly(worker: &Arc<Worker>, stopping: &Cancellatio
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(worker.config.volume.sweep()) => {}
         }
-        worker.follow().await;
         sweep(worker, stopping).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::driver::{self, Driver, LatestProgress};
 use crate::follow::{Follower, Position};
-use crate::{execute, heartbeat, recover, replicate, sweep};
+use crate::{execute, follow, heartbeat, recover, replicate, sweep};
 use anyhow::Context as _;
 use common::bus::serve::Source;
 use common::bus::{Bus, Queue};
@@ -69,7 +69,7 @@ impl Worker {
                 .await?;
         let boot_id = Uuid::new_v4();
         Ok(Self {
-            driver: driver::new(name, settings),
+            driver: driver::new(name, settings, backend_id),
             backend_id,
             service: Announcement {
                 binary: Binary::Volume,
@@ -95,7 +95,6 @@ impl Worker {
     /// Works until the process stops, then finishes or hands over what has begun.
     pub async fn work(self, stopping: CancellationToken) {
         let worker = Arc::new(self);
-        worker.follow().await;
         if worker.alone.is_some() {
             recover::expire_leases_of_the_dead(&worker).await;
         }
@@ -105,8 +104,10 @@ impl Worker {
         tokio::join!(
             worker.bus.serve(queue, worker.clone()),
             worker.bus.serve(Source::FanOut, Arc::new(Follower(worker.clone()))),
+            follow::follow_regularly(&worker, &stopping),
             sweep::sweep_regularly(&worker, &stopping),
             heartbeat::beat(&worker, &stopping),
+            heartbeat::report_regularly(&worker, &stopping),
             replicate::replicate_regularly(&worker, &stopping),
         );
         worker.finish_or_hand_over().await;

@@ -63,6 +63,8 @@ pub struct Serving {
     pub replication_status: ReplicationStatus,
     /// Whether the epoch began with the promotion of a target.
     pub promoted: bool,
+    /// What identifies the storage that holds its volumes, if that is known.
+    pub storage_id: Option<String>,
 }
 
 /// From where a backend serves now.
@@ -71,26 +73,24 @@ pub struct Serving {
 /// When the database does not answer.
 pub async fn serving(database: &Database, backend: BackendId) -> Result<Serving, DbError> {
     let sql = "select jsonb_build_object('active_backend_id', active_backend_id, 'epoch', epoch, \
-                   'replication_status', replication_status, 'promoted', promoted) from backends where id = $1";
+                   'replication_status', replication_status, 'promoted', promoted, 'storage_id', storage_id) from backends where id = $1";
     let serving = database.row(sql, &[&backend.0]).await?;
     serving.ok_or_else(|| DbError::Defect("the backend is gone".into()))
 }
 
-/// Whether a storage is the one that holds the backend's volumes. A replicated backend is bound to the first
-/// storage that it serves from, until a failover ends on another one.
+/// Binds a backend to the storage that holds its volumes, until a failover ends on another one. `false` when it
+/// is bound to another one.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn is_on_storage(
+pub async fn bind_storage(
     database: &Database,
     backend: BackendId,
     storage_id: &str,
-    has_targets: bool,
 ) -> Result<bool, DbError> {
-    let sql = "update backends \
-               set storage_id = case when $3 then coalesce(storage_id, $2) else storage_id end \
-               where id = $1 returning to_jsonb(coalesce(storage_id = $2, true))";
-    let is_it = database.row(sql, &[&backend.0, &storage_id, &has_targets]).await?;
+    let sql = "update backends set storage_id = coalesce(storage_id, $2) \
+               where id = $1 returning to_jsonb(storage_id = $2)";
+    let is_it = database.row(sql, &[&backend.0, &storage_id]).await?;
     is_it.ok_or_else(|| DbError::Defect("the backend is gone".into()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Driver, DriverError, Fence, Source};
 use common::config::{BackendConfig, DriverName, NbdListen, TargetProtocol};
-use common::model::{AttachMode, Snapshot, Volume};
+use common::model::{AttachMode, BackendId, Snapshot, Volume};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -80,8 +80,9 @@ impl Drop for TestArray {
 
 async fn started(driver: DriverName, carries: Carries) -> (TestArray, Arc<dyn Driver>) {
     let array = TestArray::new();
-    let driver = super::new("b", &config(driver, array.path(), carries));
-    driver.start(None).await.unwrap();
+    let driver =
+        super::new("b", &config(driver, array.path(), carries), BackendId(uuid::Uuid::nil()));
+    driver.start(None, 1).await.unwrap();
     (array, driver)
 }
 

@@ -73,8 +73,8 @@ fn shall_fail(volume: &Volume, method: &str) -> bool {
 
 #[async_trait]
 impl Driver for FakeDriver {
-    async fn start(&self, active: Option<&str>) -> Result<(), DriverError> {
-        self.failover_completed(active).await
+    async fn start(&self, active: Option<&str>, epoch: i64) -> Result<(), DriverError> {
+        self.failover_completed(active, epoch).await
     }
 
     async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
@@ -115,7 +115,11 @@ impl Driver for FakeDriver {
         Ok(Replicas { driver_data: self.config.targets().first().cloned(), each: each.collect() })
     }
 
-    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
+    async fn failover_completed(
+        &self,
+        active: Option<&str>,
+        _epoch: i64,
+    ) -> Result<(), DriverError> {
         let known = |target: &str| {
             self.config.replication_device.iter().any(|device| device.backend_id == target)
         };

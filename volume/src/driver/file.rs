@@ -28,13 +28,13 @@ use async_trait::async_trait;
 use common::config::{BackendConfig, ReplicationDevice, TargetProtocol};
 use common::db::operation_log::FailedOver;
 use common::model::{
-    AttachMode, BackendReport, ConnectionInfo, Manageable, PoolReport, ReplicationProgress,
-    Snapshot, StoredObject, Volume, VolumeId,
+    AttachMode, BackendId, BackendReport, ConnectionInfo, Manageable, PoolReport,
+    ReplicationProgress, Snapshot, StoredObject, Volume, VolumeId,
 };
 use copy_job::CopyJob;
 use failover::{Sides, Way};
 use mirror::{Mirror, Seen, State};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::FlockOperation;
 use serde_json::Value;
 use side::Side;
 use std::fs::File;
@@ -48,14 +48,24 @@ const BYTES_PER_GB: u64 = 1 << 30;
 pub(super) struct FileDriver {
     name: String,
     config: BackendConfig,
+    backend: BackendId,
     own: Arc<Side>,
     targets: Vec<(String, Arc<Side>)>,
-    /// The target that serves; `None` for the own side.
-    active: Mutex<Option<String>>,
+    serving: Mutex<Serving>,
+}
+
+/// From where the driver serves.
+#[derive(Clone, Debug, Default)]
+struct Serving {
+    /// The target; `None` for the own side.
+    active: Option<String>,
+    epoch: i64,
+    /// The array's own name: another one in its place is not served.
+    array_id: String,
 }
 
 impl FileDriver {
-    pub fn new(name: &str, config: &BackendConfig) -> Self {
+    pub fn new(name: &str, config: &BackendConfig, backend: BackendId) -> Self {
         let target = |device: &ReplicationDevice| {
             let side = Side::new(&device.directory, &config.file);
             (device.backend_id.clone(), Arc::new(side))
@@ -65,12 +75,50 @@ impl FileDriver {
             own: Arc::new(Side::new(&config.file.directory, &config.file)),
             targets: config.replication_device.iter().map(target).collect(),
             config: config.clone(),
-            active: Mutex::default(),
+            backend,
+            serving: Mutex::default(),
         }
     }
 
+    fn serving(&self) -> Serving {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn active(&self) -> Option<String> {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.serving().active
+    }
+
+    /// Fails when the side does not serve any more, or its array is another one than it was.
+    async fn require_serving(&self, side: &Side) -> Result<(), DriverError> {
+        let (array, backend, serving) = (side.array.clone(), self.backend, self.serving());
+        blocking(move || {
+            if array.id()? != serving.array_id {
+                return Err(DriverError::failed("the array is another one than it was"));
+            }
+            array.require_serving(backend, serving.epoch)
+        })
+        .await
+    }
+
+    /// What is opened without a mirror comes to no replica, and so the volume has none from then on.
+    async fn prepare_to_open(&self, side: &Side, volume: &Volume) -> Result<(), DriverError> {
+        self.require_serving(side).await?;
+        match self.mirror_of(volume.id, volume.size_gb) {
+            Some(mirror) if !side.daemon.has_mirror(volume.id).await? => mirror.disown().await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Makes a target ready to be mirrored to.
+    async fn prepare_target(&self, to: &Side) -> Result<(), DriverError> {
+        // the relay goes on without one that hangs; it can be used again once it was started again
+        if !to.daemon.answers_within(self.config.file.replica_timeout()).await {
+            to.daemon.end().await?;
+        }
+        let array = to.array.clone();
+        blocking(move || array.prepare()).await?;
+        to.daemon.ensure_running().await?;
+        to.relay.ensure_running(&to.daemon.address()?).await
     }
 
     /// The side that serves.
@@ -80,14 +128,12 @@ impl FileDriver {
 
     /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
     async fn mirror_all(&self, to: &Side, volumes: &[Volume]) -> Result<Vec<Replica>, DriverError> {
-        // the relay goes on without one that hangs; it can be used again once it was started again
-        if !to.daemon.answers_within(self.config.file.replica_timeout()).await {
-            to.daemon.end().await?;
+        if let Err(error) = self.prepare_target(to).await {
+            tracing::warn!(%error, "not mirrored");
+            let all_of =
+                |volume: &Volume| Replica { id: volume.id, missing: bytes(volume.size_gb) };
+            return Ok(volumes.iter().map(all_of).collect());
         }
-        let array = to.array.clone();
-        blocking(move || array.prepare()).await?;
-        to.daemon.ensure_running().await?;
-        to.relay.ensure_running(&to.daemon.address()?).await?;
         let from = &*self.own;
         let seen = Seen::look(from, to).await?;
         // nobody sees when the mirror of another one breaks
@@ -99,7 +145,13 @@ impl FileDriver {
             let fence = from.array.fence_file(Object::Volume(volume.id));
             // what is being worked on has its turn next time
             let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
-            let mirror = Mirror { from, to, id: volume.id, size: bytes(volume.size_gb) };
+            let mirror = Mirror {
+                from,
+                to,
+                backend: self.backend,
+                id: volume.id,
+                size: bytes(volume.size_gb),
+            };
             let missing = match mirror.keep(&seen).await {
                 Ok(State::InStep) => 0,
                 Ok(State::Behind(bytes)) => bytes,
@@ -118,7 +170,7 @@ impl FileDriver {
     async fn stop_mirror(&self, volume: &Volume) -> Result<(), DriverError> {
         match self.mirror_of(volume.id, volume.size_gb) {
             Some(mirror) => mirror.stop().await,
-            None => Ok(()),
+            None => self.side().daemon.end_mirror(volume.id).await,
         }
     }
 
@@ -136,7 +188,8 @@ impl FileDriver {
     /// The mirror that a volume would have, if it has one.
     fn mirror_of(&self, id: VolumeId, size_gb: i32) -> Option<Mirror<'_>> {
         let (_, to) = self.targets.first()?;
-        let mirror = Mirror { from: &self.own, to, id, size: bytes(size_gb) };
+        let mirror =
+            Mirror { from: &self.own, to, backend: self.backend, id, size: bytes(size_gb) };
         self.active().is_none().then_some(mirror)
     }
 
@@ -150,14 +203,25 @@ impl FileDriver {
 
 #[async_trait]
 impl Driver for FileDriver {
-    async fn start(&self, active: Option<&str>) -> Result<(), DriverError> {
+    async fn start(&self, active: Option<&str>, epoch: i64) -> Result<(), DriverError> {
         let side = self.side_called(active)?;
-        let array = side.array.clone();
-        // what is served is no replica
-        blocking(move || array.prepare().and_then(|()| array.forget_replicas())).await?;
+        let (array, backend) = (side.array.clone(), self.backend);
+        let array_id = blocking(move || {
+            array.prepare()?;
+            array.enter(backend, epoch, true)?;
+            // what is served is no replica
+            array.forget_replicas()?;
+            array.id()
+        })
+        .await?;
         side.relay.end().await?;
         side.ensure_data_plane().await?;
-        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active.map(str::to_owned);
+        if active.is_some() {
+            // an attempt to go elsewhere may have left some
+            mirror::end_all(&side).await?;
+        }
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) =
+            Serving { active: active.map(str::to_owned), epoch, array_id };
         Ok(())
     }
 
@@ -171,26 +235,43 @@ impl Driver for FileDriver {
         } else {
             Way::Copying
         };
-        Sides { from: &from, to: &to, way }.fail_over(failover).await
+        Sides { backend: self.backend, from: &from, to: &to, way }.fail_over(failover).await
     }
 
-    async fn failover_completed(&self, active: Option<&str>) -> Result<(), DriverError> {
+    async fn failover_completed(
+        &self,
+        active: Option<&str>,
+        epoch: i64,
+    ) -> Result<(), DriverError> {
         if active.is_none() {
             // there is no mirror yet, and what servers are going to write is on no replica
-            for (_, target) in &self.targets {
-                let array = target.array.clone();
-                blocking(move || array.forget_replicas()).await?;
+            for (name, target) in &self.targets {
+                let (array, backend) = (target.array.clone(), self.backend);
+                let rest = blocking(move || {
+                    array.forget_replicas()?;
+                    array.prepare()?;
+                    array.enter(backend, epoch, false)
+                });
+                match rest.await {
+                    Err(DriverError::Superseded) => return Err(DriverError::Superseded),
+                    Err(error) => {
+                        tracing::warn!(target = name, %error, "the target is not told");
+                        target.relay.end().await?;
+                    }
+                    Ok(()) => {}
+                }
             }
         }
-        self.start(active).await
+        self.start(active, epoch).await
     }
 
     async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
         match self.targets.first() {
-            Some((name, to)) if self.active().is_none() => Ok(Replicas {
-                driver_data: Some(name.clone()),
-                each: self.mirror_all(to, volumes).await?,
-            }),
+            Some((name, to)) if self.active().is_none() => {
+                self.require_serving(&self.own).await?;
+                let each = self.mirror_all(to, volumes).await?;
+                Ok(Replicas { driver_data: Some(name.clone()), each })
+            }
             Some(_) | None => Ok(Replicas::default()),
         }
     }
@@ -202,7 +283,7 @@ impl Driver for FileDriver {
 
     async fn storage_id(&self, side: Option<&str>) -> Result<Option<String>, DriverError> {
         let array = self.side_called(side)?.array.clone();
-        blocking(move || array.prepare().and_then(|()| array.id())).await.map(Some)
+        blocking(move || array.id()).await.map(Some)
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
@@ -413,6 +494,7 @@ impl Driver for FileDriver {
         let side = self.side();
         // not while it is copied without the daemon
         let _held = side.hold(Object::Volume(volume.id), fence).await?;
+        self.prepare_to_open(&side, volume).await?;
         side.open(volume.id, mode).await
     }
 
@@ -436,6 +518,7 @@ impl Driver for FileDriver {
     ) -> Result<ConnectionInfo, DriverError> {
         let side = self.side();
         let _held = side.hold(Object::Volume(volume.id), fence).await?;
+        self.prepare_to_open(&side, volume).await?;
         side.open_nbd(volume.id, AttachMode::ReadOnly).await
     }
 
@@ -445,12 +528,21 @@ impl Driver for FileDriver {
     }
 
     async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
-        self.side().ensure_data_plane().await
+        let side = self.side();
+        self.require_serving(&side).await?;
+        let was_started = side.ensure_data_plane().await?;
+        // a failover may have ended it meanwhile
+        if let Err(left) = self.require_serving(&side).await {
+            side.daemon.end().await?;
+            return Err(left);
+        }
+        Ok(was_started)
     }
 
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
         let side = self.side();
         let _kept = side.share(Object::Volume(volume.id)).await?;
+        self.prepare_to_open(&side, volume).await?;
         side.open(volume.id, mode).await.map(drop)
     }
 }
@@ -481,9 +573,9 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|panic| Err(DriverError::failed(panic.to_string())))
 }
 
-/// A lock on a file, until it is dropped; waits for it.
+/// A lock on a file, until it is dropped; waits for it, but not for ever: whoever has it may sleep.
 fn lock_file(path: &Path) -> io::Result<File> {
     let file = File::create(path)?;
-    flock(&file, FlockOperation::LockExclusive)?;
+    fences::wait_for(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }

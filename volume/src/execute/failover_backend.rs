@@ -23,6 +23,8 @@ pub(super) async fn execute(
         volumes: &volumes,
         snapshots: &snapshots,
         accept_data_loss: *accept_data_loss,
+        epoch: backend.epoch,
+        fence: execution.fence,
         progress: execution.progress,
     };
     let failed_over = execution.driver.failover(&failover).await?;

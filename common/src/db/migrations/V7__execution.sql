@@ -98,11 +98,10 @@ language sql as $$
     update volumes v
     set replication_extended_status = n.status, replication_driver_data = n.driver_data
     from (select id,
-                 case when id = any (in_step) then 'in-step' when id = any (behind) then 'behind' end as status,
-                 case when id = any (in_step || behind) then record_replicas.driver_data end as driver_data
-          from volumes
-          where backend_id = backend and deleted_at is null
-            and (id = any (in_step || behind) or not replicated or replication_status <> 'enabled')) n
+                 case when not has_one then null when id = any (in_step) then 'in-step' else 'behind' end as status,
+                 case when has_one then record_replicas.driver_data end as driver_data
+          from volumes, lateral (select replicated and replication_status = 'enabled') r (has_one)
+          where backend_id = backend and deleted_at is null and (id = any (in_step || behind) or not has_one)) n
     where v.id = n.id
       and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
 $$;

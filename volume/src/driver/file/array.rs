@@ -8,11 +8,12 @@
 //! | `chap/…` | with what servers log in to the iSCSI target of this name |
 //! | `in-step/volume-<id>` | the link of the relay over which the replica here is complete |
 //! | `fences/…` | the newest claim that touched the object of this name |
+//! | `epochs/<backend>` | the newest epoch of a backend that the array has seen, and whether it serves in it |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
 //! | `run/` | sockets and process id of the storage daemon |
 
-use super::{BYTES_PER_GB, DriverError, fences};
-use common::model::{Manageable, SnapshotId, StoredObject, VolumeId};
+use super::{BYTES_PER_GB, DriverError, fences, lock_file};
+use common::model::{BackendId, Manageable, SnapshotId, StoredObject, VolumeId};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -22,6 +23,10 @@ use std::time::{Duration, SystemTime};
 
 /// After so long no worker can still believe that it has an operation on a removed object.
 const FENCES_OUTLIVE_OBJECTS_BY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What the file of an epoch says of the array.
+const SERVES: &str = "serves";
+const RESTS: &str = "rests";
 
 /// What a file is called while it is not yet what it shall be.
 const UNFINISHED: &str = "unfinished";
@@ -139,6 +144,54 @@ impl Array {
         self.file(object).exists()
     }
 
+    /// Takes a backend's volumes into an epoch, in which the array serves them or does not. Refused when a newer
+    /// epoch has been here.
+    pub fn enter(&self, backend: BackendId, epoch: i64, serves: bool) -> Result<(), DriverError> {
+        let path = self.epochs().join(backend.to_string());
+        let _one_at_a_time =
+            lock_file(&path.with_extension("lock")).map_err(|error| unusable(&path, &error))?;
+        if self.epoch(backend)?.is_some_and(|(newest, _)| newest > epoch) {
+            return Err(DriverError::Superseded);
+        }
+        let text = format!("{epoch} {}", if serves { SERVES } else { RESTS });
+        let unfinished = path.with_extension(UNFINISHED);
+        let write = || -> io::Result<()> {
+            fs::write(&unfinished, text)?;
+            fs::rename(&unfinished, &path)
+        };
+        write().map_err(|error| unusable(&path, &error))
+    }
+
+    /// Fails unless the array serves a backend's volumes in this very epoch.
+    pub fn require_serving(&self, backend: BackendId, epoch: i64) -> Result<(), DriverError> {
+        if self.epoch(backend)? == Some((epoch, true)) {
+            return Ok(());
+        }
+        Err(DriverError::failed("the array does not serve the backend's volumes any more"))
+    }
+
+    /// Whether the array serves a backend's volumes in its newest epoch.
+    pub fn serves(&self, backend: BackendId) -> Result<bool, DriverError> {
+        Ok(self.epoch(backend)?.is_some_and(|(_, serves)| serves))
+    }
+
+    fn epoch(&self, backend: BackendId) -> Result<Option<(i64, bool)>, DriverError> {
+        let path = self.epochs().join(backend.to_string());
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unusable(&path, &error)),
+        };
+        let parsed = text
+            .split_once(' ')
+            .and_then(|(epoch, role)| Some((epoch.parse().ok()?, role == SERVES)));
+        parsed.map(Some).ok_or_else(|| DriverError::failed(format!("{}: {text}", path.display())))
+    }
+
+    fn epochs(&self) -> PathBuf {
+        self.directory.join("epochs")
+    }
+
     fn in_step(&self) -> PathBuf {
         self.directory.join("in-step")
     }
@@ -177,6 +230,7 @@ impl Array {
             self.chap(),
             self.in_step(),
             self.incomplete(),
+            self.epochs(),
             run,
         ] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
@@ -269,6 +323,14 @@ impl Array {
             sync_directory(&path)
         };
         create().map_err(|error| unusable(&path, &error))
+    }
+
+    /// A file for a replica of this size. One that is larger has grown since, elsewhere, and is not touched.
+    pub fn create_replica(&self, object: Object, size: u64) -> Result<(), DriverError> {
+        if self.has(object) && self.size(object)? > size {
+            return Err(DriverError::failed(format!("{object} is larger on the target")));
+        }
+        self.create(object, size)
     }
 
     /// The files among the volumes or snapshots, by name.

@@ -3,14 +3,14 @@
 use crate::driver::conformance::{Carries, TestArray, config, snapshot, volume};
 use crate::driver::{self, Driver, DriverError, Fence, Source};
 use common::config::DriverName;
-use common::model::{AttachMode, Volume};
+use common::model::{AttachMode, BackendId, Volume};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 fn file_driver(array: &TestArray, carries: Carries) -> Arc<dyn Driver> {
-    driver::new("b", &config(DriverName::File, array.path(), carries))
+    driver::new("b", &config(DriverName::File, array.path(), carries), BackendId(uuid::Uuid::nil()))
 }
 
 async fn uri(driver: &dyn Driver, volume: &Volume, fence: i64) -> String {
@@ -52,7 +52,7 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
     for listen in [Carries::NbdOnUnixSocket, Carries::NbdOnTcpPort] {
         let array = TestArray::new();
         let driver = file_driver(&array, listen);
-        driver.start(None).await.unwrap();
+        driver.start(None, 1).await.unwrap();
         let volume = volume(1);
         driver.create_volume(&volume, Fence(1)).await.unwrap();
         let before = uri(&*driver, &volume, 2).await;
@@ -62,7 +62,7 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
 
         // another worker finds the daemon and its export as they are
         let successor = file_driver(&array, listen);
-        successor.start(None).await.unwrap();
+        successor.start(None, 1).await.unwrap();
         assert_eq!(uri(&*successor, &volume, 4).await, before);
         assert!(qemu_io(&before, &["read -P 0x5a 1M 1M"]).await);
     }
@@ -72,7 +72,7 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
 async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size() {
     let array = TestArray::new();
     let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None).await.unwrap();
+    driver.start(None, 1).await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let uri = uri(&*driver, &volume, 2).await;
@@ -95,7 +95,7 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
 async fn a_daemon_that_died_is_started_again() {
     let array = TestArray::new();
     let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None).await.unwrap();
+    driver.start(None, 1).await.unwrap();
     let pid = || std::fs::read_to_string(array.path().join("run/daemon.pid")).unwrap();
     let first = pid();
     let process = rustix::process::Pid::from_raw(first.trim().parse().unwrap()).unwrap();
@@ -108,7 +108,7 @@ async fn a_daemon_that_died_is_started_again() {
 async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
     let array = TestArray::new();
     let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None).await.unwrap();
+    driver.start(None, 1).await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let writable = uri(&*driver, &volume, 2).await;
@@ -129,7 +129,7 @@ async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
 async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() {
     let array = TestArray::new();
     let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None).await.unwrap();
+    driver.start(None, 1).await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
     let path = uri(&*driver, &original, 2).await;
@@ -165,7 +165,7 @@ async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     const TURNS: u8 = 12;
     let array = TestArray::new();
     let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None).await.unwrap();
+    driver.start(None, 1).await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
     let path = uri(&*driver, &original, 2).await;

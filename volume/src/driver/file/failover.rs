@@ -2,16 +2,21 @@
 //! is there.
 
 use super::array::Object;
+use super::fences::Held;
 use super::mirror::{Mirror, Seen, State, is_in_step};
 use super::side::Side;
 use super::{Failover, blocking, bytes};
-use crate::driver::DriverError;
+use crate::driver::{DriverError, Fence};
 use common::db::operation_log::{FailedOver, Fate, VolumeFate};
-use common::model::{ReplicationProgress, Snapshot, Volume, VolumeId};
+use common::model::{BackendId, ReplicationProgress, Snapshot, Volume, VolumeId};
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
+/// How long the side that is left may take to be told so.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After so long without a byte less to bring, a volume cannot be brought: the other side may be full.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// How often a volume that is brought over is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -28,6 +33,8 @@ pub(super) enum Way {
 
 /// The two sides of a failover.
 pub(super) struct Sides<'a> {
+    /// Whose sides they are.
+    pub backend: BackendId,
     pub from: &'a Side,
     pub to: &'a Side,
     pub way: Way,
@@ -37,8 +44,11 @@ impl Sides<'_> {
     /// Makes the other side ready, and tells what is there.
     pub async fn fail_over(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
         let complete = match self.way {
-            Way::Nowhere => served(failover.volumes).map(|volume| volume.id).collect(),
-            Way::Mirrored => self.rely_on_mirrors(failover.volumes).await?,
+            Way::Nowhere => {
+                self.prepare().await?;
+                served(failover.volumes).map(|volume| volume.id).collect()
+            }
+            Way::Mirrored => self.rely_on_mirrors(failover).await?,
             Way::Copying => self.bring_over(failover).await?,
         };
         let fate = |volume: &Volume| {
@@ -67,26 +77,53 @@ impl Sides<'_> {
 
     /// The volumes whose replicas are known to be complete. The side that served is cut off, whatever state
     /// it is in.
-    async fn rely_on_mirrors(&self, volumes: &[Volume]) -> Result<HashSet<VolumeId>, DriverError> {
-        // a write that is acknowledged from now on would be on no other side
-        self.from.daemon.end().await?;
+    async fn rely_on_mirrors(
+        &self,
+        failover: &Failover<'_>,
+    ) -> Result<HashSet<VolumeId>, DriverError> {
+        self.leave(failover.epoch).await?;
         fail::fail_point!("volume.cut_off", |_| std::process::abort());
         let links = self.to.relay.final_links().await;
         let in_step = |volume: &&Volume| is_in_step(self.to, volume.id, &links);
-        let complete = volumes.iter().filter(in_step).map(|volume| volume.id).collect();
+        let complete = failover.volumes.iter().filter(in_step).map(|volume| volume.id).collect();
         self.prepare().await?;
-        for volume in volumes {
+        for volume in failover.volumes {
             self.to.daemon.close_replica(volume.id).await?;
         }
+        self.serve(failover.epoch).await?;
         Ok(complete)
+    }
+
+    /// Nobody serves from there any more, and nobody begins to: a write that is acknowledged there from now on
+    /// would be on no other side.
+    async fn leave(&self, epoch: i64) -> Result<(), DriverError> {
+        let (array, backend) = (self.from.array.clone(), self.backend);
+        let rest = blocking(move || array.enter(backend, epoch, false));
+        match tokio::time::timeout(PATIENCE, rest).await {
+            Ok(Ok(())) => {}
+            Ok(Err(DriverError::Superseded)) => return Err(DriverError::Superseded),
+            // it may have burned
+            Ok(Err(error)) => tracing::warn!(%error, "the side that served is not told"),
+            Err(_) => tracing::warn!("the side that served hangs, and is not told"),
+        }
+        self.from.daemon.end().await
+    }
+
+    async fn serve(&self, epoch: i64) -> Result<(), DriverError> {
+        let (array, backend) = (self.to.array.clone(), self.backend);
+        blocking(move || array.enter(backend, epoch, true)).await
     }
 
     /// Brings everything over that is served from the other side. What cannot be brought is left behind only
     /// if the loss is accepted: its newest content is nowhere else.
     async fn bring_over(&self, failover: &Failover<'_>) -> Result<HashSet<VolumeId>, DriverError> {
         self.prepare().await?;
+        let (array, backend, epoch) = (self.to.array.clone(), self.backend, failover.epoch);
+        blocking(move || array.enter(backend, epoch, false)).await?;
         let reachable = self.from.daemon.ensure_running().await;
         let mut complete = HashSet::new();
+        // what is at home must not be opened where it was
+        let mut held = Vec::new();
         let served: Vec<&Volume> = served(failover.volumes).collect();
         for (done, volume) in served.iter().enumerate() {
             let later: u64 = served[done + 1..].iter().map(|volume| bytes(volume.size_gb)).sum();
@@ -100,12 +137,16 @@ impl Sides<'_> {
             };
             tell(bytes(volume.size_gb));
             let brought = match &reachable {
-                Ok(_) => self.bring(volume, &tell).await,
+                Ok(_) => self.bring(volume, failover.fence, &tell).await,
                 Err(gone) => Err(DriverError::failed(gone.to_string())),
             };
             fail::fail_point!("volume.brought", |_| std::process::abort());
             match brought {
-                Ok(()) => drop(complete.insert(volume.id)),
+                Ok(hold) => {
+                    complete.insert(volume.id);
+                    held.push(hold);
+                }
+                Err(DriverError::Superseded) => return Err(DriverError::Superseded),
                 Err(error) if failover.accept_data_loss => {
                     tracing::error!(volume.id = %volume.id, %error, "not brought over");
                 }
@@ -116,26 +157,37 @@ impl Sides<'_> {
             }
             tracing::info!(done = done + 1, of = served.len(), "brought over");
         }
-        // nobody may open again what has been compared
-        self.from.daemon.end().await?;
+        self.leave(failover.epoch).await?;
+        self.serve(failover.epoch).await?;
         Ok(complete)
     }
 
-    /// `tell` is called with the number of bytes that are still missing, again and again.
-    async fn bring(&self, volume: &Volume, tell: &(dyn Fn(u64) + Sync)) -> Result<(), DriverError> {
+    /// Brings one volume over, and keeps everybody else away from where it was. `tell` is called with the number
+    /// of bytes that are still missing, again and again.
+    async fn bring(
+        &self,
+        volume: &Volume,
+        fence: Fence,
+        tell: &(dyn Fn(u64) + Sync),
+    ) -> Result<Held, DriverError> {
         let (from, to, id) = (self.from, self.to, volume.id);
-        let mirror = Mirror { from, to, id, size: bytes(volume.size_gb) };
+        let mirror = Mirror { from, to, backend: self.backend, id, size: bytes(volume.size_gb) };
         if !from.array.has(Object::Volume(id)) {
             return Err(DriverError::failed("it is not there"));
         }
-        to.array.set_incomplete(id, true)?;
+        // one that came back from the dead may have servers
+        to.daemon.close_exports(id).await?;
         self.wait_until_in_step(&mirror, tell).await?;
         // from now on nobody writes; what was written last must still come over
+        let held = from.hold(Object::Volume(id), fence).await?;
         from.daemon.close_exports(id).await?;
         self.wait_until_in_step(&mirror, tell).await?;
         mirror.stop().await?;
-        self.compare(id).await?;
-        to.array.set_incomplete(id, false)
+        if let Err(error) = self.compare(id).await {
+            to.array.set_incomplete(id, true)?;
+            return Err(error);
+        }
+        Ok(held)
     }
 
     async fn wait_until_in_step(
@@ -143,10 +195,17 @@ impl Sides<'_> {
         mirror: &Mirror<'_>,
         tell: &(dyn Fn(u64) + Sync),
     ) -> Result<(), DriverError> {
+        let (mut least, mut since) = (u64::MAX, Instant::now());
         while let State::Behind(missing) =
             mirror.keep(&Seen::look(self.from, self.to).await?).await?
         {
             tell(missing);
+            if missing < least {
+                (least, since) = (missing, Instant::now());
+            } else if since.elapsed() > STALLED_AFTER {
+                let why = format!("it does not go on, with {missing} bytes left");
+                return Err(DriverError::failed(why));
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())

@@ -7,9 +7,15 @@
 use super::array::unusable;
 use super::{DriverError, Fence};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const TRY_EVERY: Duration = Duration::from_millis(10);
 
 /// The lock on an object, until it is dropped.
 pub(super) struct Held {
@@ -18,8 +24,9 @@ pub(super) struct Held {
 
 /// Locks an object for the bearer of `fence`; waits while anybody else has it.
 pub(super) fn hold(path: &Path, fence: Fence) -> Result<Held, DriverError> {
-    let mut file =
-        lock(path, FlockOperation::LockExclusive).map_err(|error| unusable(path, &error))?;
+    let mut file = open(path).map_err(|error| unusable(path, &error))?;
+    wait_for(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| busy(path, &error))?;
     if newest(&mut file).map_err(|error| unusable(path, &error))? > fence {
         return Err(DriverError::Superseded);
     }
@@ -29,7 +36,8 @@ pub(super) fn hold(path: &Path, fence: Fence) -> Result<Held, DriverError> {
 
 /// Keeps an object as it is; waits while somebody works on it.
 pub(super) fn share(path: &Path) -> Result<Held, DriverError> {
-    let file = lock(path, FlockOperation::LockShared).map_err(|error| unusable(path, &error))?;
+    let file = open(path).map_err(|error| unusable(path, &error))?;
+    wait_for(&file, FlockOperation::NonBlockingLockShared).map_err(|error| busy(path, &error))?;
     Ok(Held { _file: file })
 }
 
@@ -52,9 +60,36 @@ pub(super) fn is_held(path: &Path) -> io::Result<bool> {
 }
 
 fn lock(path: &Path, operation: FlockOperation) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = open(path)?;
     flock(&file, operation)?;
     Ok(file)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Tries to lock a file again and again. Whoever has it may sleep, so there is an end to that.
+pub(super) fn wait_for(file: &File, operation: FlockOperation) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match flock(file, operation) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => std::thread::sleep(TRY_EVERY),
+            Err(Errno::WOULDBLOCK) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whoever works on an object longer than anybody waits may be done when the operation is claimed again.
+fn busy(path: &Path, error: &io::Error) -> DriverError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => {
+            DriverError::Passing(format!("{}: another worker is at it", path.display()))
+        }
+        _ => unusable(path, error),
+    }
 }
 
 fn newest(file: &mut File) -> io::Result<Fence> {

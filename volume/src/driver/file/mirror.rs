@@ -8,14 +8,13 @@
 use super::array::{Object, unusable};
 use super::relay::Links;
 use super::side::Side;
-use super::storage_daemon::{has_node, mirror_node, replica_name};
+use super::storage_daemon::{has_node, mirror_job, mirror_node, replica_name, replica_node};
 use super::{DriverError, blocking};
-use common::model::VolumeId;
+use common::model::{BackendId, VolumeId};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 
-/// How often a mirror that is being ended is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long the target's daemon may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -23,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Mirror<'a> {
     pub from: &'a Side,
     pub to: &'a Side,
+    /// Whose volume it is.
+    pub backend: BackendId,
     pub id: VolumeId,
     /// In bytes.
     pub size: u64,
@@ -43,36 +44,58 @@ fn is_ready(job: &Value) -> bool {
 
 /// What mirrors from one side to another are judged by.
 pub(super) struct Seen {
-    links: Links,
+    /// `None` when the relay does not answer.
+    links: Option<Links>,
     jobs: Value,
+    nodes: Value,
 }
 
 impl Seen {
     /// The links come first: what is in step later, and has missed nothing since then, is in step over them.
     pub async fn look(from: &Side, to: &Side) -> Result<Self, DriverError> {
         let links = to.relay.links().await;
-        let jobs = from.daemon.session().await?.execute("query-block-jobs", json!({})).await?;
-        Ok(Self { links, jobs })
+        let mut session = from.daemon.session().await?;
+        let jobs = session.execute("query-block-jobs", json!({})).await?;
+        let nodes = session.execute("query-named-block-nodes", json!({ "flat": true })).await?;
+        Ok(Self { links, jobs, nodes })
     }
 
     fn jobs(&self) -> impl Iterator<Item = &Value> {
         self.jobs.as_array().into_iter().flatten()
     }
+
+    fn job(&self, name: &str) -> Option<&Value> {
+        self.jobs().find(|job| job["device"] == name)
+    }
+
+    /// Whether the node of a replica leads to this socket.
+    fn leads_to(&self, node: &str, socket: &Path) -> bool {
+        let end = format!("socket={}", socket.display());
+        let mut nodes = self.nodes.as_array().into_iter().flatten();
+        let node = nodes.find(|known| known["node-name"] == node);
+        node.and_then(|node| node["file"].as_str()).is_some_and(|uri| uri.ends_with(&end))
+    }
+}
+
+/// Ends all mirrors of a side: it serves what came to it, or is left.
+pub(super) async fn end_all(side: &Side) -> Result<(), DriverError> {
+    let jobs = side.daemon.session().await?.execute("query-block-jobs", json!({})).await?;
+    let names = jobs.as_array().into_iter().flatten().filter_map(|job| job["device"].as_str());
+    for id in names.filter_map(|name| name.strip_prefix("mirror-")?.parse().ok()) {
+        side.daemon.end_mirror(VolumeId(id)).await?;
+    }
+    Ok(())
 }
 
 impl Mirror<'_> {
     fn job(&self) -> String {
-        format!("mirror-{}", self.id)
-    }
-
-    fn target_node(&self) -> String {
-        format!("r{}", &self.id.0.simple().to_string()[..30])
+        mirror_job(self.id)
     }
 
     /// Begins the mirror, or mends it, or finds it as it is.
     pub async fn keep(&self, seen: &Seen) -> Result<State, DriverError> {
         let name = self.job();
-        let Some(job) = seen.jobs().find(|job| job["device"] == name.as_str()) else {
+        let Some(job) = seen.job(&name) else {
             let copying = super::copy_job::jobs_of(self.id);
             let is_copy =
                 |job: &Value| job["device"].as_str().is_some_and(|job| job.starts_with(&copying));
@@ -83,21 +106,39 @@ impl Mirror<'_> {
             return Ok(State::Behind(self.size));
         };
         let number = |key: &str| job[key].as_u64().unwrap_or_default();
+        let behind = State::Behind(number("len").saturating_sub(number("offset")).max(1));
+        if !seen.leads_to(&replica_node(self.id), &self.to.relay.socket()) {
+            // it is that of another target
+            self.stop().await?;
+            return Ok(State::Behind(self.size));
+        }
         if job["io-status"] != "ok" || job["paused"] == true {
             self.unmark()?;
             self.open_replica().await?;
             let mut session = self.from.daemon.session().await?;
             session.execute("block-job-resume", json!({ "device": name })).await?;
-            return Ok(State::Behind(number("len").saturating_sub(number("offset")).max(1)));
+            return Ok(behind);
         }
-        if is_ready(job)
-            && let Some(link) = seen.links.of(self.id)
-        {
-            self.mark(link)?;
-            return Ok(State::InStep);
+        match &seen.links {
+            Some(links) if is_ready(job) => match links.of(self.id) {
+                Some(link) => {
+                    self.mark(link)?;
+                    return Ok(State::InStep);
+                }
+                None => self.begin_anew_without_link().await?,
+            },
+            Some(_) | None => self.unmark()?,
         }
+        Ok(behind)
+    }
+
+    /// An idle mirror does not notice that its link is gone, and so never gets another one.
+    async fn begin_anew_without_link(&self) -> Result<(), DriverError> {
         self.unmark()?;
-        Ok(State::Behind(number("len").saturating_sub(number("offset")).max(1)))
+        let again = Seen::look(self.from, self.to).await?;
+        let is_still_ready = again.job(&self.job()).is_some_and(is_ready);
+        let has_link = again.links.is_none_or(|links| links.of(self.id).is_some());
+        if is_still_ready && !has_link { self.stop().await } else { Ok(()) }
     }
 
     /// Opens the way to the replica.
@@ -107,13 +148,18 @@ impl Mirror<'_> {
     }
 
     async fn begin(&self) -> Result<(), DriverError> {
+        if self.to.array.serves(self.backend)? {
+            return Err(DriverError::failed("the target serves the volume"));
+        }
         self.unmark()?;
-        let (array, object, size) = (self.to.array.clone(), Object::Volume(self.id), self.size);
-        blocking(move || array.create(object, size)).await?;
-        self.open_replica().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
-        let target = self.target_node();
+        // until the first time that it is in step, it is neither what it was nor what it shall be
+        self.to.array.set_incomplete(self.id, true)?;
+        let (array, object, size) = (self.to.array.clone(), Object::Volume(self.id), self.size);
+        blocking(move || array.create_replica(object, size)).await?;
+        self.open_replica().await?;
+        let target = replica_node(self.id);
         if has_node(&mut session, &target).await? {
             session.execute("blockdev-del", json!({ "node-name": target })).await?;
         }
@@ -140,22 +186,7 @@ impl Mirror<'_> {
     /// Ends the mirror; the replica stays as it is, and counts for nothing any more.
     pub async fn stop(&self) -> Result<(), DriverError> {
         self.unmark()?;
-        let mut session = self.from.daemon.session().await?;
-        while has_node(&mut session, &mirror_node(self.id)).await? {
-            let cancel = json!({ "device": self.job(), "force": true });
-            // it may end by itself meanwhile
-            let _ = session.execute("block-job-cancel", cancel).await;
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        let target = self.target_node();
-        if has_node(&mut session, &target).await? {
-            session.execute("blockdev-del", json!({ "node-name": target })).await?;
-        }
-        drop(session);
-        if !self.from.daemon.is_exported(self.id).await? {
-            let mut session = self.from.daemon.session().await?;
-            self.from.daemon.close_node(&mut session, self.id).await?;
-        }
+        self.from.daemon.end_mirror(self.id).await?;
         // a target that is not there has nothing open
         if self.to.daemon.answers_within(PATIENCE).await {
             self.to.daemon.close_replica(self.id).await?;
@@ -170,7 +201,19 @@ impl Mirror<'_> {
             return Ok(());
         }
         tracing::info!(volume.id = %self.id, "in step");
-        std::fs::write(&path, link).map_err(|error| unusable(&path, &error))
+        std::fs::write(&path, link).map_err(|error| unusable(&path, &error))?;
+        self.to.array.set_incomplete(self.id, false)
+    }
+
+    /// What is written from now on comes to no replica. Should that not be noted, nothing is known of any.
+    pub async fn disown(&self) -> Result<(), DriverError> {
+        match self.unmark() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::warn!(volume.id = %self.id, %error, "the relay is ended instead");
+                self.to.relay.end().await
+            }
+        }
     }
 
     fn unmark(&self) -> Result<(), DriverError> {

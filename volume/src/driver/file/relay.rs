@@ -73,26 +73,31 @@ impl Relay {
         self.array.run_file("relay-control.sock")
     }
 
-    /// The links that have missed nothing; none when there is no relay that could know.
-    pub async fn links(&self) -> Links {
-        match tokio::time::timeout(PATIENCE, self.ask()).await {
-            Ok(Ok(listing)) => Links::parse(&listing).unwrap_or_default(),
-            Ok(Err(_)) | Err(_) => Links::default(),
-        }
+    /// The links that have missed nothing; `None` when no relay answers.
+    pub async fn links(&self) -> Option<Links> {
+        self.ask().await.map(|(_, links)| links)
     }
 
-    async fn ask(&self) -> io::Result<String> {
-        let mut listing = String::new();
-        UnixStream::connect(self.control()).await?.read_to_string(&mut listing).await?;
-        Ok(listing)
+    /// What the relay carries to whom, and the links that have missed nothing.
+    async fn ask(&self) -> Option<(String, Links)> {
+        let read = async {
+            let mut answer = String::new();
+            UnixStream::connect(self.control()).await?.read_to_string(&mut answer).await?;
+            io::Result::Ok(answer)
+        };
+        let answer = tokio::time::timeout(PATIENCE, read).await.ok()?.ok()?;
+        let (task, listing) = answer.split_once('\n')?;
+        Some((task.to_owned(), Links::parse(listing)?))
     }
 
-    /// The links that have missed nothing, of mirrors whose daemon is dead.
+    /// The links that have missed nothing, of mirrors whose daemon is dead; none when no relay knows.
     pub async fn final_links(&self) -> Links {
         let begun = Instant::now();
+        // what it was carrying when the daemon died may take so long
+        let patience = self.config.replica_timeout() + PATIENCE;
         loop {
-            let mut links = self.links().await;
-            if links.0.values().all(|link| !link.is_open) || begun.elapsed() > PATIENCE {
+            let mut links = self.links().await.unwrap_or_default();
+            if links.0.values().all(|link| !link.is_open) || begun.elapsed() > patience {
                 links.0.retain(|_, link| !link.is_open);
                 return links;
             }
@@ -102,23 +107,23 @@ impl Relay {
 
     /// Finds the relay of an earlier worker, or starts one for what listens at `target`.
     pub async fn ensure_running(&self, target: &str) -> Result<(), DriverError> {
-        if self.answers().await {
+        if self.answers(target).await {
             return Ok(());
         }
         let lock = self.array.run_file("relay.lock");
         let _lock =
             blocking(move || lock_file(&lock).map_err(|error| unusable(&lock, &error))).await?;
         // another worker may have been faster
-        if self.answers().await {
+        if self.answers(target).await {
             return Ok(());
         }
-        // one that hangs knows nothing any more
+        // one that hangs, or leads elsewhere, is of no use
         self.end().await?;
         self.start(target).map_err(|error| {
             DriverError::failed(format!("{}: {error}", self.program().display()))
         })?;
         let begun = Instant::now();
-        while !self.answers().await {
+        while !self.answers(target).await {
             if begun.elapsed() > START_TIMEOUT {
                 return Err(DriverError::failed(format!(
                     "{} does not start",
@@ -130,8 +135,10 @@ impl Relay {
         Ok(())
     }
 
-    async fn answers(&self) -> bool {
-        tokio::time::timeout(PATIENCE, self.ask()).await.is_ok_and(|answer| answer.is_ok())
+    /// Whether there is one that does what is configured.
+    async fn answers(&self, target: &str) -> bool {
+        let task = format!("{target} {}", self.config.replica_timeout_seconds);
+        self.ask().await.is_some_and(|(found, _)| found == task)
     }
 
     fn start(&self, target: &str) -> io::Result<()> {

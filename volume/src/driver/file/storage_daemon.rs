@@ -16,6 +16,8 @@ use tokio::process::Command;
 /// How often, and after which pauses, a daemon is asked again that hangs up: it may be dying.
 const DYING_TRIES: u32 = 20;
 const DYING_PAUSE: Duration = Duration::from_millis(50);
+/// How often a mirror that is being ended is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long the daemon may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -272,6 +274,30 @@ impl StorageDaemon {
         Ok(open)
     }
 
+    /// Whether a volume is mirrored, so that what is written to it comes to a replica.
+    pub async fn has_mirror(&self, id: VolumeId) -> Result<bool, DriverError> {
+        Ok(has_node(&mut self.session().await?, &mirror_node(id)).await?)
+    }
+
+    /// Ends the mirror of a volume, wherever it leads; that there is none is fine.
+    pub async fn end_mirror(&self, id: VolumeId) -> Result<(), DriverError> {
+        let mut session = self.session().await?;
+        while has_node(&mut session, &mirror_node(id)).await? {
+            let cancel = json!({ "device": mirror_job(id), "force": true });
+            // it may end by itself meanwhile
+            let _ = session.execute("block-job-cancel", cancel).await;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let replica = replica_node(id);
+        if has_node(&mut session, &replica).await? {
+            session.execute("blockdev-del", json!({ "node-name": replica })).await?;
+        }
+        if open_modes(&mut session, id).await?.is_empty() {
+            self.close_node(&mut session, id).await?;
+        }
+        Ok(())
+    }
+
     /// Closes a volume's file, unless something uses it.
     pub async fn close_node(&self, session: &mut Qmp, id: VolumeId) -> Result<(), DriverError> {
         let exports = session.execute("query-block-exports", json!({})).await?;
@@ -329,6 +355,16 @@ pub(super) fn node_name(id: VolumeId) -> String {
 /// What a mirror puts between a volume and whoever uses it.
 pub(super) fn mirror_node(id: VolumeId) -> String {
     format!("m{}", &id.0.simple().to_string()[..30])
+}
+
+/// The node through which a mirror reaches its replica.
+pub(super) fn replica_node(id: VolumeId) -> String {
+    format!("r{}", &id.0.simple().to_string()[..30])
+}
+
+/// The job of a mirror.
+pub(super) fn mirror_job(id: VolumeId) -> String {
+    format!("mirror-{id}")
 }
 
 /// The export of a replica, for the mirror that writes to it.
