@@ -1,12 +1,14 @@
 //! The primary burns: its daemon is killed and its directory removed.
 
 use crate::cinderblock_manage::done;
+use anyhow::Context as _;
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, wait_for_replication,
-    wait_until_dead, wait_until_in_step,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, wait_for_replica,
+    wait_for_replication, wait_until_dead, wait_until_down, wait_until_in_step, wait_until_serving,
 };
 use harness::writer::{Writer, missing};
 use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,6 +105,8 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
         service(&client).await.is_ok_and(|service| service["state"] == "up")
     })
     .await?;
+    // nothing takes its place meanwhile
+    assert!(!cluster.directory().join("a").exists());
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
@@ -158,6 +162,80 @@ async fn a_backend_whose_array_is_gone_for_long_can_still_fail_over() -> anyhow:
     .await?;
     client.access(&id, &["read -P 7 0 1M"]).await?;
     cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report", "does not serve"]].concat())
+}
+
+/// The primary's daemon dies and is started again, and the target cannot be mirrored to.
+#[tokio::test]
+async fn what_is_written_after_the_primary_was_restarted_is_not_believed_to_be_replicated()
+-> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.attach(&id, "server-1").await?;
+    let info = client.connection_info(&id).await?;
+    access_data(&info, &["write -P 1 0 1M", "flush"])?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    let volumes = cluster.directory().join("b/volumes");
+    let kept = cluster.directory().join("b/volumes.kept");
+    std::fs::rename(&volumes, &kept)?;
+    std::fs::write(&volumes, "")?;
+    kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
+    until("the server can write again", Duration::from_secs(15), || async {
+        access_data(&info, &["write -P 2 0 1M", "flush"]).is_ok()
+    })
+    .await?;
+    burn(&cluster, "a")?;
+    std::fs::remove_file(&volumes)?;
+    std::fs::rename(&kept, &volumes)?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
+    cluster.finish_unsettled(
+        &[&CUT_OFF[..], &["not restored", "data path", "heartbeat", "report"]].concat(),
+    )
+}
+
+#[tokio::test]
+async fn a_primary_that_hangs_can_be_left() -> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.access(&id, &["write -P 3 0 1M", "flush"]).await?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    let pid = std::fs::read_to_string(cluster.directory().join("a/run/daemon.pid"))?;
+    let pid = Pid::from_raw(pid.trim().parse()?).context("no process has number 0")?;
+    kill_process(pid, Signal::STOP)?;
+    wait_until_down(&client).await?;
+    assert_eq!(service(&client).await?["state"], "up");
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    wait_until_serving(&client).await?;
+    client.access(&id, &["read -P 3 0 1M"]).await?;
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report", "serve"]].concat())
+}
+
+#[tokio::test]
+async fn half_a_replica_is_not_served_whatever_is_accepted() -> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = client.available_volume(1).await?;
+    client.access(&id, &["write -P 4 0 800M", "flush"]).await?;
+    client.act(&id, "os-retype", json!({ "new_type": "replicated" })).await?.expect_status(202)?;
+    let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
+    while !half.exists() {
+        looks.tick().await;
+    }
+    burn(&cluster, "a")?;
+    assert!(half.exists(), "it was too fast");
+    client.wait_for_status(&id, "available").await?;
+    done(&cluster, "backend failover host@a --to b --accept-data-loss --no-wait")?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
+    cluster.finish_unsettled(
+        &[&CUT_OFF[..], &["not restored", "data path", "heartbeat", "report"]].concat(),
+    )
 }
 
 #[tokio::test]

@@ -127,6 +127,24 @@ async fn an_operator_sees_how_far_a_failback_is() -> anyhow::Result<()> {
     cluster.finish(&CUT_OFF).await
 }
 
+/// The mirrors lead to another target than the one that is asked for.
+#[tokio::test]
+async fn a_living_array_is_left_for_its_second_target() -> anyhow::Result<()> {
+    let cluster = arrays(&["b", "c"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
+    wait_until_in_step(&cluster, 1).await?;
+    for (target, end) in [("c", "failed-over"), ("default", "enabled")] {
+        fail_over(&client, json!(target)).await?.expect_status(202)?;
+        wait_for_replication(&client, end).await?;
+        assert_eq!(of_volume(&client, &id).await?, pair("available", end), "{target}");
+        client.access(&id, &["read -P 1 0 1M"]).await?;
+    }
+    wait_until_in_step(&cluster, 1).await?;
+    cluster.finish(&CUT_OFF).await
+}
+
 /// A worker that has not followed yet fails over from the side that serves, not from the one it works on.
 #[tokio::test]
 async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow::Result<()> {

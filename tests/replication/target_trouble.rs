@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, wait_for_replica,
+    CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, wait_for_replica,
     wait_for_replication, wait_until_in_step,
 };
 use harness::{Cluster, access_data, kill_by_pid_file, until};
@@ -179,6 +179,28 @@ async fn a_target_that_hangs_holds_no_write_up_beyond_the_bound() -> anyhow::Res
     unwatched.daemon("b/run/daemon.pid", Signal::CONT)?;
     assert_eq!(unwatched.burn().await?, pair("error", "failover-error"));
     Ok(())
+}
+
+/// Nothing is written, so the mirror itself does not notice.
+#[tokio::test]
+async fn an_idle_replica_comes_back_in_step() -> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    for dies in ["relay.pid", "daemon.pid"] {
+        let before = link(&cluster, "b", &id)?;
+        kill_by_pid_file(&cluster.directory().join("b/run").join(dies));
+        until("there is another link", Duration::from_secs(20), || async {
+            link(&cluster, "b", &id).is_ok_and(|link| link.is_some() && link != before)
+        })
+        .await?;
+        wait_for_replica(&cluster, "b", &id).await?;
+    }
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    cluster.finish(&CUT_OFF).await
 }
 
 #[tokio::test]
