@@ -224,9 +224,13 @@ async fn half_a_replica_is_not_served_whatever_is_accepted() -> anyhow::Result<(
     client.act(&id, "os-retype", json!({ "new_type": "replicated" })).await?.expect_status(202)?;
     let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
     let mut looks = tokio::time::interval(Duration::from_millis(5));
-    while !half.exists() {
-        looks.tick().await;
-    }
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !half.exists() {
+            looks.tick().await;
+        }
+    })
+    .await
+    .context("a mirror begins")?;
     burn(&cluster, "a")?;
     assert!(half.exists(), "it was too fast");
     client.wait_for_status(&id, "available").await?;
