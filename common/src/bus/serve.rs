@@ -51,9 +51,11 @@ impl Bus {
     /// Receives from a source until the bus stops, then waits for what was begun.
     pub async fn serve<R: Receive>(&self, source: Source, receiver: Arc<R>) {
         let begun = TaskTracker::new();
+        self.sources.want();
         while let Some(generation) = self.next_generation().await {
             match self.subscribe(&generation, &source).await {
                 Ok((channel, consumer)) => {
+                    let _subscribed = self.sources.subscribed();
                     self.take(&generation, channel, consumer, &receiver, &begun).await;
                 }
                 Err(error) => generation.end(&error.to_string()),

@@ -12,6 +12,7 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties, Consumer, Event};
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
@@ -26,7 +27,42 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Bus {
     generation: watch::Receiver<Option<Arc<Generation>>>,
     topology: Arc<Topology>,
+    /// What the process receives from.
+    pub(super) sources: Arc<Sources>,
     stopping: CancellationToken,
+}
+
+/// How many sources a process receives from, and how many of these it is subscribed to now.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    wanted: AtomicUsize,
+    subscribed: AtomicUsize,
+}
+
+/// A subscription, until it is dropped.
+pub(super) struct Subscribed<'a>(&'a Sources);
+
+impl Sources {
+    /// One more is received from, for as long as the process lives.
+    pub fn want(&self) {
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of them is subscribed to.
+    pub fn subscribed(&self) -> Subscribed<'_> {
+        self.subscribed.fetch_add(1, Ordering::Relaxed);
+        Subscribed(self)
+    }
+
+    fn are_subscribed(&self) -> bool {
+        self.subscribed.load(Ordering::Relaxed) == self.wanted.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Subscribed<'_> {
+    fn drop(&mut self) {
+        self.0.subscribed.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// One connection while everything on it works.
@@ -68,13 +104,15 @@ impl Bus {
             publisher,
         };
         tokio::spawn(supervisor.run());
-        Self { generation, topology, stopping }
+        Self { generation, topology, sources: Arc::default(), stopping }
     }
 
-    /// Whether the bus is connected and takes messages.
+    /// Whether the bus is connected and takes messages, and the process receives what is meant for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.generation.borrow().as_ref().is_some_and(|generation| !generation.is_blocked())
+        let takes_messages =
+            self.generation.borrow().as_ref().is_some_and(|generation| !generation.is_blocked());
+        takes_messages && self.sources.are_subscribed()
     }
 
     /// The names that it uses.

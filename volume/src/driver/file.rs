@@ -100,13 +100,16 @@ impl FileDriver {
         .await
     }
 
-    /// What is opened without a mirror comes to no replica, and so the volume has none from then on.
-    async fn prepare_to_open(&self, side: &Side, volume: &Volume) -> Result<(), DriverError> {
+    /// Opens a data path, if the side still serves.
+    async fn open(
+        &self,
+        side: &Side,
+        volume: &Volume,
+        mode: AttachMode,
+    ) -> Result<ConnectionInfo, DriverError> {
         self.require_serving(side).await?;
-        match self.mirror_of(volume.id, volume.size_gb) {
-            Some(mirror) if !side.daemon.has_mirror(volume.id).await? => mirror.disown().await,
-            Some(_) | None => Ok(()),
-        }
+        let mirror = self.mirror_of(volume.id, volume.size_gb);
+        side.open(volume.id, mode, mirror.as_ref()).await
     }
 
     /// Makes a target ready to be mirrored to.
@@ -494,8 +497,7 @@ impl Driver for FileDriver {
         let side = self.side();
         // not while it is copied without the daemon
         let _held = side.hold(Object::Volume(volume.id), fence).await?;
-        self.prepare_to_open(&side, volume).await?;
-        side.open(volume.id, mode).await
+        self.open(&side, volume, mode).await
     }
 
     async fn unexport(
@@ -518,8 +520,9 @@ impl Driver for FileDriver {
     ) -> Result<ConnectionInfo, DriverError> {
         let side = self.side();
         let _held = side.hold(Object::Volume(volume.id), fence).await?;
-        self.prepare_to_open(&side, volume).await?;
-        side.open_nbd(volume.id, AttachMode::ReadOnly).await
+        self.require_serving(&side).await?;
+        // nobody writes
+        side.open_nbd(volume.id, AttachMode::ReadOnly, None).await
     }
 
     async fn close_after_import(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
@@ -542,8 +545,7 @@ impl Driver for FileDriver {
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
         let side = self.side();
         let _kept = side.share(Object::Volume(volume.id)).await?;
-        self.prepare_to_open(&side, volume).await?;
-        side.open(volume.id, mode).await.map(drop)
+        self.open(&side, volume, mode).await.map(drop)
     }
 }
 

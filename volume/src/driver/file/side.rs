@@ -91,14 +91,16 @@ impl Side {
         blocking(move || array.finish_copy(target, size)).await
     }
 
-    /// Opens a data path, unless it is open, and tells how to reach it.
+    /// Opens a data path, unless it is open, and tells how to reach it. `mirror` is that of the volume, should it
+    /// have one.
     pub async fn open(
         &self,
         id: VolumeId,
         mode: AttachMode,
+        mirror: Option<&Mirror<'_>>,
     ) -> Result<ConnectionInfo, DriverError> {
         match self.protocol {
-            TargetProtocol::Nbd => self.open_nbd(id, mode).await,
+            TargetProtocol::Nbd => self.open_nbd(id, mode, mirror).await,
             TargetProtocol::Iscsi => Ok(iscsi_info(id, &self.targets.export(id, mode).await?)),
         }
     }
@@ -107,9 +109,10 @@ impl Side {
         &self,
         id: VolumeId,
         mode: AttachMode,
+        mirror: Option<&Mirror<'_>>,
     ) -> Result<ConnectionInfo, DriverError> {
         let data = json!({
-            "uri": self.daemon.export(id, mode).await?,
+            "uri": self.daemon.export(id, mode, mirror).await?,
             "volume_id": id,
             "array_id": self.array.id()?,
         });
@@ -147,13 +150,14 @@ impl Side {
         blocking(move || array.adopt(object, &name, size)).await
     }
 
+    /// Opens what was closed for a change that has ended the mirror.
     pub async fn open_again(
         &self,
         id: VolumeId,
         modes: Vec<AttachMode>,
     ) -> Result<(), DriverError> {
         for mode in modes {
-            self.open(id, mode).await?;
+            self.open(id, mode, None).await?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::DriverError;
 use super::array::{Array, Object};
+use super::mirror::Mirror;
 use super::qmp::{Qmp, QmpError};
 use super::{export_name, lock_file, port, processes};
 use common::config::{FileDriverConfig, NbdListen};
@@ -213,11 +214,20 @@ impl StorageDaemon {
         Ok(!open_modes(&mut self.session().await?, id).await?.is_empty())
     }
 
-    /// Opens an export of a volume, unless it is open; returns its URI.
-    pub async fn export(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
+    /// Opens an export of a volume, unless it is open; returns its URI. `mirror` is that of the volume, should
+    /// it have one: what is opened without it comes to no replica.
+    pub async fn export(
+        &self,
+        id: VolumeId,
+        mode: AttachMode,
+        mirror: Option<&Mirror<'_>>,
+    ) -> Result<String, DriverError> {
         let mut session = self.session().await?;
         if !open_modes(&mut session, id).await?.contains(&mode) {
             let node = self.open_node(&mut session, id).await?;
+            if let Some(mirror) = mirror.filter(|_| node != mirror_node(id)) {
+                mirror.disown().await?;
+            }
             let writable = match mode {
                 AttachMode::ReadWrite => true,
                 AttachMode::ReadOnly => false,
@@ -272,11 +282,6 @@ impl StorageDaemon {
         }
         self.close_node(&mut session, id).await?;
         Ok(open)
-    }
-
-    /// Whether a volume is mirrored, so that what is written to it comes to a replica.
-    pub async fn has_mirror(&self, id: VolumeId) -> Result<bool, DriverError> {
-        Ok(has_node(&mut self.session().await?, &mirror_node(id)).await?)
     }
 
     /// Ends the mirror of a volume, wherever it leads; that there is none is fine.
