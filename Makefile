@@ -17,7 +17,7 @@ test: packages client ## All tests, on private servers
 
 soak: packages client ## What is random or takes disasters, many times (about half an hour)
 	cargo build --workspace --features failpoints
-	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo test --features failpoints -p cinderblock-tests --test replication --test resilience
+	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo test -p cinderblock-tests --test replication --test resilience
 
 bench: packages ## What a mirror costs, and what the relay adds to that (a minute)
 	cargo build --release -p cinderblock-relay

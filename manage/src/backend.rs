@@ -175,6 +175,7 @@ async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> 
                 ("replication", text("replication_status")),
                 ("serves from", text("active")),
                 ("targets", text("targets")),
+                ("sides that are down", text("down")),
                 ("replicas in step", text("in_step")),
                 ("still to mirror", text("left")),
                 ("not in step", text("behind")),
@@ -229,6 +230,7 @@ fn view(backend: &Backend) -> Value {
         "replication_status": backend.replication_status,
         "active": backend.active_backend_id.as_deref().unwrap_or("default"),
         "targets": report.map_or_else(String::new, |report| report.replication_targets.join(", ")),
+        "down": report.map_or_else(String::new, |report| report.sides_down.join(", ")),
         "in_step": format!("{} of {}", progress.in_step, progress.total),
         "left": format!("{} MiB", progress.bytes_left >> 20),
         "behind": behind.join(", "),
@@ -248,8 +250,8 @@ async fn fail_over(
         Some("default") => None,
         Some(_) => to,
         None => {
-            let other = report.replication_targets.iter().find(|target| Some(*target) != active);
-            Some(other.context("the backend has no replication target to fail over to")?.clone())
+            let other = backend.next_target();
+            Some(other.context("the backend has no replication target to fail over to")?)
         }
     };
     let behind = &report.replication.behind;

@@ -187,6 +187,7 @@ mod tests {
                 multiattach: false,
                 replication_enabled: false,
                 replication_targets: Vec::new(),
+                sides_down: Vec::new(),
                 replication: common::model::ReplicationProgress::default(),
                 pools: vec![pool],
             }),

@@ -93,6 +93,31 @@ async fn what_cannot_be_is_refused_and_not_one_row_is_different() -> anyhow::Res
 }
 
 #[tokio::test]
+async fn a_target_that_is_down_is_refused_and_another_one_chosen() -> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let config = cluster.directory().join("cinderblock.toml");
+    let down = "driver = 'fake'\nfake.targets_down = ['b']";
+    std::fs::write(&config, std::fs::read_to_string(&config)?.replace("driver = 'fake'", down))?;
+    cluster.workers.clear();
+    cluster.add_worker(&[]).await?;
+    let database = cluster.database().await?;
+    until("b is said to be down", Duration::from_secs(10), || async {
+        let said = "select report -> 'sides_down' ? 'b' from backends";
+        database.query_one(said, &[]).await.is_ok_and(|row| row.get(0))
+    })
+    .await?;
+    let before = rows(&cluster).await?;
+    let refused = fail_over(&client, json!("b")).await?.expect_status(400)?;
+    assert!(refused.fault().contains("b is down"), "{}", refused.body);
+    assert_eq!(rows(&cluster).await?, before);
+    fail_over(&client, json!(null)).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(service(&client).await?["active_backend_id"], "c");
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
 async fn without_a_worker_or_a_target_nothing_fails_over() -> anyhow::Result<()> {
     let mut cluster = replicated().await?;
     let client = cluster.client();

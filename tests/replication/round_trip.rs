@@ -83,6 +83,18 @@ async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> an
     wait_until_in_step(&cluster, 2).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
+    // the whole array is not what it was
+    let (array, kept) = (cluster.directory().join("a"), cluster.directory().join("a.kept"));
+    std::fs::rename(&array, &kept)?;
+    std::fs::write(&array, "")?;
+    let says_down =
+        || done(&cluster, "backend show host@a").is_ok_and(|shown| shown.contains("default"));
+    until("home is said to be down", Duration::from_secs(10), || async { says_down() }).await?;
+    assert_eq!(fail_over(&client, json!("default")).await?.status, 400);
+    assert_eq!(service(&client).await?["replication_status"], "failed-over");
+    std::fs::remove_file(&array)?;
+    std::fs::rename(&kept, &array)?;
+    until("home is said to be up", Duration::from_secs(10), || async { !says_down() }).await?;
     // something is in the way at home
     let home = cluster.directory().join(format!("a/volumes/volume-{second}"));
     std::fs::remove_file(&home)?;

@@ -5,7 +5,7 @@ use harness::replication::{
     CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, wait_for_replica,
     wait_for_replication, wait_until_in_step,
 };
-use harness::{Cluster, access_data, kill_by_pid_file, until};
+use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -161,11 +161,13 @@ async fn with_nobody_but_the_relay_watching_a_healthy_replica_is_known_to_be_com
 /// The server's write is acknowledged, and the primary burns at once.
 #[tokio::test]
 async fn a_write_that_the_target_refused_is_missed_at_once() -> anyhow::Result<()> {
-    let unwatched = Unwatched::new().await?;
-    unwatched.refuse(512 << 20)?;
-    unwatched.write("write -P 2 0 1M").await?;
-    unwatched.write("write -P 2 512M 1M").await?;
-    assert_eq!(unwatched.burn().await?, pair("error", "failover-error"));
+    for _ in 0..rounds(1, 20) {
+        let unwatched = Unwatched::new().await?;
+        unwatched.refuse(512 << 20)?;
+        unwatched.write("write -P 2 0 1M").await?;
+        unwatched.write("write -P 2 512M 1M").await?;
+        assert_eq!(unwatched.burn().await?, pair("error", "failover-error"));
+    }
     Ok(())
 }
 

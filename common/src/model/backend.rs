@@ -101,6 +101,16 @@ impl Backend {
         self.clustered.then_some(self.name.as_str())
     }
 
+    /// The first target that it does not serve from, and that is not down.
+    #[must_use]
+    pub fn next_target(&self) -> Option<String> {
+        let report = self.report.as_ref()?;
+        let can_serve = |target: &&String| {
+            Some(*target) != self.active_backend_id.as_ref() && !report.sides_down.contains(target)
+        };
+        report.replication_targets.iter().find(can_serve).cloned()
+    }
+
     /// Whether the condition holds.
     #[must_use]
     pub fn is(&self, condition: Condition) -> bool {
@@ -133,6 +143,9 @@ pub struct BackendReport {
     /// The targets that it can be served from, in the order of the configuration.
     #[serde(default)]
     pub replication_targets: Vec<String>,
+    /// The sides that could not be served from now: targets, or `default`.
+    #[serde(default)]
+    pub sides_down: Vec<String>,
     /// How far the replicas are.
     #[serde(default)]
     pub replication: ReplicationProgress,

@@ -311,6 +311,8 @@ text_enum! {
         /// The backend has the target, and does not serve from there already, or serves it once more with
         /// what may lack acknowledged writes.
         TargetOffered = "target_offered",
+        /// The target can be served from, as far as the worker knows.
+        TargetIsUp = "target_is_up",
         /// A worker of the backend is there.
         WorkerIsUp = "worker_is_up",
         /// The backend serves from a target.

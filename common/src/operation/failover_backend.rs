@@ -28,6 +28,7 @@ impl Definition for FailoverBackend {
             preconditions: &[
                 Precondition::CanFailOver,
                 Precondition::TargetOffered,
+                Precondition::TargetIsUp,
                 Precondition::WorkerIsUp,
             ],
             ..Touch::keeping_status(Resource::Backend)

@@ -284,6 +284,10 @@ fn broken(precondition: Precondition, resource: &str, row: &Value, arguments: &V
             word(arguments, "target"),
             row["report"]["replication_targets"]
         )),
+        Precondition::TargetIsUp => Error::bad_request(format!(
+            "{} is down: the backend's worker cannot use it.",
+            arguments["target"].as_str().unwrap_or("The backend's own side")
+        )),
         Precondition::WorkerIsUp => {
             Error::bad_request("The backend's worker is down: nobody could fail it over.")
         }

@@ -157,6 +157,7 @@ impl Driver for FakeDriver {
             replication_enabled: !self.config.replication_device.is_empty()
                 && memory.active.is_none(),
             replication_targets: self.config.targets(),
+            sides_down: self.config.fake.targets_down.clone(),
             replication: ReplicationProgress::default(),
             pools: vec![PoolReport {
                 name: self.name.clone(),

@@ -112,6 +112,26 @@ impl FileDriver {
         side.open(volume.id, mode, mirror.as_ref()).await
     }
 
+    /// The sides, but for the one that serves, whose storage cannot be used: targets, or `default`.
+    async fn sides_down(&self) -> Vec<String> {
+        let active = self.active();
+        let own = ("default", active.is_some().then_some(&self.own));
+        let targets = self.targets.iter();
+        let targets = targets
+            .map(|(name, side)| (name.as_str(), (active.as_ref() != Some(name)).then_some(side)));
+        let mut down = Vec::new();
+        for (name, side) in targets.chain([own]) {
+            let Some(side) = side else { continue };
+            let array = side.array.clone();
+            let looked = blocking(move || Ok(array.can_be_used()));
+            let patience = self.config.file.replica_timeout();
+            if !matches!(tokio::time::timeout(patience, looked).await, Ok(Ok(true))) {
+                down.push(name.to_owned());
+            }
+        }
+        down
+    }
+
     /// Makes a target ready to be mirrored to.
     async fn prepare_target(&self, to: &Side) -> Result<(), DriverError> {
         // the relay goes on without one that hangs; it can be used again once it was started again
@@ -309,6 +329,7 @@ impl Driver for FileDriver {
             replication_enabled: !self.targets.is_empty() && self.active().is_none(),
             replication: ReplicationProgress::default(),
             replication_targets: self.config.targets(),
+            sides_down: self.sides_down().await,
             pools: vec![PoolReport {
                 name: self.name.clone(),
                 total_capacity_gb: gigabytes(room.total),

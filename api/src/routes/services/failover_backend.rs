@@ -36,11 +36,9 @@ pub(crate) async fn failover(
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// The first target that the backend does not serve from.
+/// The first target that the backend does not serve from, and that is not down.
 fn next_target(backend: &Backend) -> Result<String> {
-    let targets = backend.report.as_ref().map_or(&[][..], |report| &report.replication_targets);
-    let other = targets.iter().find(|target| Some(*target) != backend.active_backend_id.as_ref());
-    other.cloned().ok_or_else(|| {
+    backend.next_target().ok_or_else(|| {
         Error::bad_request(format!(
             "Backend {} has no replication target to fail over to.",
             backend.name

@@ -155,6 +155,10 @@ begin
              or subject #> '{report,replication_targets}' ? (arguments ->> 'target'))
             and (arguments ->> 'target' is distinct from subject ->> 'active_backend_id'
                  or (arguments ->> 'accept_data_loss')::boolean)
+        when 'target_is_up' then
+            -- what was said long ago is not held against it
+            not seen_recently((subject ->> 'seen_at')::timestamptz)
+            or not coalesce(subject #> '{report,sides_down}', '[]') ? coalesce(arguments ->> 'target', 'default')
         when 'worker_is_up' then
             -- one whose array has burned does not report any more, but lives
             exists (select from services

@@ -14,6 +14,7 @@
 
 use super::{BYTES_PER_GB, DriverError, fences, lock_file};
 use common::model::{BackendId, Manageable, SnapshotId, StoredObject, VolumeId};
+use rustix::fs::Access;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -237,6 +238,17 @@ impl Array {
         }
         self.name_itself().map_err(|error| unusable(&self.id_file(), &error))?;
         self.remove_leftovers().map_err(|error| unusable(&self.directory, &error))
+    }
+
+    /// Whether the directory is there, or can be made.
+    pub fn can_be_used(&self) -> bool {
+        let is_usable = |path: &Path| {
+            path.is_dir() && rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+        };
+        if self.directory.exists() {
+            return is_usable(&self.directory);
+        }
+        self.directory.parent().is_some_and(is_usable)
     }
 
     fn id_file(&self) -> PathBuf {
