@@ -3,7 +3,8 @@
 use crate::cinderblock_manage::done;
 use harness::replication::{
     CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, swap_sides,
-    wait_for_replication, wait_until_down, wait_until_in_step, wait_until_serving,
+    wait_for_replica, wait_for_replication, wait_until_down, wait_until_in_step,
+    wait_until_serving,
 };
 use harness::{kill_by_pid_file, rounds, until};
 use rustix::process::Signal;
@@ -183,6 +184,43 @@ async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow:
     wait_for_replication(&client, "enabled").await?;
     assert_eq!(std::fs::read(written("a"))?[..4096], [0x0c; 4096]);
     cluster.finish_unsettled(&[&CUT_OFF[..], &["does not serve"]].concat())
+}
+
+/// It was not there when it was left, and still believes that it serves.
+#[tokio::test]
+async fn an_array_that_is_repaired_becomes_the_target_of_the_one_that_took_its_place()
+-> anyhow::Result<()> {
+    let mut cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    let (array, kept) = (cluster.directory().join("a"), cluster.directory().join("a.kept"));
+    kill_by_pid_file(&array.join("run/daemon.pid"));
+    std::fs::rename(&array, &kept)?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.access(&id, &["write -P 5 0 1M", "flush"]).await?;
+    client.operate("freeze", "host@a").await?.expect_status(200)?;
+    cluster.workers.clear();
+    wait_until_down(&client).await?;
+    std::fs::rename(&kept, &array)?;
+    let config = cluster.directory().join("cinderblock.toml");
+    let directory = |array: &str| format!("'{}'", cluster.directory().join(array).display());
+    let swapped = std::fs::read_to_string(&config)?
+        .replace(&directory("b"), "'the other'")
+        .replace(&directory("a"), &directory("b"))
+        .replace("'the other'", &directory("a"))
+        .replace("backend_id = 'b'", "backend_id = 'repaired'");
+    std::fs::write(&config, swapped)?;
+    client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
+    cluster.add_worker(&[]).await?;
+    wait_until_serving(&client).await?;
+    client.operate("thaw", "host@a").await?.expect_status(200)?;
+    wait_for_replica(&cluster, "a", &id).await?;
+    fail_over(&client, json!("repaired")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    client.access(&id, &["read -P 5 0 1M"]).await?;
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report"]].concat())
 }
 
 /// A worker that was cut off during the promotion comes back with the configuration of before.

@@ -104,7 +104,9 @@ impl Worker {
     /// Refuses a storage that does not hold the backend's volumes: an array that was promoted away, or one that
     /// is new where another one has burned.
     async fn check_storage(&self, serving: &Serving) -> Result<(), DriverError> {
-        let Some(bound) = &serving.storage_id else { return Ok(()) };
+        let Some(bound) = serving.storage_id.as_ref().filter(|_| self.has_targets) else {
+            return Ok(());
+        };
         let active = serving.active_backend_id.as_deref();
         match self.driver.storage_id(active).await? {
             Some(found) if found != *bound => Err(other_storage(active, &found)),

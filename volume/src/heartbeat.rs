@@ -9,7 +9,11 @@ use crate::worker::Worker;
 use common::bus::{Context, FanOut};
 use common::db::{backends, services};
 use common::model::{BackendReport, ReplicationStatus, RequestId};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// How long a look at the storage may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says regularly that the worker is alive until the process stops, and then that it is not.
 pub(crate) async fn beat(worker: &Worker, stopping: &CancellationToken) {
@@ -29,8 +33,12 @@ pub(crate) async fn report_regularly(worker: &Worker, stopping: &CancellationTok
     while !stopping.is_cancelled() {
         let looked = tokio::select! {
             () = stopping.cancelled() => return,
-            looked = look(worker) => looked,
+            // it may be looking at what was left, and hangs
+            () = worker.position_changed() => continue,
+            looked = tokio::time::timeout(PATIENCE, look(worker)) => looked,
         };
+        let late = |_| Err(DriverError::failed("the storage does not answer"));
+        let looked = looked.unwrap_or_else(late);
         match looked {
             Ok(Some(report)) => publish(worker, report).await,
             Ok(None) => {}

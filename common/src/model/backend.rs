@@ -105,9 +105,11 @@ impl Backend {
     #[must_use]
     pub fn next_target(&self) -> Option<String> {
         let report = self.report.as_ref()?;
-        let can_serve = |target: &&String| {
-            Some(*target) != self.active_backend_id.as_ref() && !report.sides_down.contains(target)
-        };
+        // what was said long ago is not held against it
+        let is_down =
+            |target: &String| !self.is(Condition::Down) && report.sides_down.contains(target);
+        let can_serve =
+            |target: &&String| Some(*target) != self.active_backend_id.as_ref() && !is_down(target);
         report.replication_targets.iter().find(can_serve).cloned()
     }
 

@@ -41,8 +41,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 const BYTES_PER_GB: u64 = 1 << 30;
+/// How long a target may take to be told that it does not serve.
+const TARGET_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A backend: its own side, and the sides that it can be served from instead.
 pub(super) struct FileDriver {
@@ -122,10 +125,7 @@ impl FileDriver {
         let mut down = Vec::new();
         for (name, side) in targets.chain([own]) {
             let Some(side) = side else { continue };
-            let array = side.array.clone();
-            let looked = blocking(move || Ok(array.can_be_used()));
-            let patience = self.config.file.replica_timeout();
-            if !matches!(tokio::time::timeout(patience, looked).await, Ok(Ok(true))) {
+            if !side.can_be_used(self.config.file.replica_timeout()).await {
                 down.push(name.to_owned());
             }
         }
@@ -138,8 +138,13 @@ impl FileDriver {
         if !to.daemon.answers_within(self.config.file.replica_timeout()).await {
             to.daemon.end().await?;
         }
-        let array = to.array.clone();
-        blocking(move || array.prepare()).await?;
+        let (array, backend, epoch) = (to.array.clone(), self.backend, self.serving().epoch);
+        blocking(move || {
+            array.prepare()?;
+            // it may have served once, and not been there when it was left
+            Ok(array.enter(backend, epoch, false)?)
+        })
+        .await?;
         to.daemon.ensure_running().await?;
         to.relay.ensure_running(&to.daemon.address()?).await
     }
@@ -270,18 +275,16 @@ impl Driver for FileDriver {
             // there is no mirror yet, and what servers are going to write is on no replica
             for (name, target) in &self.targets {
                 let (array, backend) = (target.array.clone(), self.backend);
-                let rest = blocking(move || {
+                let forget = blocking(move || {
                     array.forget_replicas()?;
                     array.prepare()?;
-                    array.enter(backend, epoch, false)
+                    Ok(array.enter(backend, epoch, false)?)
                 });
-                match rest.await {
-                    Err(DriverError::Superseded) => return Err(DriverError::Superseded),
-                    Err(error) => {
-                        tracing::warn!(target = name, %error, "the target is not told");
-                        target.relay.end().await?;
-                    }
-                    Ok(()) => {}
+                let late = |_| Err(DriverError::failed("it does not answer"));
+                let forgotten = tokio::time::timeout(TARGET_PATIENCE, forget).await;
+                if let Err(error) = forgotten.unwrap_or_else(late) {
+                    tracing::warn!(target = name, %error, "the target is not told");
+                    target.relay.end().await?;
                 }
             }
         }

@@ -168,6 +168,8 @@ begin
             and subject ->> 'replication_status' in ('failed-over', 'failover-error')
         when 'ready_for_promotion' then
             not seen_recently((subject ->> 'seen_at')::timestamptz)
+            or not exists (select from services
+                           where backend_id = (subject ->> 'id')::uuid and seen_recently(seen_at))
             or not coalesce(subject #> '{report,replication_targets}', '[]') ? (subject ->> 'active_backend_id')
         when 'can_replicate' then
             subject ->> 'active_backend_id' is null and subject ->> 'replication_status' = 'disabled'

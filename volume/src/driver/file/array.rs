@@ -18,7 +18,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -52,6 +52,27 @@ impl std::fmt::Display for Object {
 #[derive(Clone, Debug)]
 pub(super) struct Array {
     directory: PathBuf,
+}
+
+/// Why an array does not enter an epoch.
+#[derive(Debug)]
+pub(super) enum NotEntered {
+    /// It has seen this epoch, which is newer than that one.
+    Newer(i64, i64),
+    /// Its files cannot be read or written.
+    Unusable(DriverError),
+}
+
+impl From<NotEntered> for DriverError {
+    fn from(reason: NotEntered) -> Self {
+        match reason {
+            NotEntered::Newer(newest, epoch) => Self::failed(format!(
+                "the array has seen epoch {newest} of the backend, and epoch {epoch} is older: either a newer \
+                 failover has overtaken this worker, or the database is older than the array"
+            )),
+            NotEntered::Unusable(error) => error,
+        }
+    }
 }
 
 /// The room on the file system below, in bytes.
@@ -147,20 +168,26 @@ impl Array {
 
     /// Takes a backend's volumes into an epoch, in which the array serves them or does not. Refused when a newer
     /// epoch has been here.
-    pub fn enter(&self, backend: BackendId, epoch: i64, serves: bool) -> Result<(), DriverError> {
+    pub fn enter(&self, backend: BackendId, epoch: i64, serves: bool) -> Result<(), NotEntered> {
         let path = self.epochs().join(backend.to_string());
-        let _one_at_a_time =
-            lock_file(&path.with_extension("lock")).map_err(|error| unusable(&path, &error))?;
-        if self.epoch(backend)?.is_some_and(|(newest, _)| newest > epoch) {
-            return Err(DriverError::Superseded);
+        let unusable = |error: io::Error| NotEntered::Unusable(unusable(&path, &error));
+        let _one_at_a_time = lock_file(&path.with_extension("lock")).map_err(unusable)?;
+        match self.epoch(backend).map_err(NotEntered::Unusable)? {
+            Some((newest, _)) if newest > epoch => return Err(NotEntered::Newer(newest, epoch)),
+            // a full array can be entered again
+            Some(known) if known == (epoch, serves) => return Ok(()),
+            Some(_) | None => {}
         }
         let text = format!("{epoch} {}", if serves { SERVES } else { RESTS });
         let unfinished = path.with_extension(UNFINISHED);
         let write = || -> io::Result<()> {
-            fs::write(&unfinished, text)?;
-            fs::rename(&unfinished, &path)
+            let mut file = File::create(&unfinished)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            sync_directory(&path)
         };
-        write().map_err(|error| unusable(&path, &error))
+        write().map_err(unusable)
     }
 
     /// Fails unless the array serves a backend's volumes in this very epoch.
@@ -183,6 +210,9 @@ impl Array {
             Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(&path, &error)),
         };
+        if text.is_empty() {
+            return Ok(None);
+        }
         let parsed = text
             .split_once(' ')
             .and_then(|(epoch, role)| Some((epoch.parse().ok()?, role == SERVES)));

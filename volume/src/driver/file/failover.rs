@@ -1,7 +1,7 @@
 //! Serving from another side: to the mirrors' target after a disaster, or anywhere else with everything that
 //! is there.
 
-use super::array::Object;
+use super::array::{NotEntered, Object};
 use super::fences::Held;
 use super::mirror::{Mirror, Seen, State, is_in_step};
 use super::side::Side;
@@ -81,12 +81,13 @@ impl Sides<'_> {
         &self,
         failover: &Failover<'_>,
     ) -> Result<HashSet<VolumeId>, DriverError> {
+        // nothing is left for a side that cannot be used
+        self.prepare().await?;
         self.leave(failover.epoch).await?;
         fail::fail_point!("volume.cut_off", |_| std::process::abort());
         let links = self.to.relay.final_links().await;
         let in_step = |volume: &&Volume| is_in_step(self.to, volume.id, &links);
         let complete = failover.volumes.iter().filter(in_step).map(|volume| volume.id).collect();
-        self.prepare().await?;
         for volume in failover.volumes {
             self.to.daemon.close_replica(volume.id).await?;
         }
@@ -98,12 +99,14 @@ impl Sides<'_> {
     /// would be on no other side.
     async fn leave(&self, epoch: i64) -> Result<(), DriverError> {
         let (array, backend) = (self.from.array.clone(), self.backend);
-        let rest = blocking(move || array.enter(backend, epoch, false));
+        let rest = blocking(move || Ok(array.enter(backend, epoch, false)));
         match tokio::time::timeout(PATIENCE, rest).await {
-            Ok(Ok(())) => {}
-            Ok(Err(DriverError::Superseded)) => return Err(DriverError::Superseded),
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(newer @ NotEntered::Newer(..)))) => return Err(newer.into()),
             // it may have burned
-            Ok(Err(error)) => tracing::warn!(%error, "the side that served is not told"),
+            Ok(Ok(Err(NotEntered::Unusable(error))) | Err(error)) => {
+                tracing::warn!(%error, "the side that served is not told");
+            }
             Err(_) => tracing::warn!("the side that served hangs, and is not told"),
         }
         self.from.daemon.end().await
@@ -111,7 +114,8 @@ impl Sides<'_> {
 
     async fn serve(&self, epoch: i64) -> Result<(), DriverError> {
         let (array, backend) = (self.to.array.clone(), self.backend);
-        blocking(move || array.enter(backend, epoch, true)).await
+        let serve = blocking(move || Ok(array.enter(backend, epoch, true)?));
+        tokio::time::timeout(PATIENCE, serve).await.unwrap_or_else(|_| Err(hangs()))
     }
 
     /// Brings everything over that is served from the other side. What cannot be brought is left behind only
@@ -119,7 +123,7 @@ impl Sides<'_> {
     async fn bring_over(&self, failover: &Failover<'_>) -> Result<HashSet<VolumeId>, DriverError> {
         self.prepare().await?;
         let (array, backend, epoch) = (self.to.array.clone(), self.backend, failover.epoch);
-        blocking(move || array.enter(backend, epoch, false)).await?;
+        blocking(move || Ok(array.enter(backend, epoch, false)?)).await?;
         let reachable = self.from.daemon.ensure_running().await;
         let mut complete = HashSet::new();
         // what is at home must not be opened where it was
@@ -179,7 +183,9 @@ impl Sides<'_> {
         to.daemon.close_exports(id).await?;
         self.wait_until_in_step(&mirror, tell).await?;
         // from now on nobody writes; what was written last must still come over
-        let held = from.hold(Object::Volume(id), fence).await?;
+        let hold = from.hold(Object::Volume(id), fence);
+        let held =
+            tokio::time::timeout(STALLED_AFTER, hold).await.unwrap_or_else(|_| Err(hangs()))?;
         from.daemon.close_exports(id).await?;
         self.wait_until_in_step(&mirror, tell).await?;
         mirror.stop().await?;
@@ -227,9 +233,16 @@ impl Sides<'_> {
 
     async fn prepare(&self) -> Result<(), DriverError> {
         let array = self.to.array.clone();
-        blocking(move || array.prepare()).await?;
-        self.to.ensure_data_plane().await.map(drop)
+        let preparing = async {
+            blocking(move || array.prepare()).await?;
+            self.to.ensure_data_plane().await.map(drop)
+        };
+        tokio::time::timeout(STALLED_AFTER, preparing).await.unwrap_or_else(|_| Err(hangs()))
     }
+}
+
+fn hangs() -> DriverError {
+    DriverError::failed("the storage does not answer")
 }
 
 /// The volumes that are where their backend serves from.

@@ -113,7 +113,7 @@ impl Mirror<'_> {
             return Ok(State::Behind(self.size));
         }
         if job["io-status"] != "ok" || job["paused"] == true {
-            self.unmark()?;
+            self.unmark().await?;
             self.open_replica().await?;
             let mut session = self.from.daemon.session().await?;
             session.execute("block-job-resume", json!({ "device": name })).await?;
@@ -127,14 +127,14 @@ impl Mirror<'_> {
                 }
                 None => self.begin_anew_without_link().await?,
             },
-            Some(_) | None => self.unmark()?,
+            Some(_) | None => self.unmark().await?,
         }
         Ok(behind)
     }
 
     /// An idle mirror does not notice that its link is gone, and so never gets another one.
     async fn begin_anew_without_link(&self) -> Result<(), DriverError> {
-        self.unmark()?;
+        self.unmark().await?;
         let again = Seen::look(self.from, self.to).await?;
         let is_still_ready = again.job(&self.job()).is_some_and(is_ready);
         let has_link = again.links.is_none_or(|links| links.of(self.id).is_some());
@@ -151,7 +151,7 @@ impl Mirror<'_> {
         if self.to.array.serves(self.backend)? {
             return Err(DriverError::failed("the target serves the volume"));
         }
-        self.unmark()?;
+        self.unmark().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
         // until the first time that it is in step, it is neither what it was nor what it shall be
@@ -185,7 +185,7 @@ impl Mirror<'_> {
 
     /// Ends the mirror; the replica stays as it is, and counts for nothing any more.
     pub async fn stop(&self) -> Result<(), DriverError> {
-        self.unmark()?;
+        self.unmark().await?;
         self.from.daemon.end_mirror(self.id).await?;
         // a target that is not there has nothing open
         if self.to.daemon.answers_within(PATIENCE).await {
@@ -207,7 +207,7 @@ impl Mirror<'_> {
 
     /// What is written from now on comes to no replica. Should that not be noted, nothing is known of any.
     pub async fn disown(&self) -> Result<(), DriverError> {
-        match self.unmark() {
+        match self.unmark().await {
             Ok(()) => Ok(()),
             Err(error) => {
                 tracing::warn!(volume.id = %self.id, %error, "the relay is ended instead");
@@ -216,16 +216,18 @@ impl Mirror<'_> {
         }
     }
 
-    fn unmark(&self) -> Result<(), DriverError> {
+    async fn unmark(&self) -> Result<(), DriverError> {
         let path = self.to.array.in_step_file(self.id);
-        match std::fs::remove_file(&path) {
-            Ok(()) => {
-                tracing::warn!(volume.id = %self.id, "no longer in step");
-                Ok(())
-            }
-            Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        let unmarking = blocking(move || match std::fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(unusable(&path, &error)),
+        });
+        let late = |_| Err(DriverError::failed("the target does not answer"));
+        if tokio::time::timeout(PATIENCE, unmarking).await.unwrap_or_else(late)? {
+            tracing::warn!(volume.id = %self.id, "no longer in step");
         }
+        Ok(())
     }
 }
 

@@ -13,6 +13,9 @@ use common::config::{FileDriverConfig, TargetProtocol};
 use common::model::{AttachMode, ConnectionInfo, VolumeId};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// An array with its daemons.
 pub(super) struct Side {
@@ -21,6 +24,8 @@ pub(super) struct Side {
     pub relay: Relay,
     pub targets: IscsiTargets,
     pub protocol: TargetProtocol,
+    /// Whether somebody looks whether the array can be used: on storage that hangs that does not end.
+    is_looked_at: Arc<AtomicBool>,
 }
 
 impl Side {
@@ -31,6 +36,7 @@ impl Side {
             relay: Relay::new(&array, config),
             targets: IscsiTargets::new(&array, config),
             protocol: config.target_protocol,
+            is_looked_at: Arc::default(),
             array,
         }
     }
@@ -44,10 +50,30 @@ impl Side {
         }
     }
 
-    /// Keeps every other worker away from an object while the result lives.
+    /// Whether the array can be used, as far as can be told in time.
+    pub async fn can_be_used(&self, patience: Duration) -> bool {
+        if self.is_looked_at.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let (array, is_looked_at) = (self.array.clone(), self.is_looked_at.clone());
+        let looking = blocking(move || {
+            let can_be_used = array.can_be_used();
+            is_looked_at.store(false, Ordering::Relaxed);
+            Ok(can_be_used)
+        });
+        matches!(tokio::time::timeout(patience, looking).await, Ok(Ok(true)))
+    }
+
+    /// Keeps every other worker away from an object while the result lives; waits for as long as the caller
+    /// does.
     pub async fn hold(&self, object: Object, fence: Fence) -> Result<Held, DriverError> {
-        let file = self.array.fence_file(object);
-        blocking(move || fences::hold(&file, fence)).await
+        loop {
+            let file = self.array.fence_file(object);
+            match blocking(move || fences::hold(&file, fence)).await {
+                Err(DriverError::Passing(busy)) => tracing::info!(%object, busy, "still waiting"),
+                held => return held,
+            }
+        }
     }
 
     /// Keeps an object as it is while the result lives.
