@@ -15,7 +15,7 @@ test: packages client ## All tests, on private servers
 	cargo build --workspace --features failpoints
 	$(SANDBOX) run -- cargo test --workspace --features failpoints
 
-soak: packages client ## What is random or takes disasters, many times (about half an hour)
+soak: packages client ## What is random or takes disasters, many times (about five minutes)
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo test -p cinderblock-tests --test replication --test resilience
 

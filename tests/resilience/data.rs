@@ -1,6 +1,6 @@
 //! Data is checked, not assumed: what is written is there after everything that can happen to a volume.
 
-use harness::{Cluster, ClusterBuilder, access_data, until};
+use harness::{Cluster, ClusterBuilder, access_data, kill_by_pid_file, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -74,4 +74,28 @@ pub async fn reachable(info: &Value, commands: &[&str]) -> anyhow::Result<()> {
         access_data(info, commands).is_ok()
     })
     .await
+}
+
+#[tokio::test]
+async fn a_data_path_that_could_not_be_opened_again_is_tried_again() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.file("a").start().await?;
+    let client = cluster.client();
+    let id = client.available_volume(1).await?;
+    client.attach(&id, "server-1").await?;
+    let info = client.connection_info(&id).await?;
+    let file = cluster.directory().join(format!("a/volumes/volume-{id}"));
+    let kept = cluster.directory().join("kept");
+    std::fs::rename(&file, &kept)?;
+    kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
+    let log = cluster.workers[0].process.log().to_owned();
+    until("it cannot be opened", Duration::from_secs(10), || async {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("a data path is not restored"))
+    })
+    .await?;
+    std::fs::rename(&kept, &file)?;
+    until("it is open again", Duration::from_secs(10), || async {
+        access_data(&info, &["write -P 3 0 1M", "flush"]).is_ok()
+    })
+    .await?;
+    cluster.finish_unsettled(&["not restored", "does not report"])
 }

@@ -9,6 +9,7 @@ use crate::worker::Worker;
 use common::bus::{Context, FanOut};
 use common::db::{backends, services};
 use common::model::{BackendReport, ReplicationStatus, RequestId};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -63,7 +64,8 @@ async fn pause(worker: &Worker, stopping: &CancellationToken) {
 async fn look(worker: &Worker) -> Result<Option<BackendReport>, DriverError> {
     let serving = worker.serving().await?;
     if worker.is_at(&serving) {
-        if worker.driver.ensure_data_plane().await? {
+        let was_started = worker.driver.ensure_data_plane().await?;
+        if was_started || worker.exports_missing.load(Ordering::Relaxed) {
             recover::restore_exports(worker).await;
         }
     } else if serving.replication_status != ReplicationStatus::FailingOver {

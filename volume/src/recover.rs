@@ -7,6 +7,7 @@ use common::db::operation_log::{self, ClaimedOperation};
 use common::operation::contract::{AfterCrash, Runs};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
+use std::sync::atomic::Ordering;
 
 /// An operation that outlived so many workers is not given to another one.
 const ATTEMPTS: i32 = 5;
@@ -44,6 +45,8 @@ pub(crate) async fn expire_leases_of_the_dead(worker: &Worker) {
 /// Opens the data paths again that servers were told of, unless the side that the driver works on may not
 /// serve: a server that reconnects during a failover would write where nobody looks afterwards.
 pub(crate) async fn restore_exports(worker: &Worker) {
+    // until it is known that there are none
+    worker.exports_missing.store(true, Ordering::Relaxed);
     match worker.may_serve().await {
         Ok(true) => {}
         Ok(false) => return tracing::info!("no data path is restored before the failover is over"),
@@ -53,6 +56,7 @@ pub(crate) async fn restore_exports(worker: &Worker) {
         Ok(exported) => exported,
         Err(error) => return tracing::error!(%error, "data paths are not restored"),
     };
+    let mut all = true;
     for Exported { volume, mode } in exported {
         // a failover may have begun since
         if !matches!(worker.may_serve().await, Ok(true)) {
@@ -61,10 +65,12 @@ pub(crate) async fn restore_exports(worker: &Worker) {
         match worker.driver.restore_export(&volume, mode).await {
             Ok(()) => tracing::info!(volume.id = %volume.id, "data path restored"),
             Err(error) => {
+                all = false;
                 tracing::error!(volume.id = %volume.id, %error, "a data path is not restored");
             }
         }
     }
+    worker.exports_missing.store(!all, Ordering::Relaxed);
 }
 
 /// What is to be done with a claimed operation.

@@ -14,6 +14,7 @@ use common::model::{BackendId, Binary, OperationId};
 use process::log_levels;
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,8 @@ pub(crate) struct Worker {
     pub progress: LatestProgress,
     /// From where it serves.
     pub position: Position,
+    /// Whether a data path may be closed that should be open.
+    pub exports_missing: AtomicBool,
     places: Arc<Semaphore>,
     executing: TaskTracker,
 }
@@ -83,6 +86,7 @@ impl Worker {
             has_targets,
             progress: LatestProgress::default(),
             position: Position::default(),
+            exports_missing: AtomicBool::default(),
             places: Arc::new(Semaphore::new(config.volume.concurrency)),
             executing: TaskTracker::new(),
             config: config.clone(),
