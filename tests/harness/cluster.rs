@@ -1,7 +1,7 @@
 //! A cluster of real cinderblock processes.
 
 use crate::client::Client;
-use crate::process::{Process, kill_by_pid_file};
+use crate::process::{Process, end_daemons_below};
 use crate::{Servers, files, invariants, ports, until};
 use anyhow::Context;
 use std::fmt::Write as _;
@@ -425,6 +425,17 @@ impl Cluster {
         Ok(client)
     }
 
+    /// Breaks every connection of its processes to the database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn cut_database_connections(&self) -> anyhow::Result<()> {
+        let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+                   where datname = current_database() and application_name = 'cinderblock'";
+        self.database().await?.query_one(cut, &[]).await?;
+        Ok(())
+    }
+
     /// All processes' logs, each line with its process.
     #[must_use]
     pub fn logs(&self) -> String {
@@ -509,20 +520,7 @@ impl Drop for Cluster {
         for services in [&mut self.apis, &mut self.workers, &mut self.schedulers] {
             services.clear();
         }
-        // those of replication targets, too
-        for entry in std::fs::read_dir(&self.directory).into_iter().flatten().flatten() {
-            end_daemons(&entry.path());
-        }
-    }
-}
-
-/// Ends what carries an array's data paths.
-pub fn end_daemons(array: &Path) {
-    for daemon in ["daemon.pid", "tgtd.pid", "relay.pid"] {
-        let pid_file = array.join("run").join(daemon);
-        if pid_file.exists() {
-            kill_by_pid_file(&pid_file);
-        }
+        end_daemons_below(&self.directory);
     }
 }
 

@@ -24,6 +24,6 @@ pub use client::{Answered, Client};
 pub use cluster::{BackendSpec, Cluster, ClusterBuilder, PROJECT, Service};
 pub use data::{access_data, qemu_io};
 pub use patience::{until, until_some};
-pub use process::kill_by_pid_file;
+pub use process::{end_daemons_below, kill_by_pid_file};
 pub use rounds::rounds;
 pub use servers::Servers;

@@ -129,6 +129,40 @@ impl Drop for Process {
     }
 }
 
+/// What carries the data paths of an array.
+const DAEMONS: [&str; 3] = ["qemu-storage-daemon", "cinderblock-relay", "tgtd"];
+
+/// Ends the daemons that were started with a path below this directory: they outlive the processes that start
+/// them, and one that was being started, or whose array has burned, has no pid file by which it could be found.
+pub fn end_daemons_below(directory: &Path) {
+    let prefix = format!("{}/", directory.display());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let found = daemons_below(&prefix);
+        if found.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        for process in found {
+            let _ = rustix::process::kill_process(process, Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn daemons_below(prefix: &str) -> Vec<Pid> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    numbers
+        .filter(|number| {
+            let command = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command);
+            let program = command.split('\0').next().and_then(|path| path.rsplit('/').next());
+            program.is_some_and(|program| DAEMONS.contains(&program)) && command.contains(prefix)
+        })
+        .filter_map(Pid::from_raw)
+        .collect()
+}
+
 /// Ends a process that is no child of ours, by the id in its pid file.
 pub fn kill_by_pid_file(file: &Path) {
     let pid = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());

@@ -29,11 +29,9 @@ async fn every_answer_is_true_while_connections_are_cut() -> anyhow::Result<()> 
             })
         })
         .collect();
-    let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
-        where datname = current_database() and application_name = 'cinderblock'";
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        database.query_one(cut, &[]).await?;
+        cluster.cut_database_connections().await?;
     }
     over.store(true, Ordering::Relaxed);
     let mut promised = 0;

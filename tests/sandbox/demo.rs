@@ -39,7 +39,7 @@ pub async fn demo() -> anyhow::Result<()> {
     let timeline = Timeline { begun: Instant::now() };
     let directory = files::run_directory().join("demo");
     if directory.exists() {
-        crate::end_storage_daemons(&directory)?;
+        harness::end_daemons_below(&directory);
         std::fs::remove_dir_all(&directory)?;
     }
     tokio::select! {

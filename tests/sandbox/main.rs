@@ -73,7 +73,7 @@ async fn interrupted() -> anyhow::Result<()> {
 async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     let directory = files::run_directory().join("test");
     if directory.exists() {
-        end_storage_daemons(&directory)?;
+        harness::end_daemons_below(&directory);
         std::fs::remove_dir_all(&directory)?;
     }
     let servers = OwnServers::start(&directory.join("servers"), false).await?;
@@ -96,19 +96,8 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     if let Some(group) = group {
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
     }
-    end_storage_daemons(&directory)?;
     servers.stop()?;
+    harness::end_daemons_below(&directory);
     let passed = status.is_some_and(|status| status.success());
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Storage daemons outlive the processes that start them; their pid files tell which are left.
-fn end_storage_daemons(directory: &std::path::Path) -> anyhow::Result<()> {
-    for cluster in std::fs::read_dir(directory)?.flatten() {
-        let arrays = std::fs::read_dir(cluster.path()).ok().into_iter().flatten().flatten();
-        for array in arrays {
-            harness::cluster::end_daemons(&array.path());
-        }
-    }
-    Ok(())
 }

@@ -27,9 +27,7 @@ pub(crate) async fn list(
     context: RequestContext,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let found = matching(&app, &context, query.as_deref()).await?;
-    let views: Vec<Value> = found.iter().map(|one| cluster::summary(one, &context)).collect();
-    Ok(Json(json!({ "clusters": views })).into_response())
+    listed(&app, &context, query.as_deref(), cluster::summary).await
 }
 
 pub(crate) async fn detail(
@@ -37,8 +35,17 @@ pub(crate) async fn detail(
     context: RequestContext,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let found = matching(&app, &context, query.as_deref()).await?;
-    let views: Vec<Value> = found.iter().map(|one| cluster::detail(one, &context)).collect();
+    listed(&app, &context, query.as_deref(), cluster::detail).await
+}
+
+async fn listed(
+    app: &App,
+    context: &RequestContext,
+    query: Option<&str>,
+    view: fn(&Cluster, &RequestContext) -> Value,
+) -> Answer {
+    let found = matching(app, context, query).await?;
+    let views: Vec<Value> = found.iter().map(|one| view(one, context)).collect();
     Ok(Json(json!({ "clusters": views })).into_response())
 }
 

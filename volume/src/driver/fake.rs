@@ -5,6 +5,8 @@
 //! | key | effect |
 //! |---|---|
 //! | `fake:fail` | calls of the driver method named here fail (several: separated by commas) |
+//! | `fake:fail` = `failover` | the volume does not move; with `failover_backend`, no volume of its backend does |
+//! | `fake:fail` = `replicate` | its replica lacks something |
 //! | `fake:latency_ms` | each call takes so long, instead of the configured time |
 
 use super::{Driver, DriverError, Failover, Fence, Replica, Replicas, Source, unknown_target};

@@ -18,11 +18,12 @@ mod port;
 mod processes;
 mod qmp;
 mod relay;
+mod replicas;
 mod side;
 mod sparse_copy;
 mod storage_daemon;
 
-use super::{Driver, DriverError, Failover, Fence, Replica, Replicas, Source, unknown_target};
+use super::{Driver, DriverError, Failover, Fence, Replicas, Source, unknown_target};
 use array::Object;
 use async_trait::async_trait;
 use common::config::{BackendConfig, ReplicationDevice, TargetProtocol};
@@ -33,7 +34,6 @@ use common::model::{
 };
 use copy_job::CopyJob;
 use failover::{Sides, Way};
-use mirror::{Mirror, Seen, State};
 use rustix::fs::FlockOperation;
 use serde_json::Value;
 use side::Side;
@@ -41,11 +41,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 const BYTES_PER_GB: u64 = 1 << 30;
-/// How long a target may take to be told that it does not serve.
-const TARGET_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A backend: its own side, and the sides that it can be served from instead.
 pub(super) struct FileDriver {
@@ -132,93 +129,9 @@ impl FileDriver {
         down
     }
 
-    /// Makes a target ready to be mirrored to.
-    async fn prepare_target(&self, to: &Side) -> Result<(), DriverError> {
-        // the relay goes on without one that hangs; it can be used again once it was started again
-        if !to.daemon.answers_within(self.config.file.replica_timeout()).await {
-            to.daemon.end().await?;
-        }
-        let (array, backend, epoch) = (to.array.clone(), self.backend, self.serving().epoch);
-        blocking(move || {
-            array.prepare()?;
-            // it may have served once, and not been there when it was left
-            Ok(array.enter(backend, epoch, false)?)
-        })
-        .await?;
-        to.daemon.ensure_running().await?;
-        to.relay.ensure_running(&to.daemon.address()?).await
-    }
-
     /// The side that serves.
     fn side(&self) -> Arc<Side> {
         self.side_called(self.active().as_deref()).unwrap_or_else(|_| self.own.clone())
-    }
-
-    /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
-    async fn mirror_all(&self, to: &Side, volumes: &[Volume]) -> Result<Vec<Replica>, DriverError> {
-        if let Err(error) = self.prepare_target(to).await {
-            tracing::warn!(%error, "not mirrored");
-            let all_of =
-                |volume: &Volume| Replica { id: volume.id, missing: bytes(volume.size_gb) };
-            return Ok(volumes.iter().map(all_of).collect());
-        }
-        let from = &*self.own;
-        let seen = Seen::look(from, to).await?;
-        // nobody sees when the mirror of another one breaks
-        let looked_at = volumes.iter().map(|volume| volume.id).collect();
-        let array = to.array.clone();
-        blocking(move || array.forget_replicas_but(&looked_at)).await?;
-        let mut replicas = Vec::new();
-        for volume in volumes {
-            let fence = from.array.fence_file(Object::Volume(volume.id));
-            // what is being worked on has its turn next time
-            let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
-            let mirror = Mirror {
-                from,
-                to,
-                backend: self.backend,
-                id: volume.id,
-                size: bytes(volume.size_gb),
-            };
-            let missing = match mirror.keep(&seen).await {
-                Ok(State::InStep) => 0,
-                Ok(State::Behind(bytes)) => bytes,
-                Err(error) => {
-                    tracing::warn!(volume.id = %volume.id, %error, "not mirrored");
-                    mirror.size
-                }
-            };
-            replicas.push(Replica { id: volume.id, missing });
-        }
-        Ok(replicas)
-    }
-
-    /// Ends the mirror of a volume that is going to change otherwise than by its servers' writes; it begins
-    /// anew when that is done.
-    async fn stop_mirror(&self, volume: &Volume) -> Result<(), DriverError> {
-        match self.mirror_of(volume.id, volume.size_gb) {
-            Some(mirror) => mirror.stop().await,
-            None => self.side().daemon.end_mirror(volume.id).await,
-        }
-    }
-
-    /// Removes what other sides have of an object; one of them may be gone for good.
-    async fn delete_replicas(&self, object: Object) {
-        let targets = self.targets.iter().map(|(_, side)| side);
-        for side in targets.chain([&self.own]) {
-            let array = side.array.clone();
-            if let Err(error) = blocking(move || array.delete(object)).await {
-                tracing::warn!(%object, %error, "a replica is left over");
-            }
-        }
-    }
-
-    /// The mirror that a volume would have, if it has one.
-    fn mirror_of(&self, id: VolumeId, size_gb: i32) -> Option<Mirror<'_>> {
-        let (_, to) = self.targets.first()?;
-        let mirror =
-            Mirror { from: &self.own, to, backend: self.backend, id, size: bytes(size_gb) };
-        self.active().is_none().then_some(mirror)
     }
 
     /// A target, or the own side.
@@ -272,21 +185,7 @@ impl Driver for FileDriver {
         epoch: i64,
     ) -> Result<(), DriverError> {
         if active.is_none() {
-            // there is no mirror yet, and what servers are going to write is on no replica
-            for (name, target) in &self.targets {
-                let (array, backend) = (target.array.clone(), self.backend);
-                let forget = blocking(move || {
-                    array.forget_replicas()?;
-                    array.prepare()?;
-                    Ok(array.enter(backend, epoch, false)?)
-                });
-                let late = |_| Err(DriverError::failed("it does not answer"));
-                let forgotten = tokio::time::timeout(TARGET_PATIENCE, forget).await;
-                if let Err(error) = forgotten.unwrap_or_else(late) {
-                    tracing::warn!(target = name, %error, "the target is not told");
-                    target.relay.end().await?;
-                }
-            }
+            self.disown_targets(epoch).await?;
         }
         self.start(active, epoch).await
     }

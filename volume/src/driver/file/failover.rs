@@ -1,7 +1,7 @@
 //! Serving from another side: to the mirrors' target after a disaster, or anywhere else with everything that
 //! is there.
 
-use super::array::{NotEntered, Object};
+use super::array::Object;
 use super::fences::Held;
 use super::mirror::{Mirror, Seen, State, is_in_step};
 use super::side::Side;
@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
-/// How long the side that is left may take to be told so.
+/// How long the other side may take to be told that it serves.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After so long without a byte less to bring, a volume cannot be brought: the other side may be full.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
@@ -98,17 +98,8 @@ impl Sides<'_> {
     /// Nobody serves from there any more, and nobody begins to: a write that is acknowledged there from now on
     /// would be on no other side.
     async fn leave(&self, epoch: i64) -> Result<(), DriverError> {
-        let (array, backend) = (self.from.array.clone(), self.backend);
-        let rest = blocking(move || Ok(array.enter(backend, epoch, false)));
-        match tokio::time::timeout(PATIENCE, rest).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(newer @ NotEntered::Newer(..)))) => return Err(newer.into()),
-            // it may have burned
-            Ok(Ok(Err(NotEntered::Unusable(error))) | Err(error)) => {
-                tracing::warn!(%error, "the side that served is not told");
-            }
-            Err(_) => tracing::warn!("the side that served hangs, and is not told"),
-        }
+        // it may have burned, and cannot be told
+        self.from.rest(self.backend, epoch).await?;
         self.from.daemon.end().await
     }
 

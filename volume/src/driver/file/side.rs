@@ -1,6 +1,6 @@
 //! One side of a backend: an array with its daemons, and the work on what it holds.
 
-use super::array::{Array, Object};
+use super::array::{Array, NotEntered, Object};
 use super::copy_job::CopyJob;
 use super::fences::{self, Held};
 use super::iscsi_targets::{IscsiTargets, LUN, Login};
@@ -10,12 +10,15 @@ use super::sparse_copy::SparseCopy;
 use super::storage_daemon::StorageDaemon;
 use super::{DriverError, Fence, blocking};
 use common::config::{FileDriverConfig, TargetProtocol};
-use common::model::{AttachMode, ConnectionInfo, VolumeId};
+use common::model::{AttachMode, BackendId, ConnectionInfo, VolumeId};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// How long the array may take to be told that it does not serve.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An array with its daemons.
 pub(super) struct Side {
@@ -24,8 +27,8 @@ pub(super) struct Side {
     pub relay: Relay,
     pub targets: IscsiTargets,
     pub protocol: TargetProtocol,
-    /// Whether somebody looks whether the array can be used: on storage that hangs that does not end.
-    is_looked_at: Arc<AtomicBool>,
+    /// A look whether the array can be used; on storage that hangs it does not end.
+    look: Mutex<Option<JoinHandle<bool>>>,
 }
 
 impl Side {
@@ -36,7 +39,7 @@ impl Side {
             relay: Relay::new(&array, config),
             targets: IscsiTargets::new(&array, config),
             protocol: config.target_protocol,
-            is_looked_at: Arc::default(),
+            look: Mutex::default(),
             array,
         }
     }
@@ -50,18 +53,36 @@ impl Side {
         }
     }
 
-    /// Whether the array can be used, as far as can be told in time.
-    pub async fn can_be_used(&self, patience: Duration) -> bool {
-        if self.is_looked_at.swap(true, Ordering::Relaxed) {
-            return false;
+    /// Tells the array that it does not serve a backend's volumes; `false` when it cannot be told. Fails when it
+    /// has seen a newer epoch.
+    pub async fn rest(&self, backend: BackendId, epoch: i64) -> Result<bool, DriverError> {
+        let array = self.array.clone();
+        let told = blocking(move || Ok(array.enter(backend, epoch, false)));
+        match tokio::time::timeout(PATIENCE, told).await {
+            Ok(Ok(Ok(()))) => return Ok(true),
+            Ok(Ok(Err(newer @ NotEntered::Newer(..)))) => return Err(newer.into()),
+            Ok(Ok(Err(NotEntered::Unusable(error))) | Err(error)) => {
+                tracing::warn!(%error, "an array is not told that it does not serve");
+            }
+            Err(_) => tracing::warn!("an array hangs, and is not told that it does not serve"),
         }
-        let (array, is_looked_at) = (self.array.clone(), self.is_looked_at.clone());
-        let looking = blocking(move || {
-            let can_be_used = array.can_be_used();
-            is_looked_at.store(false, Ordering::Relaxed);
-            Ok(can_be_used)
-        });
-        matches!(tokio::time::timeout(patience, looking).await, Ok(Ok(true)))
+        Ok(false)
+    }
+
+    /// Whether the array can be used, as far as can be told in time. There is one look at a time, so that
+    /// storage that hangs takes one thread and not all of them.
+    pub async fn can_be_used(&self, patience: Duration) -> bool {
+        let mut look = self.look.lock().await;
+        let array = self.array.clone();
+        let looking =
+            look.get_or_insert_with(|| tokio::task::spawn_blocking(move || array.can_be_used()));
+        match tokio::time::timeout(patience, looking).await {
+            Ok(seen) => {
+                *look = None;
+                seen.unwrap_or(false)
+            }
+            Err(_) => false,
+        }
     }
 
     /// Keeps every other worker away from an object while the result lives; waits for as long as the caller
