@@ -2,7 +2,7 @@
 
 use crate::policy::Rule;
 use crate::request::RequestContext;
-use common::{Error, Result};
+use model::{Error, Result};
 use serde_json::{Map, Value};
 
 /// An action by its name in the body.

@@ -1,11 +1,11 @@
 //! What every request works with.
 
-use common::bus::Bus;
-use common::config::{ApiConfig, Config, QuotaConfig};
-use common::db::Database;
-use process::submit::Submitter;
+use bus::Bus;
+use configuration::{ApiConfig, Config, QuotaConfig};
+use database::Database;
 use std::sync::Arc;
 use std::time::Duration;
+use submit::Submitter;
 use tokio_util::sync::CancellationToken;
 
 /// The process's configuration and connections. Cheap to clone.

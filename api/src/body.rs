@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::fault::Fault;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use common::{Error, ErrorKind, Result};
 use futures_util::StreamExt;
+use model::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
 
 /// A body that is a JSON object.

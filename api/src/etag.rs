@@ -1,8 +1,7 @@
 //! Entity tags of metadata, since 3.15: who read one version does not overwrite another.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use common::model::Metadata;
-use common::{Error, ErrorKind, Result};
+use model::{Error, ErrorKind, Metadata, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use common::db::DbError;
-use common::{Error, ErrorKind};
+use database::DbError;
+use model::{Error, ErrorKind};
 use serde_json::json;
 use std::sync::Arc;
 

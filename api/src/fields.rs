@@ -1,8 +1,6 @@
 //! The fields of a body, taken one by one; what is left is unknown. The complaints are worded as
 //! Cinder's schema validation words them.
-
-use common::model::Metadata;
-use common::{Error, Result};
+use model::{Error, Metadata, Result};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

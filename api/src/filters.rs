@@ -2,9 +2,8 @@
 
 use crate::fields::parse_boolean;
 use crate::request::RequestContext;
-use common::db::listing::{Comparison, Filter};
-use common::model::Metadata;
-use common::{Error, Result};
+use database::listing::{Comparison, Filter};
+use model::{Error, Metadata, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use time::macros::format_description;

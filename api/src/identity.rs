@@ -7,9 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use common::Error;
-use common::config::Identity;
-use common::model::{Caller, Role};
+use configuration::Identity;
+use model::{Caller, Error, Role};
 
 const TOKEN: &str = "x-auth-token";
 

@@ -2,7 +2,7 @@
 
 use crate::project_url::UrlProject;
 use axum::http::request::Parts;
-use common::config::ApiConfig;
+use configuration::ApiConfig;
 use serde_json::{Value, json};
 
 /// Where the API is, as the client sees it.

@@ -7,8 +7,8 @@ use crate::paging::{Page, Parameters, list_error};
 use crate::request::RequestContext;
 use axum::Json;
 use axum::response::IntoResponse;
-use common::Result;
-use common::db::listing::{self, Filter, ListQuery, Listed};
+use database::listing::{self, Filter, ListQuery, Listed};
+use model::Result;
 use serde_json::{Map, Value, json};
 
 /// Since 3.45 `with_count` asks for the number of all that match.

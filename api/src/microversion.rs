@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use common::{Error, ErrorKind, Result};
+use model::{Error, ErrorKind, Result};
 
 const HEADER: HeaderName = HeaderName::from_static("openstack-api-version");
 

@@ -2,8 +2,8 @@
 
 use crate::fields::invalid;
 use crate::links::Links;
-use common::db::listing::{ListError, ListQuery, Sort};
-use common::{Error, Result};
+use database::listing::{ListError, ListQuery, Sort};
+use model::{Error, Result};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

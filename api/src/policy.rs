@@ -5,8 +5,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
-use common::model::{Caller, Role};
-use common::{Error, ErrorKind, Result};
+use model::{Caller, Error, ErrorKind, Result, Role};
 
 /// A rule of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,8 @@ use crate::microversion::Microversion;
 use crate::observe::Trace;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use common::Error;
-use common::bus::Context;
-use common::model::Caller;
+use bus::Context;
+use model::{Caller, Error};
 
 /// Who asks, in which version, from where.
 #[derive(Clone)]

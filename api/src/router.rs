@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
-use common::Error;
+use model::Error;
 use process::health::Health;
 use tower::Service;
 use tower::util::MapRequest;

@@ -2,11 +2,10 @@
 
 use crate::app::App;
 use crate::request::RequestContext;
-use common::bus::message::Submitted;
-use common::db::operation_log::{self, Ended};
-use common::model::OperationId;
-use common::operation::Operation;
-use common::{Error, ErrorKind, Result};
+use bus::message::Submitted;
+use database::operation_log::{self, Ended};
+use model::{Error, ErrorKind, OperationId, Result};
+use operation::Operation;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 

@@ -1,13 +1,13 @@
 //! `backend …`
 
 use crate::Session;
-use crate::gate::submit;
+use crate::submit_operation::submit;
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
-use common::db::operation_log::{self, Ended};
-use common::db::{backends, services, volumes};
-use common::model::{Backend, BackendId, OperationId, ReplicationProgress};
-use common::operation::{
+use database::operation_log::{self, Ended};
+use database::{backends, services, volumes};
+use model::{Backend, BackendId, OperationId, ReplicationProgress};
+use operation::{
     DisableBackend, EnableBackend, EnableReplication, FailoverBackend, FreezeBackend,
     PromoteBackend, ThawBackend,
 };

@@ -2,8 +2,8 @@
 
 use crate::Session;
 use clap::Subcommand;
-use common::db::{backends, services};
-use common::model::Service;
+use database::{backends, services};
+use model::Service;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 

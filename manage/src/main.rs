@@ -5,18 +5,18 @@
 
 mod backend;
 mod cluster;
-mod database;
-mod gate;
 mod operation;
 mod quota;
+mod schema;
 mod service;
+mod submit_operation;
 mod table;
 mod volume;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use common::config::Config;
-use common::db::Database;
+use configuration::Config;
+use database::Database;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use table::Output;
@@ -58,7 +58,7 @@ enum About {
     Quota(quota::Command),
     /// The schema
     #[command(subcommand)]
-    Db(database::Command),
+    Db(schema::Command),
 }
 
 /// What every command works with.
@@ -92,7 +92,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
             About::Volume(command) => volume::run(&session, command).await,
             About::Operation(command) => operation::run(&session, command).await,
             About::Quota(command) => quota::run(&session, command).await,
-            About::Db(command) => database::run(&session, command).await,
+            About::Db(command) => schema::run(&session, command).await,
         }
     })
 }

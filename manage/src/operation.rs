@@ -3,8 +3,8 @@
 use crate::Session;
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
-use common::db::operation_log::{self, Logged};
-use common::model::OperationId;
+use database::operation_log::{self, Logged};
+use model::OperationId;
 use std::process::ExitCode;
 use uuid::Uuid;
 

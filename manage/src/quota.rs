@@ -2,7 +2,7 @@
 
 use crate::Session;
 use clap::Subcommand;
-use common::db::quotas;
+use database::quotas;
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]

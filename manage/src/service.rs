@@ -3,8 +3,8 @@
 use crate::Session;
 use anyhow::ensure;
 use clap::Subcommand;
-use common::db::services;
-use common::model::Binary;
+use database::services;
+use model::Binary;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 

@@ -4,7 +4,7 @@ use crate::Session;
 use crate::backend::find;
 use anyhow::bail;
 use clap::Subcommand;
-use common::db::backends::{self, HostUpdate};
+use database::backends::{self, HostUpdate};
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]

@@ -4,18 +4,16 @@
 //! condition under the backend's lock, so that a closed gate is closed for every scheduler at once.
 
 mod refusal;
-
-use common::Error;
-use common::bus::Context;
-use common::bus::message::Submitted;
-use common::config::{Config, QuotaConfig};
-use common::db::admission::{
+use bus::Context;
+use bus::message::Submitted;
+use configuration::{Config, QuotaConfig};
+use database::admission::{
     self, Admission, Admit, AdmitError, FurtherGate, Outcome, Place, Refusal,
 };
-use common::db::{Database, DbError};
-use common::model::{Backend, Condition, OperationId, Placement};
-use common::operation::Operation;
-use common::operation::contract::{Class, Origin, Runs};
+use database::{Database, DbError};
+use model::{Backend, Condition, Error, OperationId, Placement};
+use operation::Operation;
+use operation::contract::{Class, Origin, Runs};
 
 /// What the gate says to an operation of a class while a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

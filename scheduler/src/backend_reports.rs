@@ -1,11 +1,10 @@
 //! What the schedulers know of the backends: a copy of the database's rows, refreshed every second and
 //! by every report, so that choosing a place costs no query. The gate does not rely on it.
 
-use common::bus::serve::Receive;
-use common::bus::{Context, FanOut};
-use common::db::{Database, DbError, backends};
-use common::model::{Backend, Placement};
-use common::{Error, Result};
+use bus::serve::Receive;
+use bus::{Context, FanOut};
+use database::{Database, DbError, backends};
+use model::{Backend, Error, Placement, Result};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -1,7 +1,7 @@
 //! Dispatch: telling a backend's workers that there is something for them.
 
 use crate::admission::AdmittedOperation;
-use common::bus::{BackendMessage, Bus, Context};
+use bus::{BackendMessage, Bus, Context};
 use std::time::Duration;
 
 /// After that the sweep has found the operation, and the message would only be noise.

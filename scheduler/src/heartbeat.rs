@@ -1,9 +1,9 @@
 //! The scheduler's place in the service list.
 
-use common::config::Config;
-use common::db::Database;
-use common::db::services::{self, Announcement};
-use common::model::Binary;
+use configuration::Config;
+use database::Database;
+use database::services::{self, Announcement};
+use model::Binary;
 use process::log_levels;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

@@ -16,10 +16,10 @@ mod receive_operation;
 
 use anyhow::Context as _;
 use backend_reports::BackendReports;
-use common::bus::serve::Source;
-use common::bus::{Bus, Queue};
-use common::config::Config;
-use common::db::Database;
+use bus::serve::Source;
+use bus::{Bus, Queue};
+use configuration::Config;
+use database::Database;
 use process::health::Health;
 use process::log_levels::LogLevels;
 use process::{About, Life};

@@ -1,8 +1,8 @@
 //! Notifications: what operators did, told to whoever binds a queue to the exchange. At least once, in order as
 //! long as one scheduler publishes. Any number of schedulers may.
 
-use common::bus::Bus;
-use common::db::{Database, DbError, outbox};
+use bus::Bus;
+use database::{Database, DbError, outbox};
 use serde_json::json;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -9,10 +9,9 @@ mod weights;
 
 use crate::admission::{AdmittedOperation, Gatekeeper, NotAdmitted, Request};
 use crate::backend_reports::BackendReports;
-use common::Error;
-use common::model::{Backend, Placement, PoolReport};
-use common::operation::contract::{Origin, WantedPlace};
 use filters::Misfit;
+use model::{Backend, Error, Placement, PoolReport};
+use operation::contract::{Origin, WantedPlace};
 use std::collections::BTreeMap;
 pub(crate) use weights::Weights;
 
@@ -148,9 +147,9 @@ fn misfit_of(backend: &Backend, wanted: &WantedPlace) -> Misfit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::config::SchedulerConfig;
-    use common::model::{BackendId, BackendReport, Condition, ReplicationStatus};
-    use common::operation::contract::Affinity;
+    use configuration::SchedulerConfig;
+    use model::{BackendId, BackendReport, Condition, ReplicationStatus};
+    use operation::contract::Affinity;
 
     fn backend(name: &str, free_gb: f64, conditions: &[Condition]) -> Backend {
         let pool = PoolReport {
@@ -188,7 +187,7 @@ mod tests {
                 replication_enabled: false,
                 replication_targets: Vec::new(),
                 sides_down: Vec::new(),
-                replication: common::model::ReplicationProgress::default(),
+                replication: model::ReplicationProgress::default(),
                 pools: vec![pool],
             }),
             conditions: conditions.to_vec(),
@@ -266,13 +265,13 @@ mod tests {
             error.message(),
             "No valid backend was found: 3 backends: 1 frozen, 2 too full."
         );
-        assert_eq!(error.kind(), common::ErrorKind::BadRequest);
+        assert_eq!(error.kind(), model::ErrorKind::BadRequest);
     }
 
     #[test]
     fn when_all_are_down_waiting_helps() {
         let known = [backend("a", 50.0, &[Condition::Down])];
-        assert_eq!(no_valid_backend(&known, &wanted(5)).kind(), common::ErrorKind::Unavailable);
+        assert_eq!(no_valid_backend(&known, &wanted(5)).kind(), model::ErrorKind::Unavailable);
     }
 
     #[test]

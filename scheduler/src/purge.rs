@@ -1,7 +1,7 @@
 //! Housekeeping: what was removed long ago goes for good. Any number of schedulers may do it.
 
-use common::config::Config;
-use common::db::{Database, purge};
+use configuration::Config;
+use database::{Database, purge};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

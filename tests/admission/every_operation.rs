@@ -1,11 +1,11 @@
 //! Every operation under every condition, as its expectation says, with the real processes.
 
 use crate::expectations::{Expected, expectation};
-use common::model::Condition;
-use common::operation::OperationKind;
-use common::operation::contract::Class;
 use harness::scene::Scene;
 use harness::{Cluster, ClusterBuilder, until};
+use model::Condition;
+use operation::OperationKind;
+use operation::contract::Class;
 use std::time::Duration;
 
 /// Everything that an operation could change, less what workers report.

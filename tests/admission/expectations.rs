@@ -1,7 +1,7 @@
 //! What each operation may do while a condition holds. An operation without a line does not compile.
 
-use common::model::Condition;
-use common::operation::OperationKind;
+use model::Condition;
+use operation::OperationKind;
 
 /// What a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@
 //! backend's condition and its commit, so that the window is there to be hit. With the lock nothing
 //! falls into it; without the lock, which is the proof that the test can fail, many do.
 
-use common::operation::OperationKind;
-use common::operation::contract::Class;
 use harness::{Client, Cluster, ClusterBuilder};
+use operation::OperationKind;
+use operation::contract::Class;
 use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;

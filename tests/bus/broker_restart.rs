@@ -1,14 +1,13 @@
 //! A broker that dies and comes back.
 
 use crate::{admitted, bus, bus_config, context, own_broker};
-use common::bus::{CallError, Queue, SchedulerMessage, SubmitAnswer};
-use common::model::{OperationId, VolumeId};
-use common::operation::DeleteVolume;
-use common::{Error, Result};
+use bus::{CallError, Queue, SchedulerMessage, SubmitAnswer};
 use harness::replication::{
     fail_over, of_volume, pair, replicated_with, service, volume, wait_until_serving,
 };
 use harness::until;
+use model::{Error, OperationId, Result, VolumeId};
+use operation::DeleteVolume;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;

@@ -1,11 +1,10 @@
 //! A request whose time is up before anybody reads it.
 
 use crate::{admitted, bus, bus_config, context};
-use common::bus::{CallError, Queue, SchedulerMessage, SubmitAnswer};
-use common::model::OperationId;
-use common::operation::DeleteVolume;
-use common::{Error, Result};
+use bus::{CallError, Queue, SchedulerMessage, SubmitAnswer};
 use harness::ClusterBuilder;
+use model::{Error, OperationId, Result};
+use operation::DeleteVolume;
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;

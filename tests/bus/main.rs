@@ -8,14 +8,14 @@ mod notifications;
 mod queue_trouble;
 mod unsent_acknowledgement;
 
-use common::bus::message::next_traceparent;
-use common::bus::{Bus, Context};
-use common::config::{BusConfig, Config};
-use common::model::{Caller, RequestId, Role};
+use bus::message::next_traceparent;
+use bus::{Bus, Context};
+use configuration::{BusConfig, Config};
 use harness::Cluster;
 use harness::cluster::PROJECT;
 use harness::rabbitmq::RabbitMq;
 use harness::{ClusterBuilder, Servers};
+use model::{Caller, RequestId, Role};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

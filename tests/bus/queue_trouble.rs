@@ -1,7 +1,7 @@
 //! Queues that are deleted, or declared by somebody else in another way.
 
 use crate::{bus_config, context};
-use common::bus::{Queue, Topology};
+use bus::{Queue, Topology};
 use harness::{ClusterBuilder, until};
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
@@ -80,9 +80,9 @@ async fn a_message_that_is_no_message_of_ours_harms_nobody() -> anyhow::Result<(
     let bus =
         crate::bus(&bus_config(&cluster)?, &tokio_util::sync::CancellationToken::new()).await?;
     let patience = Duration::from_secs(5);
-    let answer: Result<serde_json::Value, common::Error> =
+    let answer: Result<serde_json::Value, model::Error> =
         bus.call(&Queue::Scheduler, context(patience), json!({ "message": "dance" })).await?;
-    assert_eq!(answer.unwrap_err().kind(), common::ErrorKind::Internal);
+    assert_eq!(answer.unwrap_err().kind(), model::ErrorKind::Internal);
     let id = cluster.client().create_volume(json!({ "size": 1 })).await?;
     cluster.client().wait_for_status(&id, "available").await?;
     cluster.finish(&["dropped an undecodable message"]).await

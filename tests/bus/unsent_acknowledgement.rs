@@ -1,11 +1,10 @@
 //! An acknowledgement that cannot be sent.
 
 use crate::{bus, bus_config, context, own_broker};
-use common::bus::serve::{Receive, Source};
-use common::bus::{BackendMessage, Context, Queue};
-use common::model::OperationId;
-use common::{Error, Result};
+use bus::serve::{Receive, Source};
+use bus::{BackendMessage, Context, Queue};
 use harness::until;
+use model::{Error, OperationId, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

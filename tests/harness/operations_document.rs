@@ -1,7 +1,7 @@
 //! `docs/operations.md`, written from the operations' contracts.
 
-use common::operation::OperationKind;
-use common::operation::contract::{
+use operation::OperationKind;
+use operation::contract::{
     AfterCrash, Class, Contract, Ending, QuotaRule, Runs, StartsFrom, Touch, WhileRunning,
 };
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 const INTRODUCTION: &str = "\
 # Operations
 
-Everything that changes state, as `common/src/operation/` defines it. Written by `make docs`; a test
+Everything that changes state, as `common/operation/src/` defines it. Written by `make docs`; a test
 keeps it current.
 
 An operation is *refused* when the gate or a precondition stands against it: nothing changes. It *fails*

@@ -1,7 +1,7 @@
 //! For every operation: what must be there before it, and how a client asks for it.
 
 use crate::{Answered, Client};
-use common::operation::OperationKind;
+use operation::OperationKind;
 use serde_json::{Value, json};
 
 /// What an operation is asked for.

@@ -48,9 +48,9 @@ impl Servers {
     /// When the server does not take the schema.
     pub async fn prepare_template(&self) -> anyhow::Result<()> {
         self.execute(&format!("create database {TEMPLATE}")).await?;
-        let config: common::config::DatabaseConfig =
+        let config: configuration::DatabaseConfig =
             serde_json::from_value(serde_json::json!({ "url": self.database(TEMPLATE) }))?;
-        common::db::Database::new(&config, std::time::Duration::from_secs(1))?.migrate().await?;
+        database::Database::new(&config, std::time::Duration::from_secs(1))?.migrate().await?;
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! The catalogue of operations has no gaps: every status leads on.
 
-use common::model::{SnapshotStatus, VolumeStatus};
-use common::operation::OperationKind;
-use common::operation::contract::{Class, Ending, Runs, StartsFrom, Status, Touch, WhileRunning};
+use model::{SnapshotStatus, VolumeStatus};
+use operation::OperationKind;
+use operation::contract::{Class, Ending, Runs, StartsFrom, Status, Touch, WhileRunning};
 
 /// Everything that every operation does to something.
 fn touches() -> impl Iterator<Item = (OperationKind, &'static Touch)> {

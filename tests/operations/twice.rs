@@ -1,14 +1,13 @@
 //! A request, or its announcement, that arrives twice.
 
 use anyhow::Context as _;
-use common::bus::message::next_traceparent;
-use common::bus::{BackendMessage, Bus, Context, Queue, SchedulerMessage, SubmitAnswer};
-use common::config::{BusConfig, Config};
-use common::model::{Caller, OperationId, RequestId, Role, VolumeId};
-use common::operation::{DeleteVolume, ExtendVolume, FreezeBackend, Operation, UpdateVolume};
-use common::{Error, Result};
+use bus::message::next_traceparent;
+use bus::{BackendMessage, Bus, Context, Queue, SchedulerMessage, SubmitAnswer};
+use configuration::{BusConfig, Config};
 use harness::cluster::PROJECT;
 use harness::{Cluster, ClusterBuilder};
+use model::{Caller, Error, OperationId, RequestId, Result, Role, VolumeId};
+use operation::{DeleteVolume, ExtendVolume, FreezeBackend, Operation, UpdateVolume};
 use serde_json::json;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -121,7 +120,7 @@ async fn an_operation_that_ends_with_its_admission_has_one_effect_too() -> anyho
 
     let backend: uuid::Uuid =
         cluster.database().await?.query_one("select id from backends", &[]).await?.get(0);
-    let freeze = FreezeBackend { backend_id: common::model::BackendId(backend) }.into();
+    let freeze = FreezeBackend { backend_id: model::BackendId(backend) }.into();
     let key = OperationId::next();
     submit(&bus, key, &freeze).await?;
     client.operate("thaw", &cluster.host("a")).await?.expect_status(200)?;

@@ -1,9 +1,9 @@
 //! Every operation of a backend, crashed at every crash point, on real files.
 
-use common::operation::OperationKind;
-use common::operation::contract::{Ending, Runs};
 use harness::scene::Scene;
 use harness::{Cluster, ClusterBuilder, until};
+use operation::OperationKind;
+use operation::contract::{Ending, Runs};
 use std::time::Duration;
 
 /// Where a process can be made to die: which process, and the name of the point.

@@ -9,10 +9,10 @@ mod fake;
 mod file;
 
 use async_trait::async_trait;
-use common::config::{BackendConfig, DriverName};
-use common::db::DbError;
-use common::db::operation_log::FailedOver;
-use common::model::{
+use configuration::{BackendConfig, DriverName};
+use database::DbError;
+use database::operation_log::FailedOver;
+use model::{
     AttachMode, BackendId, BackendReport, ConnectionInfo, Manageable, ReplicationProgress,
     Snapshot, StoredObject, Volume, VolumeId,
 };

@@ -3,10 +3,10 @@
 
 use crate::execute::pause_before;
 use crate::worker::Worker;
-use common::bus::{BackendMessage, Context};
-use common::db::DbError;
-use common::db::operation_log::{self, ClaimedOperation, Outcome};
-use common::model::Migration;
+use bus::{BackendMessage, Context};
+use database::DbError;
+use database::operation_log::{self, ClaimedOperation, Outcome};
+use model::Migration;
 use std::time::{Duration, Instant};
 use tracing::{Instrument, info_span};
 

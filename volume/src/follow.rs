@@ -7,12 +7,11 @@
 use crate::driver::DriverError;
 use crate::recover;
 use crate::worker::Worker;
-use common::Error;
-use common::bus::serve::Receive;
-use common::bus::{Context, FanOut};
-use common::db::backends::{self, Serving};
-use common::db::{DbError, volumes};
-use common::model::{ReplicationProgress, ReplicationStatus};
+use bus::serve::Receive;
+use bus::{Context, FanOut};
+use database::backends::{self, Serving};
+use database::{DbError, volumes};
+use model::{Error, ReplicationProgress, ReplicationStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -6,9 +6,9 @@
 use crate::driver::DriverError;
 use crate::recover;
 use crate::worker::Worker;
-use common::bus::{Context, FanOut};
-use common::db::{backends, services};
-use common::model::{BackendReport, ReplicationStatus, RequestId};
+use bus::{Context, FanOut};
+use database::{backends, services};
+use model::{BackendReport, ReplicationStatus, RequestId};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

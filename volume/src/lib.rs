@@ -16,9 +16,9 @@ mod sweep;
 mod worker;
 
 use anyhow::Context as _;
-use common::bus::Bus;
-use common::config::Config;
-use common::db::Database;
+use bus::Bus;
+use configuration::Config;
+use database::Database;
 use process::health::Health;
 use process::log_levels::LogLevels;
 use process::{About, Life};

@@ -1,9 +1,9 @@
 //! A message: there is something to do.
 
 use crate::worker::Worker;
-use common::bus::serve::Receive;
-use common::bus::{BackendAnswer, BackendMessage, Context};
-use common::{Error, Result};
+use bus::serve::Receive;
+use bus::{BackendAnswer, BackendMessage, Context};
+use model::{Error, Result};
 use std::sync::Arc;
 
 impl Receive for Worker {

@@ -1,10 +1,10 @@
 //! After a crash: who takes over, when, and what then becomes of an operation.
 
 use crate::worker::Worker;
-use common::config::Config;
-use common::db::attachments::{self, Exported};
-use common::db::operation_log::{self, ClaimedOperation};
-use common::operation::contract::{AfterCrash, Runs};
+use configuration::Config;
+use database::attachments::{self, Exported};
+use database::operation_log::{self, ClaimedOperation};
+use operation::contract::{AfterCrash, Runs};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::sync::atomic::Ordering;

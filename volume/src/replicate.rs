@@ -2,8 +2,8 @@
 
 use crate::driver::{DriverError, Replicas};
 use crate::worker::Worker;
-use common::db::volumes;
-use common::model::{ReplicationProgress, VolumeId};
+use database::volumes;
+use model::{ReplicationProgress, VolumeId};
 use tokio_util::sync::CancellationToken;
 
 /// Looks regularly until the process stops. How soon a replica is known to be out of step depends on how

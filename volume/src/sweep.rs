@@ -1,7 +1,7 @@
 //! The sweep: operations that no message announced, or whose owner is gone.
 
 use crate::worker::Worker;
-use common::db::operation_log;
+use database::operation_log;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -11,9 +11,8 @@ pub(crate) mod update_attachment;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use common::Error;
-use common::db::attachments;
-use common::model::Attachment;
+use database::attachments;
+use model::{Attachment, Error};
 
 /// Since 3.27 there are attachments.
 pub(crate) const SINCE: u16 = 27;

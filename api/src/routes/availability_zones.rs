@@ -5,8 +5,8 @@ use crate::fault::Answer;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use common::db::backends;
-use common::model::Condition;
+use database::backends;
+use model::Condition;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -11,10 +11,9 @@ use crate::views::cluster::{self, Cluster};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::{backends, services};
-use common::model::{Binary, Condition};
-use common::operation::{DisableBackend, EnableBackend};
-use common::{Error, Result};
+use database::{backends, services};
+use model::{Binary, Condition, Error, Result};
+use operation::{DisableBackend, EnableBackend};
 use serde_json::{Value, json};
 
 /// Since 3.7 there are clusters.
@@ -114,7 +113,7 @@ fn not_found(name: &str) -> Error {
 async fn all(app: &App) -> Answer<Vec<Cluster>> {
     let services = services::list(&app.database).await?;
     let clustered = backends::list(&app.database).await?.into_iter().filter(|one| one.clustered);
-    let cluster = |backend: common::model::Backend| {
+    let cluster = |backend: model::Backend| {
         let members = services.iter().filter(|one| one.backend_id == Some(backend.id));
         Cluster { members: members.cloned().collect(), backend }
     };

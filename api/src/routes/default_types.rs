@@ -8,8 +8,8 @@ use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::volume_types::{self, ProjectDefault};
+use database::volume_types::{self, ProjectDefault};
+use model::Error;
 use serde_json::{Value, json};
 
 /// Since 3.62 projects have default types.

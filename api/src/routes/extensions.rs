@@ -4,7 +4,7 @@ use crate::fault::Answer;
 use axum::Json;
 use axum::extract::Path;
 use axum::response::IntoResponse;
-use common::Error;
+use model::Error;
 use serde_json::{Value, json};
 
 /// Alias, name and description of what is there.

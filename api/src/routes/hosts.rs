@@ -11,11 +11,10 @@ use crate::views::timestamp;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::backends::{self, Usage};
-use common::db::services;
-use common::model::{Backend, Condition, Service};
-use common::operation::{DisableBackend, EnableBackend};
+use database::backends::{self, Usage};
+use database::services;
+use model::{Backend, Condition, Error, Service};
+use operation::{DisableBackend, EnableBackend};
 use serde_json::{Value, json};
 
 pub(crate) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Answer {

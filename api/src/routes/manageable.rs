@@ -9,10 +9,9 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid, required};
 use crate::request::RequestContext;
-use common::bus::{BackendAnswer, BackendMessage, Queue};
-use common::db::{backends, snapshots, volumes};
-use common::model::{Backend, Manageable, SnapshotId, StoredObject, VolumeId};
-use common::{Error, Result};
+use bus::{BackendAnswer, BackendMessage, Queue};
+use database::{backends, snapshots, volumes};
+use model::{Backend, Error, Manageable, Result, SnapshotId, StoredObject, VolumeId};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -3,9 +3,7 @@
 pub(crate) mod delete_message;
 pub(crate) mod list;
 pub(crate) mod show;
-
-use common::Error;
-use common::model::MessageId;
+use model::{Error, MessageId};
 
 /// Since 3.3 there are messages.
 const SINCE: u16 = 3;

@@ -9,9 +9,8 @@ use crate::routes::types;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::backends;
-use common::model::{Backend, BackendReport, PoolReport, extra_specs};
+use database::backends;
+use model::{Backend, BackendReport, Error, PoolReport, extra_specs};
 use serde_json::{Value, json};
 
 /// By what pools can be looked for. Each has its own way of comparing.

@@ -11,9 +11,8 @@ pub(crate) mod update_qos_specs;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid};
-use common::db::qos_specs;
-use common::model::{QosConsumer, QosSpecs};
-use common::{Error, Result};
+use database::qos_specs;
+use model::{Error, QosConsumer, QosSpecs, Result};
 use serde_json::json;
 
 /// The quality of service that a path names.

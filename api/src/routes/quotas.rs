@@ -11,9 +11,9 @@ use crate::fault::Answer;
 use crate::fields::{Fields, invalid};
 use crate::policy::Rule;
 use crate::request::RequestContext;
-use common::db::quotas::{self, DEFAULT_CLASS, Quota, Usage};
-use common::model::quota::{LIMITED, LIMITED_BY_TYPE, Limits};
-use common::{Error, Result};
+use database::quotas::{self, DEFAULT_CLASS, Quota, Usage};
+use model::quota::{LIMITED, LIMITED_BY_TYPE, Limits};
+use model::{Error, Result};
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -14,7 +14,7 @@ use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use common::model::SnapshotId;
+use model::SnapshotId;
 
 /// An action on a snapshot, on its way to its file.
 pub(crate) struct Action<'a> {

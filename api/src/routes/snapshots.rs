@@ -10,10 +10,9 @@ pub(crate) mod update_snapshot;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use common::Error;
-use common::bus::message::Submitted;
-use common::db::snapshots;
-use common::model::{Snapshot, SnapshotId};
+use bus::message::Submitted;
+use database::snapshots;
+use model::{Error, Snapshot, SnapshotId};
 
 /// The snapshot that a path or body names, if the caller may see it.
 pub(crate) async fn find(app: &App, context: &RequestContext, id: &str) -> Answer<Snapshot> {

@@ -12,10 +12,9 @@ pub(crate) mod update_volume_type;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use common::Error;
-use common::bus::message::Submitted;
-use common::db::volume_types;
-use common::model::{VolumeType, VolumeTypeId};
+use bus::message::Submitted;
+use database::volume_types;
+use model::{Error, VolumeType, VolumeTypeId};
 
 /// The type that a path or body names by id or name, if the caller may see it.
 pub(crate) async fn find(app: &App, context: &RequestContext, name: &str) -> Answer<VolumeType> {
@@ -34,7 +33,7 @@ pub(crate) async fn default(app: &App, project: &str) -> Answer<Option<VolumeTyp
 
 /// Refuses what a type asks for and no backend offers: a volume that is not encrypted would be a wrong
 /// answer.
-pub(crate) fn refuse_encryption(volume_type: &VolumeType) -> common::Result<()> {
+pub(crate) fn refuse_encryption(volume_type: &VolumeType) -> model::Result<()> {
     match &volume_type.encryption {
         None => Ok(()),
         Some(_) => Err(Error::bad_request(format!(

@@ -28,8 +28,7 @@ use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use common::Error;
-use common::model::VolumeId;
+use model::{Error, VolumeId};
 
 /// An action on a volume, on its way to its file.
 pub(crate) struct Action<'a> {

@@ -14,10 +14,9 @@ pub(crate) mod update_volume;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use common::Error;
-use common::bus::message::Submitted;
-use common::db::volumes;
-use common::model::{Volume, VolumeId};
+use bus::message::Submitted;
+use database::volumes;
+use model::{Error, Volume, VolumeId};
 
 /// The volume that a path names, if the caller may see it.
 pub(crate) async fn find(app: &App, context: &RequestContext, id: &str) -> Answer<Volume> {

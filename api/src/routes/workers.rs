@@ -10,8 +10,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::{backends, services};
-use common::model::{Backend, Condition, Service};
+use database::{backends, services};
+use model::{Backend, Condition, Service};
 use serde_json::{Value, json};
 
 /// Since 3.24 dead processes can be cleaned up after.

@@ -1,7 +1,7 @@
 //! Attachments.
 
 use super::timestamp;
-use common::model::Attachment;
+use model::Attachment;
 use serde_json::{Value, json};
 
 /// What the short list shows.

@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::request::RequestContext;
-use common::model::{Backend, Binary, Condition, Service};
+use model::{Backend, Binary, Condition, Service};
 use serde_json::{Value, json};
 
 /// Since 3.26 clusters say where their replication stands.

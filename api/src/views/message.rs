@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::request::RequestContext;
-use common::model::Message;
+use model::Message;
 use serde_json::{Value, json};
 
 /// What every answer shows.

@@ -1,7 +1,7 @@
 //! Qualities of service.
 
 use crate::request::RequestContext;
-use common::model::QosSpecs;
+use model::QosSpecs;
 use serde_json::{Value, json};
 
 /// What lists show.

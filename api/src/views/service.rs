@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::request::RequestContext;
-use common::model::{Backend, Condition, Service};
+use model::{Backend, Condition, Service};
 use serde_json::{Value, json};
 
 /// Since 3.7 services say which cluster they belong to.

@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::request::RequestContext;
-use common::model::Snapshot;
+use model::Snapshot;
 use serde_json::{Value, json};
 
 /// Since 3.41 snapshots say who made them.

@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use crate::request::RequestContext;
-use common::model::{AttachedServer, Metadata, Volume, VolumeStatus};
+use model::{AttachedServer, Metadata, Volume, VolumeStatus};
 use serde_json::{Map, Value, json};
 
 /// What the short list shows.

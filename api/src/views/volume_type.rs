@@ -1,7 +1,7 @@
 //! Volume types.
 
 use crate::request::RequestContext;
-use common::model::{Metadata, VolumeType};
+use model::{Metadata, VolumeType};
 use serde_json::{Value, json};
 
 /// The extra specs that callers who are no admins may see: what matters to their own work.

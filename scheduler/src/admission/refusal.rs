@@ -1,10 +1,9 @@
 //! What a refused caller is told: what stands against it, since when, and for admins why.
 
 use super::{Request, Verdict, verdict};
-use common::db::admission::Refusal;
-use common::model::{Backend, Condition};
-use common::operation::contract::{Precondition, Resource};
-use common::{Error, ErrorKind};
+use database::admission::Refusal;
+use model::{Backend, Condition, Error, ErrorKind};
+use operation::contract::{Precondition, Resource};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;

@@ -1,8 +1,8 @@
 //! Filters: why a place does not fit.
 
 use super::Candidate;
-use common::model::{BackendId, Condition, extra_specs};
-use common::operation::contract::{Affinity, WantedPlace};
+use model::{BackendId, Condition, extra_specs};
+use operation::contract::{Affinity, WantedPlace};
 
 /// Why a place does not fit; the order is that of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! Weights: which of the fitting places is best.
 
 use super::Candidate;
-use common::config::SchedulerConfig;
+use configuration::SchedulerConfig;
 use std::cmp::Ordering;
 
 /// How much each measure counts. Negative numbers turn a measure around.

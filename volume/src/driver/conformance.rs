@@ -1,8 +1,8 @@
 //! What every driver must do: one suite, run against each of them.
 
 use super::{Driver, DriverError, Fence, Source};
-use common::config::{BackendConfig, DriverName, NbdListen, TargetProtocol};
-use common::model::{AttachMode, BackendId, Snapshot, Volume};
+use configuration::{BackendConfig, DriverName, NbdListen, TargetProtocol};
+use model::{AttachMode, BackendId, Snapshot, Volume};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;

@@ -11,9 +11,9 @@
 
 use super::{Driver, DriverError, Failover, Fence, Replica, Replicas, Source, unknown_target};
 use async_trait::async_trait;
-use common::config::BackendConfig;
-use common::db::operation_log::{FailedOver, Fate, VolumeFate};
-use common::model::{
+use configuration::BackendConfig;
+use database::operation_log::{FailedOver, Fate, VolumeFate};
+use model::{
     AttachMode, BackendReport, ConnectionInfo, Manageable, Metadata, PoolReport,
     ReplicationProgress, Snapshot, SnapshotId, StoredObject, Volume, VolumeId,
 };

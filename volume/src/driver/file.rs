@@ -26,14 +26,14 @@ mod storage_daemon;
 use super::{Driver, DriverError, Failover, Fence, Replicas, Source, unknown_target};
 use array::Object;
 use async_trait::async_trait;
-use common::config::{BackendConfig, ReplicationDevice, TargetProtocol};
-use common::db::operation_log::FailedOver;
-use common::model::{
+use configuration::{BackendConfig, ReplicationDevice, TargetProtocol};
+use copy_job::CopyJob;
+use database::operation_log::FailedOver;
+use failover::{Sides, Way};
+use model::{
     AttachMode, BackendId, BackendReport, ConnectionInfo, Manageable, PoolReport,
     ReplicationProgress, Snapshot, StoredObject, Volume, VolumeId,
 };
-use copy_job::CopyJob;
-use failover::{Sides, Way};
 use rustix::fs::FlockOperation;
 use serde_json::Value;
 use side::Side;

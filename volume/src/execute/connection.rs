@@ -2,7 +2,7 @@
 
 use super::Execution;
 use crate::driver::DriverError;
-use common::model::{AttachMode, AttachmentId, ConnectionInfo, Volume, qos};
+use model::{AttachMode, AttachmentId, ConnectionInfo, Volume, qos};
 use serde_json::{Map, Value, json};
 
 /// Opens a data path and completes what the driver says of it.

@@ -2,10 +2,10 @@
 
 use super::{Done, Execution};
 use crate::driver::{DriverError, Source};
-use common::model::{Snapshot, Volume};
-use common::operation::CreateVolume;
-use common::operation::contract::Role;
-use common::operation::create_volume::Content;
+use model::{Snapshot, Volume};
+use operation::CreateVolume;
+use operation::contract::Role;
+use operation::create_volume::Content;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,

@@ -2,10 +2,10 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::db::attachments;
-use common::model::{AttachMode, AttachmentId, Volume, VolumeId};
-use common::operation::DeleteAttachment;
-use common::operation::contract::Role;
+use database::attachments;
+use model::{AttachMode, AttachmentId, Volume, VolumeId};
+use operation::DeleteAttachment;
+use operation::contract::Role;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,

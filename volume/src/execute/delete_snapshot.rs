@@ -2,7 +2,7 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::model::Snapshot;
+use model::Snapshot;
 
 pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
     let snapshot: Snapshot = execution.subject()?;

@@ -2,8 +2,8 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::model::{Snapshot, Volume};
-use common::operation::contract::Role;
+use model::{Snapshot, Volume};
+use operation::contract::Role;
 
 pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
     let (driver, fence) = (execution.driver, execution.fence);

@@ -2,8 +2,8 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::model::Volume;
-use common::operation::ExtendVolume;
+use model::Volume;
+use operation::ExtendVolume;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,

@@ -2,10 +2,10 @@
 
 use super::{Done, Execution};
 use crate::driver::{DriverError, Failover};
-use common::db::operation_log::Fate;
-use common::db::{snapshots, volumes};
-use common::model::Backend;
-use common::operation::FailoverBackend;
+use database::operation_log::Fate;
+use database::{snapshots, volumes};
+use model::Backend;
+use operation::FailoverBackend;
 use serde_json::json;
 
 pub(super) async fn execute(

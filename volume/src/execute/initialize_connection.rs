@@ -2,9 +2,9 @@
 
 use super::{Done, Execution, connection};
 use crate::driver::DriverError;
-use common::model::Volume;
-use common::operation::InitializeConnection;
-use common::operation::contract::{Columns, Role};
+use model::Volume;
+use operation::InitializeConnection;
+use operation::contract::{Columns, Role};
 use serde_json::json;
 
 pub(super) async fn execute(

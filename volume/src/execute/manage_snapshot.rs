@@ -3,8 +3,8 @@
 use super::manage_volume::refuse_managed;
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::model::{Manageable, Snapshot};
-use common::operation::ManageSnapshot;
+use model::{Manageable, Snapshot};
+use operation::ManageSnapshot;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,

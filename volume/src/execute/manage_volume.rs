@@ -2,9 +2,9 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::db::{snapshots, volumes};
-use common::model::{Manageable, SnapshotId, Volume, VolumeId};
-use common::operation::ManageVolume;
+use database::{snapshots, volumes};
+use model::{Manageable, SnapshotId, Volume, VolumeId};
+use operation::ManageVolume;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,

@@ -6,8 +6,8 @@
 
 use super::{Done, Execution, Progress};
 use crate::driver::DriverError;
-use common::model::migration::Stage;
-use common::model::{Migration, Volume};
+use model::migration::Stage;
+use model::{Migration, Volume};
 
 /// Does what is this backend's part now.
 pub(super) async fn go_on(

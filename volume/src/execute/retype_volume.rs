@@ -2,7 +2,7 @@
 
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::model::Volume;
+use model::Volume;
 
 pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
     let volume: Volume = execution.subject()?;

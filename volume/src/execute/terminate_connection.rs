@@ -3,7 +3,7 @@
 use super::delete_attachment::close_unless_needed;
 use super::{Done, Execution};
 use crate::driver::DriverError;
-use common::operation::TerminateConnection;
+use operation::TerminateConnection;
 
 pub(super) async fn execute(
     execution: &Execution<'_>,

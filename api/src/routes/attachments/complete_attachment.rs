@@ -11,7 +11,7 @@ use crate::submit::submit;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::CompleteAttachment;
+use operation::CompleteAttachment;
 
 const ACTIONS: &[Named<()>] = &[Named::since("os-complete", 44, Rule::Member, ())];
 

@@ -12,9 +12,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use common::Result;
-use common::model::{AttachMode, AttachmentId};
-use common::operation::{CreateAttachment, UpdateAttachment};
+use model::{AttachMode, AttachmentId, Result};
+use operation::{CreateAttachment, UpdateAttachment};
 use serde_json::{Map, Value, json};
 
 /// Since 3.54 the mode is an argument of its own.

@@ -10,10 +10,9 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::Result;
-use common::db::attachments;
-use common::model::Attachment;
-use common::operation::DeleteAttachment;
+use database::attachments;
+use model::{Attachment, Result};
+use operation::DeleteAttachment;
 use serde_json::{Value, json};
 
 pub(crate) async fn delete(

@@ -8,7 +8,7 @@ use crate::listing::Listing;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
-use common::model::Attachment;
+use model::Attachment;
 use serde_json::Value;
 
 pub(crate) const ATTACHMENTS: Listing = Listing {

@@ -4,9 +4,8 @@
 use crate::app::App;
 use crate::request::RequestContext;
 use crate::submit::submit;
-use common::Result;
-use common::model::{AttachmentId, VolumeId};
-use common::operation::ReleaseAttachment;
+use model::{AttachmentId, Result, VolumeId};
+use operation::ReleaseAttachment;
 
 pub(crate) async fn release(
     app: &App,

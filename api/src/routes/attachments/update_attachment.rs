@@ -12,7 +12,7 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::operation::UpdateAttachment;
+use operation::UpdateAttachment;
 use serde_json::json;
 
 pub(crate) async fn update(

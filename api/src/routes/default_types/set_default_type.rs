@@ -11,9 +11,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::volume_types;
-use common::operation::SetDefaultType;
+use database::volume_types;
+use model::Error;
+use operation::SetDefaultType;
 use serde_json::json;
 
 pub(crate) async fn set(

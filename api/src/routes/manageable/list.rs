@@ -9,8 +9,7 @@ use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use common::model::{Manageable, StoredObject};
-use common::{Error, Result};
+use model::{Error, Manageable, Result, StoredObject};
 use serde_json::{Value, json};
 
 pub(crate) async fn volumes(

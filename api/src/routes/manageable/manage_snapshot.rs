@@ -13,9 +13,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::model::{Manageable, SnapshotId};
-use common::operation::ManageSnapshot;
+use model::{Error, Manageable, SnapshotId};
+use operation::ManageSnapshot;
 use serde_json::json;
 
 pub(crate) async fn manage(

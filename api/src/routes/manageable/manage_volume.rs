@@ -13,9 +13,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::model::{Manageable, VolumeId};
-use common::operation::ManageVolume;
+use model::{Error, Manageable, VolumeId};
+use operation::ManageVolume;
 use serde_json::json;
 
 pub(crate) async fn manage(
@@ -39,7 +38,7 @@ pub(crate) async fn manage(
     let volume_type = match asked_type {
         Some(name) => types::find(&app, &context, &name).await?,
         None => types::default(&app, &context.caller.project_id).await?.ok_or_else(|| {
-            Error::new(common::ErrorKind::Internal, "The default volume type is not there.")
+            Error::new(model::ErrorKind::Internal, "The default volume type is not there.")
         })?,
     };
     types::refuse_encryption(&volume_type)?;

@@ -12,10 +12,9 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::qos_specs;
-use common::model::VolumeType;
-use common::operation::AssociateQosSpecs;
+use database::qos_specs;
+use model::{Error, VolumeType};
+use operation::AssociateQosSpecs;
 use serde_json::{Value, json};
 
 pub(crate) async fn associate(

@@ -11,8 +11,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use common::model::{QosConsumer, QosSpecsId};
-use common::operation::CreateQosSpecs;
+use model::{QosConsumer, QosSpecsId};
+use operation::CreateQosSpecs;
 
 pub(crate) async fn create(
     State(app): State<App>,

@@ -11,7 +11,7 @@ use crate::submit::submit;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::DeleteQosSpecs;
+use operation::DeleteQosSpecs;
 
 pub(crate) async fn delete(
     State(app): State<App>,

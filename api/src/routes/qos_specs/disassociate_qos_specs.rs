@@ -9,9 +9,9 @@ use crate::submit::submit;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::qos_specs;
-use common::model::QosSpecsId;
-use common::operation::DisassociateQosSpecs;
+use database::qos_specs;
+use model::QosSpecsId;
+use operation::DisassociateQosSpecs;
 
 pub(crate) async fn disassociate(
     State(app): State<App>,

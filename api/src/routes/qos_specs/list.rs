@@ -9,8 +9,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::listing::{self, ListQuery};
-use common::model::QosSpecs;
+use database::listing::{self, ListQuery};
+use model::QosSpecs;
 use serde_json::{Value, json};
 
 const SORT_KEYS: &[(&str, &str)] =

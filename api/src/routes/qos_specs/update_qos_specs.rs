@@ -11,8 +11,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::model::Metadata;
-use common::operation::UpdateQosSpecs;
+use model::Metadata;
+use operation::UpdateQosSpecs;
 
 pub(crate) async fn update(
     State(app): State<App>,

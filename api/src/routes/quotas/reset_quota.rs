@@ -7,7 +7,7 @@ use crate::submit::submit;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::ResetQuota;
+use operation::ResetQuota;
 
 pub(crate) async fn reset(
     State(app): State<App>,

@@ -8,7 +8,7 @@ use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::quotas;
+use database::quotas;
 use serde_json::{Map, Value, json};
 
 pub(crate) async fn show(

@@ -12,7 +12,7 @@ use crate::submit::submit;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
-use common::operation::UpdateQuota;
+use operation::UpdateQuota;
 use serde_json::json;
 
 pub(crate) async fn update(

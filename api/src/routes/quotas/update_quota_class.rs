@@ -11,8 +11,8 @@ use crate::submit::submit;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::db::quotas;
-use common::operation::UpdateQuotaClass;
+use database::quotas;
+use operation::UpdateQuotaClass;
 use serde_json::json;
 
 pub(crate) async fn update(

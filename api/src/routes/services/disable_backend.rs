@@ -10,7 +10,7 @@ use crate::submit::submit;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use common::operation::DisableBackend;
+use operation::DisableBackend;
 use serde_json::json;
 
 pub(crate) async fn disable(

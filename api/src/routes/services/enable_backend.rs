@@ -10,7 +10,7 @@ use crate::submit::submit;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use common::operation::EnableBackend;
+use operation::EnableBackend;
 
 pub(crate) async fn enable(
     State(app): State<App>,

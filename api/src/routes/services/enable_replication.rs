@@ -10,7 +10,7 @@ use crate::submit::submit;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::EnableReplication;
+use operation::EnableReplication;
 
 pub(crate) async fn enable(
     State(app): State<App>,

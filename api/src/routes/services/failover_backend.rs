@@ -10,9 +10,8 @@ use crate::submit::submit;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::model::Backend;
-use common::operation::FailoverBackend;
-use common::{Error, Result};
+use model::{Backend, Error, Result};
+use operation::FailoverBackend;
 
 /// What operators call the backend's own side.
 const OWN_SIDE: &str = "default";

@@ -14,10 +14,9 @@ use crate::submit::submit;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::operation_log;
-use common::model::BackendId;
-use common::operation::FreezeBackend;
-use common::{Error, Result};
+use database::operation_log;
+use model::{BackendId, Error, Result};
+use operation::FreezeBackend;
 use std::time::{Duration, Instant};
 
 const IN_FLIGHT: &str = "x-cinderblock-operations-in-flight";

@@ -8,8 +8,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::{backends, services};
-use common::model::Service;
+use database::{backends, services};
+use model::Service;
 use serde_json::{Value, json};
 
 pub(crate) async fn list(

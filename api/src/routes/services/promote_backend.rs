@@ -10,7 +10,7 @@ use crate::submit::submit;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::PromoteBackend;
+use operation::PromoteBackend;
 
 pub(crate) async fn promote(
     State(app): State<App>,

@@ -4,9 +4,8 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid, required};
 use crate::request::RequestContext;
-use common::db::{backends, services};
-use common::model::{Backend, BackendId, Binary};
-use common::{Error, ErrorKind, Result};
+use database::{backends, services};
+use model::{Backend, BackendId, Binary, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 /// Since 3.26 freeze, thaw and failover take a cluster in place of a host.

@@ -10,7 +10,7 @@ use crate::submit::submit;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::ThawBackend;
+use operation::ThawBackend;
 
 pub(crate) async fn thaw(
     State(app): State<App>,

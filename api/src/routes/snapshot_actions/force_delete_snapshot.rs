@@ -5,7 +5,7 @@ use crate::fault::Answer;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::ForceDeleteSnapshot;
+use operation::ForceDeleteSnapshot;
 
 pub(super) async fn force_delete(action: Action<'_>) -> Answer {
     let operation = ForceDeleteSnapshot { snapshot_id: action.snapshot_id };

@@ -6,9 +6,8 @@ use crate::fields::{invalid, required};
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Result;
-use common::model::SnapshotStatus;
-use common::operation::ResetSnapshotStatus;
+use model::{Result, SnapshotStatus};
+use operation::ResetSnapshotStatus;
 use serde_json::json;
 
 const NAME: &str = "os-reset_status";

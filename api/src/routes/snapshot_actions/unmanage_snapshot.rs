@@ -5,7 +5,7 @@ use crate::fault::Answer;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::UnmanageSnapshot;
+use operation::UnmanageSnapshot;
 
 pub(super) async fn unmanage(action: Action<'_>) -> Answer {
     let operation = UnmanageSnapshot { snapshot_id: action.snapshot_id };

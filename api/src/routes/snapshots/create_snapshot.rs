@@ -13,9 +13,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Result;
-use common::model::SnapshotId;
-use common::operation::CreateSnapshot;
+use model::{Result, SnapshotId};
+use operation::CreateSnapshot;
 use serde_json::json;
 
 /// Since 3.66 an attached volume needs no `force`, and refusing it is refused.

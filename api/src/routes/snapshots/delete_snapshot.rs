@@ -8,7 +8,7 @@ use crate::submit::submit;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::DeleteSnapshot;
+use operation::DeleteSnapshot;
 
 pub(crate) async fn delete(
     State(app): State<App>,

@@ -7,7 +7,7 @@ use crate::listing::Listing;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
-use common::model::Snapshot;
+use model::Snapshot;
 use serde_json::Value;
 
 pub(crate) const SNAPSHOTS: Listing = Listing {

@@ -12,10 +12,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::model::Snapshot;
-use common::operation::UpdateSnapshot;
-use common::operation::change::MetadataChange;
+use model::{Error, Snapshot};
+use operation::UpdateSnapshot;
+use operation::change::MetadataChange;
 use serde_json::json;
 
 pub(crate) async fn show(

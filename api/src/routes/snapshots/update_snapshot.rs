@@ -11,7 +11,7 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::operation::UpdateSnapshot;
+use operation::UpdateSnapshot;
 use serde_json::json;
 
 pub(crate) async fn update(

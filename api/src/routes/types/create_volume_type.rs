@@ -11,8 +11,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use common::model::VolumeTypeId;
-use common::operation::CreateVolumeType;
+use model::VolumeTypeId;
+use operation::CreateVolumeType;
 use serde_json::json;
 
 pub(crate) async fn create(

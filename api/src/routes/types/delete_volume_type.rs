@@ -8,8 +8,8 @@ use crate::submit::submit;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::operation::DeleteVolumeType;
+use model::Error;
+use operation::DeleteVolumeType;
 
 pub(crate) async fn delete(
     State(app): State<App>,

@@ -10,9 +10,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::listing::{self, Filter, ListQuery};
-use common::model::{Caller, VolumeType};
-use common::{Error, Result};
+use database::listing::{self, Filter, ListQuery};
+use model::{Caller, Error, Result, VolumeType};
 use serde_json::{Value, json};
 
 const SORT_KEYS: &[(&str, &str)] =

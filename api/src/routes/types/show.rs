@@ -8,7 +8,7 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::Error;
+use model::Error;
 use serde_json::json;
 
 pub(crate) async fn show(

@@ -12,10 +12,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::model::Metadata;
-use common::operation::UpdateExtraSpecs;
-use common::operation::change::MetadataChange;
+use model::{Error, Metadata};
+use operation::UpdateExtraSpecs;
+use operation::change::MetadataChange;
 use serde_json::{Value, json};
 
 pub(crate) async fn show(

@@ -13,8 +13,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::operation::UpdateTypeAccess;
+use model::Error;
+use operation::UpdateTypeAccess;
 use serde_json::{Value, json};
 
 const ADD: &str = "addProjectAccess";

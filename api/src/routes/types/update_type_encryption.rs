@@ -13,10 +13,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::model::VolumeTypeId;
-use common::model::volume_type::Encryption;
-use common::operation::UpdateTypeEncryption;
-use common::{Error, Result};
+use model::volume_type::Encryption;
+use model::{Error, Result, VolumeTypeId};
+use operation::UpdateTypeEncryption;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

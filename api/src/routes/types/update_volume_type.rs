@@ -11,8 +11,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::Error;
-use common::operation::UpdateVolumeType;
+use model::Error;
+use operation::UpdateVolumeType;
 use serde_json::json;
 
 pub(crate) async fn update(

@@ -11,10 +11,9 @@ use crate::routes::volumes;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::attachments::of_volume;
-use common::model::{Attachment, AttachmentStatus, VolumeId};
-use common::operation::AttachVolume;
+use database::attachments::of_volume;
+use model::{Attachment, AttachmentStatus, Error, VolumeId};
+use operation::AttachVolume;
 use uuid::Uuid;
 
 pub(super) async fn attach(mut action: Action<'_>) -> Answer {

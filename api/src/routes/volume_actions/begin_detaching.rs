@@ -7,10 +7,9 @@ use crate::routes::volumes;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::attachments::of_volume;
-use common::model::AttachmentStatus;
-use common::operation::BeginDetaching;
+use database::attachments::of_volume;
+use model::{AttachmentStatus, Error};
+use operation::BeginDetaching;
 
 pub(super) async fn begin(action: Action<'_>) -> Answer {
     let (app, context) = (action.app, action.context);

@@ -7,9 +7,8 @@ use crate::routes::attachments::delete_attachment::close;
 use crate::routes::volumes;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::attachments::of_volume;
-use common::model::{Attachment, AttachmentStatus};
-use common::{Error, Result};
+use database::attachments::of_volume;
+use model::{Attachment, AttachmentStatus, Error, Result};
 use uuid::Uuid;
 
 pub(super) async fn detach(action: Action<'_>) -> Answer {

@@ -6,7 +6,7 @@ use crate::fields::required;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::ExtendVolume;
+use operation::ExtendVolume;
 
 /// Since 3.42 a volume can grow while it is attached.
 const WHILE_ATTACHED_SINCE: u16 = 42;

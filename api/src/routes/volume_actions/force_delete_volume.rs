@@ -5,7 +5,7 @@ use crate::fault::Answer;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::ForceDeleteVolume;
+use operation::ForceDeleteVolume;
 
 pub(super) async fn force_delete(action: Action<'_>) -> Answer {
     let operation = ForceDeleteVolume { volume_id: action.volume_id };

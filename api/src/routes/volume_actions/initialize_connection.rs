@@ -11,9 +11,9 @@ use crate::routes::volumes;
 use crate::submit::submit_and_wait;
 use axum::Json;
 use axum::response::IntoResponse;
-use common::db::attachments::of_volume;
-use common::model::{Attachment, AttachmentStatus, Volume};
-use common::operation::InitializeConnection;
+use database::attachments::of_volume;
+use model::{Attachment, AttachmentStatus, Volume};
+use operation::InitializeConnection;
 use serde_json::{Map, Value, json};
 
 const NAME: &str = "os-initialize_connection";

@@ -7,10 +7,10 @@ use crate::routes::volumes;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Error;
-use common::db::{backends, volume_types};
-use common::operation::MigrateVolume;
-use common::operation::contract::Origin;
+use database::{backends, volume_types};
+use model::Error;
+use operation::MigrateVolume;
+use operation::contract::Origin;
 
 const NAME: &str = "os-migrate_volume";
 

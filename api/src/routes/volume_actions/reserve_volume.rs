@@ -8,9 +8,9 @@ use crate::routes::{attachments, volumes};
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::attachments::of_volume;
-use common::model::{AttachMode, Attachment, AttachmentId, AttachmentStatus, Volume};
-use common::operation::ReserveVolume;
+use database::attachments::of_volume;
+use model::{AttachMode, Attachment, AttachmentId, AttachmentStatus, Volume};
+use operation::ReserveVolume;
 
 pub(super) async fn reserve(action: Action<'_>) -> Answer {
     let (app, context) = (action.app, action.context);

@@ -6,9 +6,8 @@ use crate::fields::{Fields, invalid, required};
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Result;
-use common::model::VolumeStatus;
-use common::operation::ResetVolumeStatus;
+use model::{Result, VolumeStatus};
+use operation::ResetVolumeStatus;
 use serde_json::json;
 
 const NAME: &str = "os-reset_status";

@@ -7,8 +7,8 @@ use crate::routes::{types, volumes};
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::RetypeVolume;
-use common::operation::contract::Origin;
+use operation::RetypeVolume;
+use operation::contract::Origin;
 use serde_json::json;
 
 pub(super) async fn retype(mut action: Action<'_>) -> Answer {

@@ -7,9 +7,9 @@ use crate::routes::volumes;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::snapshots;
-use common::operation::RevertVolume;
-use common::{Error, ErrorKind};
+use database::snapshots;
+use model::{Error, ErrorKind};
+use operation::RevertVolume;
 
 pub(super) async fn revert(mut action: Action<'_>) -> Answer {
     let mut arguments = action.body.object("revert")?.ok_or_else(|| required("revert"))?;

@@ -6,9 +6,9 @@ use crate::routes::volumes;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::attachments::of_volume;
-use common::model::AttachmentStatus;
-use common::operation::RollDetaching;
+use database::attachments::of_volume;
+use model::AttachmentStatus;
+use operation::RollDetaching;
 
 /// Cinder accepts it where nobody is detaching, too.
 pub(super) async fn roll(action: Action<'_>) -> Answer {

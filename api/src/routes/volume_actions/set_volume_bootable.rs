@@ -6,7 +6,7 @@ use crate::fields::required;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::SetVolumeBootable;
+use operation::SetVolumeBootable;
 
 const NAME: &str = "os-set_bootable";
 

@@ -6,7 +6,7 @@ use crate::fields::required;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::SetVolumeReadonly;
+use operation::SetVolumeReadonly;
 
 const NAME: &str = "os-update_readonly_flag";
 

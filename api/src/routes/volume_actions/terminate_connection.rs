@@ -13,10 +13,9 @@ use crate::routes::volumes;
 use crate::submit::submit_and_wait;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::Result;
-use common::db::attachments::of_volume;
-use common::model::{Attachment, AttachmentStatus};
-use common::operation::TerminateConnection;
+use database::attachments::of_volume;
+use model::{Attachment, AttachmentStatus, Result};
+use operation::TerminateConnection;
 use serde_json::Value;
 
 const NAME: &str = "os-terminate_connection";

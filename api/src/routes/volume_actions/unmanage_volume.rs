@@ -5,7 +5,7 @@ use crate::fault::Answer;
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::UnmanageVolume;
+use operation::UnmanageVolume;
 
 pub(super) async fn unmanage(action: Action<'_>) -> Answer {
     let operation = UnmanageVolume { volume_id: action.volume_id };

@@ -9,8 +9,8 @@ use crate::submit::submit;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::operation::UpdateImageMetadata;
-use common::operation::change::MetadataChange;
+use operation::UpdateImageMetadata;
+use operation::change::MetadataChange;
 use serde_json::json;
 
 const SET: &str = "os-set_image_metadata";

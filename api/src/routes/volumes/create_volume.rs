@@ -14,10 +14,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::volume_types;
-use common::model::{VolumeId, VolumeType};
-use common::operation::CreateVolume;
-use common::{Error, ErrorKind, Result};
+use database::volume_types;
+use model::{Error, ErrorKind, Result, VolumeId, VolumeType};
+use operation::CreateVolume;
 use serde_json::json;
 
 /// Since 3.53 unknown keys are refused.

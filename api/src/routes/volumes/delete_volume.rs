@@ -10,9 +10,9 @@ use crate::submit::submit;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use common::db::snapshots;
-use common::model::SnapshotId;
-use common::operation::{DeleteVolume, ForceDeleteVolume};
+use database::snapshots;
+use model::SnapshotId;
+use operation::{DeleteVolume, ForceDeleteVolume};
 
 /// Since 3.23 `force=true` removes a volume whatever its status.
 const FORCE_SINCE: u16 = 23;

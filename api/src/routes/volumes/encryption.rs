@@ -7,7 +7,7 @@ use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::Error;
+use model::Error;
 use serde_json::{Value, json};
 
 /// No volume is encrypted, and none is made of a type that asks for it.

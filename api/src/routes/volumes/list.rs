@@ -7,7 +7,7 @@ use crate::listing::Listing;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
-use common::model::Volume;
+use model::Volume;
 use serde_json::Value;
 
 pub(crate) const VOLUMES: Listing = Listing {

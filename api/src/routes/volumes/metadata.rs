@@ -12,10 +12,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use common::model::Volume;
-use common::operation::UpdateVolume;
-use common::operation::change::MetadataChange;
-use common::{Error, Result};
+use model::{Error, Result, Volume};
+use operation::UpdateVolume;
+use operation::change::MetadataChange;
 use serde_json::json;
 
 pub(crate) async fn show(

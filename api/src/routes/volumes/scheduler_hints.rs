@@ -4,10 +4,9 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid};
 use crate::request::RequestContext;
-use common::db::volumes;
-use common::model::{BackendId, VolumeId};
-use common::operation::contract::Affinity;
-use common::{Error, Result};
+use database::volumes;
+use model::{BackendId, Error, Result, VolumeId};
+use operation::contract::Affinity;
 use serde_json::Value;
 
 /// The hints that decide about the place; others are for filters that are not there, as in Cinder.

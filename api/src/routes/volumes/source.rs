@@ -5,9 +5,8 @@ use crate::fault::Answer;
 use crate::fields::Fields;
 use crate::request::RequestContext;
 use crate::routes::{snapshots, volumes};
-use common::Error;
-use common::model::{Volume, VolumeTypeId};
-use common::operation::create_volume::{Content, VolumeSource};
+use model::{Error, Volume, VolumeTypeId};
+use operation::create_volume::{Content, VolumeSource};
 
 /// A source, and what the new volume takes from it where nothing else is asked for.
 pub(super) struct Found {

@@ -8,7 +8,7 @@ use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
-use common::db::volumes;
+use database::volumes;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 

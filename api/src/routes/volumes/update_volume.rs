@@ -11,8 +11,8 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use common::operation::UpdateVolume;
-use common::operation::change::MetadataChange;
+use operation::UpdateVolume;
+use operation::change::MetadataChange;
 use serde_json::json;
 
 /// Since 3.53 an update must change something.

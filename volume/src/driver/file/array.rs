@@ -13,7 +13,7 @@
 //! | `run/` | sockets and process id of the storage daemon |
 
 use super::{BYTES_PER_GB, DriverError, fences, lock_file};
-use common::model::{BackendId, Manageable, SnapshotId, StoredObject, VolumeId};
+use model::{BackendId, Manageable, SnapshotId, StoredObject, VolumeId};
 use rustix::fs::Access;
 use rustix::io::Errno;
 use std::collections::HashSet;

@@ -5,7 +5,7 @@ use super::DriverError;
 use super::array::Object;
 use super::sparse_copy::Progress;
 use super::storage_daemon::{StorageDaemon, has_node, node};
-use common::model::VolumeId;
+use model::VolumeId;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use crate::driver::conformance::{Carries, TestArray, config, snapshot, volume};
 use crate::driver::{self, Driver, DriverError, Fence, Source};
-use common::config::DriverName;
-use common::model::{AttachMode, BackendId, Volume};
+use configuration::DriverName;
+use model::{AttachMode, BackendId, Volume};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};

@@ -10,7 +10,7 @@ use super::relay::Links;
 use super::side::Side;
 use super::storage_daemon::{has_node, mirror_job, mirror_node, replica_name, replica_node};
 use super::{DriverError, blocking};
-use common::model::{BackendId, VolumeId};
+use model::{BackendId, VolumeId};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;

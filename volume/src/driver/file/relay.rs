@@ -3,8 +3,8 @@
 use super::array::{Array, unusable};
 use super::storage_daemon::replica_name;
 use super::{DriverError, blocking, lock_file, processes};
-use common::config::FileDriverConfig;
-use common::model::VolumeId;
+use configuration::FileDriverConfig;
+use model::VolumeId;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;

@@ -5,7 +5,7 @@ use super::mirror::{Mirror, Seen, State};
 use super::side::Side;
 use super::{FileDriver, blocking, bytes, fences};
 use crate::driver::{DriverError, Replica};
-use common::model::{Volume, VolumeId};
+use model::{Volume, VolumeId};
 use std::time::Duration;
 
 /// How long a target may take to forget its replicas.

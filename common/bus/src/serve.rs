@@ -1,0 +1,175 @@
+//! Consumers: what a process receives, generation after generation.
+//!
+//! A message is acknowledged once its receiver has answered, which is after what it asked for is
+//! durable; a process that dies before leaves it to another one. A message whose deadline has passed
+//! is dropped unread.
+
+use super::message::{Context, Envelope};
+use super::supervisor::{Bus, Generation};
+use super::topology::Queue;
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Consumer};
+use model::error::Error;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+
+/// The pause after a subscription failed for a reason that does not end the generation's connection.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Receives messages of one type. Whatever `receive` returns is sent back to whoever asked for it.
+pub trait Receive: Send + Sync + 'static {
+    /// The type of the messages.
+    type Message: DeserializeOwned + Send;
+    /// The type of the answers; `()` where nobody waits for one.
+    type Reply: Serialize + Send + 'static;
+
+    /// Acts on a message. When it returns, the message is acknowledged: what it asked for must be
+    /// durable by then.
+    fn receive(
+        self: &Arc<Self>,
+        context: Context,
+        message: Self::Message,
+    ) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+}
+
+/// Where messages come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A queue, and the most messages of it at once.
+    Queue(Queue, u16),
+    /// What every process is told.
+    FanOut,
+}
+
+impl Bus {
+    /// Receives from a source until the bus stops, then waits for what was begun.
+    pub async fn serve<R: Receive>(&self, source: Source, receiver: Arc<R>) {
+        let begun = TaskTracker::new();
+        self.sources.want();
+        while let Some(generation) = self.next_generation().await {
+            match self.subscribe(&generation, &source).await {
+                Ok((channel, consumer)) => {
+                    let _subscribed = self.sources.subscribed();
+                    self.take(&generation, channel, consumer, &receiver, &begun).await;
+                }
+                Err(error) => generation.end(&error.to_string()),
+            }
+            tokio::select! {
+                () = self.stopping().cancelled() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+        begun.close();
+        begun.wait().await;
+    }
+
+    async fn subscribe(
+        &self,
+        generation: &Generation,
+        source: &Source,
+    ) -> lapin::Result<(Channel, Consumer)> {
+        let channel = generation.channel().await?;
+        let queue = match source {
+            Source::Queue(queue, at_once) => {
+                self.topology().declare(&channel, queue).await?;
+                channel.basic_qos(*at_once, BasicQosOptions::default()).await?;
+                self.topology().name(queue)
+            }
+            Source::FanOut => self.topology().join_fan_out(&channel).await?,
+        };
+        let options = BasicConsumeOptions::default();
+        let consumer =
+            channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+        Ok((channel, consumer))
+    }
+
+    async fn take<R: Receive>(
+        &self,
+        generation: &Arc<Generation>,
+        channel: Channel,
+        mut consumer: Consumer,
+        receiver: &Arc<R>,
+        begun: &TaskTracker,
+    ) {
+        loop {
+            let delivery = tokio::select! {
+                () = self.stopping().cancelled() => return,
+                () = generation.ended().cancelled() => return,
+                delivery = consumer.next() => delivery,
+            };
+            match delivery {
+                Some(Ok(delivery)) => {
+                    let work =
+                        handle(receiver.clone(), generation.clone(), channel.clone(), delivery);
+                    begun.spawn(work);
+                }
+                // after an error the stream never ends and never yields again
+                Some(Err(error)) => return generation.end(&error.to_string()),
+                None => return generation.end("a consumer was cancelled by the broker"),
+            }
+        }
+    }
+}
+
+async fn handle<R: Receive>(
+    receiver: Arc<R>,
+    generation: Arc<Generation>,
+    channel: Channel,
+    delivery: Delivery,
+) {
+    let reply = match Envelope::<R::Message>::decode(&delivery.data) {
+        Ok(envelope) if envelope.context.remaining().is_zero() => {
+            tracing::debug!(request_id = %envelope.context.request_id, "dropped a message whose time was up");
+            None
+        }
+        Ok(envelope) => {
+            // a task of its own, so that a panic costs one request and not the consumer
+            let work = async move { receiver.receive(envelope.context, envelope.body).await };
+            Some(tokio::spawn(work).await.unwrap_or_else(|panic| Err(Error::internal(panic))))
+        }
+        Err(error) => {
+            tracing::warn!(%error, bytes = delivery.data.len(), "dropped an undecodable message");
+            Some(Err(Error::internal(error)))
+        }
+    };
+    if let Some(reply) = reply {
+        match serde_json::to_vec(&reply) {
+            Ok(payload) => send_reply(&channel, &delivery, &payload).await,
+            Err(error) => tracing::error!(%error, "a reply cannot be encoded"),
+        }
+    }
+    match delivery.ack(BasicAckOptions::default()).await {
+        Ok(true) => {}
+        Ok(false) => generation.end("an acknowledgement was not sent"),
+        Err(error) => generation.end(&error.to_string()),
+    }
+}
+
+/// Replies are best effort: whoever asked finds the outcome in the operation log otherwise.
+async fn send_reply(channel: &Channel, request: &Delivery, payload: &[u8]) {
+    let (Some(reply_to), Some(correlation_id)) =
+        (request.properties.reply_to(), request.properties.correlation_id())
+    else {
+        return;
+    };
+    let properties = BasicProperties::default().with_correlation_id(correlation_id.clone());
+    #[expect(clippy::disallowed_methods, reason = "this is the bus")]
+    let sent = channel
+        .basic_publish(
+            "".into(),
+            reply_to.clone(),
+            BasicPublishOptions::default(),
+            payload,
+            properties,
+        )
+        .await;
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a reply was not sent");
+    }
+}

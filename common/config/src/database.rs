@@ -1,0 +1,53 @@
+//! `[database]`: how PostgreSQL is reached.
+
+use crate::Secret;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// `[database]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DatabaseConfig {
+    /// `postgres://user:password@host/database`; several hosts may be listed.
+    pub url: Secret,
+    /// The most connections of one process.
+    pub pool_size: usize,
+    /// How long a connection, or a free place in the pool, is waited for.
+    pub connect_timeout_seconds: u64,
+    /// How long the server works on one statement.
+    pub statement_timeout_ms: u64,
+    /// How long a statement waits for a lock.
+    pub lock_timeout_ms: u64,
+    /// Whether a starting service brings the schema up to date.
+    pub migrate_on_start: bool,
+    /// How many days removed resources and the records of ended operations are kept.
+    pub keep_removed_days: u32,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: "postgres://cinderblock@127.0.0.1/cinderblock".into(),
+            pool_size: 16,
+            connect_timeout_seconds: 5,
+            statement_timeout_ms: 5000,
+            lock_timeout_ms: 2000,
+            migrate_on_start: true,
+            keep_removed_days: 30,
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// How long a connection is waited for.
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout_seconds)
+    }
+
+    /// How long removed resources and the records of ended operations are kept.
+    #[must_use]
+    pub const fn keep_removed(&self) -> Duration {
+        Duration::from_hours(24 * self.keep_removed_days as u64)
+    }
+}

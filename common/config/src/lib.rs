@@ -1,0 +1,236 @@
+//! The configuration of all services: one TOML file, overridden by the environment.
+//!
+//! `CINDERBLOCK__API__LISTEN=127.0.0.1:1` overrides `listen` in `[api]`. This is the only place that
+//! reads the environment. A key that no service knows is refused, with the nearest known one.
+
+mod api;
+mod backend;
+mod bus;
+mod database;
+mod fake_driver;
+mod file_driver;
+mod keys;
+mod log;
+mod quota;
+mod scheduler;
+mod secret;
+mod services;
+mod volume;
+
+pub use api::{ApiConfig, Identity};
+pub use backend::{BackendConfig, DriverName, ReplicationDevice};
+pub use bus::{BusConfig, QueueType};
+pub use database::DatabaseConfig;
+pub use fake_driver::FakeDriverConfig;
+pub use file_driver::{FileDriverConfig, NbdListen, TargetProtocol};
+pub use log::{LogConfig, LogFormat};
+pub use quota::QuotaConfig;
+pub use scheduler::SchedulerConfig;
+pub use secret::Secret;
+pub use services::ServicesConfig;
+pub use volume::VolumeConfig;
+
+use config::{Environment, File, FileFormat};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Everything that can be configured. Each service reads the sections that concern it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// RabbitMQ.
+    pub bus: BusConfig,
+    /// What all services share.
+    pub services: ServicesConfig,
+    /// `cinderblock-api`.
+    pub api: ApiConfig,
+    /// `cinderblock-scheduler`.
+    pub scheduler: SchedulerConfig,
+    /// `cinderblock-volume`.
+    pub volume: VolumeConfig,
+    /// The storage backends, by name.
+    pub backends: BTreeMap<String, BackendConfig>,
+    /// The quota of a project for which none was set.
+    pub quota: QuotaConfig,
+    /// The log.
+    pub log: LogConfig,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is missing or no TOML, or a value has the wrong type.
+    #[error("{0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// A key that no service knows.
+    #[error("unknown key `{key}`{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// The key, with the sections that it is in.
+        key: String,
+        /// The most similar known key.
+        nearest: Option<String>,
+    },
+    /// A value that makes no sense.
+    #[error("`{key}`: {reason}")]
+    Invalid {
+        /// The key, with the sections that it is in.
+        key: String,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads a file (none: the defaults) and the environment.
+    ///
+    /// # Errors
+    /// When anything in it is not understood.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let environment = Environment::with_prefix("CINDERBLOCK")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("volume.enabled_backends");
+        Self::from_sources(file, environment)
+    }
+
+    fn from_sources(file: Option<&Path>, environment: Environment) -> Result<Self, ConfigError> {
+        let mut sources = config::Config::builder();
+        if let Some(file) = file {
+            sources = sources.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        let merged = sources.add_source(environment).build()?;
+        keys::refuse_unknown(&merged.clone().try_deserialize()?)?;
+        let config: Self = merged.try_deserialize()?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        for name in &self.volume.enabled_backends {
+            let Some(backend) = self.backends.get(name) else {
+                return Err(invalid(
+                    "volume.enabled_backends",
+                    format!("there is no section [backends.{name}]"),
+                ));
+            };
+            backend.validate(&format!("backends.{name}"))?;
+        }
+        if self.services.down_after_seconds <= self.services.heartbeat_seconds {
+            return Err(invalid(
+                "services.down_after_seconds",
+                "must be larger than services.heartbeat_seconds, better three times as large",
+            ));
+        }
+        if self.volume.lease_seconds < 1.0 {
+            return Err(invalid("volume.lease_seconds", "must be at least 1"));
+        }
+        Ok(())
+    }
+
+    /// The backend of this name, as `host@backend`, or as `cluster@backend` where workers share it.
+    #[must_use]
+    pub fn backend_host(&self, name: &str) -> String {
+        let cluster = self.backends.get(name).and_then(|backend| backend.cluster.as_ref());
+        format!("{}@{name}", cluster.unwrap_or(&self.services.host))
+    }
+
+    /// This machine's worker of the backend of this name, as `host@backend`.
+    #[must_use]
+    pub fn worker_host(&self, name: &str) -> String {
+        format!("{}@{name}", self.services.host)
+    }
+
+    /// Where a backend's worker keeps what must survive its restart.
+    #[must_use]
+    pub fn state_file(&self, name: &str) -> PathBuf {
+        self.volume.state_directory.join(format!("{name}.lock"))
+    }
+}
+
+fn invalid(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid { key: key.into(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let file = std::env::temp_dir().join(format!("cinderblock-{}.toml", uuid::Uuid::new_v4()));
+        std::fs::write(&file, toml).unwrap();
+        let variables =
+            environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let environment = Environment::with_prefix("CINDERBLOCK")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(variables));
+        let loaded = Config::from_sources(Some(&file), environment);
+        std::fs::remove_file(&file).unwrap();
+        loaded
+    }
+
+    #[test]
+    fn the_sample_file_is_understood_and_states_the_defaults() {
+        let sample =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cinderblock.sample.toml");
+        let loaded =
+            Config::from_sources(Some(&sample), Environment::default().source(Some([].into())))
+                .expect("the sample loads");
+        assert_eq!(loaded.volume.enabled_backends, ["ssd"]);
+        let mut without_backends = loaded.clone();
+        without_backends.backends.clear();
+        without_backends.volume.enabled_backends.clear();
+        without_backends.api.identity = None;
+        without_backends.services.host = Config::default().services.host;
+        assert_eq!(
+            serde_json::to_value(&without_backends).unwrap(),
+            serde_json::to_value(Config::default()).unwrap()
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let error = load("[api]\nlisen = '127.0.0.1:1'", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "unknown key `api.lisen`; did you mean `api.listen`?");
+        let error = load("[backends.a.file]\ndirectry = '/x'", &[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown key `backends.a.file.directry`; did you mean `backends.a.file.directory`?"
+        );
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let config =
+            load("[api]\nlisten = '127.0.0.1:1'", &[("CINDERBLOCK__API__LISTEN", "127.0.0.1:2")])
+                .unwrap();
+        assert_eq!(config.api.listen.port(), 2);
+        let error = load("", &[("CINDERBLOCK__BUS__NAMESPICE", "x")]).unwrap_err();
+        assert_eq!(error.to_string(), "unknown key `bus.namespice`; did you mean `bus.namespace`?");
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_key() {
+        let error = load("[database]\npool_size = 'many'", &[]).unwrap_err();
+        assert!(error.to_string().contains("database.pool_size"), "{error}");
+    }
+
+    #[test]
+    fn an_enabled_backend_must_be_described() {
+        let error = load("[volume]\nenabled_backends = ['a']", &[]).unwrap_err();
+        assert!(error.to_string().contains("[backends.a]"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let config = load("[bus]\nurl = 'amqp://u:hunter2@127.0.0.1:1'", &[]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(!serde_json::to_string(&config).unwrap().contains("hunter2"));
+    }
+}

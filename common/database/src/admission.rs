@@ -1,0 +1,300 @@
+//! The admission transaction: gate, operation row, status and quota in one call.
+
+use super::{Database, DbError, transition};
+use model::migration::Stage;
+use model::{Backend, BackendId, Caller, Condition, Migration, OperationId, Placement, RequestId};
+use operation::contract::{Columns, Precondition};
+use operation::{Operation, OperationKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+/// A request for admission.
+pub struct Admit<'a> {
+    /// The operation's id; also the key by which a second delivery is recognised.
+    pub id: OperationId,
+    /// The request that asks.
+    pub request_id: &'a RequestId,
+    /// The W3C trace that it belongs to.
+    pub traceparent: &'a str,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// What is asked.
+    pub operation: &'a Operation,
+    /// Where its subject goes.
+    pub place: Place<'a>,
+    /// The conditions of the backend under which the gate lets it pass.
+    pub allowed: &'a [Condition],
+    /// Other backends that must let it pass too.
+    pub further_gates: &'a [FurtherGate],
+}
+
+/// Where an operation puts its subject.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// It stays wherever it is.
+    Unchanged,
+    /// It is new, and goes here.
+    New(&'a Placement),
+    /// It stays on this backend, which was chosen again.
+    StaysOn(BackendId),
+    /// It goes from one backend to another.
+    Migrates {
+        /// The backend that holds it.
+        from: BackendId,
+        /// Where it goes.
+        to: &'a Placement,
+    },
+}
+
+impl Place<'_> {
+    /// The backend that the operation runs on (first), where that is decided.
+    const fn backend_id(&self) -> Option<BackendId> {
+        match self {
+            Self::Unchanged => None,
+            Self::New(placement) => Some(placement.backend_id),
+            Self::StaysOn(backend_id) | Self::Migrates { from: backend_id, .. } => {
+                Some(*backend_id)
+            }
+        }
+    }
+
+    fn migration(&self) -> Option<Migration> {
+        match self {
+            Self::Unchanged | Self::New(_) | Self::StaysOn(_) => None,
+            Self::Migrates { from, to } => {
+                Some(Migration { from: *from, to: (*to).clone(), stage: Stage::Open })
+            }
+        }
+    }
+}
+
+/// A backend beside the one that an operation runs on.
+#[derive(Clone, Debug, Serialize)]
+pub struct FurtherGate {
+    /// Which backend.
+    pub backend_id: BackendId,
+    /// The conditions of it under which the gate lets the operation pass.
+    pub allowed_conditions: Vec<Condition>,
+}
+
+/// The outcome of a request for admission that was not refused.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Admission {
+    /// Whether it was admitted now, earlier, or can never be.
+    pub outcome: Outcome,
+    /// The operation's id.
+    pub operation_id: OperationId,
+    /// The backend that it runs on; `None` when it concerns none.
+    pub backend_name: Option<String>,
+    /// The subject's row after the admission, where the caller is to see it.
+    #[serde(default)]
+    pub subject: Option<Value>,
+    /// How many admitted operations of the backend have not ended, for operations on backends.
+    #[serde(default)]
+    pub operations_in_flight: Option<u64>,
+}
+
+/// What became of a request for admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Admitted by this call.
+    Admitted,
+    /// Admitted by an earlier delivery of the same request.
+    Repeated,
+    /// The caller gave up before; it can never be admitted.
+    Revoked,
+}
+
+/// Why an operation was not admitted; nothing changed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is no such resource, or none that the caller may see.
+    NotFound {
+        /// The resource's table.
+        table: String,
+        /// The resource's id.
+        id: Uuid,
+    },
+    /// The resource's status does not allow it.
+    WrongStatus {
+        /// The resource's table.
+        table: String,
+        /// The resource's row.
+        row: Value,
+        /// The statuses that would.
+        expected: Vec<String>,
+    },
+    /// A precondition does not hold.
+    Precondition {
+        /// Which one.
+        precondition: Precondition,
+        /// The resource's table.
+        table: String,
+        /// The resource's row.
+        row: Value,
+    },
+    /// The backend is in conditions that keep the operation out.
+    Condition {
+        /// Those conditions.
+        conditions: Vec<Condition>,
+        /// The backend.
+        backend: Box<Backend>,
+    },
+    /// The project has no quota left.
+    OverQuota {
+        /// Of what.
+        resource: String,
+        /// How much more was asked.
+        requested: i64,
+        /// How much is in use, reservations included.
+        in_use: i64,
+        /// How much may be in use.
+        limit: i64,
+    },
+    /// Another resource of the kind has the name.
+    #[serde(skip)]
+    NameTaken,
+    /// The resource moved to another backend meanwhile.
+    Moved,
+    /// Another operation on the resource is under way.
+    #[serde(skip)]
+    Busy {
+        /// Which one, unless it ended meanwhile.
+        operation: Option<OperationKind>,
+    },
+}
+
+/// Why there is no [`Admission`].
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    /// Refused; nothing changed.
+    #[error("refused")]
+    Refused(Box<Refusal>),
+    /// The database failed; whether it was admitted is unknown.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+impl From<Refusal> for AdmitError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+/// Asks the database to admit an operation. `default_limit` gives the quota where none was set.
+///
+/// # Errors
+/// When it is refused, or the database does not answer.
+pub async fn admit(
+    database: &Database,
+    request: &Admit<'_>,
+    default_limit: impl Fn(&str) -> i64,
+) -> Result<Admission, AdmitError> {
+    let request_json = as_json(request, default_limit);
+    let sql = "select admit($1::jsonb)";
+    let mut answer = database.row(sql, &[&Json(&request_json)]).await;
+    if matches!(answer, Err(DbError::Duplicate(_))) {
+        // perhaps another delivery of this very request was in the middle of it; then its outcome is
+        // recorded by now
+        answer = database.row(sql, &[&Json(&request_json)]).await;
+    }
+    match answer {
+        Ok(Some(admission)) => Ok(admission),
+        Ok(None) => Err(DbError::Defect("admit answered nothing".into()).into()),
+        Err(DbError::Refused(reason)) => {
+            let refusal: Refusal = serde_json::from_value(reason).map_err(DbError::from)?;
+            Err(refusal.into())
+        }
+        Err(DbError::Duplicate(constraint)) => {
+            Err(clash(database, request.operation, &constraint).await?.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes sure that a request can never be admitted any more, or tells what became of it.
+///
+/// # Errors
+/// When the database does not answer: then nothing is certain.
+pub async fn revoke(
+    database: &Database,
+    id: OperationId,
+    request_id: &RequestId,
+    caller: &Caller,
+    operation: &Operation,
+) -> Result<Option<Admission>, DbError> {
+    let subject = operation.contract().subject.resource.table();
+    let operation_json = operation_json(id, request_id, caller, operation);
+    database
+        .row(
+            "select revoke_request($1::jsonb, $2, $3)",
+            &[&Json(operation_json), &subject, &operation.subject()],
+        )
+        .await
+}
+
+fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
+    let operation = request.operation;
+    let exclusive = transition::is_exclusive(operation);
+    let mut operation_json =
+        operation_json(request.id, request.request_id, request.caller, operation);
+    operation_json["traceparent"] = json!(request.traceparent);
+    operation_json["in_admission"] = json!(transition::in_admission(operation));
+    json!({
+        "operation": operation_json,
+        "steps": transition::on_admission(operation, request.caller, &request.place, &default_limit),
+        "located_by": transition::located_by(operation),
+        "others": transition::others(operation),
+        "uses": operation.uses(),
+        "alone_on": operation.alone_on(),
+        "backend_id": request.place.backend_id(),
+        "migration": request.place.migration(),
+        "event": transition::event(operation),
+        "begins_epoch": operation.begins_epoch(),
+        "restarts_replication": operation.restarts_replication(),
+        "when_failed": transition::on_finish(operation, false, &Columns::none()),
+        "fails_with_quota": transition::takes_quota(operation, false),
+        "exclusive": exclusive,
+        "allowed_conditions": request.allowed,
+        "further_gates": request.further_gates,
+        "view": operation.contract().subject.resource.view(),
+        "count_in_flight": exclusive,
+    })
+}
+
+fn operation_json(
+    id: OperationId,
+    request_id: &RequestId,
+    caller: &Caller,
+    operation: &Operation,
+) -> Value {
+    let mut described = json!(operation);
+    described["id"] = json!(id);
+    described["request_key"] = json!(id);
+    described["request_id"] = json!(request_id);
+    described["user_id"] = json!(caller.user_id);
+    described["project_id"] = json!(caller.project_id);
+    described
+}
+
+/// What a violated unique constraint means to the caller.
+async fn clash(
+    database: &Database,
+    operation: &Operation,
+    constraint: &str,
+) -> Result<Refusal, DbError> {
+    let (column, id) = match constraint {
+        "one_live_operation" => ("subject_id", Some(operation.subject())),
+        "one_live_connection" => ("alone_on", operation.alone_on()),
+        "volume_types_name" | "qos_specs_name" => return Ok(Refusal::NameTaken),
+        _ => return Err(DbError::Duplicate(constraint.to_owned())),
+    };
+    let sql = format!(
+        "select to_jsonb(kind) from operations where {column} = $1 and state in ('admitted', 'running')"
+    );
+    Ok(Refusal::Busy { operation: database.row(&sql, &[&id]).await? })
+}

@@ -1,0 +1,90 @@
+//! Attachments, as readers see them, and the data paths that they keep open.
+
+use super::listing::{self, Listed};
+use super::{Database, DbError};
+use model::{AttachMode, Attachment, AttachmentId, BackendId, Volume, VolumeId};
+use serde::Deserialize;
+use uuid::Uuid;
+
+impl Listed for Attachment {
+    const VIEW: &'static str = "attachment_details";
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
+/// The attachment with this id, unless it is over or belongs to another project than `project_scope`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find(
+    database: &Database,
+    id: AttachmentId,
+    project_scope: Option<&str>,
+) -> Result<Option<Attachment>, DbError> {
+    listing::find(database, id.0, project_scope).await
+}
+
+/// The attachments of a volume.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_volume(database: &Database, volume: VolumeId) -> Result<Vec<Attachment>, DbError> {
+    database
+        .rows(
+            "select to_jsonb(a) from attachment_details a \
+             where volume_id = $1 and deleted_at is null order by created_at",
+            &[&volume.0],
+        )
+        .await
+}
+
+/// A data path that servers were told of.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Exported {
+    /// The volume.
+    pub volume: Volume,
+    /// Whether it can be written to.
+    pub mode: AttachMode,
+}
+
+/// The data paths of a backend that must be open.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn exported(database: &Database, backend: BackendId) -> Result<Vec<Exported>, DbError> {
+    database
+        .rows(
+            "select jsonb_build_object('volume', to_jsonb(v), 'mode', a.mode) \
+             from volume_details v, \
+                  lateral (select distinct attach_mode as mode from attachments \
+                           where volume_id = v.id and deleted_at is null \
+                             and connection_info is not null) a \
+             where v.backend_id = $1 and v.deleted_at is null \
+               and v.replication_status not in ('not-capable', 'failover-error')",
+            &[&backend.0],
+        )
+        .await
+}
+
+/// Whether an attachment of the volume other than this one needs the data path of the mode.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_needed(
+    database: &Database,
+    volume: VolumeId,
+    mode: AttachMode,
+    except: AttachmentId,
+) -> Result<bool, DbError> {
+    let needed: Option<bool> = database
+        .row(
+            "select to_jsonb(exists (select from attachments \
+             where volume_id = $1 and attach_mode = $2 and id <> $3 \
+               and connector is not null and deleted_at is null))",
+            &[&volume.0, &mode.as_str(), &except.0],
+        )
+        .await?;
+    Ok(needed.unwrap_or(false))
+}

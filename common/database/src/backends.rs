@@ -1,0 +1,188 @@
+//! Backends: registration, reports, and what readers see. Their conditions change through admitted
+//! operations alone.
+
+use super::{Database, DbError};
+use model::{Backend, BackendId, BackendReport, ReplicationStatus};
+use serde::Deserialize;
+use tokio_postgres::types::Json;
+
+/// All backends, by name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(database: &Database) -> Result<Vec<Backend>, DbError> {
+    database
+        .rows(
+            "select to_jsonb(b) || jsonb_build_object('promised_gb', coalesce(( \
+                 select jsonb_object_agg(pool, gigabytes) \
+                 from (select pool, sum(size_gb) as gigabytes from volumes \
+                       where backend_id = b.id and deleted_at is null group by pool) p), '{}')) \
+             from backend_details b order by b.name",
+            &[],
+        )
+        .await
+}
+
+/// Makes the backend known, or learns its id when it is; `enabled` matters only for a new one. A backend that
+/// has got targets is replicated from now on, and one that has lost them is not; nothing else of its
+/// replication changes, whatever happened to the worker before.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn register(
+    database: &Database,
+    name: &str,
+    availability_zone: &str,
+    enabled: bool,
+    has_targets: bool,
+    clustered: bool,
+) -> Result<BackendId, DbError> {
+    let id = database
+        .row(
+            "insert into backends (name, availability_zone, disabled_at, replication_status, clustered) \
+             values ($1, $2, case when $3 then null else now() end, case when $4 then 'enabled' else 'disabled' end, $5) \
+             on conflict (name) do update set availability_zone = excluded.availability_zone, clustered = excluded.clustered, \
+                 replication_status = case \
+                     when backends.replication_status in ('enabled', 'disabled') and backends.active_backend_id is null \
+                     then excluded.replication_status else backends.replication_status end \
+             returning to_jsonb(id)",
+            &[&name, &availability_zone, &enabled, &has_targets, &clustered],
+        )
+        .await?;
+    id.ok_or_else(|| DbError::Defect("registering a backend returned no id".into()))
+}
+
+/// From where a backend serves.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Serving {
+    /// The target; `None` for its own side.
+    pub active_backend_id: Option<String>,
+    /// The number of the epoch.
+    pub epoch: i64,
+    /// Where its replication stands.
+    pub replication_status: ReplicationStatus,
+    /// Whether the epoch began with the promotion of a target.
+    pub promoted: bool,
+    /// What identifies the storage that holds its volumes, if that is known.
+    pub storage_id: Option<String>,
+}
+
+/// From where a backend serves now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn serving(database: &Database, backend: BackendId) -> Result<Serving, DbError> {
+    let sql = "select jsonb_build_object('active_backend_id', active_backend_id, 'epoch', epoch, \
+                   'replication_status', replication_status, 'promoted', promoted, 'storage_id', storage_id) from backends where id = $1";
+    let serving = database.row(sql, &[&backend.0]).await?;
+    serving.ok_or_else(|| DbError::Defect("the backend is gone".into()))
+}
+
+/// Binds a backend to the storage that holds its volumes, until a failover ends on another one. `false` when it
+/// is bound to another one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn bind_storage(
+    database: &Database,
+    backend: BackendId,
+    storage_id: &str,
+) -> Result<bool, DbError> {
+    let sql = "update backends set storage_id = coalesce(storage_id, $2) \
+               where id = $1 returning to_jsonb(storage_id = $2)";
+    let is_it = database.row(sql, &[&backend.0, &storage_id]).await?;
+    is_it.ok_or_else(|| DbError::Defect("the backend is gone".into()))
+}
+
+/// What giving a backend's volumes to another one came to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostUpdate {
+    /// So many volumes are the other backend's now.
+    Moved(i64),
+    /// Nothing changed, for this reason.
+    Reason(String),
+}
+
+/// Gives what is on a backend to another one, which is the same storage under a new name. Needs the first to
+/// be down, and neither to be frozen, failed over or at work.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn update_host(
+    database: &Database,
+    current: BackendId,
+    renamed: BackendId,
+) -> Result<HostUpdate, DbError> {
+    let updated = database.row("select update_host($1, $2)", &[&current.0, &renamed.0]).await?;
+    updated.ok_or_else(|| DbError::Defect("updating a host returned nothing".into()))
+}
+
+/// Records that a worker is alive and what it says of its backend.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn report(
+    database: &Database,
+    backend: BackendId,
+    report: &BackendReport,
+) -> Result<(), DbError> {
+    let sql = "update backends set seen_at = clock_timestamp(), report = $2 where id = $1";
+    database.execute(sql, &[&backend.0, &Json(report)]).await.map(drop)
+}
+
+/// What a project has on a backend.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Usage {
+    /// The project.
+    pub project_id: String,
+    /// How many volumes.
+    pub volumes: i64,
+    /// Their sizes in all, in GiB.
+    pub volume_gb: i64,
+    /// How many snapshots.
+    pub snapshots: i64,
+    /// Their sizes in all, in GiB.
+    pub snapshot_gb: i64,
+}
+
+impl Usage {
+    /// Nothing yet, of all projects together.
+    #[must_use]
+    pub fn total() -> Self {
+        Self { project_id: "(total)".to_owned(), ..Self::default() }
+    }
+}
+
+impl std::ops::Add<&Self> for Usage {
+    type Output = Self;
+
+    fn add(self, other: &Self) -> Self {
+        Self {
+            project_id: self.project_id,
+            volumes: self.volumes + other.volumes,
+            volume_gb: self.volume_gb + other.volume_gb,
+            snapshots: self.snapshots + other.snapshots,
+            snapshot_gb: self.snapshot_gb + other.snapshot_gb,
+        }
+    }
+}
+
+/// What each project has on a backend.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn usage(database: &Database, backend: BackendId) -> Result<Vec<Usage>, DbError> {
+    let sql = "select jsonb_build_object('project_id', project_id, \
+                   'volumes', count(*) filter (where is_volume), \
+                   'volume_gb', coalesce(sum(size_gb) filter (where is_volume), 0), \
+                   'snapshots', count(*) filter (where not is_volume), \
+                   'snapshot_gb', coalesce(sum(size_gb) filter (where not is_volume), 0)) \
+               from (select project_id, size_gb, true as is_volume, backend_id from volume_details \
+                     where deleted_at is null \
+                     union all \
+                     select project_id, size_gb, false, backend_id from snapshot_details \
+                     where deleted_at is null) held \
+               where backend_id = $1 group by project_id order by project_id";
+    database.rows(sql, &[&backend.0]).await
+}

@@ -1,0 +1,343 @@
+//! The operation log: claim, renew, finish, and what nobody announced.
+use super::{Database, DbError, transition};
+use model::migration::Stage;
+use model::{BackendId, Migration, OperationId, RequestId, SnapshotId, VolumeId, text_enum};
+use operation::Operation;
+use operation::contract::{Columns, Resource, Role};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+/// An operation that this process owns until the lease runs out.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ClaimedOperation {
+    /// Its id.
+    pub id: OperationId,
+    /// What is to be done.
+    #[serde(flatten)]
+    pub operation: Operation,
+    /// The request that asked for it.
+    pub request_id: RequestId,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
+    /// The number of the claim; a larger one elsewhere means that this one has lost the operation.
+    pub fence: i64,
+    /// How many times it was claimed, this one included.
+    pub attempts: i32,
+    /// The subject's row.
+    pub subject: Value,
+    /// The rows of the other resources that it changes.
+    pub others: Vec<OtherRow>,
+    /// Where its subject goes, and how far it has come, if it changes its backend.
+    pub migration: Option<Migration>,
+}
+
+/// A resource beside the subject.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OtherRow {
+    /// The part that it plays.
+    pub role: Role,
+    /// Its row.
+    pub row: Value,
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Columns of the subject that the driver filled in.
+    pub found: Columns,
+    /// What whoever waits for the operation is told.
+    pub result: Option<Value>,
+    /// What a failover came to.
+    pub failover: Option<FailedOver>,
+    /// Why it failed, for the operation's record; `None` when it succeeded.
+    pub error: Option<String>,
+}
+
+/// What a failover came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FailedOver {
+    /// The target that serves from now on; `None` for the backend's own side.
+    pub active: Option<String>,
+    /// What identifies its storage.
+    pub storage_id: Option<String>,
+    /// What became of each volume.
+    pub volumes: Vec<VolumeFate>,
+    /// The snapshots that the backend has had.
+    pub known_snapshots: Vec<SnapshotId>,
+    /// Those of them that are where the backend serves from.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// What became of a volume in a failover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct VolumeFate {
+    /// Which volume.
+    pub id: VolumeId,
+    /// What.
+    pub fate: Fate,
+}
+
+text_enum! {
+    /// What becomes of a volume in a failover.
+    pub enum Fate {
+        /// It is served from the other side.
+        Moved = "moved",
+        /// It should be, and cannot be.
+        Failed = "failed",
+        /// It was never there.
+        Absent = "absent",
+    }
+}
+
+/// Takes an admitted operation of the backend. `None` when somebody else has it, it has ended, or the
+/// backend has failed over since it was admitted, or since `known_epoch`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn claim(
+    database: &Database,
+    operation: OperationId,
+    backend: BackendId,
+    known_epoch: i64,
+    owner: &str,
+    lease: Duration,
+) -> Result<Option<ClaimedOperation>, DbError> {
+    database
+        .row(
+            "select claim($1, $2, $3, $4, make_interval(secs => $5))",
+            &[&operation.0, &backend.0, &known_epoch, &owner, &lease.as_secs_f64()],
+        )
+        .await
+}
+
+/// Keeps a claimed operation for another `lease`. `false` when it was lost.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn renew(
+    database: &Database,
+    operation: OperationId,
+    fence: i64,
+    lease: Duration,
+) -> Result<bool, DbError> {
+    let renewed: Option<bool> = database
+        .row(
+            "select to_jsonb(renew_lease($1, $2, make_interval(secs => $3)))",
+            &[&operation.0, &fence, &lease.as_secs_f64()],
+        )
+        .await?;
+    Ok(renewed.unwrap_or(false))
+}
+
+/// Ends a claimed operation: its record, the resources that it touches and its quota change together.
+/// `false` when the operation was lost to another owner: then nothing changed.
+///
+/// # Errors
+/// When the database does not answer: then whether it ended is unknown, and asking again is safe.
+pub async fn finish(
+    database: &Database,
+    claimed: &ClaimedOperation,
+    outcome: &Outcome,
+) -> Result<bool, DbError> {
+    let succeeded = outcome.error.is_none();
+    let mut request = json!({
+        "operation_id": claimed.id,
+        "fence": claimed.fence,
+        "succeeded": succeeded,
+        "takes_quota": transition::takes_quota(&claimed.operation, succeeded),
+        "result": outcome.result,
+        "error": outcome.error,
+        "steps": transition::on_finish(&claimed.operation, succeeded, &outcome.found),
+    });
+    if let Some(failover) = &outcome.failover {
+        request["failover"] = json!(failover);
+    }
+    if let Some(message) = message(&claimed.operation).filter(|_| !succeeded) {
+        request["message"] = message;
+    }
+    let finished: Option<bool> =
+        database.row("select to_jsonb(finish($1::jsonb))", &[&Json(request)]).await?;
+    Ok(finished.unwrap_or(false))
+}
+
+/// Gives a claimed operation to the backend that does what is next of its migration. Returns that
+/// backend's name; `None` when the operation was lost to another owner: then nothing changed.
+///
+/// # Errors
+/// When the database does not answer: then whether it was given is unknown, and asking again is safe.
+pub async fn hand_over(
+    database: &Database,
+    claimed: &ClaimedOperation,
+    next: &Migration,
+) -> Result<Option<String>, DbError> {
+    let arrival = match next.stage {
+        Stage::Remove => Some(transition::on_arrival(&claimed.operation, &next.to)),
+        Stage::Open | Stage::Copy { .. } | Stage::Close { .. } => None,
+    };
+    database
+        .row(
+            "select to_jsonb(hand_over($1, $2, $3, $4, $5))",
+            &[&claimed.id.0, &claimed.fence, &Json(next), &next.backend_id().0, &arrival.map(Json)],
+        )
+        .await
+}
+
+/// What the user is told when an operation fails that was answered before it ended. The operator finds
+/// the cause in the log, by the request's id.
+fn message(operation: &Operation) -> Option<Value> {
+    let resource_type = match operation.contract().subject.resource {
+        Resource::Volume => "VOLUME",
+        Resource::Snapshot => "VOLUME_SNAPSHOT",
+        // who opens or closes a data path waits for the end and is told
+        Resource::Attachment => return None,
+        Resource::VolumeType
+        | Resource::QosSpecs
+        | Resource::Message
+        | Resource::Project
+        | Resource::QuotaClass
+        | Resource::Backend => return None,
+    };
+    Some(json!({
+        "resource_type": resource_type,
+        "action": operation.kind().stem().replace('_', " "),
+        "detail": "The storage backend could not do it.",
+    }))
+}
+
+/// Operations of the backend that were admitted at least `unclaimed_for` ago and not claimed, or whose
+/// owner's lease has run out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn due(
+    database: &Database,
+    backend: BackendId,
+    unclaimed_for: Duration,
+) -> Result<Vec<OperationId>, DbError> {
+    database
+        .rows(
+            "select to_jsonb(o) from due_operations($1, make_interval(secs => $2), 200) o",
+            &[&backend.0, &unclaimed_for.as_secs_f64()],
+        )
+        .await
+}
+
+/// Ends the leases of owners whose name starts with `owner_prefix`; only for a process that knows that
+/// they are dead. Returns how many.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn expire_leases(
+    database: &Database,
+    backend: BackendId,
+    owner_prefix: &str,
+) -> Result<u64, DbError> {
+    let expired: Option<u64> = database
+        .row("select to_jsonb(expire_leases($1, $2))", &[&backend.0, &owner_prefix])
+        .await?;
+    Ok(expired.unwrap_or(0))
+}
+
+/// How an operation has ended, for whoever waits for it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ended {
+    /// Why it failed; `None` when it succeeded.
+    pub error: Option<String>,
+    /// What it resulted in.
+    pub result: Option<Value>,
+}
+
+/// How an operation has ended; `None` while it has not.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn ended(database: &Database, operation: OperationId) -> Result<Option<Ended>, DbError> {
+    database
+        .row(
+            "select jsonb_build_object('result', result, 'error', \
+                 case state when 'done' then null else coalesce(error, state) end) \
+             from operations where id = $1 and state not in ('admitted', 'running')",
+            &[&operation.0],
+        )
+        .await
+}
+
+/// How many admitted operations of the backend have not ended.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn in_flight(database: &Database, backend: BackendId) -> Result<u64, DbError> {
+    let count: Option<u64> =
+        database.row("select to_jsonb(operations_in_flight($1))", &[&backend.0]).await?;
+    Ok(count.unwrap_or(0))
+}
+
+/// An operation, for operators.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Logged {
+    /// Its id.
+    pub id: OperationId,
+    /// What it is.
+    pub kind: String,
+    /// `admitted`, `running`, `done`, `failed` or `revoked`.
+    pub state: String,
+    /// The backend that has to do it.
+    pub backend: Option<String>,
+    /// What it is about.
+    pub subject_id: Uuid,
+    /// The worker that has it.
+    pub owner: Option<String>,
+    /// How often it was claimed.
+    pub attempts: i32,
+    /// The request that asked for it.
+    pub request_id: String,
+    /// When it was admitted.
+    pub created_at: String,
+    /// When it ended.
+    pub finished_at: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What it resulted in.
+    pub result: Option<Value>,
+}
+
+/// Operations, the newest first: this one, or those that have not ended, or the last so many.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn logged(
+    database: &Database,
+    id: Option<OperationId>,
+    live_only: bool,
+    most: i64,
+) -> Result<Vec<Logged>, DbError> {
+    let sql = "select to_jsonb(o) || jsonb_build_object('backend', b.name) \
+               from operations o left join backends b on b.id = o.backend_id \
+               where o.id = coalesce($1, o.id) and (not $2 or o.state in ('admitted', 'running')) \
+               order by o.created_at desc limit $3";
+    database.rows(sql, &[&id.map(|id| id.0), &live_only, &most]).await
+}
+
+/// Takes a running operation from whoever works on it: it is free for the next worker, with as many attempts as
+/// a new one. `false` when nobody works on it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn retry(database: &Database, id: OperationId) -> Result<bool, DbError> {
+    let taken: Option<bool> = database.row("select to_jsonb(retry($1))", &[&id.0]).await?;
+    Ok(taken.unwrap_or(false))
+}
+
+/// Ends an operation as failed, whoever works on it. `false` when it has ended already.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn abort(database: &Database, id: OperationId, reason: &str) -> Result<bool, DbError> {
+    let ended: Option<i64> = database
+        .row("select to_jsonb(end_operations(array[$1::uuid], $2))", &[&id.0, &reason])
+        .await?;
+    Ok(ended.unwrap_or(0) > 0)
+}

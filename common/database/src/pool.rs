@@ -1,0 +1,137 @@
+//! The connection pool and the few ways in which the rest of `db` asks.
+
+use super::{DbError, migrations};
+use configuration::DatabaseConfig;
+use deadpool_postgres::{ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, NoTls};
+
+/// Parameters of a statement.
+pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A pool of connections to cinderblock's database. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+    connection: Config,
+}
+
+impl Database {
+    /// Prepares a pool; connections are made when they are needed.
+    ///
+    /// `down_after` is how long a silent worker counts as alive; every connection carries it as a
+    /// setting, because the gate in the database compares with it.
+    ///
+    /// # Errors
+    /// When the URL cannot be understood.
+    pub fn new(config: &DatabaseConfig, down_after: Duration) -> Result<Self, DbError> {
+        let mut connection: Config = config
+            .url
+            .expose()
+            .parse()
+            .map_err(|error: tokio_postgres::Error| DbError::Defect(error.into()))?;
+        connection
+            .options(session_settings(config, down_after))
+            .application_name("cinderblock")
+            .connect_timeout(config.connect_timeout())
+            .keepalives_idle(Duration::from_secs(15))
+            .tcp_user_timeout(Duration::from_secs(15));
+        let manager = deadpool_postgres::Manager::from_config(
+            connection.clone(),
+            NoTls,
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(config.pool_size)
+            .wait_timeout(Some(config.connect_timeout()))
+            .create_timeout(Some(config.connect_timeout()))
+            .recycle_timeout(Some(config.connect_timeout()))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| DbError::Defect(error.into()))?;
+        Ok(Self { pool, connection })
+    }
+
+    /// Brings the schema up to date. Several processes may start at once; one does the work.
+    ///
+    /// # Errors
+    /// When the database does not answer, or holds a schema that this version does not know.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        migrations::run(&self.connection).await
+    }
+
+    /// The newest step of the schema that the database has; 0 for none.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn schema_version(&self) -> Result<i32, DbError> {
+        let there = "select to_jsonb(to_regclass('refinery_schema_history') is not null)";
+        if self.row(there, &[]).await? != Some(true) {
+            return Ok(0);
+        }
+        let version = "select to_jsonb(coalesce(max(version), 0)) from refinery_schema_history";
+        Ok(self.row(version, &[]).await?.unwrap_or(0))
+    }
+
+    /// Asks for nothing, to learn whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.execute("select 1", &[]).await.map(drop)
+    }
+
+    pub(crate) async fn client(&self) -> Result<Object, DbError> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Runs a statement and returns the number of rows that it touched.
+    pub(crate) async fn execute(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<u64, DbError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client.execute(&statement, parameters).await?)
+    }
+
+    /// The rows of a statement whose only column is JSON.
+    pub(crate) async fn rows<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<T>, DbError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, parameters).await?;
+        rows.iter().map(|row| Ok(serde_json::from_value(row.try_get(0)?)?)).collect()
+    }
+
+    /// The row of such a statement, if there is one and it is not null.
+    pub(crate) async fn row<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<T>, DbError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let Some(row) = client.query_opt(&statement, parameters).await? else { return Ok(None) };
+        let value: Option<Value> = row.try_get(0)?;
+        Ok(value.map(serde_json::from_value).transpose()?)
+    }
+}
+
+fn session_settings(config: &DatabaseConfig, down_after: Duration) -> String {
+    format!(
+        "-c lock_timeout={}ms -c statement_timeout={}ms \
+         -c idle_in_transaction_session_timeout={}ms -c cinderblock.down_after={}ms",
+        config.lock_timeout_ms,
+        config.statement_timeout_ms,
+        config.statement_timeout_ms,
+        down_after.as_millis()
+    )
+}

@@ -1,0 +1,82 @@
+//! Quotas, as readers see them: limits that were set, and what is used.
+
+use super::{Database, DbError};
+use model::quota::Limits;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The class that every project belongs to.
+pub const DEFAULT_CLASS: &str = "default";
+
+/// What was set for a project, and what it uses.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Quota {
+    /// The limits of the project.
+    pub limits: Limits,
+    /// The limits of the class.
+    pub class_limits: Limits,
+    /// What is used.
+    pub usage: BTreeMap<String, Usage>,
+    /// The volume types, name to id.
+    pub types: BTreeMap<String, String>,
+}
+
+/// How much of something is used.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Usage {
+    /// By what is there.
+    pub in_use: i64,
+    /// By what is being made.
+    pub reserved: i64,
+}
+
+/// The quota of a project, in view of a class of limits.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of(database: &Database, project: &str, class: &str) -> Result<Quota, DbError> {
+    let sql = "select jsonb_build_object( \
+            'limits', coalesce((select quota from projects where project_id = $1), '{}'), \
+            'class_limits', coalesce((select quota from quota_classes where name = $2), '{}'), \
+            'usage', (select coalesce(jsonb_object_agg(resource, to_jsonb(u)), '{}') \
+                      from quota_usages u where project_id = $1), \
+            'types', (select coalesce(jsonb_object_agg(name, id), '{}') \
+                      from volume_types where deleted_at is null))";
+    Ok(database.row(sql, &[&project, &class]).await?.unwrap_or_default())
+}
+
+/// A usage that is not what the rows of volumes and snapshots come to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Drift {
+    /// The project.
+    pub project_id: String,
+    /// What is limited.
+    pub resource: String,
+    /// What is recorded as in use.
+    pub in_use: i64,
+    /// What is recorded as reserved.
+    pub reserved: i64,
+    /// What there is.
+    pub counted: i64,
+}
+
+/// Usages that are not what the rows come to; reservations of what is under way show here, too.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn drift(database: &Database) -> Result<Vec<Drift>, DbError> {
+    database.rows("select to_jsonb(d) from quota_drift d order by project_id, resource", &[]).await
+}
+
+/// Records what there is as in use, wherever it differs. Returns for how many usages. Only where no
+/// operation is under way: otherwise its reservation would be lost, and nothing is changed.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sync(database: &Database) -> Result<u64, DbError> {
+    let sql = "insert into quota_usages (project_id, resource, in_use, reserved) \
+               select project_id, resource, counted, 0 from quota_drift \
+               where not exists (select from operations where state in ('admitted', 'running')) \
+               on conflict (project_id, resource) do update set in_use = excluded.in_use, reserved = 0";
+    database.execute(sql, &[]).await
+}

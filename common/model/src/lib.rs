@@ -1,0 +1,45 @@
+//! The resources that cinderblock keeps, one a file, their statuses beside them.
+
+#[macro_use]
+mod text_enum;
+pub mod attachment;
+pub mod backend;
+pub mod caller;
+pub mod connection;
+pub mod error;
+pub mod extra_specs;
+pub mod ids;
+pub mod manageable;
+pub mod message;
+pub mod migration;
+pub mod qos;
+pub mod quota;
+pub mod service;
+pub mod snapshot;
+pub mod volume;
+pub mod volume_type;
+
+pub use attachment::{AttachMode, Attachment, AttachmentStatus};
+pub use backend::{
+    Backend, BackendReport, Condition, Placement, PoolReport, ReplicationProgress,
+    ReplicationStatus,
+};
+pub use caller::{Caller, Role};
+pub use connection::ConnectionInfo;
+pub use error::{Error, ErrorKind, Result};
+pub use ids::{
+    AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
+    VolumeId, VolumeTypeId,
+};
+pub use manageable::{Manageable, StoredObject};
+pub use message::Message;
+pub use migration::Migration;
+pub use qos::{QosConsumer, QosSpecs};
+pub use service::{Binary, LogLevel, LogLevelChange, Service};
+pub use snapshot::{Snapshot, SnapshotStatus};
+pub use text_enum::UnknownWord;
+pub use volume::{AttachedServer, Volume, VolumeStatus};
+pub use volume_type::VolumeType;
+
+/// Key-value pairs that users attach to their resources, sorted by key.
+pub type Metadata = std::collections::BTreeMap<String, String>;

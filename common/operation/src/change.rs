@@ -1,0 +1,49 @@
+//! How what users say of their resources changes: kept, set, or taken away.
+
+use super::contract::Columns;
+use model::Metadata;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// How metadata changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetadataChange {
+    /// These are all there is.
+    Replace(Metadata),
+    /// These are added or overwritten.
+    Merge(Metadata),
+    /// This key goes; it must be there.
+    RemoveKey(String),
+}
+
+impl MetadataChange {
+    /// The change of the column that holds the metadata.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Columns {
+        let entry = |value: Value| Map::from_iter([(name.to_owned(), value)]);
+        match self {
+            Self::Replace(all) => Columns { set: entry(json!(all)), ..Columns::none() },
+            Self::Merge(some) => Columns { merge: entry(json!(some)), ..Columns::none() },
+            Self::RemoveKey(key) => Columns { remove: entry(json!([key])), ..Columns::none() },
+        }
+    }
+}
+
+/// Tells an absent field (`None`) from a null one (`Some(None)`).
+pub(super) mod absent_or_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(
+        value: &Option<Option<String>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_ref().and_then(Option::as_ref).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<String>>, D::Error> {
+        Option::<String>::deserialize(deserializer).map(Some)
+    }
+}

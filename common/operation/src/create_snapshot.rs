@@ -1,0 +1,103 @@
+//! `create_snapshot`: keep a volume's content as it is now.
+
+use super::contract::{
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
+    Role, Runs, StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WhileRunning,
+};
+use model::{Caller, Metadata, SnapshotId, SnapshotStatus, VolumeId, VolumeStatus, VolumeTypeId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `create_snapshot`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateSnapshot {
+    /// The id that the API made up for it.
+    pub snapshot_id: SnapshotId,
+    /// Of which volume.
+    pub volume_id: VolumeId,
+    /// The volume's type.
+    pub volume_type_id: VolumeTypeId,
+    /// The volume's size, in GiB.
+    pub size_gb: i32,
+    /// What the user calls it.
+    pub name: Option<String>,
+    /// What the user says of it.
+    pub description: Option<String>,
+    /// The user's key-value pairs.
+    pub metadata: Metadata,
+    /// Whether the caller accepts that servers may write meanwhile (`force`; always since 3.66).
+    pub while_attached: bool,
+}
+
+/// What every new snapshot takes from the quota.
+pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
+    QuotaRule::Count { resource: "snapshots", sign: 1 },
+    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+];
+
+impl Definition for CreateSnapshot {
+    const CONTRACT: Contract = Contract {
+        summary: "keep a volume's content as it is now",
+        class: Class::Modify,
+        subject: Touch {
+            resource: Resource::Snapshot,
+            starts_from: StartsFrom::New,
+            preconditions: &[],
+            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Creating)),
+            when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
+            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
+            quota: TAKEN_QUOTA,
+        },
+        others: &[(
+            Role::Volume,
+            Touch {
+                starts_from: StartsFrom::Statuses(&[
+                    Volume(VolumeStatus::Available),
+                    Volume(VolumeStatus::InUse),
+                ]),
+                preconditions: &[Precondition::SnapshottableWhereItIs],
+                ..Touch::keeping_status(Resource::Volume)
+            },
+        )],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+    };
+
+    fn subject(&self) -> Uuid {
+        self.snapshot_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        vec![(Role::Volume, self.volume_id.0)]
+    }
+
+    fn uses(&self) -> Vec<Uuid> {
+        vec![self.volume_id.0]
+    }
+
+    fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
+        if role != Role::Subject {
+            return Columns::none();
+        }
+        Columns::set(json!({
+            "id": self.snapshot_id,
+            "project_id": caller.project_id,
+            "user_id": caller.user_id,
+            "volume_id": self.volume_id,
+            "volume_type_id": self.volume_type_id,
+            "size_gb": self.size_gb,
+            "name": self.name,
+            "description": self.description,
+            "metadata": self.metadata,
+        }))
+    }
+
+    fn columns_when_done(&self, role: Role) -> Columns {
+        match role {
+            Role::Subject => Columns::set(json!({ "progress": "100%" })),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
+        }
+    }
+}

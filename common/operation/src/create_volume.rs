@@ -1,0 +1,178 @@
+//! `create_volume`: a volume on the backend that placement chooses, empty or like something else.
+
+use super::contract::{
+    Affinity, AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule,
+    Resource, Role, Runs, StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WantedPlace, WhileRunning,
+};
+use model::volume_type::asks_for_replication;
+use model::{
+    BackendId, Caller, Metadata, ReplicationStatus, SnapshotId, SnapshotStatus, VolumeId,
+    VolumeStatus, VolumeTypeId,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `create_volume`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateVolume {
+    /// The id that the API made up for it.
+    pub volume_id: VolumeId,
+    /// What the user calls it.
+    pub name: Option<String>,
+    /// What the user says of it.
+    pub description: Option<String>,
+    /// Size in GiB.
+    pub size_gb: i32,
+    /// What it must be like.
+    pub volume_type_id: VolumeTypeId,
+    /// What the type asks of a backend.
+    pub extra_specs: Metadata,
+    /// Whether several servers may attach it at once.
+    pub multiattach: bool,
+    /// The zone in which it must be, if the user cares.
+    pub availability_zone: Option<String>,
+    /// Which other volumes must be where it goes, or must not.
+    #[serde(default)]
+    pub affinity: Affinity,
+    /// The user's key-value pairs.
+    pub metadata: Metadata,
+    /// What its content is at first; nothing by default.
+    pub source: Option<VolumeSource>,
+}
+
+/// What a new volume's content is copied from, and what comes with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VolumeSource {
+    /// What it is.
+    pub content: Content,
+    /// The backend that holds it, and will hold the volume.
+    pub backend_id: BackendId,
+    /// Whether a server may boot from it.
+    pub bootable: bool,
+    /// What is known of the image that it was made from.
+    pub image_metadata: Metadata,
+}
+
+/// Where content is copied from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A snapshot.
+    Snapshot(SnapshotId),
+    /// Another volume, as it is when the copy begins.
+    Volume(VolumeId),
+}
+
+/// Where the replication of a volume stands at first: placement has seen to it that the backend does what
+/// the type asks.
+pub(super) fn replication_status(extra_specs: &Metadata) -> ReplicationStatus {
+    if asks_for_replication(extra_specs) {
+        ReplicationStatus::Enabled
+    } else {
+        ReplicationStatus::Disabled
+    }
+}
+
+/// What every new volume takes from the quota.
+pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
+    QuotaRule::Count { resource: "volumes", sign: 1 },
+    QuotaRule::Each { resource: "per_volume_gigabytes", column: "size_gb" },
+    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+];
+
+impl Definition for CreateVolume {
+    const CONTRACT: Contract = Contract {
+        summary: "make a volume, empty or like a snapshot or another volume",
+        class: Class::Place,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::New,
+            preconditions: &[Precondition::TypeIsThere, Precondition::ReplicatesThere],
+            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
+            when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
+            when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
+            quota: TAKEN_QUOTA,
+        },
+        others: &[
+            (
+                Role::Snapshot,
+                Touch {
+                    starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
+                    ..Touch::keeping_status(Resource::Snapshot)
+                },
+            ),
+            (
+                Role::Volume,
+                Touch {
+                    starts_from: StartsFrom::Statuses(&[
+                        Volume(VolumeStatus::Available),
+                        Volume(VolumeStatus::InUse),
+                    ]),
+                    preconditions: &[Precondition::CopyableWhereItIs],
+                    ..Touch::keeping_status(Resource::Volume)
+                },
+            ),
+        ],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        match self.source.as_ref().map(|source| source.content) {
+            None => Vec::new(),
+            Some(Content::Snapshot(id)) => vec![(Role::Snapshot, id.0)],
+            Some(Content::Volume(id)) => vec![(Role::Volume, id.0)],
+        }
+    }
+
+    fn uses(&self) -> Vec<Uuid> {
+        self.others().into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
+        if role != Role::Subject {
+            return Columns::none();
+        }
+        let source = self.source.as_ref();
+        let (snapshot_id, source_volume_id) = match source.map(|source| source.content) {
+            None => (None, None),
+            Some(Content::Snapshot(id)) => (Some(id), None),
+            Some(Content::Volume(id)) => (None, Some(id)),
+        };
+        let nothing = Metadata::new();
+        Columns::set(json!({
+            "id": self.volume_id,
+            "project_id": caller.project_id,
+            "user_id": caller.user_id,
+            "name": self.name,
+            "description": self.description,
+            "size_gb": self.size_gb,
+            "volume_type_id": self.volume_type_id,
+            "multiattach": self.multiattach,
+            "metadata": self.metadata,
+            "snapshot_id": snapshot_id,
+            "source_volume_id": source_volume_id,
+            "bootable": source.is_some_and(|source| source.bootable),
+            "image_metadata": source.map_or(&nothing, |source| &source.image_metadata),
+            "replicated": asks_for_replication(&self.extra_specs),
+            "replication_status": replication_status(&self.extra_specs),
+        }))
+    }
+
+    fn wanted_place(&self) -> Option<WantedPlace> {
+        Some(WantedPlace {
+            size_gb: self.size_gb,
+            availability_zone: self.availability_zone.clone(),
+            backend_id: self.source.as_ref().map(|source| source.backend_id),
+            extra_specs: self.extra_specs.clone(),
+            affinity: self.affinity.clone(),
+            ..WantedPlace::default()
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! `delete_message`: a user has read what there was to read.
+
+use super::contract::{Class, Contract, Definition, Ending, Resource, Runs, Touch};
+use model::MessageId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The arguments of `delete_message`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteMessage {
+    /// Which message.
+    pub message_id: MessageId,
+}
+
+impl Definition for DeleteMessage {
+    const CONTRACT: Contract = Contract {
+        summary: "remove a message to a user",
+        class: Class::Record,
+        subject: Touch {
+            when_done: Ending::Removed(None),
+            ..Touch::keeping_status(Resource::Message)
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.message_id.0
+    }
+}

@@ -1,0 +1,81 @@
+//! `delete_volume`: remove a volume that nobody uses, with its snapshots if that is asked for.
+
+use super::contract::{
+    AfterCrash, Class, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs,
+    StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WhileRunning,
+};
+use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The arguments of `delete_volume`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteVolume {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// All its snapshots, when they go with it (`cascade`).
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// What every way of deleting a volume gives back to the quota.
+pub(super) const RETURNED_QUOTA: &[QuotaRule] = &[
+    QuotaRule::Count { resource: "volumes", sign: -1 },
+    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: -1 },
+];
+
+/// What every way of deleting a snapshot gives back to the quota.
+pub(super) const RETURNED_SNAPSHOT_QUOTA: &[QuotaRule] = &[
+    QuotaRule::Count { resource: "snapshots", sign: -1 },
+    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: -1 },
+];
+
+/// What is asked of a volume before it may go, whatever its status.
+pub(super) const UNUSED: &[Precondition] =
+    &[Precondition::NotAttached, Precondition::NoSnapshots, Precondition::NotInUseElsewhere];
+
+impl Definition for DeleteVolume {
+    const CONTRACT: Contract = Contract {
+        summary: "remove a volume that nobody uses, with its data",
+        class: Class::Modify,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::Statuses(&[
+                Volume(VolumeStatus::Available),
+                Volume(VolumeStatus::Error),
+                Volume(VolumeStatus::ErrorExtending),
+                Volume(VolumeStatus::ErrorManaging),
+            ]),
+            preconditions: UNUSED,
+            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
+            when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
+            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
+            quota: RETURNED_QUOTA,
+        },
+        others: &[(
+            Role::Snapshot,
+            Touch {
+                resource: Resource::Snapshot,
+                starts_from: StartsFrom::Statuses(&[
+                    Snapshot(SnapshotStatus::Available),
+                    Snapshot(SnapshotStatus::Error),
+                ]),
+                preconditions: &[Precondition::NotInUseElsewhere],
+                while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
+                when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
+                when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),
+                quota: RETURNED_SNAPSHOT_QUOTA,
+            },
+        )],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        self.snapshots.iter().map(|snapshot| (Role::Snapshot, snapshot.0)).collect()
+    }
+}

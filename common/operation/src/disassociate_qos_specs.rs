@@ -1,0 +1,39 @@
+//! `disassociate_qos_specs`: take its quality of service from a kind of volume.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
+use model::{Caller, QosSpecsId, VolumeTypeId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `disassociate_qos_specs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DisassociateQosSpecs {
+    /// Which volume type.
+    pub volume_type_id: VolumeTypeId,
+    /// Which quality of service.
+    pub qos_specs_id: QosSpecsId,
+}
+
+impl Definition for DisassociateQosSpecs {
+    const CONTRACT: Contract = Contract {
+        summary: "take its quality of service from a kind of volume",
+        class: Class::Record,
+        subject: Touch {
+            preconditions: &[Precondition::NoOtherQos],
+            ..Touch::keeping_status(Resource::VolumeType)
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_type_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "qos_specs_id": null }))
+    }
+}

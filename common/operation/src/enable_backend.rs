@@ -1,0 +1,32 @@
+//! `enable_backend`: put a backend back into service; a freeze stays as it is.
+
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use model::{BackendId, Caller};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `enable_backend`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnableBackend {
+    /// Which backend.
+    pub backend_id: BackendId,
+}
+
+impl Definition for EnableBackend {
+    const CONTRACT: Contract = Contract {
+        summary: "put a backend back into service",
+        class: Class::Operate,
+        subject: Touch::keeping_status(Resource::Backend),
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.backend_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "disabled_at": null, "disabled_reason": null }))
+    }
+}

@@ -1,0 +1,39 @@
+//! `force_delete_volume`: an admin removes a volume whatever its status says.
+
+use super::contract::{
+    AfterCrash, Class, Contract, Definition, Ending, Resource, Runs, StartsFrom, Status::Volume,
+    Touch, WhileRunning,
+};
+use super::delete_volume::{RETURNED_QUOTA, UNUSED};
+use model::{VolumeId, VolumeStatus};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The arguments of `force_delete_volume`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForceDeleteVolume {
+    /// Which volume.
+    pub volume_id: VolumeId,
+}
+
+impl Definition for ForceDeleteVolume {
+    const CONTRACT: Contract = Contract {
+        summary: "remove a volume whatever its status, unless it is attached or being worked on",
+        class: Class::Modify,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::Anything,
+            preconditions: UNUSED,
+            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
+            when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
+            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
+            quota: RETURNED_QUOTA,
+        },
+        others: &[],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+}

@@ -1,0 +1,72 @@
+//! `migrate_volume`: take a volume to another backend.
+
+use super::contract::{
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Origin, Resource, Role, Runs,
+    StartsFrom, Status::Volume, TO_MIGRATE, Touch, WantedPlace, WhileRunning,
+};
+use model::{BackendId, Caller, Metadata, VolumeId, VolumeStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `migrate_volume`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MigrateVolume {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// The volume's size in GiB.
+    pub size_gb: i32,
+    /// What its type asks of a backend.
+    pub extra_specs: Metadata,
+    /// Where it is.
+    pub origin: Origin,
+    /// The backend that gets it.
+    pub to: BackendId,
+    /// The pool there; any, when none is named.
+    pub to_pool: Option<String>,
+}
+
+impl Definition for MigrateVolume {
+    const CONTRACT: Contract = Contract {
+        summary: "take a volume to another backend",
+        class: Class::Modify,
+        subject: Touch {
+            resource: Resource::Volume,
+            starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
+            preconditions: TO_MIGRATE,
+            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Maintenance)),
+            when_done: Ending::PreviousStatus,
+            when_failed: Ending::PreviousStatus,
+            quota: &[],
+        },
+        others: &[],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "migration_status": "migrating" }))
+    }
+
+    fn columns_when_done(&self, _role: Role) -> Columns {
+        Columns::set(json!({ "migration_status": "success" }))
+    }
+
+    fn columns_when_failed(&self, _role: Role) -> Columns {
+        Columns::set(json!({ "migration_status": "error" }))
+    }
+
+    fn wanted_place(&self) -> Option<WantedPlace> {
+        Some(WantedPlace {
+            size_gb: self.size_gb,
+            backend_id: Some(self.to),
+            pool: self.to_pool.clone(),
+            extra_specs: self.extra_specs.clone(),
+            origin: Some(self.origin.clone()),
+            ..WantedPlace::default()
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! `release_attachment`: give up an attachment for which no data path was opened.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    Status::Attachment, Touch, WhileRunning,
+};
+use super::create_attachment::FOLLOWING_VOLUME;
+use model::{AttachmentId, AttachmentStatus, Caller, VolumeId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `release_attachment`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReleaseAttachment {
+    /// Which attachment.
+    pub attachment_id: AttachmentId,
+    /// Its volume.
+    pub volume_id: VolumeId,
+}
+
+impl Definition for ReleaseAttachment {
+    const CONTRACT: Contract = Contract {
+        summary: "give up an attachment for which no data path was opened",
+        class: Class::Connect,
+        subject: Touch {
+            resource: Resource::Attachment,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::NotConnected],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Removed(Some(Attachment(AttachmentStatus::Detached))),
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        },
+        others: &[(Role::Volume, FOLLOWING_VOLUME)],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.attachment_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        vec![(Role::Volume, self.volume_id.0)]
+    }
+
+    fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
+        match role {
+            Role::Subject => Columns::set(json!({ "detached_at": "now" })),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `reset_quota`: a project may have what every project may.
+
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use model::{Caller, quota};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `reset_quota`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResetQuota {
+    /// Which project.
+    pub project: String,
+}
+
+impl Definition for ResetQuota {
+    const CONTRACT: Contract = Contract {
+        summary: "give a project the limits that every project has",
+        class: Class::Record,
+        subject: Touch::keeping_status(Resource::Project),
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        quota::id_of(&self.project)
+    }
+
+    fn base(&self) -> Option<Columns> {
+        Some(Columns::set(json!({ "id": self.subject(), "project_id": self.project })))
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "quota": {} }))
+    }
+}

@@ -1,0 +1,45 @@
+//! `reset_snapshot_status`: an admin says where a snapshot stands, after something went wrong.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    Touch, WhileRunning,
+};
+use model::{Caller, SnapshotId, SnapshotStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `reset_snapshot_status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResetSnapshotStatus {
+    /// Which snapshot.
+    pub snapshot_id: SnapshotId,
+    /// Where it stands; never a status that only a running operation shows.
+    pub status: SnapshotStatus,
+}
+
+impl Definition for ResetSnapshotStatus {
+    const CONTRACT: Contract = Contract {
+        summary: "say where a snapshot stands, unless it is being worked on",
+        class: Class::Record,
+        subject: Touch {
+            resource: Resource::Snapshot,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[Precondition::NotBeingWorkedOn],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::AsAsked,
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.snapshot_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "status": self.status, "previous_status": null }))
+    }
+}

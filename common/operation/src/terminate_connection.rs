@@ -1,0 +1,64 @@
+//! `terminate_connection`: close a server's data path, while it still counts as attached
+//! (`os-terminate_connection`).
+
+use super::contract::{
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom,
+    Status::Attachment, Touch, WhileRunning,
+};
+use super::create_attachment::FOLLOWING_VOLUME;
+use model::{AttachMode, AttachmentId, AttachmentStatus, VolumeId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `terminate_connection`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TerminateConnection {
+    /// Which attachment.
+    pub attachment_id: AttachmentId,
+    /// Its volume.
+    pub volume_id: VolumeId,
+    /// What the server could do.
+    pub mode: AttachMode,
+}
+
+impl Definition for TerminateConnection {
+    const CONTRACT: Contract = Contract {
+        summary: "close a server's data path to a volume that still counts as attached",
+        class: Class::Connect,
+        subject: Touch {
+            resource: Resource::Attachment,
+            starts_from: StartsFrom::Statuses(&[
+                Attachment(AttachmentStatus::Attached),
+                Attachment(AttachmentStatus::Detaching),
+                Attachment(AttachmentStatus::ErrorDetaching),
+            ]),
+            preconditions: &[],
+            while_running: WhileRunning::Unchanged,
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Unchanged,
+            quota: &[],
+        },
+        others: &[(Role::Volume, FOLLOWING_VOLUME)],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+    };
+
+    fn subject(&self) -> Uuid {
+        self.attachment_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        vec![(Role::Volume, self.volume_id.0)]
+    }
+
+    fn alone_on(&self) -> Option<Uuid> {
+        Some(self.volume_id.0)
+    }
+
+    fn columns_when_done(&self, role: Role) -> Columns {
+        match role {
+            Role::Subject => Columns::set(json!({ "connector": null, "connection_info": null })),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `thaw_backend`: end a freeze; a backend that was disabled stays disabled.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
+use model::{BackendId, Caller};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `thaw_backend`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThawBackend {
+    /// Which backend.
+    pub backend_id: BackendId,
+}
+
+impl Definition for ThawBackend {
+    const CONTRACT: Contract = Contract {
+        summary: "end a freeze",
+        class: Class::Operate,
+        subject: Touch {
+            preconditions: &[Precondition::IsFrozen],
+            ..Touch::keeping_status(Resource::Backend)
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.backend_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "frozen_at": null }))
+    }
+}

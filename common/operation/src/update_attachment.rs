@@ -1,0 +1,86 @@
+//! `update_attachment`: open a volume's data path for a server's host.
+
+use super::contract::{
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
+    StartsFrom, Status::Attachment, Touch, WhileRunning,
+};
+use super::create_attachment::FOLLOWING_VOLUME;
+use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// The arguments of `update_attachment`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateAttachment {
+    /// Which attachment.
+    pub attachment_id: AttachmentId,
+    /// Its volume.
+    pub volume_id: VolumeId,
+    /// What the host says of itself; with `host`, `mountpoint` and `mode` meaning more to us.
+    pub connector: Map<String, Value>,
+    /// What the server may do.
+    pub mode: AttachMode,
+}
+
+impl Definition for UpdateAttachment {
+    const CONTRACT: Contract = Contract {
+        summary: "open a volume's data path for a server's host",
+        class: Class::Connect,
+        subject: Touch {
+            resource: Resource::Attachment,
+            starts_from: StartsFrom::Statuses(&[
+                Attachment(AttachmentStatus::Reserved),
+                Attachment(AttachmentStatus::Attaching),
+            ]),
+            preconditions: &[],
+            while_running: WhileRunning::Becomes(Attachment(AttachmentStatus::Attaching)),
+            when_done: Ending::Unchanged,
+            when_failed: Ending::Becomes(Attachment(AttachmentStatus::Reserved)),
+            quota: &[],
+        },
+        others: &[(
+            Role::Volume,
+            Touch {
+                preconditions: &[
+                    Precondition::NotInError,
+                    Precondition::OnlyConnection,
+                    Precondition::TakesMode,
+                ],
+                ..FOLLOWING_VOLUME
+            },
+        )],
+        runs: Runs::OnBackend(AfterCrash::Rerun),
+    };
+
+    fn subject(&self) -> Uuid {
+        self.attachment_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        vec![(Role::Volume, self.volume_id.0)]
+    }
+
+    fn alone_on(&self) -> Option<Uuid> {
+        Some(self.volume_id.0)
+    }
+
+    fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
+        match role {
+            Role::Subject => Columns::set(json!({
+                "connector": self.connector,
+                "host_name": self.connector.get("host"),
+                "mountpoint": self.connector.get("mountpoint"),
+                "attach_mode": self.mode,
+            })),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
+        }
+    }
+
+    fn columns_when_failed(&self, role: Role) -> Columns {
+        match role {
+            Role::Subject => Columns::set(json!({ "connector": null })),
+            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
+        }
+    }
+}

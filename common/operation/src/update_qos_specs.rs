@@ -1,0 +1,53 @@
+//! `update_qos_specs`: change a quality of service.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
+use model::{Caller, Metadata, QosConsumer, QosSpecsId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// The arguments of `update_qos_specs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateQosSpecs {
+    /// Which one.
+    pub qos_specs_id: QosSpecsId,
+    /// Who keeps to it from now on; `None` for those who do.
+    pub consumer: Option<QosConsumer>,
+    /// What is added or changed.
+    pub specs: Metadata,
+    /// What is removed.
+    pub remove_keys: Vec<String>,
+}
+
+impl Definition for UpdateQosSpecs {
+    const CONTRACT: Contract = Contract {
+        summary: "change a quality of service",
+        class: Class::Record,
+        subject: Touch {
+            preconditions: &[Precondition::HasSpecs],
+            ..Touch::keeping_status(Resource::QosSpecs)
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.qos_specs_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        let specs = |value: Value| Map::from_iter([("specs".to_owned(), value)]);
+        let mut columns = Columns::none();
+        if let Some(consumer) = self.consumer {
+            columns.set.insert("consumer".to_owned(), json!(consumer));
+        }
+        if self.remove_keys.is_empty() {
+            columns.merge = specs(json!(self.specs));
+        } else {
+            columns.remove = specs(json!(self.remove_keys));
+        }
+        columns
+    }
+}

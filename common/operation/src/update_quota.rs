@@ -1,0 +1,46 @@
+//! `update_quota`: say how much a project may have.
+
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
+use model::{Caller, quota};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `update_quota`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateQuota {
+    /// Which project.
+    pub project: String,
+    /// The limits that change, by what they limit.
+    pub limits: quota::Limits,
+    /// Whether what the project has already must fit.
+    pub must_cover_usage: bool,
+}
+
+impl Definition for UpdateQuota {
+    const CONTRACT: Contract = Contract {
+        summary: "say how much a project may have",
+        class: Class::Record,
+        subject: Touch {
+            preconditions: &[Precondition::LimitsCoverUsage],
+            ..Touch::keeping_status(Resource::Project)
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        quota::id_of(&self.project)
+    }
+
+    fn base(&self) -> Option<Columns> {
+        Some(Columns::set(json!({ "id": self.subject(), "project_id": self.project })))
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        let limits = [("quota".to_owned(), json!(self.limits))];
+        Columns { merge: limits.into_iter().collect(), ..Columns::none() }
+    }
+}

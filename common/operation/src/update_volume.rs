@@ -1,0 +1,60 @@
+//! `update_volume`: change what is remembered of a volume: name, description, metadata.
+
+use super::change::{MetadataChange, absent_or_null};
+use super::contract::{
+    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+};
+use model::{Caller, Metadata, VolumeId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The arguments of `update_volume`. What is `None` stays as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateVolume {
+    /// Which volume.
+    pub volume_id: VolumeId,
+    /// The new name; `Some(None)` takes it away.
+    #[serde(default, with = "absent_or_null", skip_serializing_if = "Option::is_none")]
+    pub name: Option<Option<String>>,
+    /// The new description; `Some(None)` takes it away.
+    #[serde(default, with = "absent_or_null", skip_serializing_if = "Option::is_none")]
+    pub description: Option<Option<String>>,
+    /// The change of the metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataChange>,
+    /// The metadata that the caller saw; if it changed meanwhile, nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata_seen: Option<Metadata>,
+}
+
+impl Definition for UpdateVolume {
+    const CONTRACT: Contract = Contract {
+        summary: "change a volume's name, description or metadata",
+        class: Class::Record,
+        subject: Touch {
+            preconditions: &[Precondition::HasMetadataKey, Precondition::MetadataUnchanged],
+            ..Touch::keeping_status(Resource::Volume)
+        },
+        others: &[],
+        runs: Runs::InAdmission,
+    };
+
+    fn subject(&self) -> Uuid {
+        self.volume_id.0
+    }
+
+    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+        let mut columns = Columns::none();
+        if let Some(name) = &self.name {
+            columns.set.insert("name".to_owned(), json!(name));
+        }
+        if let Some(description) = &self.description {
+            columns.set.insert("description".to_owned(), json!(description));
+        }
+        if let Some(metadata) = &self.metadata {
+            columns.add(metadata.column("metadata"));
+        }
+        columns
+    }
+}

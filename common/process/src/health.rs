@@ -1,0 +1,70 @@
+//! `GET /healthcheck`: 200 while the process can do its work, 503 with what is missing otherwise.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, Router, get};
+use bus::Bus;
+use database::Database;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long the database may take to answer before it counts as silent.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the process needs to work.
+#[derive(Clone)]
+pub struct Health {
+    /// The database must answer.
+    pub database: Database,
+    /// The bus must be connected and take messages.
+    pub bus: Bus,
+    /// The process must not be ending.
+    pub stopping: CancellationToken,
+}
+
+impl Health {
+    /// The route of the health check, for a process that serves HTTP anyway.
+    pub fn route<S: Clone + Send + Sync + 'static>(self) -> MethodRouter<S> {
+        get(move || {
+            let health = self.clone();
+            async move { health.answer().await }
+        })
+    }
+
+    /// Serves nothing but the health check until the process stops.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn serve(self, listen: SocketAddr) -> anyhow::Result<()> {
+        let listener = tokio::net::TcpListener::bind(listen).await?;
+        let stopping = self.stopping.clone();
+        let router = Router::new().route("/healthcheck", self.route());
+        axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).await?;
+        Ok(())
+    }
+
+    async fn answer(&self) -> Response {
+        let missing = self.missing().await;
+        if missing.is_empty() {
+            return "OK".into_response();
+        }
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "missing": missing }))).into_response()
+    }
+
+    async fn missing(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        if self.stopping.is_cancelled() {
+            missing.push("time: the process is ending");
+        }
+        if !self.bus.is_ready() {
+            missing.push("the message bus");
+        }
+        if !matches!(tokio::time::timeout(PATIENCE, self.database.ping()).await, Ok(Ok(()))) {
+            missing.push("the database");
+        }
+        missing
+    }
+}

@@ -1,0 +1,117 @@
+//! The frame of a process: from `main` to the exit code.
+
+use crate::command_line::CommandLine;
+use crate::telemetry;
+use anyhow::Context;
+use configuration::Config;
+use sd_notify::NotifyState;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What a process is called and what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// The program's name.
+    pub name: &'static str,
+    /// One sentence for `--help`.
+    pub purpose: &'static str,
+    /// Says what is wrong with the configuration for this process in particular.
+    pub check: fn(&Config) -> anyhow::Result<()>,
+}
+
+/// What the work of a process needs to know of the process.
+#[derive(Clone, Debug)]
+pub struct Life {
+    stopping: CancellationToken,
+}
+
+impl Life {
+    /// Cancelled when the process is asked to end: then nothing new may begin.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Tells systemd, where there is one, that the process does its work from now on.
+    pub fn ready(&self) {
+        notify(NotifyState::Ready);
+        tracing::info!("ready");
+    }
+}
+
+/// Runs a process until its work ends or it is told to stop (SIGTERM, SIGINT).
+pub fn main<Work: Future<Output = anyhow::Result<()>>>(
+    about: About,
+    work: impl FnOnce(Config, Life) -> Work,
+) -> ExitCode {
+    let command_line = CommandLine::read(&about);
+    match run(&about, &command_line, work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // the log may not have started
+            let _ = writeln!(std::io::stderr(), "{}: {error:#}", about.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run<Work: Future<Output = anyhow::Result<()>>>(
+    about: &About,
+    command_line: &CommandLine,
+    work: impl FnOnce(Config, Life) -> Work,
+) -> anyhow::Result<()> {
+    let config = Config::load(command_line.config.as_deref()).context("configuration")?;
+    (about.check)(&config).context("configuration")?;
+    if command_line.check_config {
+        writeln!(std::io::stdout(), "the configuration is in order")?;
+        return Ok(());
+    }
+    telemetry::start(&config.log)?;
+    #[cfg(feature = "failpoints")]
+    let _crash_points = fail::FailScenario::setup();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let patience = Duration::from_secs(config.services.shutdown_seconds);
+    let outcome = runtime.block_on(live(patience, |life| work(config, life)));
+    // a driver call that cannot be interrupted must not keep the process
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    outcome
+}
+
+async fn live<Work: Future<Output = anyhow::Result<()>>>(
+    patience: Duration,
+    work: impl FnOnce(Life) -> Work,
+) -> anyhow::Result<()> {
+    let stopping = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut work = std::pin::pin!(work(Life { stopping: stopping.clone() }));
+    tokio::select! {
+        outcome = &mut work => return outcome,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: nothing new begins, what has begun is finished or handed over");
+    notify(NotifyState::Stopping);
+    stopping.cancel();
+    match tokio::time::timeout(patience, work).await {
+        Ok(outcome) => {
+            tracing::info!("stopped");
+            outcome
+        }
+        Err(_) => {
+            tracing::warn!(
+                seconds = patience.as_secs(),
+                "stopped with work unfinished: others take over"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn notify(state: NotifyState<'_>) {
+    // outside systemd there is nobody to tell
+    let _ = sd_notify::notify(&[state]);
+}

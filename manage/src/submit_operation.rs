@@ -1,0 +1,34 @@
+//! What changes something goes through the gate, as every request does.
+
+use crate::Session;
+use bus::message::Submitted;
+use bus::{Bus, Context};
+use model::{Caller, OperationId, RequestId, Result, Role};
+use operation::Operation;
+use std::time::Duration;
+use submit::Submitter;
+use tokio_util::sync::CancellationToken;
+
+/// How long the broker is given to let us in.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Submits an operation as an operator at the machine.
+pub async fn submit(
+    session: &Session,
+    operation: impl Into<Operation>,
+) -> Result<(OperationId, Submitted)> {
+    let stopping = CancellationToken::new();
+    let bus = Bus::start(&session.config.bus, "cinderblock-manage", stopping.clone());
+    bus.wait_until_ready(CONNECT).await;
+    let patience = Duration::from_secs_f64(session.config.api.submit_timeout_seconds);
+    let submitter = Submitter { bus, database: session.database.clone(), patience };
+    let mut context = Context::of_process(RequestId::random(), None, patience);
+    context.caller = Caller {
+        user_id: "cinderblock-manage".to_owned(),
+        project_id: String::new(),
+        roles: vec![Role::Admin],
+    };
+    let submitted = submitter.submit(context, &operation.into()).await;
+    stopping.cancel();
+    submitted
+}
