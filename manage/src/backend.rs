@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 use database::operation_log::{self, Ended};
 use database::{backends, services, volumes};
-use model::{Backend, BackendId, OperationId, ReplicationProgress};
+use model::{Backend, BackendId, OperationId, ReplicationProgress, Side};
 use operation::{
     DisableBackend, EnableBackend, EnableReplication, FailoverBackend, FreezeBackend,
     PromoteBackend, ThawBackend,
@@ -217,23 +217,26 @@ async fn show_volumes(session: &Session, name: &str) -> anyhow::Result<()> {
     })
 }
 
+fn joined<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn view(backend: &Backend) -> Value {
     let report = backend.report.as_ref();
     let nothing = ReplicationProgress::default();
     let progress = report.map_or(&nothing, |report| &report.replication);
     let conditions: Vec<&str> = backend.conditions.iter().map(|one| one.as_str()).collect();
-    let behind: Vec<String> = progress.behind.iter().map(ToString::to_string).collect();
     json!({
         "name": backend.name,
         "condition": if conditions.is_empty() { "up".to_owned() } else { conditions.join(", ") },
         "disabled_reason": backend.disabled_reason,
         "replication_status": backend.replication_status,
-        "active": backend.active_backend_id.as_deref().unwrap_or("default"),
+        "active": backend.active.to_string(),
         "targets": report.map_or_else(String::new, |report| report.replication_targets.join(", ")),
-        "down": report.map_or_else(String::new, |report| report.sides_down.join(", ")),
+        "down": report.map_or_else(String::new, |report| joined(&report.sides_down)),
         "in_step": format!("{} of {}", progress.in_step, progress.total),
         "left": format!("{} MiB", progress.bytes_left >> 20),
-        "behind": behind.join(", "),
+        "behind": joined(&progress.behind),
     })
 }
 
@@ -245,17 +248,15 @@ async fn fail_over(
     no_wait: bool,
 ) -> anyhow::Result<ExitCode> {
     let report = backend.report.as_ref().context("the backend has never reported")?;
-    let active = backend.active_backend_id.as_ref();
-    let target = match to.as_deref() {
-        Some("default") => None,
-        Some(_) => to,
+    let target = match to {
+        Some(name) => Side::named(&name),
         None => {
             let other = backend.next_target();
-            Some(other.context("the backend has no replication target to fail over to")?)
+            other.context("the backend has no replication target to fail over to")?
         }
     };
     let behind = &report.replication.behind;
-    if active.is_none() && !behind.is_empty() && !accept_data_loss {
+    if backend.active.is_primary() && !behind.is_empty() && !accept_data_loss {
         let names: Vec<String> = behind.iter().map(|id| format!("  {id}")).collect();
         bail!(
             "these volumes were not in step when the worker last looked, and may lack acknowledged writes:\n{}\n\
@@ -263,10 +264,10 @@ async fn fail_over(
             names.join("\n")
         );
     }
-    let side = target.as_deref().unwrap_or("default").to_owned();
-    let operation = FailoverBackend { backend_id: backend.id, target, accept_data_loss };
+    let operation =
+        FailoverBackend { backend_id: backend.id, target: target.clone(), accept_data_loss };
     let (id, _) = submit(session, operation).await?;
-    session.output.say(&format!("{} fails over to {side} (operation {id})", backend.name))?;
+    session.output.say(&format!("{} fails over to {target} (operation {id})", backend.name))?;
     if no_wait {
         return Ok(ExitCode::SUCCESS);
     }
@@ -281,7 +282,7 @@ async fn wait(session: &Session, backend: BackendId, id: OperationId) -> anyhow:
             let count = |key: &str| result[key].as_u64().unwrap_or(0);
             let (moved, failed, absent) = (count("moved"), count("failed"), count("absent"));
             let serving = backends::serving(&session.database, backend).await?;
-            let side = serving.active_backend_id.unwrap_or_else(|| "default".to_owned());
+            let side = serving.active.to_string();
             session.output.rows(
                 &[json!({ "serves_from": side, "moved": moved, "failed": failed, "absent": absent })],
                 &["SERVES FROM", "MOVED", "FAILED", "NOT REPLICATED"],

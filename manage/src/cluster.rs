@@ -29,7 +29,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
             json!({
                 "cluster": cluster.name,
                 "replication_status": cluster.replication_status,
-                "active": cluster.active_backend_id.as_deref().unwrap_or("default"),
+                "active": cluster.active.to_string(),
                 "members_up": hosts(|one| one.is_up),
                 "members_down": hosts(|one| !one.is_up),
                 "members_behind": hosts(|one| !one.follows),

@@ -173,7 +173,7 @@ mod tests {
             clustered: false,
             created_at: None,
             epoch: 1,
-            active_backend_id: None,
+            active: model::Side::Primary,
             seen_at: None,
             updated_at: None,
             report: Some(BackendReport {

@@ -11,10 +11,9 @@ mod file;
 use async_trait::async_trait;
 use configuration::{BackendConfig, DriverName};
 use database::DbError;
-use database::operation_log::FailedOver;
 use model::{
-    AttachMode, BackendId, BackendReport, ConnectionInfo, Manageable, ReplicationProgress,
-    Snapshot, StoredObject, Volume, VolumeId,
+    AttachMode, BackendId, BackendReport, ConnectionInfo, FailedOver, Manageable,
+    ReplicationProgress, Side, Snapshot, StoredObject, Volume, VolumeId,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,10 +57,10 @@ impl DriverError {
 /// A kind of storage. See the module's documentation for what every method promises.
 #[async_trait]
 pub trait Driver: Send + Sync {
-    /// Gets ready to work on the side from which the backend serves (`None`: its own) in this epoch, and finds
-    /// what is there from before. Fails, and touches nothing, when it knows no such target. A driver whose
+    /// Gets ready to work on the side from which the backend serves in this epoch, and finds what is there from
+    /// before. Fails, and touches nothing, when it knows no such target. A driver whose
     /// storage outlives the worker refuses an epoch older than the newest one that it has seen.
-    async fn start(&self, active: Option<&str>, epoch: i64) -> Result<(), DriverError>;
+    async fn start(&self, active: &Side, epoch: i64) -> Result<(), DriverError>;
 
     /// Makes the other side ready to serve, and tells what is there of the backend's volumes and snapshots.
     /// From then on nothing that is written on the side that served before counts; the driver itself goes on
@@ -73,8 +72,7 @@ pub trait Driver: Send + Sync {
     async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError>;
 
     /// The backend serves from this side now, whoever brought that about.
-    async fn failover_completed(&self, active: Option<&str>, epoch: i64)
-    -> Result<(), DriverError>;
+    async fn failover_completed(&self, active: &Side, epoch: i64) -> Result<(), DriverError>;
 
     /// What was a target is the backend's own side now. Called in every worker that begins to serve these volumes
     /// from there.
@@ -82,7 +80,7 @@ pub trait Driver: Send + Sync {
 
     /// What identifies the storage of a side, however it is reached. `None` when it cannot be told from
     /// another one. Makes nothing.
-    async fn storage_id(&self, side: Option<&str>) -> Result<Option<String>, DriverError>;
+    async fn storage_id(&self, side: &Side) -> Result<Option<String>, DriverError>;
 
     /// What the backend can take now.
     async fn report(&self) -> Result<BackendReport, DriverError>;
@@ -204,10 +202,10 @@ pub trait Driver: Send + Sync {
 /// A failover, as a driver is asked for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Failover<'a> {
-    /// The side that serves until now: a target, or the backend's own.
-    pub from: Option<&'a str>,
-    /// The side that shall serve: a target, or the backend's own.
-    pub target: Option<&'a str>,
+    /// The side that serves until now.
+    pub from: &'a Side,
+    /// The side that shall serve.
+    pub target: &'a Side,
     /// All volumes of the backend.
     pub volumes: &'a [Volume],
     /// All snapshots of the backend.
@@ -268,7 +266,7 @@ pub enum Source<'a> {
 }
 
 /// The backend serves from a target that the configuration does not have.
-fn unknown_target(target: &str) -> DriverError {
+fn unknown_target(target: &Side) -> DriverError {
     DriverError::failed(format!(
         "the backend serves from {target}, which is no replication_device of it any more. If {target} is \
          its own side now, promote it (cinderblock-manage backend promote); otherwise restore the \

@@ -11,7 +11,7 @@ use bus::serve::Receive;
 use bus::{Context, FanOut};
 use database::backends::{self, Serving};
 use database::{DbError, volumes};
-use model::{Error, ReplicationProgress, ReplicationStatus};
+use model::{Error, ReplicationProgress, ReplicationStatus, Side};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Worker {
         if self.is_at(&serving) {
             return Ok(false);
         }
-        let (active, epoch) = (serving.active_backend_id.as_deref(), serving.epoch);
+        let (active, epoch) = (&serving.active, serving.epoch);
         self.check_storage(&serving).await?;
         let missed =
             *saw_failover || serving.replication_status == ReplicationStatus::FailoverError;
@@ -95,8 +95,7 @@ impl Worker {
         self.position.epoch.store(epoch, Ordering::Relaxed);
         self.position.changed.notify_waiters();
         self.confirm_alive().await?;
-        let side = active.unwrap_or("default");
-        tracing::info!(backend.name = self.backend_name, side, "serving");
+        tracing::info!(backend.name = self.backend_name, side = %active, "serving");
         Ok(true)
     }
 
@@ -106,7 +105,7 @@ impl Worker {
         let Some(bound) = serving.storage_id.as_ref().filter(|_| self.has_targets) else {
             return Ok(());
         };
-        let active = serving.active_backend_id.as_deref();
+        let active = &serving.active;
         match self.driver.storage_id(active).await? {
             Some(found) if found != *bound => Err(other_storage(active, &found)),
             Some(_) | None => Ok(()),
@@ -118,7 +117,7 @@ impl Worker {
         if serving.storage_id.is_some() || !self.has_targets {
             return Ok(());
         }
-        let active = serving.active_backend_id.as_deref();
+        let active = &serving.active;
         let Some(found) = self.driver.storage_id(active).await? else { return Ok(()) };
         if backends::bind_storage(&self.database, self.backend_id, &found).await? {
             return Ok(());
@@ -147,8 +146,7 @@ impl Worker {
     }
 }
 
-fn other_storage(active: Option<&str>, found: &str) -> DriverError {
-    let side = active.unwrap_or("default");
+fn other_storage(side: &Side, found: &str) -> DriverError {
     DriverError::failed(format!(
         "the storage of side {side} ({found}) is not the one that the backend's volumes are on: correct the \
          configuration, bring that storage back, or fail over"

@@ -182,7 +182,7 @@ impl Filter {
             Self::DownMembers(count) => cluster.down_members() == *count,
             Self::ReplicationStatus(status) => backend.replication_status.as_str() == status,
             Self::Frozen(frozen) => backend.is(Condition::Frozen) == *frozen,
-            Self::Active(active) => backend.active_backend_id.as_ref() == Some(active),
+            Self::Active(active) => backend.active.target() == Some(active.as_str()),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn detail(cluster: &Cluster, context: &RequestContext) -> Value {
     view["disabled_reason"] = json!(backend.disabled_reason);
     if context.version.0 >= REPLICATION_SINCE {
         view["frozen"] = json!(backend.is(Condition::Frozen));
-        view["active_backend_id"] = json!(backend.active_backend_id);
+        view["active_backend_id"] = json!(backend.active);
     }
     view
 }

@@ -33,7 +33,7 @@ pub(crate) fn line(
     }
     if let Some(backend) = backend {
         view["replication_status"] = json!(backend.replication_status);
-        view["active_backend_id"] = json!(backend.active_backend_id);
+        view["active_backend_id"] = json!(backend.active);
         view["frozen"] = json!(backend.is(Condition::Frozen));
         if version >= BACKEND_STATE_SINCE {
             let state = if backend.is(Condition::Down) { "down" } else { "up" };

@@ -2,7 +2,7 @@
 //! operations alone.
 
 use super::{Database, DbError};
-use model::{Backend, BackendId, BackendReport, ReplicationStatus};
+use model::{Backend, BackendId, BackendReport, ReplicationStatus, Side};
 use serde::Deserialize;
 use tokio_postgres::types::Json;
 
@@ -55,8 +55,9 @@ pub async fn register(
 /// From where a backend serves.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Serving {
-    /// The target; `None` for its own side.
-    pub active_backend_id: Option<String>,
+    /// The side.
+    #[serde(rename = "active_backend_id")]
+    pub active: Side,
     /// The number of the epoch.
     pub epoch: i64,
     /// Where its replication stands.

@@ -1,7 +1,7 @@
 //! The operation log: claim, renew, finish, and what nobody announced.
 use super::{Database, DbError, transition};
 use model::migration::Stage;
-use model::{BackendId, Migration, OperationId, RequestId, SnapshotId, VolumeId, text_enum};
+use model::{BackendId, FailedOver, Migration, OperationId, RequestId};
 use operation::Operation;
 use operation::contract::{Columns, Resource, Role};
 use serde::{Deserialize, Serialize};
@@ -54,42 +54,6 @@ pub struct Outcome {
     pub failover: Option<FailedOver>,
     /// Why it failed, for the operation's record; `None` when it succeeded.
     pub error: Option<String>,
-}
-
-/// What a failover came to.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct FailedOver {
-    /// The target that serves from now on; `None` for the backend's own side.
-    pub active: Option<String>,
-    /// What identifies its storage.
-    pub storage_id: Option<String>,
-    /// What became of each volume.
-    pub volumes: Vec<VolumeFate>,
-    /// The snapshots that the backend has had.
-    pub known_snapshots: Vec<SnapshotId>,
-    /// Those of them that are where the backend serves from.
-    pub snapshots: Vec<SnapshotId>,
-}
-
-/// What became of a volume in a failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct VolumeFate {
-    /// Which volume.
-    pub id: VolumeId,
-    /// What.
-    pub fate: Fate,
-}
-
-text_enum! {
-    /// What becomes of a volume in a failover.
-    pub enum Fate {
-        /// It is served from the other side.
-        Moved = "moved",
-        /// It should be, and cannot be.
-        Failed = "failed",
-        /// It was never there.
-        Absent = "absent",
-    }
 }
 
 /// Takes an admitted operation of the backend. `None` when somebody else has it, it has ended, or the

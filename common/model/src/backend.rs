@@ -1,6 +1,6 @@
 //! A backend: one storage system behind one `host@backend`, and what is true of it now.
 
-use super::{BackendId, VolumeId};
+use super::{BackendId, Side, VolumeId, side};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -77,8 +77,9 @@ pub struct Backend {
     pub replication_status: ReplicationStatus,
     /// Grows with every failover: what was admitted before one is not executed after it.
     pub epoch: i64,
-    /// The replication target that it serves from, after a failover.
-    pub active_backend_id: Option<String>,
+    /// The side that it serves from.
+    #[serde(rename = "active_backend_id")]
+    pub active: Side,
     /// The newest heartbeat of a worker; `None` after an orderly stop.
     #[serde(with = "rfc3339::option")]
     pub seen_at: Option<OffsetDateTime>,
@@ -103,14 +104,12 @@ impl Backend {
 
     /// The first target that it does not serve from, and that is not down.
     #[must_use]
-    pub fn next_target(&self) -> Option<String> {
+    pub fn next_target(&self) -> Option<Side> {
         let report = self.report.as_ref()?;
-        // what was said long ago is not held against it
-        let is_down =
-            |target: &String| !self.is(Condition::Down) && report.sides_down.contains(target);
-        let can_serve =
-            |target: &&String| Some(*target) != self.active_backend_id.as_ref() && !is_down(target);
-        report.replication_targets.iter().find(can_serve).cloned()
+        // a report that is older than the liveness of its worker says nothing about now
+        let is_down = |side: &Side| !self.is(Condition::Down) && report.sides_down.contains(side);
+        let mut targets = report.replication_targets.iter().cloned().map(Side::Target);
+        targets.find(|target| *target != self.active && !is_down(target))
     }
 
     /// Whether the condition holds.
@@ -145,9 +144,9 @@ pub struct BackendReport {
     /// The targets that it can be served from, in the order of the configuration.
     #[serde(default)]
     pub replication_targets: Vec<String>,
-    /// The sides that could not be served from now: targets, or `default`.
-    #[serde(default)]
-    pub sides_down: Vec<String>,
+    /// The sides that cannot be used now.
+    #[serde(default, with = "side::by_name")]
+    pub sides_down: Vec<Side>,
     /// How far the replicas are.
     #[serde(default)]
     pub replication: ReplicationProgress,

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod connection;
 pub mod error;
 pub mod extra_specs;
+pub mod failover;
 pub mod ids;
 pub mod manageable;
 pub mod message;
@@ -15,6 +16,7 @@ pub mod migration;
 pub mod qos;
 pub mod quota;
 pub mod service;
+pub mod side;
 pub mod snapshot;
 pub mod volume;
 pub mod volume_type;
@@ -27,6 +29,7 @@ pub use backend::{
 pub use caller::{Caller, Role};
 pub use connection::ConnectionInfo;
 pub use error::{Error, ErrorKind, Result};
+pub use failover::{FailedOver, Fate, VolumeFate};
 pub use ids::{
     AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
     VolumeId, VolumeTypeId,
@@ -36,6 +39,7 @@ pub use message::Message;
 pub use migration::Migration;
 pub use qos::{QosConsumer, QosSpecs};
 pub use service::{Binary, LogLevel, LogLevelChange, Service};
+pub use side::Side;
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;
 pub use volume::{AttachedServer, Volume, VolumeStatus};

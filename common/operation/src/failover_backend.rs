@@ -3,7 +3,7 @@
 use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
 };
-use model::{BackendId, Caller, ReplicationStatus};
+use model::{BackendId, Caller, ReplicationStatus, Side};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -13,8 +13,8 @@ use uuid::Uuid;
 pub struct FailoverBackend {
     /// Which backend.
     pub backend_id: BackendId,
-    /// The target to serve from; `None` for the backend's own side (failback).
-    pub target: Option<String>,
+    /// The side to serve from; the primary for a failback.
+    pub target: Side,
     /// Whether volumes that may lack acknowledged writes there are served all the same.
     #[serde(default)]
     pub accept_data_loss: bool,

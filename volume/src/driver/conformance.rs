@@ -2,7 +2,7 @@
 
 use super::{Driver, DriverError, Fence, Source};
 use configuration::{BackendConfig, DriverName, NbdListen, TargetProtocol};
-use model::{AttachMode, BackendId, Snapshot, Volume};
+use model::{AttachMode, BackendId, Side, Snapshot, Volume};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ async fn started(driver: DriverName, carries: Carries) -> (TestArray, Arc<dyn Dr
     let array = TestArray::new();
     let driver =
         super::new("b", &config(driver, array.path(), carries), BackendId(uuid::Uuid::nil()));
-    driver.start(None, 1).await.unwrap();
+    driver.start(&Side::Primary, 1).await.unwrap();
     (array, driver)
 }
 

@@ -12,10 +12,9 @@
 use super::{Driver, DriverError, Failover, Fence, Replica, Replicas, Source, unknown_target};
 use async_trait::async_trait;
 use configuration::BackendConfig;
-use database::operation_log::{FailedOver, Fate, VolumeFate};
 use model::{
-    AttachMode, BackendReport, ConnectionInfo, Manageable, Metadata, PoolReport,
-    ReplicationProgress, Snapshot, SnapshotId, StoredObject, Volume, VolumeId,
+    AttachMode, BackendReport, ConnectionInfo, FailedOver, Fate, Manageable, Metadata, PoolReport,
+    ReplicationProgress, Side, Snapshot, SnapshotId, StoredObject, Volume, VolumeFate, VolumeId,
 };
 use serde_json::{Map, json};
 use std::collections::{HashMap, HashSet};
@@ -36,8 +35,8 @@ struct Memory {
     volumes: HashMap<VolumeId, i32>,
     snapshots: HashSet<SnapshotId>,
     exports: HashSet<(VolumeId, AttachMode)>,
-    /// The target that serves; `None` for the backend's own side.
-    active: Option<String>,
+    /// The side that serves.
+    active: Side,
 }
 
 impl FakeDriver {
@@ -75,7 +74,7 @@ fn shall_fail(volume: &Volume, method: &str) -> bool {
 
 #[async_trait]
 impl Driver for FakeDriver {
-    async fn start(&self, active: Option<&str>, epoch: i64) -> Result<(), DriverError> {
+    async fn start(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
         self.failover_completed(active, epoch).await
     }
 
@@ -90,8 +89,8 @@ impl Driver for FakeDriver {
         let fate = |volume: &Volume| match failover.target {
             same if same == failover.from && volume.replication_status.is_served() => Fate::Moved,
             _ if shall_fail(volume, "failover") => Fate::Failed,
-            Some(_) if !volume.replicated => Fate::Absent,
-            Some(_) | None => Fate::Moved,
+            Side::Target(_) if !volume.replicated => Fate::Absent,
+            Side::Target(_) | Side::Primary => Fate::Moved,
         };
         let volumes: Vec<_> = failover
             .volumes
@@ -103,7 +102,7 @@ impl Driver for FakeDriver {
         };
         let snapshots = failover.snapshots.iter().filter(is_there).map(|snapshot| snapshot.id);
         Ok(FailedOver {
-            active: failover.target.map(str::to_owned),
+            active: failover.target.clone(),
             storage_id: None,
             known_snapshots: failover.snapshots.iter().map(|snapshot| snapshot.id).collect(),
             snapshots: snapshots.collect(),
@@ -117,18 +116,15 @@ impl Driver for FakeDriver {
         Ok(Replicas { driver_data: self.config.targets().first().cloned(), each: each.collect() })
     }
 
-    async fn failover_completed(
-        &self,
-        active: Option<&str>,
-        _epoch: i64,
-    ) -> Result<(), DriverError> {
-        let known = |target: &str| {
-            self.config.replication_device.iter().any(|device| device.backend_id == target)
+    async fn failover_completed(&self, active: &Side, _epoch: i64) -> Result<(), DriverError> {
+        let is_known = match active {
+            Side::Primary => true,
+            Side::Target(name) => self.config.targets().contains(name),
         };
-        if let Some(unknown) = active.filter(|target| !known(target)) {
-            return Err(unknown_target(unknown));
+        if !is_known {
+            return Err(unknown_target(active));
         }
-        self.memory().active = active.map(str::to_owned);
+        self.memory().active = active.clone();
         Ok(())
     }
 
@@ -140,7 +136,7 @@ impl Driver for FakeDriver {
     }
 
     /// Memory has no name.
-    async fn storage_id(&self, _side: Option<&str>) -> Result<Option<String>, DriverError> {
+    async fn storage_id(&self, _side: &Side) -> Result<Option<String>, DriverError> {
         Ok(None)
     }
 
@@ -157,9 +153,15 @@ impl Driver for FakeDriver {
             online_snapshot_support: true,
             multiattach: true,
             replication_enabled: !self.config.replication_device.is_empty()
-                && memory.active.is_none(),
+                && memory.active.is_primary(),
             replication_targets: self.config.targets(),
-            sides_down: self.config.fake.targets_down.clone(),
+            sides_down: self
+                .config
+                .fake
+                .targets_down
+                .iter()
+                .map(|name| Side::named(name))
+                .collect(),
             replication: ReplicationProgress::default(),
             pools: vec![PoolReport {
                 name: self.name.clone(),

@@ -10,6 +10,7 @@ mod chap;
 mod copy_job;
 #[cfg(test)]
 mod data_path;
+mod directory;
 mod failover;
 mod fences;
 mod iscsi_targets;
@@ -19,24 +20,22 @@ mod processes;
 mod qmp;
 mod relay;
 mod replicas;
-mod side;
 mod sparse_copy;
 mod storage_daemon;
 
 use super::{Driver, DriverError, Failover, Fence, Replicas, Source, unknown_target};
-use array::Object;
+use array::Array;
 use async_trait::async_trait;
 use configuration::{BackendConfig, ReplicationDevice, TargetProtocol};
 use copy_job::CopyJob;
-use database::operation_log::FailedOver;
+use directory::Object;
 use failover::{Sides, Way};
 use model::{
-    AttachMode, BackendId, BackendReport, ConnectionInfo, Manageable, PoolReport,
-    ReplicationProgress, Snapshot, StoredObject, Volume, VolumeId,
+    AttachMode, BackendId, BackendReport, ConnectionInfo, FailedOver, Manageable, PoolReport,
+    ReplicationProgress, Side, Snapshot, StoredObject, Volume, VolumeId,
 };
 use rustix::fs::FlockOperation;
 use serde_json::Value;
-use side::Side;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -49,16 +48,16 @@ pub(super) struct FileDriver {
     name: String,
     config: BackendConfig,
     backend: BackendId,
-    own: Arc<Side>,
-    targets: Vec<(String, Arc<Side>)>,
+    own: Arc<Array>,
+    targets: Vec<(String, Arc<Array>)>,
     serving: Mutex<Serving>,
 }
 
 /// From where the driver serves.
 #[derive(Clone, Debug, Default)]
 struct Serving {
-    /// The target; `None` for the own side.
-    active: Option<String>,
+    /// The side.
+    active: Side,
     epoch: i64,
     /// The array's own name: another one in its place is not served.
     array_id: String,
@@ -67,12 +66,12 @@ struct Serving {
 impl FileDriver {
     pub fn new(name: &str, config: &BackendConfig, backend: BackendId) -> Self {
         let target = |device: &ReplicationDevice| {
-            let side = Side::new(&device.directory, &config.file);
-            (device.backend_id.clone(), Arc::new(side))
+            let array = Array::new(&device.directory, &config.file);
+            (device.backend_id.clone(), Arc::new(array))
         };
         Self {
             name: name.to_owned(),
-            own: Arc::new(Side::new(&config.file.directory, &config.file)),
+            own: Arc::new(Array::new(&config.file.directory, &config.file)),
             targets: config.replication_device.iter().map(target).collect(),
             config: config.clone(),
             backend,
@@ -84,18 +83,18 @@ impl FileDriver {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn active(&self) -> Option<String> {
+    fn active(&self) -> Side {
         self.serving().active
     }
 
     /// Fails when the side does not serve any more, or its array is another one than it was.
-    async fn require_serving(&self, side: &Side) -> Result<(), DriverError> {
-        let (array, backend, serving) = (side.array.clone(), self.backend, self.serving());
+    async fn require_serving(&self, array: &Array) -> Result<(), DriverError> {
+        let (directory, backend, serving) = (array.directory.clone(), self.backend, self.serving());
         blocking(move || {
-            if array.id()? != serving.array_id {
+            if directory.id()? != serving.array_id {
                 return Err(DriverError::failed("the array is another one than it was"));
             }
-            array.require_serving(backend, serving.epoch)
+            directory.require_serving(backend, serving.epoch)
         })
         .await
     }
@@ -103,75 +102,72 @@ impl FileDriver {
     /// Opens a data path, if the side still serves.
     async fn open(
         &self,
-        side: &Side,
+        array: &Array,
         volume: &Volume,
         mode: AttachMode,
     ) -> Result<ConnectionInfo, DriverError> {
-        self.require_serving(side).await?;
+        self.require_serving(array).await?;
         let mirror = self.mirror_of(volume.id, volume.size_gb);
-        side.open(volume.id, mode, mirror.as_ref()).await
+        array.open(volume.id, mode, mirror.as_ref()).await
     }
 
-    /// The sides, but for the one that serves, whose storage cannot be used: targets, or `default`.
-    async fn sides_down(&self) -> Vec<String> {
+    /// The sides, but for the one that serves, whose storage cannot be used.
+    async fn sides_down(&self) -> Vec<Side> {
         let active = self.active();
-        let own = ("default", active.is_some().then_some(&self.own));
-        let targets = self.targets.iter();
-        let targets = targets
-            .map(|(name, side)| (name.as_str(), (active.as_ref() != Some(name)).then_some(side)));
+        let targets = self.targets.iter().map(|(name, array)| (Side::Target(name.clone()), array));
         let mut down = Vec::new();
-        for (name, side) in targets.chain([own]) {
-            let Some(side) = side else { continue };
-            if !side.can_be_used(self.config.file.replica_timeout()).await {
-                down.push(name.to_owned());
+        for (side, array) in targets.chain([(Side::Primary, &self.own)]) {
+            if side != active && !array.can_be_used(self.config.file.replica_timeout()).await {
+                down.push(side);
             }
         }
         down
     }
 
-    /// The side that serves.
-    fn side(&self) -> Arc<Side> {
-        self.side_called(self.active().as_deref()).unwrap_or_else(|_| self.own.clone())
+    /// The array of the side that serves.
+    fn array(&self) -> Arc<Array> {
+        self.array_of(&self.active()).unwrap_or_else(|_| self.own.clone())
     }
 
-    /// A target, or the own side.
-    fn side_called(&self, target: Option<&str>) -> Result<Arc<Side>, DriverError> {
-        let Some(target) = target else { return Ok(self.own.clone()) };
+    /// The array of a side.
+    fn array_of(&self, side: &Side) -> Result<Arc<Array>, DriverError> {
+        let Side::Target(target) = side else { return Ok(self.own.clone()) };
         let found = self.targets.iter().find(|(name, _)| name == target);
-        found.map(|(_, side)| side.clone()).ok_or_else(|| unknown_target(target))
+        found.map(|(_, array)| array.clone()).ok_or_else(|| unknown_target(side))
     }
 }
 
 #[async_trait]
 impl Driver for FileDriver {
-    async fn start(&self, active: Option<&str>, epoch: i64) -> Result<(), DriverError> {
-        let side = self.side_called(active)?;
-        let (array, backend) = (side.array.clone(), self.backend);
+    async fn start(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
+        let array = self.array_of(active)?;
+        let (directory, backend) = (array.directory.clone(), self.backend);
         let array_id = blocking(move || {
-            array.prepare()?;
-            array.enter(backend, epoch, true)?;
+            directory.prepare()?;
+            directory.enter(backend, epoch, true)?;
             // what is served is no replica
-            array.forget_replicas()?;
-            array.id()
+            directory.forget_replicas()?;
+            directory.id()
         })
         .await?;
-        side.relay.end().await?;
-        side.ensure_data_plane().await?;
-        if active.is_some() {
+        array.relay.end().await?;
+        array.ensure_data_plane().await?;
+        if !active.is_primary() {
             // an attempt to go elsewhere may have left some
-            mirror::end_all(&side).await?;
+            mirror::end_all(&array).await?;
         }
         *self.serving.lock().unwrap_or_else(PoisonError::into_inner) =
-            Serving { active: active.map(str::to_owned), epoch, array_id };
+            Serving { active: active.clone(), epoch, array_id };
         Ok(())
     }
 
     async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
-        let (from, to) = (self.side_called(failover.from)?, self.side_called(failover.target)?);
+        let (from, to) = (self.array_of(failover.from)?, self.array_of(failover.target)?);
         let first = self.targets.first().map(|(name, _)| name.as_str());
+        let to_first = first.is_some() && failover.target.target() == first;
         let way = if failover.from == failover.target {
             Way::Nowhere
-        } else if failover.from.is_none() && failover.target == first {
+        } else if failover.from.is_primary() && to_first {
             Way::Mirrored
         } else {
             Way::Copying
@@ -179,12 +175,8 @@ impl Driver for FileDriver {
         Sides { backend: self.backend, from: &from, to: &to, way }.fail_over(failover).await
     }
 
-    async fn failover_completed(
-        &self,
-        active: Option<&str>,
-        epoch: i64,
-    ) -> Result<(), DriverError> {
-        if active.is_none() {
+    async fn failover_completed(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
+        if active.is_primary() {
             self.disown_targets(epoch).await?;
         }
         self.start(active, epoch).await
@@ -192,7 +184,7 @@ impl Driver for FileDriver {
 
     async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
         match self.targets.first() {
-            Some((name, to)) if self.active().is_none() => {
+            Some((name, to)) if self.active().is_primary() => {
                 self.require_serving(&self.own).await?;
                 let each = self.mirror_all(to, volumes).await?;
                 Ok(Replicas { driver_data: Some(name.clone()), each })
@@ -206,29 +198,29 @@ impl Driver for FileDriver {
         Ok(())
     }
 
-    async fn storage_id(&self, side: Option<&str>) -> Result<Option<String>, DriverError> {
-        let array = self.side_called(side)?.array.clone();
-        blocking(move || array.id()).await.map(Some)
+    async fn storage_id(&self, side: &Side) -> Result<Option<String>, DriverError> {
+        let directory = self.array_of(side)?.directory.clone();
+        blocking(move || directory.id()).await.map(Some)
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
-        let side = self.side();
-        let array = side.array.clone();
-        let room = blocking(move || array.room()).await?;
+        let array = self.array();
+        let directory = array.directory.clone();
+        let room = blocking(move || directory.room()).await?;
         let gigabytes = |bytes: u64| bytes as f64 / BYTES_PER_GB as f64;
         Ok(BackendReport {
             volume_backend_name: self.config.name_or(&self.name),
             vendor_name: "cinderblock".to_owned(),
             driver_version: env!("CARGO_PKG_VERSION").to_owned(),
-            storage_protocol: match side.protocol {
+            storage_protocol: match array.protocol {
                 TargetProtocol::Nbd => "nbd".to_owned(),
                 TargetProtocol::Iscsi => "iSCSI".to_owned(),
             },
             online_extend_support: false,
             // tgtd cannot keep a moment while servers write
-            online_snapshot_support: side.protocol == TargetProtocol::Nbd,
+            online_snapshot_support: array.protocol == TargetProtocol::Nbd,
             multiattach: true,
-            replication_enabled: !self.targets.is_empty() && self.active().is_none(),
+            replication_enabled: !self.targets.is_empty() && self.active().is_primary(),
             replication: ReplicationProgress::default(),
             replication_targets: self.config.targets(),
             sides_down: self.sides_down().await,
@@ -246,21 +238,21 @@ impl Driver for FileDriver {
     }
 
     async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let object = Object::Volume(volume.id);
-        let _held = side.hold(object, fence).await?;
-        let (array, size) = (side.array.clone(), bytes(volume.size_gb));
-        blocking(move || array.create(object, size)).await
+        let _held = array.hold(object, fence).await?;
+        let (directory, size) = (array.directory.clone(), bytes(volume.size_gb));
+        blocking(move || directory.create(object, size)).await
     }
 
     async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let object = Object::Volume(volume.id);
-        let _held = side.hold(object, fence).await?;
+        let _held = array.hold(object, fence).await?;
         self.stop_mirror(volume).await?;
-        side.close(volume.id).await?;
-        let array = side.array.clone();
-        blocking(move || array.delete(object)).await?;
+        array.close(volume.id).await?;
+        let directory = array.directory.clone();
+        blocking(move || directory.delete(object)).await?;
         self.delete_replicas(object).await;
         Ok(())
     }
@@ -271,16 +263,16 @@ impl Driver for FileDriver {
         size_gb: i32,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let object = Object::Volume(volume.id);
-        let _held = side.hold(object, fence).await?;
+        let _held = array.hold(object, fence).await?;
         self.stop_mirror(volume).await?;
         // neither daemon sees a file grow under an open export, so it is opened again; a client
         // that is connected keeps it from being closed, and the volume stays as it is
-        let was_open = side.close_unused(volume.id).await?;
-        let (array, size) = (side.array.clone(), bytes(size_gb));
-        let grown = blocking(move || array.extend(object, size)).await;
-        side.open_again(volume.id, was_open).await?;
+        let was_open = array.close_unused(volume.id).await?;
+        let (directory, size) = (array.directory.clone(), bytes(size_gb));
+        let grown = blocking(move || directory.extend(object, size)).await;
+        array.open_again(volume.id, was_open).await?;
         grown
     }
 
@@ -290,7 +282,7 @@ impl Driver for FileDriver {
         source: Source<'_>,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let target = Object::Volume(volume.id);
         let (source, mirror) = match source {
             Source::Snapshot(snapshot) => (Object::Snapshot(snapshot.id), None),
@@ -298,8 +290,8 @@ impl Driver for FileDriver {
                 (Object::Volume(volume.id), self.mirror_of(volume.id, volume.size_gb))
             }
         };
-        let _held = side.hold(target, fence).await?;
-        side.copy(source, target, bytes(volume.size_gb), mirror).await
+        let _held = array.hold(target, fence).await?;
+        array.copy(source, target, bytes(volume.size_gb), mirror).await
     }
 
     async fn import_volume(
@@ -308,22 +300,22 @@ impl Driver for FileDriver {
         connection: &ConnectionInfo,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let target = Object::Volume(volume.id);
-        let _held = side.hold(target, fence).await?;
+        let _held = array.hold(target, fence).await?;
         let Some(uri) = nbd_uri(connection) else {
             let protocol = &connection.driver_volume_type;
             return Err(DriverError::failed(format!("a volume cannot be read over {protocol}")));
         };
-        if side.is_here(connection)? {
+        if array.is_here(connection)? {
             return Err(DriverError::failed("source and destination are the same array"));
         }
-        let (array, size) = (side.array.clone(), bytes(volume.size_gb));
-        blocking(move || array.prepare_copy(target, size)).await?;
-        let copy = CopyJob::of_export(&side.daemon, uri, volume.id)?;
-        copy.carry_out(&side.array.unfinished(target)).await?;
-        let array = side.array.clone();
-        blocking(move || array.finish_copy(target, size)).await
+        let (directory, size) = (array.directory.clone(), bytes(volume.size_gb));
+        blocking(move || directory.prepare_copy(target, size)).await?;
+        let copy = CopyJob::of_export(&array.daemon, uri, volume.id)?;
+        copy.carry_out(&array.directory.unfinished(target)).await?;
+        let directory = array.directory.clone();
+        blocking(move || directory.finish_copy(target, size)).await
     }
 
     async fn discard_import(
@@ -332,31 +324,33 @@ impl Driver for FileDriver {
         connection: &ConnectionInfo,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         // what is here of this name may be the volume itself
-        if side.is_here(connection)? { Ok(()) } else { self.delete_volume(volume, fence).await }
+        if array.is_here(connection)? { Ok(()) } else { self.delete_volume(volume, fence).await }
     }
 
     /// The mirror begins anew if the new type asks for one.
     async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let _held = self.side().hold(Object::Volume(volume.id), fence).await?;
+        let _held = self.array().hold(Object::Volume(volume.id), fence).await?;
         self.stop_mirror(volume).await
     }
 
     async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let target = Object::Snapshot(snapshot.id);
-        let _held = side.hold(target, fence).await?;
+        let _held = array.hold(target, fence).await?;
         let mirror = self.mirror_of(snapshot.volume_id, snapshot.size_gb);
-        side.copy(Object::Volume(snapshot.volume_id), target, bytes(snapshot.size_gb), mirror).await
+        array
+            .copy(Object::Volume(snapshot.volume_id), target, bytes(snapshot.size_gb), mirror)
+            .await
     }
 
     async fn delete_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let object = Object::Snapshot(snapshot.id);
-        let _held = side.hold(object, fence).await?;
-        let array = side.array.clone();
-        blocking(move || array.delete(object)).await
+        let _held = array.hold(object, fence).await?;
+        let directory = array.directory.clone();
+        blocking(move || directory.delete(object)).await
     }
 
     async fn revert_volume(
@@ -365,21 +359,21 @@ impl Driver for FileDriver {
         snapshot: &Snapshot,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let target = Object::Volume(volume.id);
-        let _held = side.hold(target, fence).await?;
+        let _held = array.hold(target, fence).await?;
         self.stop_mirror(volume).await?;
-        let was_open = side.close_unused(volume.id).await?;
+        let was_open = array.close_unused(volume.id).await?;
         let size = bytes(volume.size_gb);
-        let reverted = side.copy(Object::Snapshot(snapshot.id), target, size, None).await;
-        side.open_again(volume.id, was_open).await?;
+        let reverted = array.copy(Object::Snapshot(snapshot.id), target, size, None).await;
+        array.open_again(volume.id, was_open).await?;
         reverted
     }
 
     async fn list_stored(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError> {
-        let side = self.side();
-        let array = side.array.clone();
-        blocking(move || array.list(what)).await
+        let array = self.array();
+        let directory = array.directory.clone();
+        blocking(move || directory.list(what)).await
     }
 
     async fn manage_volume(
@@ -388,16 +382,16 @@ impl Driver for FileDriver {
         source_name: &str,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let object = Object::Volume(volume.id);
-        side.adopt(object, source_name, bytes(volume.size_gb), fence).await
+        array.adopt(object, source_name, bytes(volume.size_gb), fence).await
     }
 
     async fn unmanage_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let side = self.side();
-        let _held = side.hold(Object::Volume(volume.id), fence).await?;
+        let array = self.array();
+        let _held = array.hold(Object::Volume(volume.id), fence).await?;
         self.stop_mirror(volume).await?;
-        side.close(volume.id).await
+        array.close(volume.id).await
     }
 
     async fn manage_snapshot(
@@ -406,9 +400,9 @@ impl Driver for FileDriver {
         source_name: &str,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
+        let array = self.array();
         let object = Object::Snapshot(snapshot.id);
-        side.adopt(object, source_name, bytes(snapshot.size_gb), fence).await
+        array.adopt(object, source_name, bytes(snapshot.size_gb), fence).await
     }
 
     async fn export(
@@ -417,10 +411,10 @@ impl Driver for FileDriver {
         mode: AttachMode,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
-        let side = self.side();
+        let array = self.array();
         // not while it is copied without the daemon
-        let _held = side.hold(Object::Volume(volume.id), fence).await?;
-        self.open(&side, volume, mode).await
+        let _held = array.hold(Object::Volume(volume.id), fence).await?;
+        self.open(&array, volume, mode).await
     }
 
     async fn unexport(
@@ -429,10 +423,10 @@ impl Driver for FileDriver {
         mode: AttachMode,
         _fence: Fence,
     ) -> Result<(), DriverError> {
-        let side = self.side();
-        match side.protocol {
-            TargetProtocol::Nbd => side.daemon.unexport(volume.id, mode).await,
-            TargetProtocol::Iscsi => side.targets.unexport(volume.id, mode).await,
+        let array = self.array();
+        match array.protocol {
+            TargetProtocol::Nbd => array.daemon.unexport(volume.id, mode).await,
+            TargetProtocol::Iscsi => array.targets.unexport(volume.id, mode).await,
         }
     }
 
@@ -441,34 +435,34 @@ impl Driver for FileDriver {
         volume: &Volume,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
-        let side = self.side();
-        let _held = side.hold(Object::Volume(volume.id), fence).await?;
-        self.require_serving(&side).await?;
+        let array = self.array();
+        let _held = array.hold(Object::Volume(volume.id), fence).await?;
+        self.require_serving(&array).await?;
         // nobody writes
-        side.open_nbd(volume.id, AttachMode::ReadOnly, None).await
+        array.open_nbd(volume.id, AttachMode::ReadOnly, None).await
     }
 
     async fn close_after_import(&self, volume: &Volume, _fence: Fence) -> Result<(), DriverError> {
-        let side = self.side();
-        side.daemon.unexport(volume.id, AttachMode::ReadOnly).await
+        let array = self.array();
+        array.daemon.unexport(volume.id, AttachMode::ReadOnly).await
     }
 
     async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
-        let side = self.side();
-        self.require_serving(&side).await?;
-        let was_started = side.ensure_data_plane().await?;
+        let array = self.array();
+        self.require_serving(&array).await?;
+        let was_started = array.ensure_data_plane().await?;
         // a failover may have ended it meanwhile
-        if let Err(left) = self.require_serving(&side).await {
-            side.daemon.end().await?;
+        if let Err(left) = self.require_serving(&array).await {
+            array.daemon.end().await?;
             return Err(left);
         }
         Ok(was_started)
     }
 
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
-        let side = self.side();
-        let _kept = side.share(Object::Volume(volume.id)).await?;
-        self.open(&side, volume, mode).await.map(drop)
+        let array = self.array();
+        let _kept = array.share(Object::Volume(volume.id)).await?;
+        self.open(&array, volume, mode).await.map(drop)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::{Done, Execution};
 use crate::driver::{DriverError, Failover};
-use database::operation_log::Fate;
 use database::{snapshots, volumes};
-use model::Backend;
+use model::{Backend, Fate};
 use operation::FailoverBackend;
 use serde_json::json;
 
@@ -18,8 +17,8 @@ pub(super) async fn execute(
     // not what the driver remembers: it may not have followed the last failover yet
     let backend: Backend = execution.subject()?;
     let failover = Failover {
-        from: backend.active_backend_id.as_deref(),
-        target: target.as_deref(),
+        from: &backend.active,
+        target,
         volumes: &volumes,
         snapshots: &snapshots,
         accept_data_loss: *accept_data_loss,
@@ -34,7 +33,7 @@ pub(super) async fn execute(
         moved,
         failed,
         absent,
-        target = target.as_deref().unwrap_or("default"),
+        %target,
         "failed over"
     );
     let result = json!({ "moved": moved, "failed": failed, "absent": absent });

@@ -10,11 +10,8 @@ use crate::submit::submit;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use model::{Backend, Error, Result};
+use model::{Backend, Error, Result, Side};
 use operation::FailoverBackend;
-
-/// What operators call the backend's own side.
-const OWN_SIDE: &str = "default";
 
 pub(crate) async fn failover(
     State(app): State<App>,
@@ -25,10 +22,9 @@ pub(crate) async fn failover(
     let asked = body.text("backend_id")?.flatten().filter(|target| !target.is_empty());
     let backend = host_or_cluster(&app, &context, &mut body).await?;
     body.refuse_rest()?;
-    let target = match asked.as_deref() {
-        Some(OWN_SIDE) => None,
-        Some(_) => asked,
-        None => Some(next_target(&backend)?),
+    let target = match asked {
+        Some(name) => Side::named(&name),
+        None => next_target(&backend)?,
     };
     let operation = FailoverBackend { backend_id: backend.id, target, accept_data_loss: false };
     submit(&app, &context, operation).await?;
@@ -36,7 +32,7 @@ pub(crate) async fn failover(
 }
 
 /// The first target that the backend does not serve from, and that is not down.
-fn next_target(backend: &Backend) -> Result<String> {
+fn next_target(backend: &Backend) -> Result<Side> {
     backend.next_target().ok_or_else(|| {
         Error::bad_request(format!(
             "Backend {} has no replication target to fail over to.",

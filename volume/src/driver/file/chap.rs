@@ -4,7 +4,7 @@
 //! worker's user can read, so that targets come back as servers know them.
 
 use super::DriverError;
-use super::array::unusable;
+use super::directory::unusable;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;

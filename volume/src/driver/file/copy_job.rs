@@ -2,7 +2,7 @@
 //! volume.
 
 use super::DriverError;
-use super::array::Object;
+use super::directory::Object;
 use super::sparse_copy::Progress;
 use super::storage_daemon::{StorageDaemon, has_node, node};
 use model::VolumeId;

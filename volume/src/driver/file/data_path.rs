@@ -3,14 +3,18 @@
 use crate::driver::conformance::{Carries, TestArray, config, snapshot, volume};
 use crate::driver::{self, Driver, DriverError, Fence, Source};
 use configuration::DriverName;
-use model::{AttachMode, BackendId, Volume};
+use model::{AttachMode, BackendId, Side, Volume};
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-fn file_driver(array: &TestArray, carries: Carries) -> Arc<dyn Driver> {
-    driver::new("b", &config(DriverName::File, array.path(), carries), BackendId(uuid::Uuid::nil()))
+fn file_driver(directory: &TestArray, carries: Carries) -> Arc<dyn Driver> {
+    driver::new(
+        "b",
+        &config(DriverName::File, directory.path(), carries),
+        BackendId(uuid::Uuid::nil()),
+    )
 }
 
 async fn uri(driver: &dyn Driver, volume: &Volume, fence: i64) -> String {
@@ -50,9 +54,9 @@ async fn connect(uri: &str) -> Child {
 #[tokio::test]
 async fn what_is_written_is_read_after_growth_and_a_new_worker() {
     for listen in [Carries::NbdOnUnixSocket, Carries::NbdOnTcpPort] {
-        let array = TestArray::new();
-        let driver = file_driver(&array, listen);
-        driver.start(None, 1).await.unwrap();
+        let directory = TestArray::new();
+        let driver = file_driver(&directory, listen);
+        driver.start(&Side::Primary, 1).await.unwrap();
         let volume = volume(1);
         driver.create_volume(&volume, Fence(1)).await.unwrap();
         let before = uri(&*driver, &volume, 2).await;
@@ -61,8 +65,8 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
         assert!(qemu_io(&before, &["read -P 0x5a 1M 1M", "read -P 0 1G 1M"]).await);
 
         // another worker finds the daemon and its export as they are
-        let successor = file_driver(&array, listen);
-        successor.start(None, 1).await.unwrap();
+        let successor = file_driver(&directory, listen);
+        successor.start(&Side::Primary, 1).await.unwrap();
         assert_eq!(uri(&*successor, &volume, 4).await, before);
         assert!(qemu_io(&before, &["read -P 0x5a 1M 1M"]).await);
     }
@@ -70,16 +74,16 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
 
 #[tokio::test]
 async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size() {
-    let array = TestArray::new();
-    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None, 1).await.unwrap();
+    let directory = TestArray::new();
+    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    driver.start(&Side::Primary, 1).await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let uri = uri(&*driver, &volume, 2).await;
     let mut client = connect(&uri).await;
     let refused = driver.extend_volume(&volume, 2, Fence(3)).await;
     assert!(matches!(refused, Err(DriverError::Failed(_))), "{refused:?}");
-    let file = array.path().join(format!("volumes/volume-{}", volume.id));
+    let file = directory.path().join(format!("volumes/volume-{}", volume.id));
     assert_eq!(std::fs::metadata(&file).unwrap().len(), 1 << 30);
     // the client has not noticed anything
     client.stdin.as_mut().unwrap().write_all(b"read -P 7 0 4k\n").await.unwrap();
@@ -93,10 +97,10 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
 
 #[tokio::test]
 async fn a_daemon_that_died_is_started_again() {
-    let array = TestArray::new();
-    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None, 1).await.unwrap();
-    let pid = || std::fs::read_to_string(array.path().join("run/daemon.pid")).unwrap();
+    let directory = TestArray::new();
+    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    driver.start(&Side::Primary, 1).await.unwrap();
+    let pid = || std::fs::read_to_string(directory.path().join("run/daemon.pid")).unwrap();
     let first = pid();
     let process = rustix::process::Pid::from_raw(first.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
@@ -106,9 +110,9 @@ async fn a_daemon_that_died_is_started_again() {
 
 #[tokio::test]
 async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
-    let array = TestArray::new();
-    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None, 1).await.unwrap();
+    let directory = TestArray::new();
+    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    driver.start(&Side::Primary, 1).await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let writable = uri(&*driver, &volume, 2).await;
@@ -127,9 +131,9 @@ async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
 
 #[tokio::test]
 async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() {
-    let array = TestArray::new();
-    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None, 1).await.unwrap();
+    let directory = TestArray::new();
+    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    driver.start(&Side::Primary, 1).await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
     let path = uri(&*driver, &original, 2).await;
@@ -154,7 +158,7 @@ async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() 
     driver.delete_snapshot(&kept, Fence(10)).await.unwrap();
     let path = uri(&*driver, &original, 11).await;
     assert!(qemu_io(&path, &["read -P 1 0 8M"]).await);
-    assert_eq!(std::fs::read_dir(array.path().join("snapshots")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(directory.path().join("snapshots")).unwrap().count(), 0);
 }
 
 /// Each write has the number of its turn, and covers the block before the next is begun; so a true
@@ -163,9 +167,9 @@ async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() 
 async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     const BLOCKS: usize = 64;
     const TURNS: u8 = 12;
-    let array = TestArray::new();
-    let driver = file_driver(&array, Carries::NbdOnUnixSocket);
-    driver.start(None, 1).await.unwrap();
+    let directory = TestArray::new();
+    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    driver.start(&Side::Primary, 1).await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
     let path = uri(&*driver, &original, 2).await;
@@ -200,7 +204,7 @@ async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     assert!(writer.wait().await.unwrap().success());
 
     let content =
-        std::fs::read(array.path().join(format!("snapshots/snapshot-{}", kept.id))).unwrap();
+        std::fs::read(directory.path().join(format!("snapshots/snapshot-{}", kept.id))).unwrap();
     let turns: Vec<u8> = (0..BLOCKS).map(|block| content[block << 20]).collect();
     for (block, turn) in turns.iter().enumerate() {
         let whole = &content[block << 20..(block + 1) << 20];

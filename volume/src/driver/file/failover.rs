@@ -1,14 +1,15 @@
 //! Serving from another side: to the mirrors' target after a disaster, or anywhere else with everything that
 //! is there.
 
-use super::array::Object;
+use super::array::Array;
+use super::directory::Object;
 use super::fences::Held;
 use super::mirror::{Mirror, Seen, State, is_in_step};
-use super::side::Side;
 use super::{Failover, blocking, bytes};
 use crate::driver::{DriverError, Fence};
-use database::operation_log::{FailedOver, Fate, VolumeFate};
-use model::{BackendId, ReplicationProgress, Snapshot, Volume, VolumeId};
+use model::{
+    BackendId, FailedOver, Fate, ReplicationProgress, Snapshot, Volume, VolumeFate, VolumeId,
+};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
@@ -35,8 +36,8 @@ pub(super) enum Way {
 pub(super) struct Sides<'a> {
     /// Whose sides they are.
     pub backend: BackendId,
-    pub from: &'a Side,
-    pub to: &'a Side,
+    pub from: &'a Array,
+    pub to: &'a Array,
     pub way: Way,
 }
 
@@ -52,10 +53,10 @@ impl Sides<'_> {
             Way::Copying => self.bring_over(failover).await?,
         };
         let fate = |volume: &Volume| {
-            let is_there = self.to.array.has_all_of(volume.id);
+            let is_there = self.to.directory.has_all_of(volume.id);
             let accepted = failover.accept_data_loss && volume.replicated;
             // what did not leave is where it was
-            let stayed = failover.target.is_none() && !volume.replication_status.is_served();
+            let stayed = failover.target.is_primary() && !volume.replication_status.is_served();
             if complete.contains(&volume.id) || (is_there && (accepted || stayed)) {
                 Fate::Moved
             } else if volume.replicated {
@@ -65,10 +66,10 @@ impl Sides<'_> {
             }
         };
         let volumes = failover.volumes.iter().map(|one| VolumeFate { id: one.id, fate: fate(one) });
-        let is_there = |one: &&Snapshot| self.to.array.has(Object::Snapshot(one.id));
+        let is_there = |one: &&Snapshot| self.to.directory.has(Object::Snapshot(one.id));
         Ok(FailedOver {
-            active: failover.target.map(str::to_owned),
-            storage_id: Some(self.to.array.id()?),
+            active: failover.target.clone(),
+            storage_id: Some(self.to.directory.id()?),
             volumes: volumes.collect(),
             known_snapshots: failover.snapshots.iter().map(|one| one.id).collect(),
             snapshots: failover.snapshots.iter().filter(is_there).map(|one| one.id).collect(),
@@ -104,8 +105,8 @@ impl Sides<'_> {
     }
 
     async fn serve(&self, epoch: i64) -> Result<(), DriverError> {
-        let (array, backend) = (self.to.array.clone(), self.backend);
-        let serve = blocking(move || Ok(array.enter(backend, epoch, true)?));
+        let (directory, backend) = (self.to.directory.clone(), self.backend);
+        let serve = blocking(move || Ok(directory.enter(backend, epoch, true)?));
         tokio::time::timeout(PATIENCE, serve).await.unwrap_or_else(|_| Err(hangs()))
     }
 
@@ -113,8 +114,8 @@ impl Sides<'_> {
     /// if the loss is accepted: its newest content is nowhere else.
     async fn bring_over(&self, failover: &Failover<'_>) -> Result<HashSet<VolumeId>, DriverError> {
         self.prepare().await?;
-        let (array, backend, epoch) = (self.to.array.clone(), self.backend, failover.epoch);
-        blocking(move || Ok(array.enter(backend, epoch, false)?)).await?;
+        let (directory, backend, epoch) = (self.to.directory.clone(), self.backend, failover.epoch);
+        blocking(move || Ok(directory.enter(backend, epoch, false)?)).await?;
         let reachable = self.from.daemon.ensure_running().await;
         let mut complete = HashSet::new();
         // what is at home must not be opened where it was
@@ -167,7 +168,7 @@ impl Sides<'_> {
     ) -> Result<Held, DriverError> {
         let (from, to, id) = (self.from, self.to, volume.id);
         let mirror = Mirror { from, to, backend: self.backend, id, size: bytes(volume.size_gb) };
-        if !from.array.has(Object::Volume(id)) {
+        if !from.directory.has(Object::Volume(id)) {
             return Err(DriverError::failed("it is not there"));
         }
         // one that came back from the dead may have servers
@@ -181,7 +182,7 @@ impl Sides<'_> {
         self.wait_until_in_step(&mirror, tell).await?;
         mirror.stop().await?;
         if let Err(error) = self.compare(id).await {
-            to.array.set_incomplete(id, true)?;
+            to.directory.set_incomplete(id, true)?;
             return Err(error);
         }
         Ok(held)
@@ -210,7 +211,7 @@ impl Sides<'_> {
 
     /// Both sides must have the same bytes before the other one serves.
     async fn compare(&self, id: VolumeId) -> Result<(), DriverError> {
-        let file = |side: &Side| side.array.file(Object::Volume(id));
+        let file = |array: &Array| array.directory.file(Object::Volume(id));
         let mut command = Command::new("qemu-img");
         command.kill_on_drop(true).args(["compare", "-f", "raw", "-F", "raw", "-U"]);
         let output = command.arg(file(self.from)).arg(file(self.to)).output().await;
@@ -223,9 +224,9 @@ impl Sides<'_> {
     }
 
     async fn prepare(&self) -> Result<(), DriverError> {
-        let array = self.to.array.clone();
+        let directory = self.to.directory.clone();
         let preparing = async {
-            blocking(move || array.prepare()).await?;
+            blocking(move || directory.prepare()).await?;
             self.to.ensure_data_plane().await.map(drop)
         };
         tokio::time::timeout(STALLED_AFTER, preparing).await.unwrap_or_else(|_| Err(hangs()))

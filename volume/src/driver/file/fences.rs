@@ -4,7 +4,7 @@
 //! the newest claim. It outlives the object, so that a worker that slept through its removal cannot
 //! bring it back.
 
-use super::array::unusable;
+use super::directory::unusable;
 use super::{DriverError, Fence};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;

@@ -4,8 +4,8 @@
 //! so that one which a crash left half made is known by its closed door and made again.
 
 use super::DriverError;
-use super::array::{Array, Object, unusable};
 use super::chap::Chap;
+use super::directory::{Directory, Object, unusable};
 use super::{export_name, lock_file, port};
 use configuration::FileDriverConfig;
 use model::{AttachMode, VolumeId};
@@ -36,7 +36,7 @@ pub(super) struct Login {
 
 /// The target daemon of an array.
 pub(super) struct IscsiTargets {
-    array: Array,
+    directory: Directory,
     config: FileDriverConfig,
 }
 
@@ -49,8 +49,8 @@ struct Target {
 }
 
 impl IscsiTargets {
-    pub fn new(array: &Array, config: &FileDriverConfig) -> Self {
-        Self { array: array.clone(), config: config.clone() }
+    pub fn new(directory: &Directory, config: &FileDriverConfig) -> Self {
+        Self { directory: directory.clone(), config: config.clone() }
     }
 
     /// Finds the daemon of an earlier worker, or starts one; `true` when it was started.
@@ -68,18 +68,18 @@ impl IscsiTargets {
 
     /// Keeps every other worker of the array away from the daemon while the result lives.
     async fn alone(&self) -> Result<File, DriverError> {
-        let lock = self.array.run_file("tgtd.lock");
+        let lock = self.directory.run_file("tgtd.lock");
         super::blocking(move || lock_file(&lock).map_err(|error| unusable(&lock, &error))).await
     }
 
     async fn start(&self) -> Result<(), DriverError> {
         let address = self.config.iscsi_address;
-        let note = self.array.run_file("iscsi.port");
+        let note = self.directory.run_file("iscsi.port");
         let port = port::choose(address, self.config.iscsi_port, &note)
             .map_err(|error| DriverError::failed(format!("no port for iSCSI: {error}")))?;
         let mut command = self.command(&self.config.tgtd);
         command.current_dir("/").arg("--iscsi").arg(format!("portal={address}:{port}"));
-        command.arg("--pid-file").arg(self.array.run_file("tgtd.pid"));
+        command.arg("--pid-file").arg(self.directory.run_file("tgtd.pid"));
         run(command).await?;
         // it answers, or refuses to start, only after its parent has ended
         for _ in 0..START_TRIES {
@@ -97,7 +97,7 @@ impl IscsiTargets {
     pub async fn export(&self, id: VolumeId, mode: AttachMode) -> Result<Login, DriverError> {
         // targets have numbers that are chosen among those in use
         let _alone = self.alone().await?;
-        let chap = Chap::keep(&self.array.chap_file(&export_name(id, mode)))?;
+        let chap = Chap::keep(&self.directory.chap_file(&export_name(id, mode)))?;
         let targets = self.targets().await?;
         let known = targets.iter().find(|target| target.iqn == iqn(id, mode));
         if known.is_none_or(|target| !target.lets_in) {
@@ -107,7 +107,7 @@ impl IscsiTargets {
             let unused = targets.iter().map(|target| target.number).max().unwrap_or(0) + 1;
             self.open_target(unused, id, mode, &chap).await?;
         }
-        let port = port::noted(&self.array.run_file("iscsi.port"))
+        let port = port::noted(&self.directory.run_file("iscsi.port"))
             .ok_or_else(|| DriverError::failed("the port of the iSCSI portal is not known"))?;
         let portal = format!("{}:{port}", self.config.iscsi_address);
         Ok(Login { portal, iqn: iqn(id, mode), chap })
@@ -122,7 +122,7 @@ impl IscsiTargets {
     ) -> Result<(), DriverError> {
         let number = number.to_string();
         let lun = LUN.to_string();
-        let file = self.array.file(Object::Volume(id)).display().to_string();
+        let file = self.directory.file(Object::Volume(id)).display().to_string();
         let readonly = match mode {
             AttachMode::ReadOnly => 1,
             AttachMode::ReadWrite => 0,
@@ -148,7 +148,7 @@ impl IscsiTargets {
     /// Closes a target of a volume; its initiators lose their sessions.
     pub async fn unexport(&self, id: VolumeId, mode: AttachMode) -> Result<(), DriverError> {
         self.close_mode(id, mode, &["--force"]).await?;
-        let path = self.array.chap_file(&export_name(id, mode));
+        let path = self.directory.chap_file(&export_name(id, mode));
         if path.exists() {
             self.remove_account(&Chap::keep(&path)?.name).await;
         }
@@ -216,7 +216,7 @@ impl IscsiTargets {
 
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.kill_on_drop(true).env("TGT_IPC_SOCKET", self.array.run_file("tgtd.sock"));
+        command.kill_on_drop(true).env("TGT_IPC_SOCKET", self.directory.run_file("tgtd.sock"));
         command
     }
 }

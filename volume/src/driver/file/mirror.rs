@@ -5,9 +5,9 @@
 //! side, together with the link of the relay over which it came to be so: as long as the relay knows that link, the
 //! replica has missed nothing.
 
-use super::array::{Object, unusable};
+use super::array::Array;
+use super::directory::{Object, unusable};
 use super::relay::Links;
-use super::side::Side;
 use super::storage_daemon::{has_node, mirror_job, mirror_node, replica_name, replica_node};
 use super::{DriverError, blocking};
 use model::{BackendId, VolumeId};
@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A mirror of a volume.
 pub(super) struct Mirror<'a> {
-    pub from: &'a Side,
-    pub to: &'a Side,
+    pub from: &'a Array,
+    pub to: &'a Array,
     /// Whose volume it is.
     pub backend: BackendId,
     pub id: VolumeId,
@@ -52,7 +52,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// The links come first: what is in step later, and has missed nothing since then, is in step over them.
-    pub async fn look(from: &Side, to: &Side) -> Result<Self, DriverError> {
+    pub async fn look(from: &Array, to: &Array) -> Result<Self, DriverError> {
         let links = to.relay.links().await;
         let mut session = from.daemon.session().await?;
         let jobs = session.execute("query-block-jobs", json!({})).await?;
@@ -78,11 +78,11 @@ impl Seen {
 }
 
 /// Ends all mirrors of a side: it serves what came to it, or is left.
-pub(super) async fn end_all(side: &Side) -> Result<(), DriverError> {
-    let jobs = side.daemon.session().await?.execute("query-block-jobs", json!({})).await?;
+pub(super) async fn end_all(array: &Array) -> Result<(), DriverError> {
+    let jobs = array.daemon.session().await?.execute("query-block-jobs", json!({})).await?;
     let names = jobs.as_array().into_iter().flatten().filter_map(|job| job["device"].as_str());
     for id in names.filter_map(|name| name.strip_prefix("mirror-")?.parse().ok()) {
-        side.daemon.end_mirror(VolumeId(id)).await?;
+        array.daemon.end_mirror(VolumeId(id)).await?;
     }
     Ok(())
 }
@@ -148,16 +148,17 @@ impl Mirror<'_> {
     }
 
     async fn begin(&self) -> Result<(), DriverError> {
-        if self.to.array.serves(self.backend)? {
+        if self.to.directory.serves(self.backend)? {
             return Err(DriverError::failed("the target serves the volume"));
         }
         self.unmark().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
         // until the first time that it is in step, it is neither what it was nor what it shall be
-        self.to.array.set_incomplete(self.id, true)?;
-        let (array, object, size) = (self.to.array.clone(), Object::Volume(self.id), self.size);
-        blocking(move || array.create_replica(object, size)).await?;
+        self.to.directory.set_incomplete(self.id, true)?;
+        let (directory, object, size) =
+            (self.to.directory.clone(), Object::Volume(self.id), self.size);
+        blocking(move || directory.create_replica(object, size)).await?;
         self.open_replica().await?;
         let target = replica_node(self.id);
         if has_node(&mut session, &target).await? {
@@ -196,13 +197,13 @@ impl Mirror<'_> {
 
     /// Notes that the replica is complete as long as the link has missed nothing.
     fn mark(&self, link: &str) -> Result<(), DriverError> {
-        let path = self.to.array.in_step_file(self.id);
+        let path = self.to.directory.in_step_file(self.id);
         if std::fs::read_to_string(&path).is_ok_and(|marked| marked == link) {
             return Ok(());
         }
         tracing::info!(volume.id = %self.id, "in step");
         std::fs::write(&path, link).map_err(|error| unusable(&path, &error))?;
-        self.to.array.set_incomplete(self.id, false)
+        self.to.directory.set_incomplete(self.id, false)
     }
 
     /// What is written from now on comes to no replica. Should that not be noted, nothing is known of any.
@@ -217,7 +218,7 @@ impl Mirror<'_> {
     }
 
     async fn unmark(&self) -> Result<(), DriverError> {
-        let path = self.to.array.in_step_file(self.id);
+        let path = self.to.directory.in_step_file(self.id);
         let unmarking = blocking(move || match std::fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(false),
@@ -232,7 +233,7 @@ impl Mirror<'_> {
 }
 
 /// Whether the replica of a volume on this side is known to be complete, by the links that have missed nothing.
-pub(super) fn is_in_step(side: &Side, id: VolumeId, links: &Links) -> bool {
-    let marked = std::fs::read_to_string(side.array.in_step_file(id)).ok();
+pub(super) fn is_in_step(array: &Array, id: VolumeId, links: &Links) -> bool {
+    let marked = std::fs::read_to_string(array.directory.in_step_file(id)).ok();
     marked.is_some() && marked.as_deref() == links.of(id)
 }

@@ -1,6 +1,6 @@
 //! The relay of an array: starting it, finding it again, and what it knows of the replicas on the array.
 
-use super::array::{Array, unusable};
+use super::directory::{Directory, unusable};
 use super::storage_daemon::replica_name;
 use super::{DriverError, blocking, lock_file, processes};
 use configuration::FileDriverConfig;
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// An array's `cinderblock-relay`.
 pub(super) struct Relay {
-    array: Array,
+    directory: Directory,
     config: FileDriverConfig,
 }
 
@@ -60,17 +60,17 @@ impl Links {
 }
 
 impl Relay {
-    pub fn new(array: &Array, config: &FileDriverConfig) -> Self {
-        Self { array: array.clone(), config: config.clone() }
+    pub fn new(directory: &Directory, config: &FileDriverConfig) -> Self {
+        Self { directory: directory.clone(), config: config.clone() }
     }
 
     /// Where mirrors connect.
     pub fn socket(&self) -> PathBuf {
-        self.array.run_file("relay.sock")
+        self.directory.run_file("relay.sock")
     }
 
     fn control(&self) -> PathBuf {
-        self.array.run_file("relay-control.sock")
+        self.directory.run_file("relay-control.sock")
     }
 
     /// The links that have missed nothing; `None` when no relay answers.
@@ -110,7 +110,7 @@ impl Relay {
         if self.answers(target).await {
             return Ok(());
         }
-        let lock = self.array.run_file("relay.lock");
+        let lock = self.directory.run_file("relay.lock");
         let _lock =
             blocking(move || lock_file(&lock).map_err(|error| unusable(&lock, &error))).await?;
         // another worker may have been faster
@@ -143,7 +143,7 @@ impl Relay {
 
     fn start(&self, target: &str) -> io::Result<()> {
         let log =
-            File::options().create(true).append(true).open(self.array.run_file("relay.log"))?;
+            File::options().create(true).append(true).open(self.directory.run_file("relay.log"))?;
         Command::new(self.program())
             .arg("--listen")
             .arg(self.socket())
@@ -152,7 +152,7 @@ impl Relay {
             .args(["--target", target])
             .args(["--timeout", &self.config.replica_timeout_seconds.to_string()])
             .arg("--pid-file")
-            .arg(self.array.run_file("relay.pid"))
+            .arg(self.directory.run_file("relay.pid"))
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

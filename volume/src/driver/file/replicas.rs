@@ -1,8 +1,8 @@
 //! The replicas of a backend that serves from its own side: kept on its first target, ended, and disowned.
 
-use super::array::Object;
+use super::array::Array;
+use super::directory::Object;
 use super::mirror::{Mirror, Seen, State};
-use super::side::Side;
 use super::{FileDriver, blocking, bytes, fences};
 use crate::driver::{DriverError, Replica};
 use model::{Volume, VolumeId};
@@ -15,7 +15,7 @@ impl FileDriver {
     /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
     pub(super) async fn mirror_all(
         &self,
-        to: &Side,
+        to: &Array,
         volumes: &[Volume],
     ) -> Result<Vec<Replica>, DriverError> {
         if let Err(error) = self.prepare_target(to).await {
@@ -28,11 +28,11 @@ impl FileDriver {
         let seen = Seen::look(from, to).await?;
         // nobody sees when the mirror of another one breaks
         let looked_at = volumes.iter().map(|volume| volume.id).collect();
-        let array = to.array.clone();
-        blocking(move || array.forget_replicas_but(&looked_at)).await?;
+        let directory = to.directory.clone();
+        blocking(move || directory.forget_replicas_but(&looked_at)).await?;
         let mut replicas = Vec::new();
         for volume in volumes {
-            let fence = from.array.fence_file(Object::Volume(volume.id));
+            let fence = from.directory.fence_file(Object::Volume(volume.id));
             // what is being worked on has its turn next time
             let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
             let mirror = self.mirror_to(to, volume.id, volume.size_gb);
@@ -54,16 +54,16 @@ impl FileDriver {
     pub(super) async fn stop_mirror(&self, volume: &Volume) -> Result<(), DriverError> {
         match self.mirror_of(volume.id, volume.size_gb) {
             Some(mirror) => mirror.stop().await,
-            None => self.side().daemon.end_mirror(volume.id).await,
+            None => self.array().daemon.end_mirror(volume.id).await,
         }
     }
 
     /// Removes what other sides have of an object; one of them may be gone for good.
     pub(super) async fn delete_replicas(&self, object: Object) {
-        let targets = self.targets.iter().map(|(_, side)| side);
-        for side in targets.chain([&self.own]) {
-            let array = side.array.clone();
-            if let Err(error) = blocking(move || array.delete(object)).await {
+        let targets = self.targets.iter().map(|(_, array)| array);
+        for array in targets.chain([&self.own]) {
+            let directory = array.directory.clone();
+            if let Err(error) = blocking(move || directory.delete(object)).await {
                 tracing::warn!(%object, %error, "a replica is left over");
             }
         }
@@ -72,15 +72,15 @@ impl FileDriver {
     /// The mirror that a volume would have, if it has one.
     pub(super) fn mirror_of(&self, id: VolumeId, size_gb: i32) -> Option<Mirror<'_>> {
         let (_, to) = self.targets.first()?;
-        self.active().is_none().then(|| self.mirror_to(to, id, size_gb))
+        self.active().is_primary().then(|| self.mirror_to(to, id, size_gb))
     }
 
-    fn mirror_to<'a>(&'a self, to: &'a Side, id: VolumeId, size_gb: i32) -> Mirror<'a> {
+    fn mirror_to<'a>(&'a self, to: &'a Array, id: VolumeId, size_gb: i32) -> Mirror<'a> {
         Mirror { from: &self.own, to, backend: self.backend, id, size: bytes(size_gb) }
     }
 
     /// Makes a target ready to be mirrored to.
-    async fn prepare_target(&self, to: &Side) -> Result<(), DriverError> {
+    async fn prepare_target(&self, to: &Array) -> Result<(), DriverError> {
         let patience = self.config.file.replica_timeout();
         if !to.can_be_used(patience).await {
             return Err(DriverError::failed("the target's storage cannot be used"));
@@ -89,11 +89,12 @@ impl FileDriver {
         if !to.daemon.answers_within(patience).await {
             to.daemon.end().await?;
         }
-        let (array, backend, epoch) = (to.array.clone(), self.backend, self.serving().epoch);
+        let (directory, backend, epoch) =
+            (to.directory.clone(), self.backend, self.serving().epoch);
         blocking(move || {
-            array.prepare()?;
+            directory.prepare()?;
             // it may have served once, and not been there when it was left
-            Ok(array.enter(backend, epoch, false)?)
+            Ok(directory.enter(backend, epoch, false)?)
         })
         .await?;
         to.daemon.ensure_running().await?;
@@ -104,8 +105,9 @@ impl FileDriver {
     /// no replica.
     pub(super) async fn disown_targets(&self, epoch: i64) -> Result<(), DriverError> {
         for (name, target) in &self.targets {
-            let array = target.array.clone();
-            let forget = blocking(move || array.prepare().and_then(|()| array.forget_replicas()));
+            let directory = target.directory.clone();
+            let forget =
+                blocking(move || directory.prepare().and_then(|()| directory.forget_replicas()));
             let forgotten = tokio::time::timeout(PATIENCE, forget).await;
             let is_told = target.rest(self.backend, epoch).await?;
             if !is_told || !matches!(forgotten, Ok(Ok(()))) {

@@ -1,6 +1,6 @@
 //! Copying a file that nobody writes to, holes left out, with its progress in the log.
 
-use super::array::{Array, Object, unusable};
+use super::directory::{Directory, Object, unusable};
 use super::{DriverError, blocking};
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
@@ -15,7 +15,7 @@ const CHUNK: usize = 4 << 20;
 
 /// A copy; when this is dropped before it is done, the copy ends and its unfinished file goes.
 pub(super) struct SparseCopy {
-    array: Array,
+    directory: Directory,
     source: Object,
     target: Object,
     given_up: Arc<AtomicBool>,
@@ -28,15 +28,15 @@ impl Drop for SparseCopy {
 }
 
 impl SparseCopy {
-    pub fn new(array: &Array, source: Object, target: Object) -> Self {
-        Self { array: array.clone(), source, target, given_up: Arc::default() }
+    pub fn new(directory: &Directory, source: Object, target: Object) -> Self {
+        Self { directory: directory.clone(), source, target, given_up: Arc::default() }
     }
 
     /// Copies to the target's unfinished file.
     pub async fn carry_out(&self) -> Result<(), DriverError> {
         let work = Work {
-            source: self.array.file(self.source),
-            target: self.array.unfinished(self.target),
+            source: self.directory.file(self.source),
+            target: self.directory.unfinished(self.target),
             given_up: self.given_up.clone(),
         };
         blocking(move || work.carry_out()).await

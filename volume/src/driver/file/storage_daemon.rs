@@ -1,7 +1,7 @@
 //! The storage daemon of an array: starting it, finding it again, and its NBD exports.
 
 use super::DriverError;
-use super::array::{Array, Object};
+use super::directory::{Directory, Object};
 use super::mirror::Mirror;
 use super::qmp::{Qmp, QmpError};
 use super::{export_name, lock_file, port, processes};
@@ -24,7 +24,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An array's qemu-storage-daemon.
 pub(super) struct StorageDaemon {
-    array: Array,
+    directory: Directory,
     config: FileDriverConfig,
 }
 
@@ -35,12 +35,12 @@ impl From<QmpError> for DriverError {
 }
 
 impl StorageDaemon {
-    pub fn new(array: &Array, config: &FileDriverConfig) -> Self {
-        Self { array: array.clone(), config: config.clone() }
+    pub fn new(directory: &Directory, config: &FileDriverConfig) -> Self {
+        Self { directory: directory.clone(), config: config.clone() }
     }
 
     fn monitor(&self) -> PathBuf {
-        self.array.run_file("qmp.sock")
+        self.directory.run_file("qmp.sock")
     }
 
     /// A session with the daemon's monitor.
@@ -53,9 +53,9 @@ impl StorageDaemon {
         if self.answers().await? {
             return Ok(false);
         }
-        let lock = self.array.run_file("start.lock");
+        let lock = self.directory.run_file("start.lock");
         let _lock = super::blocking(move || {
-            lock_file(&lock).map_err(|error| super::array::unusable(&lock, &error))
+            lock_file(&lock).map_err(|error| super::directory::unusable(&lock, &error))
         })
         .await?;
         // another worker may have been faster
@@ -100,7 +100,7 @@ impl StorageDaemon {
     }
 
     fn arguments(&self) -> Result<Vec<String>, DriverError> {
-        let file = |name: &str| self.array.run_file(name).display().to_string();
+        let file = |name: &str| self.directory.run_file(name).display().to_string();
         let nbd = match self.config.nbd_listen {
             NbdListen::Unix => format!("addr.type=unix,addr.path={}", file("nbd.sock")),
             NbdListen::Tcp => {
@@ -124,7 +124,7 @@ impl StorageDaemon {
 
     /// The port for NBD; noted for the workers that come later.
     fn choose_port(&self) -> Result<u16, DriverError> {
-        let (loopback, note) = (Ipv4Addr::LOCALHOST.into(), self.array.run_file("nbd.port"));
+        let (loopback, note) = (Ipv4Addr::LOCALHOST.into(), self.directory.run_file("nbd.port"));
         port::choose(loopback, self.config.nbd_port, &note)
             .map_err(|error| DriverError::failed(format!("no port for NBD: {error}")))
     }
@@ -133,7 +133,7 @@ impl StorageDaemon {
         let name = export_name(id, mode);
         match self.config.nbd_listen {
             NbdListen::Unix => {
-                let socket = self.array.run_file("nbd.sock");
+                let socket = self.directory.run_file("nbd.sock");
                 Ok(format!("nbd+unix:///{name}?socket={}", socket.display()))
             }
             NbdListen::Tcp => Ok(format!("nbd://127.0.0.1:{}/{name}", self.port()?)),
@@ -141,14 +141,16 @@ impl StorageDaemon {
     }
 
     fn port(&self) -> Result<u16, DriverError> {
-        port::noted(&self.array.run_file("nbd.port"))
+        port::noted(&self.directory.run_file("nbd.port"))
             .ok_or_else(|| DriverError::failed("the port for NBD is not known"))
     }
 
     /// Where it takes NBD, as a relay is told.
     pub fn address(&self) -> Result<String, DriverError> {
         match self.config.nbd_listen {
-            NbdListen::Unix => Ok(format!("unix:{}", self.array.run_file("nbd.sock").display())),
+            NbdListen::Unix => {
+                Ok(format!("unix:{}", self.directory.run_file("nbd.sock").display()))
+            }
             NbdListen::Tcp => Ok(format!("127.0.0.1:{}", self.port()?)),
         }
     }
@@ -170,7 +172,7 @@ impl StorageDaemon {
             return Ok(mirror_node(id));
         }
         if !has_node(session, &node_name(id)).await? {
-            let file = self.array.file(Object::Volume(id));
+            let file = self.directory.file(Object::Volume(id));
             session.execute("blockdev-add", node(&node_name(id), &file)).await?;
         }
         Ok(node_name(id))
