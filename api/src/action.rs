@@ -1,47 +1,73 @@
-//! Actions: `POST /<resources>/{id}/action` with a body whose only key says which.
+//! Actions: `POST /<resources>/{id}/action` with a body whose only key names the action.
 
+use crate::app::App;
+use crate::fault::Answer;
+use crate::fields::Fields;
 use crate::policy::Rule;
 use crate::request::RequestContext;
+use futures_util::future::BoxFuture;
 use model::{Error, Result};
 use serde_json::{Map, Value};
 
-/// An action by its name in the body.
-pub(crate) struct Named<Which> {
+/// A request for an action on the resource with this id.
+pub(crate) struct Action<'a, Id> {
+    pub app: &'a App,
+    pub context: &'a RequestContext,
+    pub id: Id,
+    /// The body; the action's arguments are under its name.
+    pub body: Fields,
+}
+
+/// The function that carries an action out.
+type Run<Id> = for<'a> fn(Action<'a, Id>) -> BoxFuture<'a, Answer>;
+
+/// A line of a table of actions: the name in the body, who may ask for it, and the function.
+pub(crate) struct ActionEntry<Id> {
     name: &'static str,
     rule: Rule,
+    /// The microversion, 3.N, from which on the action exists.
     since: u16,
-    which: Which,
+    run: Run<Id>,
 }
 
-impl<Which: Copy> Named<Which> {
-    /// An action that every version has.
-    pub const fn new(name: &'static str, rule: Rule, which: Which) -> Self {
-        Self { name, rule, since: 0, which }
+impl<Id> ActionEntry<Id> {
+    /// An action of every microversion.
+    pub const fn new(name: &'static str, rule: Rule, run: Run<Id>) -> Self {
+        Self { name, rule, since: 0, run }
     }
 
-    /// An action that came with a later version.
-    pub const fn since(name: &'static str, since: u16, rule: Rule, which: Which) -> Self {
-        Self { name, rule, since, which }
+    /// The same action, from microversion 3.N on.
+    pub const fn since(self, since: u16) -> Self {
+        Self { since, ..self }
     }
 }
 
-/// Which action a body asks for, if the caller may.
-pub(crate) fn which<Which: Copy>(
-    actions: &[Named<Which>],
-    body: &Map<String, Value>,
+/// Carries out the action that the body names, if the caller may. The action is looked up before the id is used, so that
+/// an unknown action is a 400 whatever the id is.
+pub(crate) async fn act<Id>(
+    entries: &[ActionEntry<Id>],
+    app: &App,
     context: &RequestContext,
-) -> Result<Which> {
+    id: Answer<Id>,
+    body: Map<String, Value>,
+) -> Answer {
+    let entry = named(entries, &body)?;
+    context.version.require(entry.since)?;
+    entry.rule.check(&context.caller)?;
+    (entry.run)(Action { app, context, id: id?, body: Fields::of_body(body) }).await
+}
+
+fn named<'t, Id>(
+    entries: &'t [ActionEntry<Id>],
+    body: &Map<String, Value>,
+) -> Result<&'t ActionEntry<Id>> {
     let mut names = body.keys();
     let (Some(name), None) = (names.next(), names.next()) else {
         return Err(Error::bad_request("The body must name exactly one action."));
     };
-    let Some(action) = actions.iter().find(|action| action.name == name) else {
-        return Err(Error::bad_request(format!(
-            "There is no such action: {name}. Verify the request body and Content-Type header and try \
-             again."
-        )));
-    };
-    context.version.require(action.since)?;
-    action.rule.check(&context.caller)?;
-    Ok(action.which)
+    entries.iter().find(|entry| entry.name == name).ok_or_else(|| {
+        Error::bad_request(format!(
+            "There is no such action: {name}. Verify the request body and Content-Type header and try again."
+        ))
+    })
 }

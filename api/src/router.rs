@@ -1,4 +1,4 @@
-//! Every URL on one screen.
+//! Every URL, a function for each group of resources.
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -63,13 +63,26 @@ fn manageable(volumes: &str, snapshots: &str) -> Router<App> {
         .route(&format!("{snapshots}/detail"), admin(get(manageable::list::snapshots_in_detail)))
 }
 
+/// Everything below `/v3`.
 fn v3() -> Router<App> {
     Router::new()
+        .merge(volume_routes())
+        .merge(snapshot_routes())
+        .merge(attachment_routes())
+        .merge(type_routes())
+        .merge(quota_routes())
+        .merge(operator_routes())
+        .merge(description_routes())
         .merge(manageable("/os-volume-manage", "/os-snapshot-manage"))
         .merge(
             manageable("/manageable_volumes", "/manageable_snapshots")
                 .layer(from_fn(microversion::since::<8>)),
         )
+}
+
+/// Volumes, their metadata and their actions.
+fn volume_routes() -> Router<App> {
+    Router::new()
         .route(
             "/volumes",
             reader(get(volumes::list::summary)).merge(member(post(volumes::create_volume::create))),
@@ -98,6 +111,11 @@ fn v3() -> Router<App> {
         .route("/volumes/{volume_id}/encryption/{key}", reader(get(volumes::encryption::show_item)))
         // each action has its own rule
         .route("/volumes/{volume_id}/action", reader(post(volume_actions::act)))
+}
+
+/// Snapshots, their metadata and their actions.
+fn snapshot_routes() -> Router<App> {
+    Router::new()
         .route(
             "/snapshots",
             reader(get(snapshots::list::summary))
@@ -123,6 +141,11 @@ fn v3() -> Router<App> {
                 .merge(member(delete(snapshots::metadata::remove_item))),
         )
         .route("/snapshots/{snapshot_id}/action", member(post(snapshot_actions::act)))
+}
+
+/// Attachments.
+fn attachment_routes() -> Router<App> {
+    Router::new()
         .route(
             "/attachments",
             reader(get(attachments::list::summary))
@@ -139,6 +162,11 @@ fn v3() -> Router<App> {
             "/attachments/{attachment_id}/action",
             member(post(attachments::complete_attachment::act)),
         )
+}
+
+/// Volume types, default types and QoS specs.
+fn type_routes() -> Router<App> {
+    Router::new()
         .route(
             "/types",
             reader(get(types::list::list)).merge(admin(post(types::create_volume_type::create))),
@@ -214,6 +242,11 @@ fn v3() -> Router<App> {
             admin(get(qos_specs::disassociate_qos_specs::disassociate_all)),
         )
         .route("/types/{type_id}/action", admin(post(types::update_type_access::act)))
+}
+
+/// Quotas and limits.
+fn quota_routes() -> Router<App> {
+    Router::new()
         .route(
             "/os-quota-sets/{project}",
             reader(get(quotas::show::show))
@@ -225,27 +258,22 @@ fn v3() -> Router<App> {
             "/os-quota-class-sets/{class}",
             admin(get(quotas::show::class)).merge(admin(put(quotas::update_quota_class::update))),
         )
+        .route("/limits", reader(get(quotas::limits::show)))
+}
+
+/// Services, clusters, hosts, pools: what operators see and decide.
+fn operator_routes() -> Router<App> {
+    Router::new()
         .route("/scheduler-stats/get_pools", admin(get(pools::list)))
         .route("/capabilities/{host}", admin(get(pools::capabilities)))
-        .route("/os-availability-zone", reader(get(availability_zones::list)))
-        .route("/messages", reader(get(messages::list::list)))
-        .route(
-            "/messages/{message_id}",
-            reader(get(messages::show::show))
-                .merge(member(delete(messages::delete_message::delete))),
-        )
         .route("/clusters", admin(get(clusters::list)))
         .route("/clusters/detail", admin(get(clusters::detail)))
         .route("/clusters/enable", admin(put(clusters::enable)))
         .route("/clusters/disable", admin(put(clusters::disable)))
         .route("/clusters/{name}", admin(get(clusters::show)))
         .route("/workers/cleanup", admin(post(workers::cleanup)))
-        .route("/extensions", reader(get(extensions::list)))
-        .route("/extensions/{alias}", reader(get(extensions::show)))
-        .route("/resource_filters", reader(get(resource_filters::list)))
         .route("/os-hosts", admin(get(hosts::list)))
         .route("/os-hosts/{host}", admin(get(hosts::show)).merge(admin(put(hosts::update))))
-        .route("/limits", reader(get(quotas::limits::show)))
         .route("/os-services", admin(get(services::list::list)))
         .route("/os-services/enable", admin(put(services::enable_backend::enable)))
         .route("/os-services/disable", admin(put(services::disable_backend::disable)))
@@ -261,6 +289,21 @@ fn v3() -> Router<App> {
         .route("/os-services/set-log", admin(put(services::log_levels::set)))
         .route("/os-services/get-log", admin(put(services::log_levels::get)))
         .route("/os-services/thaw", admin(put(services::thaw_backend::thaw)))
+}
+
+/// What the API says of itself, and messages to users.
+fn description_routes() -> Router<App> {
+    Router::new()
+        .route("/os-availability-zone", reader(get(availability_zones::list)))
+        .route("/messages", reader(get(messages::list::list)))
+        .route(
+            "/messages/{message_id}",
+            reader(get(messages::show::show))
+                .merge(member(delete(messages::delete_message::delete))),
+        )
+        .route("/extensions", reader(get(extensions::list)))
+        .route("/extensions/{alias}", reader(get(extensions::show)))
+        .route("/resource_filters", reader(get(resource_filters::list)))
 }
 
 /// The whole API as one service.

@@ -7,6 +7,7 @@ pub(crate) mod failover_backend;
 pub(crate) mod freeze_backend;
 pub(crate) mod list;
 pub(crate) mod log_levels;
+mod operate;
 pub(crate) mod promote_backend;
 mod target;
 pub(crate) mod thaw_backend;

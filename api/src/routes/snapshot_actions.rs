@@ -5,37 +5,28 @@ mod reset_snapshot_status;
 mod unmanage_snapshot;
 
 use super::snapshots::parse_id;
-use crate::action::{self, Named};
+use crate::action::{self, ActionEntry};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::Fields;
 use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
-use axum::response::Response;
 use model::SnapshotId;
 
-/// An action on a snapshot, on its way to its file.
-pub(crate) struct Action<'a> {
-    pub app: &'a App,
-    pub context: &'a RequestContext,
-    pub snapshot_id: SnapshotId,
-    /// The body; the action's arguments are under its name.
-    pub body: Fields,
-}
+/// A request for an action on a snapshot.
+type Action<'a> = action::Action<'a, SnapshotId>;
 
-#[derive(Clone, Copy)]
-enum Which {
-    ForceDelete,
-    ResetStatus,
-    Unmanage,
-}
-
-const ACTIONS: &[Named<Which>] = &[
-    Named::new("os-force_delete", Rule::Admin, Which::ForceDelete),
-    Named::new("os-reset_status", Rule::Admin, Which::ResetStatus),
-    Named::new("os-unmanage", Rule::Admin, Which::Unmanage),
+const ACTIONS: &[ActionEntry<SnapshotId>] = &[
+    ActionEntry::new("os-force_delete", Rule::Admin, |action| {
+        Box::pin(force_delete_snapshot::force_delete(action))
+    }),
+    ActionEntry::new("os-reset_status", Rule::Admin, |action| {
+        Box::pin(reset_snapshot_status::reset(action))
+    }),
+    ActionEntry::new("os-unmanage", Rule::Admin, |action| {
+        Box::pin(unmanage_snapshot::unmanage(action))
+    }),
 ];
 
 pub(crate) async fn act(
@@ -43,17 +34,6 @@ pub(crate) async fn act(
     context: RequestContext,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Answer<Response> {
-    let which = action::which(ACTIONS, &body, &context)?;
-    let action = Action {
-        app: &app,
-        context: &context,
-        snapshot_id: parse_id(&id)?,
-        body: Fields::of_body(body),
-    };
-    match which {
-        Which::ForceDelete => force_delete_snapshot::force_delete(action).await,
-        Which::ResetStatus => reset_snapshot_status::reset(action).await,
-        Which::Unmanage => unmanage_snapshot::unmanage(action).await,
-    }
+) -> Answer {
+    action::act(ACTIONS, &app, &context, parse_id(&id), body).await
 }

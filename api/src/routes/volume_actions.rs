@@ -19,75 +19,76 @@ mod unmanage_volume;
 mod update_image_metadata;
 
 use super::volumes::parse_id;
-use crate::action::{self, Named};
+use crate::action::{self, ActionEntry};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::Fields;
 use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
-use axum::response::Response;
 use model::{Error, VolumeId};
 
-/// An action on a volume, on its way to its file.
-pub(crate) struct Action<'a> {
-    pub app: &'a App,
-    pub context: &'a RequestContext,
-    pub volume_id: VolumeId,
-    /// The body; the action's arguments are under its name.
-    pub body: Fields,
-}
+/// A request for an action on a volume.
+type Action<'a> = action::Action<'a, VolumeId>;
 
-#[derive(Clone, Copy)]
-enum Which {
-    Extend,
-    ForceDelete,
-    Revert,
-    Retype,
-    Migrate,
-    Unmanage,
-    Reserve,
-    Unreserve,
-    InitializeConnection,
-    Attach,
-    BeginDetaching,
-    RollDetaching,
-    TerminateConnection,
-    Detach,
-    ForceDetach,
-    ResetStatus,
-    SetReadonly,
-    SetBootable,
-    SetImageMetadata,
-    UnsetImageMetadata,
-    ShowImageMetadata,
-    UploadImage,
-}
-
-const ACTIONS: &[Named<Which>] = &[
-    Named::new("os-extend", Rule::Member, Which::Extend),
-    Named::new("os-force_delete", Rule::Admin, Which::ForceDelete),
-    Named::since("revert", 40, Rule::Member, Which::Revert),
-    Named::new("os-retype", Rule::Member, Which::Retype),
-    Named::new("os-migrate_volume", Rule::Admin, Which::Migrate),
-    Named::new("os-unmanage", Rule::Admin, Which::Unmanage),
-    Named::new("os-reserve", Rule::Member, Which::Reserve),
-    Named::new("os-unreserve", Rule::Member, Which::Unreserve),
-    Named::new("os-initialize_connection", Rule::Member, Which::InitializeConnection),
-    Named::new("os-attach", Rule::Member, Which::Attach),
-    Named::new("os-begin_detaching", Rule::Member, Which::BeginDetaching),
-    Named::new("os-roll_detaching", Rule::Member, Which::RollDetaching),
-    Named::new("os-terminate_connection", Rule::Member, Which::TerminateConnection),
-    Named::new("os-detach", Rule::Member, Which::Detach),
-    Named::new("os-force_detach", Rule::Admin, Which::ForceDetach),
-    Named::new("os-reset_status", Rule::Admin, Which::ResetStatus),
-    Named::new("os-update_readonly_flag", Rule::Member, Which::SetReadonly),
-    Named::new("os-set_bootable", Rule::Member, Which::SetBootable),
-    Named::new("os-set_image_metadata", Rule::Member, Which::SetImageMetadata),
-    Named::new("os-unset_image_metadata", Rule::Member, Which::UnsetImageMetadata),
-    Named::new("os-show_image_metadata", Rule::Reader, Which::ShowImageMetadata),
-    Named::new("os-volume_upload_image", Rule::Member, Which::UploadImage),
+const ACTIONS: &[ActionEntry<VolumeId>] = &[
+    ActionEntry::new("os-extend", Rule::Member, |action| Box::pin(extend_volume::extend(action))),
+    ActionEntry::new("os-force_delete", Rule::Admin, |action| {
+        Box::pin(force_delete_volume::force_delete(action))
+    }),
+    ActionEntry::new("revert", Rule::Member, |action| Box::pin(revert_volume::revert(action)))
+        .since(40),
+    ActionEntry::new("os-retype", Rule::Member, |action| Box::pin(retype_volume::retype(action))),
+    ActionEntry::new("os-migrate_volume", Rule::Admin, |action| {
+        Box::pin(migrate_volume::migrate(action))
+    }),
+    ActionEntry::new("os-unmanage", Rule::Admin, |action| {
+        Box::pin(unmanage_volume::unmanage(action))
+    }),
+    ActionEntry::new("os-reserve", Rule::Member, |action| {
+        Box::pin(reserve_volume::reserve(action))
+    }),
+    ActionEntry::new("os-unreserve", Rule::Member, |action| {
+        Box::pin(reserve_volume::unreserve(action))
+    }),
+    ActionEntry::new("os-initialize_connection", Rule::Member, |action| {
+        Box::pin(initialize_connection::initialize(action))
+    }),
+    ActionEntry::new("os-attach", Rule::Member, |action| Box::pin(attach_volume::attach(action))),
+    ActionEntry::new("os-begin_detaching", Rule::Member, |action| {
+        Box::pin(begin_detaching::begin(action))
+    }),
+    ActionEntry::new("os-roll_detaching", Rule::Member, |action| {
+        Box::pin(roll_detaching::roll(action))
+    }),
+    ActionEntry::new("os-terminate_connection", Rule::Member, |action| {
+        Box::pin(terminate_connection::terminate(action))
+    }),
+    ActionEntry::new("os-detach", Rule::Member, |action| Box::pin(detach::detach(action))),
+    ActionEntry::new("os-force_detach", Rule::Admin, |action| {
+        Box::pin(detach::force_detach(action))
+    }),
+    ActionEntry::new("os-reset_status", Rule::Admin, |action| {
+        Box::pin(reset_volume_status::reset(action))
+    }),
+    ActionEntry::new("os-update_readonly_flag", Rule::Member, |action| {
+        Box::pin(set_volume_readonly::set_readonly(action))
+    }),
+    ActionEntry::new("os-set_bootable", Rule::Member, |action| {
+        Box::pin(set_volume_bootable::set_bootable(action))
+    }),
+    ActionEntry::new("os-set_image_metadata", Rule::Member, |action| {
+        Box::pin(update_image_metadata::set(action))
+    }),
+    ActionEntry::new("os-unset_image_metadata", Rule::Member, |action| {
+        Box::pin(update_image_metadata::unset(action))
+    }),
+    ActionEntry::new("os-show_image_metadata", Rule::Reader, |action| {
+        Box::pin(update_image_metadata::show(action))
+    }),
+    ActionEntry::new("os-volume_upload_image", Rule::Member, |action| {
+        Box::pin(upload_image(action))
+    }),
 ];
 
 pub(crate) async fn act(
@@ -95,38 +96,10 @@ pub(crate) async fn act(
     context: RequestContext,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Answer<Response> {
-    let which = action::which(ACTIONS, &body, &context)?;
-    let action = Action {
-        app: &app,
-        context: &context,
-        volume_id: parse_id(&id)?,
-        body: Fields::of_body(body),
-    };
-    match which {
-        Which::Extend => extend_volume::extend(action).await,
-        Which::ForceDelete => force_delete_volume::force_delete(action).await,
-        Which::Revert => revert_volume::revert(action).await,
-        Which::Retype => retype_volume::retype(action).await,
-        Which::Migrate => migrate_volume::migrate(action).await,
-        Which::Unmanage => unmanage_volume::unmanage(action).await,
-        Which::Reserve => reserve_volume::reserve(action).await,
-        Which::Unreserve => reserve_volume::unreserve(action).await,
-        Which::InitializeConnection => initialize_connection::initialize(action).await,
-        Which::Attach => attach_volume::attach(action).await,
-        Which::BeginDetaching => begin_detaching::begin(action).await,
-        Which::RollDetaching => roll_detaching::roll(action).await,
-        Which::TerminateConnection => terminate_connection::terminate(action).await,
-        Which::Detach => detach::detach(action).await,
-        Which::ForceDetach => detach::force_detach(action).await,
-        Which::ResetStatus => reset_volume_status::reset(action).await,
-        Which::SetReadonly => set_volume_readonly::set_readonly(action).await,
-        Which::SetBootable => set_volume_bootable::set_bootable(action).await,
-        Which::SetImageMetadata => update_image_metadata::set(action).await,
-        Which::UnsetImageMetadata => update_image_metadata::unset(action).await,
-        Which::ShowImageMetadata => update_image_metadata::show(action).await,
-        Which::UploadImage => {
-            Err(Error::bad_request("There is no image service to upload the volume to.").into())
-        }
-    }
+) -> Answer {
+    action::act(ACTIONS, &app, &context, parse_id(&id), body).await
+}
+
+async fn upload_image(_action: Action<'_>) -> Answer {
+    Err(Error::bad_request("There is no image service to upload the volume to.").into())
 }

@@ -1,7 +1,7 @@
 //! `POST /attachments/{id}/action` with `os-complete`: `complete_attachment`, asked.
 
 use super::find;
-use crate::action::{self, Named};
+use crate::action::{self, Action, ActionEntry};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
@@ -13,7 +13,8 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use operation::CompleteAttachment;
 
-const ACTIONS: &[Named<()>] = &[Named::since("os-complete", 44, Rule::Member, ())];
+const ACTIONS: &[ActionEntry<String>] =
+    &[ActionEntry::new("os-complete", Rule::Member, |action| Box::pin(complete(action))).since(44)];
 
 pub(crate) async fn act(
     State(app): State<App>,
@@ -21,10 +22,13 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer {
-    action::which(ACTIONS, &body, &context)?;
-    let attachment = find(&app, &context, &id).await?;
+    action::act(ACTIONS, &app, &context, Ok(id), body).await
+}
+
+async fn complete(action: Action<'_, String>) -> Answer {
+    let attachment = find(action.app, action.context, &action.id).await?;
     let operation =
         CompleteAttachment { attachment_id: attachment.id, volume_id: attachment.volume_id };
-    submit(&app, &context, operation).await?;
+    submit(action.app, action.context, operation).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

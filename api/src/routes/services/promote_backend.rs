@@ -1,15 +1,11 @@
-//! `PUT /os-services/reset_active_backend`: `promote_backend`, asked.
+//! `PUT /os-services/reset_active_backend`: submits `promote_backend`.
 
-use super::target::host_or_cluster;
+use super::operate::operate;
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::Fields;
 use crate::request::RequestContext;
-use crate::submit::submit;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use operation::PromoteBackend;
 
 pub(crate) async fn promote(
@@ -17,9 +13,5 @@ pub(crate) async fn promote(
     context: RequestContext,
     Body(body): Body,
 ) -> Answer {
-    let mut body = Fields::of_body(body);
-    let backend = host_or_cluster(&app, &context, &mut body).await?;
-    body.refuse_rest()?;
-    submit(&app, &context, PromoteBackend { backend_id: backend.id }).await?;
-    Ok(StatusCode::OK.into_response())
+    operate(&app, &context, body, |backend_id| PromoteBackend { backend_id }).await
 }

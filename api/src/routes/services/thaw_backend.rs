@@ -1,15 +1,11 @@
-//! `PUT /os-services/thaw`: `thaw_backend`, asked.
+//! `PUT /os-services/thaw`: submits `thaw_backend`.
 
-use super::target::host_or_cluster;
+use super::operate::operate;
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::Fields;
 use crate::request::RequestContext;
-use crate::submit::submit;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use operation::ThawBackend;
 
 pub(crate) async fn thaw(
@@ -17,9 +13,5 @@ pub(crate) async fn thaw(
     context: RequestContext,
     Body(body): Body,
 ) -> Answer {
-    let mut body = Fields::of_body(body);
-    let backend = host_or_cluster(&app, &context, &mut body).await?;
-    body.refuse_rest()?;
-    submit(&app, &context, ThawBackend { backend_id: backend.id }).await?;
-    Ok(StatusCode::OK.into_response())
+    operate(&app, &context, body, |backend_id| ThawBackend { backend_id }).await
 }

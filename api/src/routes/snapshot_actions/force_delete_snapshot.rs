@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use operation::ForceDeleteSnapshot;
 
 pub(super) async fn force_delete(action: Action<'_>) -> Answer {
-    let operation = ForceDeleteSnapshot { snapshot_id: action.snapshot_id };
+    let operation = ForceDeleteSnapshot { snapshot_id: action.id };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

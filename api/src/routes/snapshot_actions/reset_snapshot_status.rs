@@ -16,7 +16,7 @@ pub(super) async fn reset(mut action: Action<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let status = status(&arguments.required_text("status")?)?;
     arguments.refuse_rest()?;
-    let operation = ResetSnapshotStatus { snapshot_id: action.snapshot_id, status };
+    let operation = ResetSnapshotStatus { snapshot_id: action.id, status };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use operation::UnmanageSnapshot;
 
 pub(super) async fn unmanage(action: Action<'_>) -> Answer {
-    let operation = UnmanageSnapshot { snapshot_id: action.snapshot_id };
+    let operation = UnmanageSnapshot { snapshot_id: action.id };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -1,11 +1,11 @@
 //! `GET /types/{id}/os-volume-type-access`, and `POST /types/{id}/action`: `update_type_access`, asked.
 
 use super::{find, parse_id};
-use crate::action::{self, Named};
+use crate::action::{self, Action, ActionEntry};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::{Fields, required};
+use crate::fields::required;
 use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::submit::submit;
@@ -13,16 +13,17 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use model::Error;
+use model::{Error, VolumeTypeId};
 use operation::UpdateTypeAccess;
 use serde_json::{Value, json};
 
 const ADD: &str = "addProjectAccess";
 const REMOVE: &str = "removeProjectAccess";
 
-/// Each action with whether the project may use the type afterwards.
-const ACTIONS: &[Named<bool>] =
-    &[Named::new(ADD, Rule::Admin, true), Named::new(REMOVE, Rule::Admin, false)];
+const ACTIONS: &[ActionEntry<VolumeTypeId>] = &[
+    ActionEntry::new(ADD, Rule::Admin, |action| Box::pin(change(action, ADD, true))),
+    ActionEntry::new(REMOVE, Rule::Admin, |action| Box::pin(change(action, REMOVE, false))),
+];
 
 pub(crate) async fn show(
     State(app): State<App>,
@@ -45,12 +46,15 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer {
-    let allowed = action::which(ACTIONS, &body, &context)?;
-    let name = if allowed { ADD } else { REMOVE };
-    let mut arguments = Fields::of_body(body).object(name)?.ok_or_else(|| required(name))?;
+    action::act(ACTIONS, &app, &context, parse_id(&id), body).await
+}
+
+/// Lets a project use the type, or ends that.
+async fn change(mut action: Action<'_, VolumeTypeId>, name: &'static str, allowed: bool) -> Answer {
+    let mut arguments = action.body.object(name)?.ok_or_else(|| required(name))?;
     let project = arguments.required_text("project")?;
     arguments.refuse_rest()?;
-    let operation = UpdateTypeAccess { volume_type_id: parse_id(&id)?, project, allowed };
-    submit(&app, &context, operation).await?;
+    let operation = UpdateTypeAccess { volume_type_id: action.id, project, allowed };
+    submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

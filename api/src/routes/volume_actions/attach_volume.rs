@@ -31,7 +31,7 @@ pub(super) async fn attach(mut action: Action<'_>) -> Answer {
         .into());
     }
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let mode = match asked_mode {
         Some(asked) => parse_mode(Some(&asked))?,
         None => mode_of(&volume),

@@ -13,7 +13,7 @@ use operation::BeginDetaching;
 
 pub(super) async fn begin(action: Action<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let mut attachments = of_volume(&app.database, volume.id).await?;
     attachments.retain(|attachment| attachment.status == AttachmentStatus::Attached);
     let Some(attached) = only(attachments)? else {

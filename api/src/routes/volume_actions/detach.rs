@@ -26,7 +26,7 @@ async fn end(mut action: Action<'_>, name: &'static str) -> Answer {
     arguments.value("connector");
     arguments.refuse_rest()?;
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     // Cinder accepts it where nobody is attached, too
     if let Some(attachment) = meant(of_volume(&app.database, volume.id).await?, named)? {
         close(app, context, &attachment).await?;

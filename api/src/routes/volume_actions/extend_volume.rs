@@ -16,7 +16,7 @@ pub(super) async fn extend(mut action: Action<'_>) -> Answer {
     let new_size_gb = arguments.positive("new_size")?.ok_or_else(|| required("new_size"))?;
     arguments.refuse_rest()?;
     let operation = ExtendVolume {
-        volume_id: action.volume_id,
+        volume_id: action.id,
         new_size_gb,
         while_attached: action.context.version.0 >= WHILE_ATTACHED_SINCE,
     };

@@ -23,7 +23,7 @@ pub(super) async fn initialize(mut action: Action<'_>) -> Answer {
     let connector = connector(&mut arguments)?.ok_or_else(|| required("connector"))?;
     arguments.refuse_rest()?;
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let (attachment_id, mode, is_new) = match waiting(app, &volume, &connector).await? {
         Some(attachment) => (attachment.id, attachment.attach_mode, false),
         // without os-reserve before it, as Cinder allows

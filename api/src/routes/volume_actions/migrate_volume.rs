@@ -22,7 +22,7 @@ pub(super) async fn migrate(mut action: Action<'_>) -> Answer {
     arguments.boolean("lock_volume")?;
     arguments.refuse_rest()?;
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let (name, pool) = match host.split_once('#') {
         Some((name, pool)) => (name, Some(pool.to_owned())),
         None => (host.as_str(), None),

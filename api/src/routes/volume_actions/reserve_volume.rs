@@ -14,7 +14,7 @@ use operation::ReserveVolume;
 
 pub(super) async fn reserve(action: Action<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     reserve_for(app, context, &volume, mode_of(&volume)).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }
@@ -22,7 +22,7 @@ pub(super) async fn reserve(action: Action<'_>) -> Answer {
 /// Cinder accepts it where nothing is reserved, too.
 pub(super) async fn unreserve(action: Action<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     if let Some(reservation) = reservation(app, &volume).await? {
         attachments::delete_attachment::close(app, context, &reservation).await?;
     }

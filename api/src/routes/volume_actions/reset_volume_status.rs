@@ -22,7 +22,7 @@ pub(super) async fn reset(mut action: Action<'_>) -> Answer {
         return Err(required("status").into());
     }
     let operation = ResetVolumeStatus {
-        volume_id: action.volume_id,
+        volume_id: action.id,
         status,
         detached: attach_status == Some(false),
         migration_status: migration_status.map(|text| text.filter(|text| text != "none")),

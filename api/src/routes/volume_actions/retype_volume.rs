@@ -24,7 +24,7 @@ pub(super) async fn retype(mut action: Action<'_>) -> Answer {
     };
     arguments.refuse_rest()?;
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let volume_type = types::find(app, context, &new_type).await?;
     types::refuse_encryption(&volume_type)?;
     let operation = RetypeVolume {

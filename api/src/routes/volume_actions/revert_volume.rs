@@ -15,7 +15,7 @@ pub(super) async fn revert(mut action: Action<'_>) -> Answer {
     let mut arguments = action.body.object("revert")?.ok_or_else(|| required("revert"))?;
     let asked = arguments.text("snapshot_id")?.flatten();
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let newest = snapshots::of_volume(&app.database, volume.id).await?.into_iter().next();
     let Some(newest) = newest else {
         let message = format!("Volume {} doesn't have any snapshots.", volume.id);

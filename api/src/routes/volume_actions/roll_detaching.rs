@@ -13,7 +13,7 @@ use operation::RollDetaching;
 /// Cinder accepts it where nobody is detaching, too.
 pub(super) async fn roll(action: Action<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     for attachment in of_volume(&app.database, volume.id).await? {
         if attachment.status == AttachmentStatus::Detaching {
             let operation = RollDetaching { attachment_id: attachment.id, volume_id: volume.id };

@@ -14,7 +14,7 @@ pub(super) async fn set_bootable(mut action: Action<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let bootable = arguments.boolean("bootable")?.ok_or_else(|| required("bootable"))?;
     arguments.refuse_rest()?;
-    let operation = SetVolumeBootable { volume_id: action.volume_id, bootable };
+    let operation = SetVolumeBootable { volume_id: action.id, bootable };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::OK.into_response())
 }

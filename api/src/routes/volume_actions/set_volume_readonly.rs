@@ -14,7 +14,7 @@ pub(super) async fn set_readonly(mut action: Action<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let readonly = arguments.boolean("readonly")?.ok_or_else(|| required("readonly"))?;
     arguments.refuse_rest()?;
-    let operation = SetVolumeReadonly { volume_id: action.volume_id, readonly };
+    let operation = SetVolumeReadonly { volume_id: action.id, readonly };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

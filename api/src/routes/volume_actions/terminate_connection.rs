@@ -25,7 +25,7 @@ pub(super) async fn terminate(mut action: Action<'_>) -> Answer {
     let connector = connector(&mut arguments)?;
     arguments.refuse_rest()?;
     let (app, context) = (action.app, action.context);
-    let volume = volumes::find(app, context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let host =
         connector.as_ref().and_then(|connector| connector.get("host")).and_then(Value::as_str);
     for attachment in of_volume(&app.database, volume.id).await? {

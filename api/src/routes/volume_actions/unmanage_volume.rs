@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use operation::UnmanageVolume;
 
 pub(super) async fn unmanage(action: Action<'_>) -> Answer {
-    let operation = UnmanageVolume { volume_id: action.volume_id };
+    let operation = UnmanageVolume { volume_id: action.id };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -33,12 +33,12 @@ pub(super) async fn unset(mut action: Action<'_>) -> Answer {
 }
 
 pub(super) async fn show(action: Action<'_>) -> Answer {
-    let volume = volumes::find(action.app, action.context, &action.volume_id.to_string()).await?;
+    let volume = volumes::find(action.app, action.context, &action.id.to_string()).await?;
     Ok(Json(json!({ "metadata": volume.image_metadata })).into_response())
 }
 
 async fn change(action: &Action<'_>, image_metadata: MetadataChange) -> Answer<()> {
-    let operation = UpdateImageMetadata { volume_id: action.volume_id, image_metadata };
+    let operation = UpdateImageMetadata { volume_id: action.id, image_metadata };
     submit(action.app, action.context, operation).await?;
     Ok(())
 }
