@@ -52,7 +52,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
                 vec![
                     row.id.to_string(),
                     row.kind.clone(),
-                    row.state.clone(),
+                    row.state.to_string(),
                     backend,
                     row.subject_id.to_string(),
                     row.created_at.clone(),
@@ -86,7 +86,7 @@ fn show(session: &Session, operation: &Logged) -> anyhow::Result<()> {
             ("operation", operation.id.to_string()),
             ("what", operation.kind.clone()),
             ("about", operation.subject_id.to_string()),
-            ("state", operation.state.clone()),
+            ("state", operation.state.to_string()),
             ("backend", text(&operation.backend)),
             ("worker", text(&operation.owner)),
             ("claimed", format!("{} times", operation.attempts)),

@@ -97,10 +97,10 @@ async fn what_may_be_lost_is_named_before_it_is() -> anyhow::Result<()> {
         Ok((fact("replication_extended_status"), fact("replication_driver_data")))
     };
     until("it was looked at", Duration::from_secs(10), || async {
-        replicas(&well).is_ok_and(|is| is == (json!("in-step"), json!("b")))
+        replicas(&well).is_ok_and(|is| is == (json!("in-sync"), json!("b")))
     })
     .await?;
-    assert_eq!(replicas(&id)?, (json!("behind"), json!("b")));
+    assert_eq!(replicas(&id)?, (json!("out-of-sync"), json!("b")));
     assert_eq!(replicas(&plain)?, (Value::Null, Value::Null));
     client
         .act(&well, "os-retype", json!({ "new_type": "__DEFAULT__" }))

@@ -1,5 +1,5 @@
--- What cinderblock keeps. A row that is gone keeps its place (deleted_at), so that a page marker
--- stays usable; it is purged later.
+-- The resources. A deleted row stays (deleted_at) until it is purged, so that a page marker remains usable.
+-- The words of statuses and modes are those of the Rust types; a test compares both.
 
 create table backends (
     id uuid primary key default gen_random_uuid(),
@@ -26,7 +26,8 @@ create table backends (
     report jsonb,
     created_at timestamptz not null default now(),
     updated_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    constraint backends_replication_status check (replication_status in ('disabled', 'enabled', 'failing-over', 'failed-over', 'not-capable', 'failover-error'))
 ) with (fillfactor = 50);
 
 create table services (
@@ -43,7 +44,8 @@ create table services (
     log_levels jsonb not null default '{}',
     seen_at timestamptz,
     created_at timestamptz not null default now(),
-    unique (binary_name, host)
+    unique (binary_name, host),
+    constraint services_binary_name check (binary_name in ('cinder-scheduler', 'cinder-volume'))
 ) with (fillfactor = 50);
 
 create table qos_specs (
@@ -54,7 +56,8 @@ create table qos_specs (
     specs jsonb not null default '{}',
     created_at timestamptz not null default now(),
     updated_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    constraint qos_specs_consumer check (consumer in ('front-end', 'back-end', 'both'))
 );
 
 create unique index qos_specs_name on qos_specs (name) where deleted_at is null;
@@ -108,7 +111,16 @@ create table volumes (
     consumes_quota boolean not null default true,
     created_at timestamptz not null default now(),
     updated_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    constraint volumes_status check (status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'extending',
+        'reverting', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
+        'error', 'error_extending', 'error_managing', 'error_unmanaging', 'error_deleting')),
+    constraint volumes_previous_status check (previous_status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'extending',
+        'reverting', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
+        'error', 'error_extending', 'error_managing', 'error_unmanaging', 'error_deleting')),
+    constraint volumes_migration_status check (migration_status in ('starting', 'migrating', 'completing', 'success', 'error')),
+    constraint volumes_replication_status check (replication_status in ('disabled', 'enabled', 'failing-over', 'failed-over', 'not-capable', 'failover-error')),
+    constraint volumes_replication_extended_status check (replication_extended_status in ('in-sync', 'out-of-sync'))
 );
 
 create index volumes_by_project on volumes (project_id, created_at desc, id desc) where deleted_at is null;
@@ -131,7 +143,11 @@ create table snapshots (
     consumes_quota boolean not null default true,
     created_at timestamptz not null default now(),
     updated_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    constraint snapshots_status check (status in ('creating', 'available', 'restoring', 'unmanaging', 'deleting', 'deleted', 'error',
+        'error_deleting')),
+    constraint snapshots_previous_status check (previous_status in ('creating', 'available', 'restoring', 'unmanaging', 'deleting', 'deleted', 'error',
+        'error_deleting'))
 );
 
 create index snapshots_by_project on snapshots (project_id, created_at desc, id desc) where deleted_at is null;
@@ -156,7 +172,10 @@ create table attachments (
     detached_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz,
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    constraint attachments_status check (status in ('reserved', 'attaching', 'attached', 'detaching', 'detached', 'error_detaching')),
+    constraint attachments_previous_status check (previous_status in ('reserved', 'attaching', 'attached', 'detaching', 'detached', 'error_detaching')),
+    constraint attachments_attach_mode check (attach_mode in ('rw', 'ro'))
 );
 
 create index attachments_by_volume on attachments (volume_id) where deleted_at is null;
@@ -205,7 +224,8 @@ create table messages (
     created_at timestamptz not null default now(),
     updated_at timestamptz,
     expires_at timestamptz not null default now() + interval '30 days',
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    constraint messages_message_level check (message_level in ('ERROR'))
 );
 
 create index messages_by_project on messages (project_id, created_at desc) where deleted_at is null;

@@ -41,7 +41,8 @@ create table operations (
     result jsonb,
     error text,
     created_at timestamptz not null default now(),
-    finished_at timestamptz
+    finished_at timestamptz,
+    constraint operations_state check (state in ('admitted', 'running', 'done', 'failed', 'revoked'))
 );
 
 create unique index one_live_operation on operations (subject_id) where state in ('admitted', 'running');

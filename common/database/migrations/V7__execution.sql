@@ -98,7 +98,7 @@ language sql as $$
     update volumes v
     set replication_extended_status = n.status, replication_driver_data = n.driver_data
     from (select id,
-                 case when not has_one then null when id = any (in_step) then 'in-step' else 'behind' end as status,
+                 case when not has_one then null when id = any (in_step) then 'in-sync' else 'out-of-sync' end as status,
                  case when has_one then record_replicas.driver_data end as driver_data
           from volumes, lateral (select replicated and replication_status = 'enabled') r (has_one)
           where backend_id = backend and deleted_at is null and (id = any (in_step || behind) or not has_one)) n

@@ -1,7 +1,7 @@
 //! The operation log: claim, renew, finish, and what nobody announced.
 use super::{Database, DbError, transition};
 use model::migration::Stage;
-use model::{BackendId, FailedOver, Migration, OperationId, RequestId};
+use model::{BackendId, FailedOver, Migration, OperationId, OperationState, RequestId};
 use operation::Operation;
 use operation::contract::{Columns, Resource, Role};
 use serde::{Deserialize, Serialize};
@@ -246,8 +246,8 @@ pub struct Logged {
     pub id: OperationId,
     /// What it is.
     pub kind: String,
-    /// `admitted`, `running`, `done`, `failed` or `revoked`.
-    pub state: String,
+    /// Its state.
+    pub state: OperationState,
     /// The backend that has to do it.
     pub backend: Option<String>,
     /// What it is about.

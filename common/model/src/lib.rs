@@ -13,6 +13,7 @@ pub mod ids;
 pub mod manageable;
 pub mod message;
 pub mod migration;
+pub mod operation_state;
 pub mod qos;
 pub mod quota;
 pub mod service;
@@ -35,14 +36,15 @@ pub use ids::{
     VolumeId, VolumeTypeId,
 };
 pub use manageable::{Manageable, StoredObject};
-pub use message::Message;
-pub use migration::Migration;
+pub use message::{Message, MessageLevel};
+pub use migration::{Migration, MigrationStatus};
+pub use operation_state::OperationState;
 pub use qos::{QosConsumer, QosSpecs};
 pub use service::{Binary, LogLevel, LogLevelChange, Service};
 pub use side::Side;
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;
-pub use volume::{AttachedServer, Volume, VolumeStatus};
+pub use volume::{AttachedServer, ReplicaState, Volume, VolumeStatus};
 pub use volume_type::VolumeType;
 
 /// Key-value pairs that users attach to their resources, sorted by key.

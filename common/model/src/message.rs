@@ -6,6 +6,14 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use uuid::Uuid;
 
+text_enum! {
+    /// How serious a message is, in Cinder's words.
+    pub enum MessageLevel {
+        /// An operation has failed.
+        Error = "ERROR",
+    }
+}
+
 /// A message as the view `message_details` shows it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Message {
@@ -23,8 +31,8 @@ pub struct Message {
     pub action: String,
     /// What came of it.
     pub detail: String,
-    /// `ERROR`.
-    pub message_level: String,
+    /// How serious it is.
+    pub message_level: MessageLevel,
     /// When it happened.
     #[serde(with = "rfc3339")]
     pub created_at: OffsetDateTime,

@@ -3,6 +3,22 @@
 use super::{BackendId, ConnectionInfo, Placement};
 use serde::{Deserialize, Serialize};
 
+text_enum! {
+    /// The progress of a migration as a volume shows it, in Cinder's words.
+    pub enum MigrationStatus {
+        /// It has been asked for.
+        Starting = "starting",
+        /// The data is being copied.
+        Migrating = "migrating",
+        /// The copy is complete, and the source is being removed.
+        Completing = "completing",
+        /// It has ended with the volume on the other backend.
+        Success = "success",
+        /// It has failed; the volume is where it was.
+        Error = "error",
+    }
+}
+
 /// Where a migration leads, and how far it has come. Two backends work on it in turn, each in the stages
 /// that concern what it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! A volume: a block device of a project, on one pool of one backend.
 
 use super::{
-    AttachMode, AttachmentId, BackendId, Metadata, ReplicationStatus, VolumeId, VolumeTypeId,
+    AttachMode, AttachmentId, BackendId, Metadata, MigrationStatus, ReplicationStatus, VolumeId,
+    VolumeTypeId,
 };
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -79,6 +80,16 @@ impl VolumeStatus {
     }
 }
 
+text_enum! {
+    /// Whether a volume's replica has every acknowledged write, in DRBD's words.
+    pub enum ReplicaState {
+        /// It has.
+        InSync = "in-sync",
+        /// It may lack some.
+        OutOfSync = "out-of-sync",
+    }
+}
+
 /// A volume as the view `volume_details` shows it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Volume {
@@ -113,8 +124,8 @@ pub struct Volume {
     pub status: VolumeStatus,
     /// Where it stood before the operation under way.
     pub previous_status: Option<VolumeStatus>,
-    /// Progress of a migration, in Cinder's words.
-    pub migration_status: Option<String>,
+    /// The progress of its newest migration.
+    pub migration_status: Option<MigrationStatus>,
     /// Whether a server may boot from it.
     pub bootable: bool,
     /// Whether several servers may attach it at once.
@@ -139,9 +150,9 @@ pub struct Volume {
     pub replicated: bool,
     /// Where its replication stands.
     pub replication_status: ReplicationStatus,
-    /// Whether its replica has every acknowledged write, as of the newest look: `in-step` or `behind`.
+    /// The state of its replica as of the newest replication report; `None` when it has no replica.
     #[serde(default)]
-    pub replication_extended_status: Option<String>,
+    pub replication_extended_status: Option<ReplicaState>,
     /// What the driver says of where its replica is.
     #[serde(default)]
     pub replication_driver_data: Option<String>,

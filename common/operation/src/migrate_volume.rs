@@ -4,7 +4,7 @@ use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Ending, Origin, Resource, Role, Runs,
     StartsFrom, Status::Volume, TO_MIGRATE, Touch, WantedPlace, WhileRunning,
 };
-use model::{BackendId, Caller, Metadata, VolumeId, VolumeStatus};
+use model::{BackendId, Caller, Metadata, MigrationStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -48,15 +48,15 @@ impl Definition for MigrateVolume {
     }
 
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
-        Columns::set(json!({ "migration_status": "migrating" }))
+        Columns::set(json!({ "migration_status": MigrationStatus::Migrating }))
     }
 
     fn columns_when_done(&self, _role: Role) -> Columns {
-        Columns::set(json!({ "migration_status": "success" }))
+        Columns::set(json!({ "migration_status": MigrationStatus::Success }))
     }
 
     fn columns_when_failed(&self, _role: Role) -> Columns {
-        Columns::set(json!({ "migration_status": "error" }))
+        Columns::set(json!({ "migration_status": MigrationStatus::Error }))
     }
 
     fn wanted_place(&self) -> Option<WantedPlace> {

@@ -4,7 +4,7 @@ use super::contract::{
     Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
     Touch, WhileRunning,
 };
-use model::{Caller, VolumeId, VolumeStatus};
+use model::{Caller, MigrationStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub struct ResetVolumeStatus {
         with = "super::change::absent_or_null",
         skip_serializing_if = "Option::is_none"
     )]
-    pub migration_status: Option<Option<String>>,
+    pub migration_status: Option<Option<MigrationStatus>>,
 }
 
 impl Definition for ResetVolumeStatus {

@@ -6,7 +6,7 @@ use crate::fields::{Fields, invalid, required};
 use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use model::{Result, VolumeStatus};
+use model::{MigrationStatus, Result, VolumeStatus};
 use operation::ResetVolumeStatus;
 use serde_json::json;
 
@@ -16,7 +16,7 @@ pub(super) async fn reset(mut action: Action<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let status = status(&mut arguments)?;
     let attach_status = attach_status(&mut arguments)?;
-    let migration_status = arguments.text("migration_status")?;
+    let migration_status = migration_status(&mut arguments)?;
     arguments.refuse_rest()?;
     if status.is_none() && attach_status.is_none() && migration_status.is_none() {
         return Err(required("status").into());
@@ -25,7 +25,7 @@ pub(super) async fn reset(mut action: Action<'_>) -> Answer {
         volume_id: action.id,
         status,
         detached: attach_status == Some(false),
-        migration_status: migration_status.map(|text| text.filter(|text| text != "none")),
+        migration_status,
     };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
@@ -71,4 +71,16 @@ fn attach_status(arguments: &mut Fields) -> Result<Option<bool>> {
             "is not one of ['attached', 'detached']; attachments are changed one by one",
         )),
     }
+}
+
+/// The progress of a migration that the volume shows from now on; `Some(None)` for none.
+fn migration_status(arguments: &mut Fields) -> Result<Option<Option<MigrationStatus>>> {
+    let Some(asked) = arguments.text("migration_status")? else { return Ok(None) };
+    let Some(text) = asked.filter(|text| text != "none") else { return Ok(Some(None)) };
+    let unknown = |_| {
+        let known =
+            "is not one of ['migrating', 'error', 'success', 'completing', 'none', 'starting']";
+        invalid("migration_status", &json!(text), known)
+    };
+    text.parse().map(|status| Some(Some(status))).map_err(unknown)
 }
