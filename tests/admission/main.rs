@@ -3,3 +3,4 @@
 mod every_operation;
 mod expectations;
 mod freeze_race;
+mod preconditions;
