@@ -3,7 +3,7 @@
 SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 
-.PHONY: demo bench soak test up down check fmt lint fast-test packages client build docs help
+.PHONY: demo bench soak test up down check fmt lint fast-test packages client nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -11,13 +11,13 @@ help: ## Show this list
 demo: packages build ## The fire drill, on real volumes, in under a minute
 	@$(SANDBOX) demo
 
-test: packages client ## All tests, on private servers
+test: packages client nextest ## All tests, on private servers
 	cargo build --workspace --features failpoints
-	$(SANDBOX) run -- cargo test --workspace --features failpoints
+	$(SANDBOX) run -- cargo nextest run --workspace --features failpoints --no-fail-fast
 
-soak: packages client ## What is random or takes disasters, many times (about five minutes)
+soak: packages client nextest ## What is random or takes disasters, many times (about five minutes)
 	cargo build --workspace --features failpoints
-	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo test -p cinderblock-tests --test replication --test resilience
+	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
 
 bench: packages ## What a mirror costs, and what the relay adds to that (a minute)
 	cargo build --release -p cinderblock-relay
@@ -50,6 +50,9 @@ build:
 
 packages: ## Install the Debian packages that are missing (as root or with passwordless sudo)
 	@scripts/install-packages.sh
+
+nextest: ## Install the test runner, where it is missing (cargo install, into cargo's own directory)
+	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
 
 client: packages ## Install the real OpenStack clients in .run/client
 	@cmp -s scripts/clients.txt $(CLIENT)/complete || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \

@@ -319,6 +319,7 @@ pub(crate) fn service(
         database: app.database.clone(),
         bus: app.bus.clone(),
         stopping: app.stopping.clone(),
+        details: None,
     };
     let v3 = v3()
         .layer(from_fn(microversion::negotiate))

@@ -45,7 +45,13 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
     let reports = Arc::new(BackendReports::load(database.clone()).await?);
     let gate = Arc::new(Gate::new(&config, database.clone(), bus.clone(), reports.clone()));
-    let health = Health { database: database.clone(), bus: bus.clone(), stopping: life.stopping() };
+    let told = reports.clone();
+    let health = Health {
+        database: database.clone(),
+        bus: bus.clone(),
+        stopping: life.stopping(),
+        details: Some(Arc::new(move || told.describe())),
+    };
     life.ready();
     let queue = Source::Queue(Queue::Scheduler, config.scheduler.concurrency);
     let (health, ..) = tokio::join!(

@@ -145,13 +145,13 @@ fn misfit_of(backend: &Backend, wanted: &WantedPlace) -> Misfit {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use configuration::SchedulerConfig;
     use model::{BackendId, BackendReport, Condition, ReplicationStatus};
     use operation::contract::Affinity;
 
-    fn backend(name: &str, free_gb: f64, conditions: &[Condition]) -> Backend {
+    pub(crate) fn backend(name: &str, free_gb: f64, conditions: &[Condition]) -> Backend {
         let pool = PoolReport {
             name: "pool".to_owned(),
             total_capacity_gb: 100.0,

@@ -4,3 +4,4 @@ mod every_operation;
 mod expectations;
 mod freeze_race;
 mod known_words;
+mod preconditions;

@@ -1,7 +1,7 @@
 //! Nobody at the gate.
 
 use crate::admitted;
-use harness::ClusterBuilder;
+use harness::{ClusterBuilder, until};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,42 @@ async fn without_a_scheduler_a_request_fails_in_milliseconds_and_for_certain() -
     client.wait_for_status(&id, "available").await?;
     assert_eq!(admitted(&cluster, "create_volume").await?, 1);
     cluster.finish(&["giving up on the gate"]).await
+}
+
+/// When the schedulers are dead, an operator needs the list most.
+#[tokio::test]
+async fn without_a_scheduler_the_services_are_listed_at_every_version() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.schedulers(2).start().await?;
+    let client = cluster.client();
+    for scheduler in &mut cluster.schedulers {
+        scheduler.process.kill();
+    }
+    let state = |services: &serde_json::Value, binary: &str| {
+        let mut services = services["services"].as_array().into_iter().flatten();
+        let found = services.find(|service| service["binary"] == binary);
+        found.map(|service| service["state"].clone()).unwrap_or_default()
+    };
+    until("the list says so", Duration::from_secs(10), || async {
+        let listed = client.get("/os-services").await;
+        listed.is_ok_and(|listed| state(&listed.body, "cinder-scheduler") == "down")
+    })
+    .await?;
+    // since 3.49 Cinder asks the schedulers for the backends' states
+    for version in ["", "volume 3.0", "volume 3.48", "volume 3.49", "volume 3.71"] {
+        let client = client.with_version(version);
+        let mut fastest = Duration::MAX;
+        for _ in 0..5 {
+            let begun = Instant::now();
+            let listed = client.get("/os-services").await?.expect_status(200)?.body;
+            fastest = fastest.min(begun.elapsed());
+            assert_eq!(state(&listed, "cinder-scheduler"), "down", "{version}: {listed}");
+            assert_eq!(state(&listed, "cinder-volume"), "up", "{version}: {listed}");
+        }
+        assert!(fastest < Duration::from_millis(100), "{version}: it took {fastest:?}");
+    }
+    let listed = client.get("/os-services?binary=cinder-volume").await?.expect_status(200)?.body;
+    assert_eq!(listed["services"][0]["backend_state"], "up");
+    cluster.finish(&[]).await
 }
 
 #[tokio::test]

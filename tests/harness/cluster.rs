@@ -2,8 +2,10 @@
 
 use crate::client::Client;
 use crate::process::{Process, end_daemons_below};
-use crate::{Servers, files, invariants, ports, until};
+use crate::{Servers, files, invariants, ports, until, until_some};
 use anyhow::Context;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -177,7 +179,7 @@ impl ClusterBuilder {
         Self { schedulers, ..self }
     }
 
-    /// How many volume processes, each for all backends.
+    /// How many volume processes, each for all backends. Without any, starting waits for no backend.
     #[must_use]
     pub fn workers(self, workers: usize) -> Self {
         Self { workers, ..self }
@@ -375,18 +377,50 @@ impl Cluster {
         for service in self.apis.iter_mut().chain(&mut self.schedulers).chain(&mut self.workers) {
             wait_for(service).await?;
         }
+        if self.workers.is_empty() {
+            return Ok(());
+        }
         let client = self.client();
         let expected = self.backends.len();
-        until("all backends are up", START_TIMEOUT, || async {
-            let Ok(answered) = client.get("/os-services?binary=cinder-volume").await else {
-                return false;
-            };
+        let names = until_some("all backends are up", START_TIMEOUT, || async {
+            let answered = client.get("/os-services?binary=cinder-volume").await.ok()?;
             let services = answered.body["services"].as_array().cloned().unwrap_or_default();
-            services.len() == expected
-                && services.iter().all(|service| service["backend_state"] == "up")
+            let is_up = |service: &Value| service["backend_state"] == "up";
+            let name = |service: &Value| {
+                let name = service["cluster"].as_str().or(service["host"].as_str());
+                name.map(str::to_owned)
+            };
+            let all_up = services.len() == expected && services.iter().all(is_up);
+            all_up.then(|| services.iter().filter_map(name).collect::<BTreeSet<_>>())
         })
         .await
-        .with_context(|| self.logs())
+        .with_context(|| self.logs())?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.wait_until_placeable(&names).await
+    }
+
+    /// Waits until every scheduler would place volumes on these backends, as far as it depends on their being up:
+    /// the database knows of a backend before the schedulers' copies do.
+    ///
+    /// # Errors
+    /// When one of them does not in time.
+    pub async fn wait_until_placeable(&self, backends: &[&str]) -> anyhow::Result<()> {
+        for scheduler in &self.schedulers {
+            let url = format!("{}/healthcheck", scheduler.endpoint());
+            until("the scheduler sees all backends up", START_TIMEOUT, || async {
+                let Ok(answered) = reqwest::get(&url).await else { return false };
+                let seen: Value = answered.json().await.unwrap_or_default();
+                backends.iter().all(|name| {
+                    let seen = &seen["backends"][name];
+                    let conditions = seen["conditions"].as_array();
+                    seen["reports"] == true
+                        && conditions.is_some_and(|all| all.iter().all(|one| one != "down"))
+                })
+            })
+            .await
+            .with_context(|| self.logs())?;
+        }
+        Ok(())
     }
 
     /// A client of the first API process, an admin of [`PROJECT`].

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::Read as _;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const TARGETS: &str = "[[backends.a.replication_device]]\nbackend_id = 'b'\n\
                        [[backends.a.replication_device]]\nbackend_id = 'c'\n";
@@ -49,20 +49,18 @@ async fn create_replicated_type(cluster: &Cluster) -> anyhow::Result<()> {
     cluster.client().create_volume_type("replicated", specs).await.map(drop)
 }
 
-/// Waits until this many volumes are in step with their replicas, by a report that is newer than what was
-/// asked before.
+/// Waits until this many volumes are in step with their replicas, by a look at the replicas that began after this
+/// was called, by the database's clock.
 ///
 /// # Errors
 /// When they are not in time.
 pub async fn wait_until_in_step(cluster: &Cluster, volumes: i64) -> anyhow::Result<()> {
     let database = cluster.database().await?;
-    // several looks at the mirrors, and a report after them
-    let since = "select clock_timestamp() + interval '1.5 seconds'";
-    let since: std::time::SystemTime = database.query_one(since, &[]).await?.get(0);
+    let asked: SystemTime = database.query_one("select clock_timestamp()", &[]).await?.get(0);
     let sql = "select coalesce(sum((report #>> '{replication,in_step}')::bigint), 0)::bigint from backends \
-               where seen_at > $1";
+               where (report #>> '{replication,looked_at}')::timestamptz > $1";
     until("all volumes are in step", Duration::from_secs(30), || async {
-        database.query_one(sql, &[&since]).await.is_ok_and(|row| row.get::<_, i64>(0) == volumes)
+        database.query_one(sql, &[&asked]).await.is_ok_and(|row| row.get::<_, i64>(0) == volumes)
     })
     .await
 }
@@ -217,7 +215,7 @@ pub fn pair(status: &str, replication: &str) -> (String, String) {
     (status.to_owned(), replication.to_owned())
 }
 
-/// Everything that a failover could change.
+/// Everything that a failover could change. What workers tell of their backends is not part of it.
 ///
 /// # Errors
 /// When the database does not answer.

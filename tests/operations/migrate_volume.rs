@@ -1,6 +1,7 @@
 //! What must hold of `migrate_volume`.
 
-use harness::{Client, Cluster, ClusterBuilder};
+use harness::replication::{replicated_volume, rows, wait_until_in_step};
+use harness::{BackendSpec, Client, Cluster, ClusterBuilder};
 use serde_json::{Value, json};
 
 async fn migrate(client: &Client, volume: &str, host: &str) -> anyhow::Result<harness::Answered> {
@@ -140,6 +141,37 @@ async fn what_cannot_go_is_refused_and_stays() -> anyhow::Result<()> {
     migrate(&client, &volume, &format!("{destination}#{}", &destination[5..]))
         .await?
         .expect_status(202)?;
+    client.wait_for_status(&volume, "available").await?;
+    assert_eq!(client.host_of(&volume).await?, destination);
+    cluster.finish(&[]).await
+}
+
+/// To a backend that would take it, with a replica of its own.
+#[tokio::test]
+async fn a_replicated_volume_goes_nowhere_before_it_is_retyped() -> anyhow::Result<()> {
+    let mut builder = ClusterBuilder::for_test().await?;
+    for name in ["a", "b"] {
+        let settings = format!("[[backends.{name}.replication_device]]\nbackend_id = 'away'\n");
+        builder = builder.backend(BackendSpec { name: name.to_owned(), driver: "fake", settings });
+    }
+    let cluster = builder.start().await?;
+    let client = cluster.client();
+    let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
+    client.create_volume_type("replicated", specs).await?;
+    let volume = replicated_volume(&client).await?;
+    let (place, destination) = (client.host_of(&volume).await?, client.other_host(&volume).await?);
+    // until then its row still changes
+    wait_until_in_step(&cluster, 1).await?;
+    let before = rows(&cluster).await?;
+    let text = "Volume is replicated; give it a type without replication before it goes elsewhere.";
+    refused(&cluster, &volume, &destination, text).await?;
+    assert_eq!(rows(&cluster).await?, before);
+    assert_eq!(client.host_of(&volume).await?, place);
+
+    let plain = json!({ "new_type": "__DEFAULT__", "migration_policy": "never" });
+    client.act(&volume, "os-retype", plain).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "available").await?;
+    migrate(&client, &volume, &destination).await?.expect_status(202)?;
     client.wait_for_status(&volume, "available").await?;
     assert_eq!(client.host_of(&volume).await?, destination);
     cluster.finish(&[]).await

@@ -29,7 +29,16 @@ async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
         Ok(())
     };
     refused(promote().await?, "not frozen")?;
+    let reason =
+        json!({ "host": "host@a", "binary": "cinder-volume", "disabled_reason": "shelf 3" });
+    client.put("/os-services/disable-log-reason", reason).await?.expect_status(200)?;
     client.operate("freeze", "host@a").await?.expect_status(200)?;
+    let conditions = async || {
+        let shown = service(&client).await?;
+        let facts = ["status", "disabled_reason", "frozen"];
+        anyhow::Ok(json!(facts.map(|fact| shown[fact].clone())))
+    };
+    assert_eq!(conditions().await?, json!(["disabled", "shelf 3", true]));
     refused(promote().await?, "does not serve from a target")?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
@@ -37,11 +46,16 @@ async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
     // stop, swap, reset, start, thaw
     stop_and_swap(&mut cluster).await?;
     promote().await?.expect_status(200)?;
+    // nothing was thawed or enabled by the way
+    assert_eq!(conditions().await?, json!(["disabled", "shelf 3", true]));
     assert_eq!(of_volume(&client, &moving).await?, pair("available", "enabled"));
     assert_eq!(of_volume(&client, &lost).await?, pair("error", "disabled"));
     cluster.add_worker(&[]).await?;
     wait_until_serving(&client).await?;
     client.operate("thaw", "host@a").await?.expect_status(200)?;
+    assert_eq!(conditions().await?, json!(["disabled", "shelf 3", false]));
+    client.operate("enable", "host@a").await?.expect_status(200)?;
+    assert_eq!(conditions().await?, json!(["enabled", null, false]));
     let shown = service(&client).await?;
     assert_eq!(
         (&shown["replication_status"], &shown["active_backend_id"]),
@@ -97,6 +111,13 @@ async fn a_worker_that_does_not_know_the_active_target_waits_for_the_promotion()
         log.contains("the backend serves from b, which is no replication_device of it any more")
     })
     .await?;
+    // the process lives, and the backend is down, for operators and for the gate
+    let shown = service(&client).await?;
+    assert_eq!((&shown["state"], &shown["backend_state"]), (&json!("up"), &json!("down")));
+    client.operate("thaw", "host@a").await?.expect_status(200)?;
+    let refused = client.act(&id, "os-extend", json!({ "new_size": 2 })).await?;
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    client.operate("freeze", "host@a").await?.expect_status(200)?;
     client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;
     wait_until_serving(&client).await?;
     client.operate("thaw", "host@a").await?.expect_status(200)?;

@@ -1,7 +1,9 @@
 //! `cinderblock-manage`, as an operator at the machine uses it.
 
+use anyhow::Context as _;
 use harness::replication::{
-    of_volume, pair, replicated, volume, wait_until_down, wait_until_serving,
+    fail_over, of_volume, pair, replicated, volume, wait_for_replication, wait_until_down,
+    wait_until_serving,
 };
 use harness::{Cluster, ClusterBuilder, until};
 use rustix::process::Signal;
@@ -75,6 +77,44 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
     assert!(done(&cluster, "db sync")?.contains("version"));
     assert!(done(&cluster, "db version")?.contains("10"));
     cluster.finish(&[]).await
+}
+
+/// The 202 says that a failover was admitted; what became of it is found by the id of the request.
+#[tokio::test]
+async fn the_result_of_a_failover_can_be_looked_up() -> anyhow::Result<()> {
+    let cluster = replicated().await?;
+    let client = cluster.client();
+    let bad = volume(&client, "replicated", "failover").await?;
+    let worse = volume(&client, "replicated", "failover_backend").await?;
+    let look_up = |request: &str| -> anyhow::Result<Value> {
+        let listed: Value = serde_json::from_str(&done(&cluster, "--json operation list")?)?;
+        let mut listed = listed.as_array().into_iter().flatten();
+        let found = listed.find(|one| one["request_id"] == request).context("it is listed")?;
+        let id = found["id"].as_str().context("an id")?;
+        Ok(serde_json::from_str(&done(&cluster, &format!("--json operation show {id}"))?)?)
+    };
+    let over = async |status: &str| {
+        let accepted = fail_over(&client, json!("b")).await?.expect_status(202)?;
+        let request = accepted.headers["x-openstack-request-id"].to_str()?.to_owned();
+        wait_for_replication(&client, status).await?;
+        let shown = look_up(&request)?;
+        assert_eq!(shown["kind"], "failover_backend");
+        assert!(shown["finished_at"].is_string(), "{shown}");
+        anyhow::Ok(shown)
+    };
+    let failed = over("failover-error").await?;
+    assert_eq!(failed["state"], "failed");
+    let error = failed["error"].as_str().unwrap_or_default();
+    assert!(error.contains("fake:fail says so"), "{failed}");
+
+    let mended = json!({ "metadata": { "fake:fail": "" } });
+    client.post(&format!("/volumes/{worse}/metadata"), mended).await?.expect_status(200)?;
+    let ended = over("failed-over").await?;
+    assert_eq!((&ended["state"], &ended["error"]), (&json!("done"), &Value::Null));
+    assert_eq!(ended["result"]["moved"], 1, "{ended}");
+    assert_eq!(of_volume(&client, &bad).await?, pair("error", "failover-error"));
+    assert_eq!(of_volume(&client, &worse).await?, pair("available", "failed-over"));
+    cluster.finish(&["because fake:fail says so"]).await
 }
 
 #[tokio::test]

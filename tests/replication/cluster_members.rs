@@ -3,7 +3,7 @@
 
 use crate::cinderblock_manage::done;
 use harness::replication::{
-    CUT_OFF, of_volume, pair, replicated_volume, swap_sides, volume, wait_for_replica,
+    CUT_OFF, of_volume, pair, replicated_volume, rows, swap_sides, volume, wait_for_replica,
     wait_until_in_step, wait_until_serving,
 };
 use harness::{BackendSpec, Client, Cluster, ClusterBuilder, until};
@@ -79,13 +79,25 @@ async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Resu
             client.get("/os-services?binary=cinder-volume").await?.body["services"].clone();
         assert!(services.as_array().into_iter().flatten().all(|one| one["frozen"] == true));
         assert_eq!(client.delete(&format!("/volumes/{id}")).await?.status, 400);
+        assert_eq!(detail(&client).await?["frozen"], true);
         client.put("/os-services/thaw", body).await?.expect_status(200)?;
+        // no member is left behind, neither frozen nor disabled
+        let services =
+            client.get("/os-services?binary=cinder-volume").await?.body["services"].clone();
+        let facts = |one: &Value| (one["frozen"].clone(), one["status"].clone());
+        let facts: Vec<_> = services.as_array().into_iter().flatten().map(facts).collect();
+        assert_eq!(facts, [(json!(false), json!("enabled")), (json!(false), json!("enabled"))]);
+        assert_eq!(detail(&client).await?["frozen"], false);
     }
     let disable = json!({ "name": NAME, "disabled_reason": "shelf 3" });
     let answer = client.put("/clusters/disable", disable).await?.expect_status(200)?.body;
     assert_eq!(answer["cluster"]["disabled_reason"], "shelf 3");
     let services = client.get("/os-services?binary=cinder-volume").await?.body["services"].clone();
     assert!(services.as_array().into_iter().flatten().all(|one| one["status"] == "disabled"));
+    let refused = client.delete(&format!("/volumes/{id}")).await?.expect_status(400)?;
+    assert!(refused.fault().contains("disabled since"), "{}", refused.body);
+    let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
+    assert!(refused.fault().contains("1 backend: 1 disabled"), "{}", refused.body);
     client.put("/clusters/enable", json!({ "name": NAME })).await?.expect_status(200)?;
 
     let to_b = json!({ "cluster": NAME, "backend_id": "b" });
@@ -121,6 +133,86 @@ async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Resu
     let older =
         client.with_version("volume 3.25").get("/clusters/detail").await?.expect_status(200)?;
     assert!(older.body["clusters"][0].get("frozen").is_none());
+    cluster.finish(&[]).await
+}
+
+/// What openstacksdk, the cinder command and older clients send.
+#[tokio::test]
+async fn clients_of_every_version_fail_over_by_host_and_newer_ones_by_cluster() -> anyhow::Result<()>
+{
+    let cluster = two_members().await?;
+    let client = cluster.client();
+    let mut over = false;
+    let mut ask = async |version: &str, path: &str, mut body: Value| {
+        let target = if over { "default" } else { "b" };
+        body["backend_id"] = json!(target);
+        let answer = client.with_version(version).put(&format!("/os-services/{path}"), body).await;
+        if let Ok(202) = answer.as_ref().map(|answer| answer.status) {
+            over = !over;
+            let end = if over { "failed-over" } else { "enabled" };
+            wait_for_replication(&client, end).await?;
+        }
+        answer
+    };
+    let both = json!({ "host": "host@a", "cluster": NAME });
+    let by_cluster = json!({ "cluster": NAME });
+    for version in ["", "volume 3.0", "volume 3.25", "volume 3.26", "volume 3.71"] {
+        let path = if version == "volume 3.0" { "failover" } else { "failover_host" };
+        let named = ask(version, path, json!({ "host": "other@a" })).await?;
+        assert_eq!(named.status, 202, "{version}: {}", named.body);
+        let (clustered, ambiguous) =
+            (ask(version, "failover", by_cluster.clone()).await?, ask(version, path, both.clone()));
+        let before = rows(&cluster).await?;
+        let ambiguous = ambiguous.await?;
+        if ["volume 3.26", "volume 3.71"].contains(&version) {
+            assert_eq!(clustered.status, 202, "{version}: {}", clustered.body);
+            assert_eq!(ambiguous.status, 400, "{version}");
+            assert_eq!(ambiguous.fault(), "Only one of host and cluster can be given.");
+            assert_eq!(rows(&cluster).await?, before, "{version}");
+        } else {
+            // before 3.26 there are no clusters, and the word means nothing
+            assert_eq!(clustered.status, 400, "{version}");
+            assert!(clustered.fault().contains("host"), "{version}: {}", clustered.body);
+            assert_eq!(ambiguous.status, 202, "{version}: {}", ambiguous.body);
+        }
+    }
+    cluster.finish(&[]).await
+}
+
+/// In Cinder the oldest row of the service list decides what may be sent, whether its process lives or not.
+#[tokio::test]
+async fn a_member_that_died_long_ago_holds_nothing_up() -> anyhow::Result<()> {
+    let mut cluster = two_members().await?;
+    let client = cluster.client();
+    cluster.workers[1].process.kill();
+    let database = cluster.database().await?;
+    // it never followed, and another scheduler is gone as well
+    let aged = "update services set seen_at = '2020-01-01', created_at = '2019-01-01', epoch = 0 \
+                where host = 'other@a'";
+    assert_eq!(database.execute(aged, &[]).await?, 1);
+    let stale = "insert into services (binary_name, host, availability_zone, boot_id, seen_at, created_at) \
+                 values ('cinder-scheduler', 'gone', 'nova', gen_random_uuid(), '2020-01-01', '2019-01-01')";
+    database.execute(stale, &[]).await?;
+    let id = volume(&client, "replicated", "").await?;
+    client.create_snapshot(&id).await?;
+    client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
+    client.wait_for_status(&id, "available").await?;
+    client.attach(&id, "server-1").await?;
+    for (target, end) in [("b", "failed-over"), ("default", "enabled")] {
+        client.put("/os-services/freeze", json!({ "cluster": NAME })).await?.expect_status(200)?;
+        let to = json!({ "cluster": NAME, "backend_id": target });
+        client.put("/os-services/failover", to).await?.expect_status(202)?;
+        wait_for_replication(&client, end).await?;
+        assert_eq!(of_volume(&client, &id).await?, pair("in-use", end));
+        client.put("/os-services/thaw", json!({ "cluster": NAME })).await?.expect_status(200)?;
+    }
+    client.detach(&id).await?;
+    // both rows were there all the time
+    let listed = client.get("/os-services").await?.expect_status(200)?.body["services"].clone();
+    for host in ["other@a", "gone"] {
+        let found = listed.as_array().into_iter().flatten().find(|one| one["host"] == host);
+        assert_eq!(found.map(|one| &one["state"]), Some(&json!("down")), "{host}: {listed}");
+    }
     cluster.finish(&[]).await
 }
 

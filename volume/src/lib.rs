@@ -50,7 +50,12 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         database.migrate().await.context("migrating the database")?;
     }
     let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
-    let health = Health { database: database.clone(), bus: bus.clone(), stopping: life.stopping() };
+    let health = Health {
+        database: database.clone(),
+        bus: bus.clone(),
+        stopping: life.stopping(),
+        details: None,
+    };
     let mut workers = JoinSet::new();
     for name in &config.volume.enabled_backends {
         let worker = Worker::register(&config, name, database.clone(), bus.clone()).await?;

@@ -2,7 +2,7 @@
 
 use crate::driver::{DriverError, Replicas};
 use crate::worker::Worker;
-use database::volumes;
+use database::volumes::{self, ToReplicate};
 use model::{ReplicationProgress, VolumeId};
 use tokio_util::sync::CancellationToken;
 
@@ -28,12 +28,16 @@ async fn replicate(worker: &Worker) -> Result<(), DriverError> {
         return Ok(());
     }
     let (database, backend) = (&worker.database, worker.backend_id);
-    let Some(volumes) = volumes::to_replicate(database, backend).await? else { return Ok(()) };
-    let replicas = worker.driver.replicate(&volumes).await?;
-    record(worker, volumes.len(), &replicas).await
+    let Some(asked) = volumes::to_replicate(database, backend).await? else { return Ok(()) };
+    let replicas = worker.driver.replicate(&asked.volumes).await?;
+    record(worker, &asked, &replicas).await
 }
 
-async fn record(worker: &Worker, total: usize, replicas: &Replicas) -> Result<(), DriverError> {
+async fn record(
+    worker: &Worker,
+    asked: &ToReplicate,
+    replicas: &Replicas,
+) -> Result<(), DriverError> {
     let ids = |is_in_step: bool| -> Vec<VolumeId> {
         let those = replicas.each.iter().filter(|one| (one.missing == 0) == is_in_step);
         those.map(|one| one.id).collect()
@@ -42,10 +46,11 @@ async fn record(worker: &Worker, total: usize, replicas: &Replicas) -> Result<()
     let (database, driver_data) = (&worker.database, replicas.driver_data.as_deref());
     volumes::record_replicas(database, worker.backend_id, &in_step, &behind, driver_data).await?;
     worker.progress.set(ReplicationProgress {
-        total,
+        total: asked.volumes.len(),
         in_step: in_step.len(),
         bytes_left: replicas.each.iter().map(|one| one.missing).sum(),
         behind,
+        looked_at: Some(asked.asked_at),
     });
     Ok(())
 }

@@ -7,6 +7,13 @@ language sql stable as $$
     where t.id = volume_type and q.consumer in ('front-end', 'both')
 $$;
 
+-- A name that has no rule would be a precondition that never holds, and a refusal that nobody understands.
+create function unknown_precondition(precondition text) returns boolean
+language plpgsql stable as $$
+begin
+    raise exception 'unknown precondition %', precondition;
+end $$;
+
 -- Whether a named precondition holds for a row (as JSON), given the operation's arguments.
 create function precondition_holds(precondition text, subject jsonb, arguments jsonb) returns boolean
 language plpgsql stable as $$
@@ -178,9 +185,9 @@ begin
             subject ->> 'frozen_at' is not null
         when 'is_not_frozen' then
             subject ->> 'frozen_at' is null
+        else
+            unknown_precondition(precondition)
     end;
-exception when case_not_found then
-    raise exception 'unknown precondition %', precondition;
 end $$;
 
 create function insert_row(target text, columns jsonb) returns jsonb

@@ -4,6 +4,7 @@ use super::listing::{self, ListQuery, Listed};
 use super::{Database, DbError};
 use model::{BackendId, Metadata, Volume, VolumeId};
 use serde::Deserialize;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 impl Listed for Volume {
@@ -36,6 +37,16 @@ pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<V
     database.rows(sql, &[&backend.0]).await
 }
 
+/// What is to be replicated.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ToReplicate {
+    /// When that was asked, by the database's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub asked_at: OffsetDateTime,
+    /// The volumes.
+    pub volumes: Vec<Volume>,
+}
+
 /// The volumes on a backend that are to be replicated now: those that are there, and on no way elsewhere.
 /// `None` while the backend does not serve from its own side, or begins to serve from another one.
 ///
@@ -44,11 +55,12 @@ pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<V
 pub async fn to_replicate(
     database: &Database,
     backend: BackendId,
-) -> Result<Option<Vec<Volume>>, DbError> {
-    let sql = "select (select coalesce(jsonb_agg(v), '[]') from volume_details v \
-                       where v.backend_id = b.id and v.deleted_at is null and v.replicated \
-                         and v.replication_status = 'enabled' \
-                         and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching')) \
+) -> Result<Option<ToReplicate>, DbError> {
+    let sql = "select jsonb_build_object('asked_at', statement_timestamp(), 'volumes', ( \
+                   select coalesce(jsonb_agg(v), '[]') from volume_details v \
+                   where v.backend_id = b.id and v.deleted_at is null and v.replicated \
+                     and v.replication_status = 'enabled' \
+                     and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching'))) \
                from backends b where b.id = $1 and b.active_backend_id is null \
                  and b.replication_status in ('enabled', 'failover-error')";
     database.row(sql, &[&backend.0]).await

@@ -166,6 +166,10 @@ pub struct ReplicationProgress {
     /// The volumes whose replicas lack something.
     #[serde(default)]
     pub behind: Vec<VolumeId>,
+    /// When the replicas were looked at for this, by the database's clock; `None` while a failover brings volumes
+    /// over, which looks all the time.
+    #[serde(default, with = "rfc3339::option")]
+    pub looked_at: Option<OffsetDateTime>,
 }
 
 /// The room in one pool. All sizes in GiB.

@@ -1,4 +1,5 @@
-//! `GET /healthcheck`: 200 while the process can do its work, 503 with what is missing otherwise.
+//! `GET /healthcheck`: 200 while the process can do its work, 503 with what is missing otherwise; and what else
+//! the process tells of itself.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -6,8 +7,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, Router, get};
 use bus::Bus;
 use database::Database;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +25,12 @@ pub struct Health {
     pub bus: Bus,
     /// The process must not be ending.
     pub stopping: CancellationToken,
+    /// What else the process tells of itself, as the keys of an object. It makes no process unhealthy.
+    pub details: Option<Details>,
 }
+
+/// What a process tells of itself at the moment when it is asked.
+pub type Details = Arc<dyn Fn() -> serde_json::Map<String, Value> + Send + Sync>;
 
 impl Health {
     /// The route of the health check, for a process that serves HTTP anyway.
@@ -48,10 +55,13 @@ impl Health {
 
     async fn answer(&self) -> Response {
         let missing = self.missing().await;
+        let details = self.details.as_ref().map(|details| details());
         if missing.is_empty() {
-            return "OK".into_response();
+            return details.map_or_else(|| "OK".into_response(), |told| Json(told).into_response());
         }
-        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "missing": missing }))).into_response()
+        let mut told = details.unwrap_or_default();
+        told.insert("missing".to_owned(), json!(missing));
+        (StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response()
     }
 
     async fn missing(&self) -> Vec<&'static str> {

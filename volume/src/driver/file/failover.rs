@@ -129,6 +129,7 @@ impl Sides<'_> {
                     in_step: done,
                     bytes_left: missing + later,
                     behind: served[done..].iter().map(|volume| volume.id).collect(),
+                    looked_at: None,
                 });
             };
             tell(bytes(volume.size_gb));

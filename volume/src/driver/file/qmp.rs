@@ -14,6 +14,9 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 /// How long the monitor may take for one answer, another client's session included.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long to wait before a monitor for which too many wait is asked again.
+const FULL_PAUSE: Duration = Duration::from_millis(10);
+
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QmpError {
@@ -36,10 +39,10 @@ pub(super) struct Qmp {
 
 impl Qmp {
     pub async fn connect(socket: &Path) -> Result<Self, QmpError> {
-        let (reader, writer) = UnixStream::connect(socket).await?.into_split();
-        let lines = BufReader::new(reader).lines();
-        let mut session = Self { lines, writer, events: VecDeque::new() };
         within_patience(async {
+            let (reader, writer) = connect(socket).await?.into_split();
+            let lines = BufReader::new(reader).lines();
+            let mut session = Self { lines, writer, events: VecDeque::new() };
             let greeting = session.receive().await?;
             if greeting.get("QMP").is_none() {
                 return Err(QmpError::Gibberish);
@@ -105,8 +108,45 @@ impl Qmp {
     }
 }
 
+/// Connects, as soon as there is room among those that wait for the monitor.
+async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            // a full queue does not make a Unix socket wait
+            Err(full) if full.kind() == std::io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(FULL_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
 async fn within_patience<T>(
     work: impl Future<Output = Result<T, QmpError>>,
 ) -> Result<T, QmpError> {
     tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(QmpError::TooSlow))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::UnixSocket;
+
+    /// Several sessions begin at the same moment, and a monitor's queue has room for one.
+    #[tokio::test]
+    async fn a_session_waits_while_too_many_wait_for_the_monitor() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("qmp.sock");
+        let monitor = UnixSocket::new_stream().unwrap();
+        monitor.bind(&path).unwrap();
+        let monitor = monitor.listen(0).unwrap();
+        let _waits = UnixStream::connect(&path).await.unwrap();
+        let full = UnixStream::connect(&path).await.unwrap_err();
+        assert_eq!(full.kind(), std::io::ErrorKind::WouldBlock);
+        let session = connect(&path);
+        tokio::pin!(session);
+        assert!(tokio::time::timeout(3 * FULL_PAUSE, &mut session).await.is_err());
+        let _taken = monitor.accept().await.unwrap();
+        tokio::time::timeout(PATIENCE, session).await.unwrap().unwrap();
+    }
 }
