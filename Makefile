@@ -2,8 +2,9 @@
 
 SANDBOX := target/debug/sandbox
 CLIENT := .run/client
+TOOLS := .run/tools
 
-.PHONY: demo bench soak test up down check fmt lint fast-test packages client nextest build docs help
+.PHONY: demo bench soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +30,12 @@ up: packages build ## Start a development cluster and leave it running
 down: ## Stop the development cluster
 	@[ ! -x $(SANDBOX) ] || $(SANDBOX) down
 
-check: fmt lint fast-test ## Formatting, lints and the tests that need no servers
+check: fmt lint doc fast-test ## Formatting, lints, rustdoc and the tests that need no servers
+
+audit: tools ## Licences and sources of the dependencies, unused dependencies, typos
+	$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
+	$(TOOLS)/bin/cargo-machete
+	$(TOOLS)/bin/typos
 
 docs: build ## Write the generated documents
 	$(SANDBOX) docs
@@ -37,6 +43,9 @@ docs: build ## Write the generated documents
 # by their names: cargo fmt does not see modules that a macro declares
 fmt:
 	rustfmt --check $$(git ls-files '*.rs')
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 
 lint:
 	cargo clippy --workspace --all-targets --features failpoints -- -D warnings
@@ -58,3 +67,9 @@ client: packages ## Install the real OpenStack clients in .run/client
 	@cmp -s scripts/clients.txt $(CLIENT)/complete || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \
 	  && $(CLIENT)/bin/pip install --quiet --disable-pip-version-check -r scripts/clients.txt \
 	  && cp scripts/clients.txt $(CLIENT)/complete; }
+
+tools: packages ## Install the tools of `make audit` in .run/tools
+	@cmp -s scripts/tools.txt $(TOOLS)/complete || { rm -rf $(TOOLS) && python3 -m venv $(TOOLS) \
+	  && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check $$(grep -v cargo-machete scripts/tools.txt) \
+	  && cargo install --quiet --locked --root $(TOOLS) $$(grep cargo-machete scripts/tools.txt | sed 's/==/@/') \
+	  && cp scripts/tools.txt $(TOOLS)/complete; }

@@ -1,7 +1,8 @@
-//! `cinderblock-manage`: what operators do at the machine, when there is no time for tokens.
+//! `cinderblock-manage`: the operator's command line on a machine of the control plane; it needs no token.
 //!
-//! It changes nothing by itself: what it asks for goes through the same gate as every request of the API.
-//! Tables for people, `--json` for programs.
+//! Operations on backends go through the gate, like every request of the API. The break-glass commands change the
+//! database directly, on purpose and under the same locks: `operation retry`, `operation abort`, `quota sync`,
+//! `service remove`, `volume update-host` and `db sync`. Tables for people, `--json` for programs.
 
 mod backend;
 mod cluster;
