@@ -188,6 +188,7 @@ pub(crate) mod tests {
                 replication_targets: Vec::new(),
                 sides_down: Vec::new(),
                 replication: model::ReplicationProgress::default(),
+                capabilities: Vec::new(),
                 pools: vec![pool],
             }),
             conditions: conditions.to_vec(),

@@ -265,7 +265,7 @@ async fn a_worker_that_slept_through_a_failover_follows_before_it_works() -> any
     client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
     let sleepers_log =
         || std::fs::read_to_string(cluster.workers[0].process.log()).unwrap_or_default();
-    let follows = |log: &str| log.lines().position(|line| line.contains("side=\"b\""));
+    let follows = |log: &str| log.lines().position(|line| line.contains("side=b"));
     let works = |log: &str| {
         log.lines().position(|line| line.contains("extend_volume") && line.contains("executed"))
     };

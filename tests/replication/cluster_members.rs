@@ -107,7 +107,7 @@ async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Resu
     until("both members follow", Duration::from_secs(10), || async {
         cluster.workers.iter().all(|worker| {
             let log = std::fs::read_to_string(worker.process.log()).unwrap_or_default();
-            log.contains("side=\"b\"")
+            log.contains("side=b")
         })
     })
     .await?;
@@ -282,7 +282,7 @@ async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result
     let log = cluster.workers[sleeper].process.log().to_owned();
     until("the sleeper has found out", Duration::from_secs(15), || async {
         let log = std::fs::read_to_string(&log).unwrap_or_default();
-        log.contains("side=\"b\"")
+        log.contains("side=b")
             && (log.contains("lost to another worker") || log.contains("another worker's by now"))
     })
     .await?;

@@ -1,17 +1,35 @@
-//! The hands: one worker per backend executes what the gate has admitted, through the backend's driver.
+//! The worker: executes what the gate has admitted for one backend, through the backend's driver.
 //!
-//! An operation reaches a driver in one way only: announced by a message ([`receive_operation`]) or
-//! found by the [`sweep`], it is claimed in the operation log, executed ([`execute`]) and finished
-//! ([`finish_operation`]). Whoever dies on the way is replaced by whoever claims next ([`recover`]).
+//! An operation reaches a driver in one way only: announced by a message ([`receive_operation`]) or found by the
+//! [`sweep`], it is claimed in the operation log ([`claim`]), executed as long as its [`lease`] holds ([`attempt`],
+//! [`execute`]) and finished ([`finish_operation`]). When a worker dies, the next one that claims its operations decides
+//! what becomes of them ([`recover`]).
+//!
+//! Beside that, each worker keeps its driver on the active side ([`follow`], [`failover_end`]), the data paths open
+//! ([`data_paths`]) and the volumes replicated ([`replicate`]), and tells of itself ([`heartbeat`]) and of its backend
+//! ([`report`]). [`worker`] puts the steps together.
 
-pub mod driver;
+mod attempt;
+mod backoff;
+mod claim;
+mod data_paths;
+mod drivers;
 mod execute;
+mod execution;
+mod failover_end;
 mod finish_operation;
 mod follow;
 mod heartbeat;
+mod identity;
+mod lease;
+mod machine_lock;
+mod position;
 mod receive_operation;
 mod recover;
 mod replicate;
+mod report;
+mod slots;
+mod step;
 mod sweep;
 mod worker;
 

@@ -1,56 +1,106 @@
-//! Replication: a backend's volumes are kept as their types ask, as long as it serves from its own side.
+//! Replicate: a backend's volumes are replicated as their types ask, as long as the primary is the active side.
 
-use crate::driver::{DriverError, Replicas};
-use crate::worker::Worker;
-use database::volumes::{self, ToReplicate};
+use crate::identity::Identity;
+use crate::position::Position;
+use crate::step::StepError;
+use database::{Database, volumes};
+use driver::{Driver, LatestProgress, Replicas};
 use model::{ReplicationProgress, VolumeId};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Looks regularly until the process stops. How soon a replica is known to be out of step depends on how
-/// often this is.
-pub(crate) async fn replicate_regularly(worker: &Worker, stopping: &CancellationToken) {
-    if !worker.has_targets {
-        return;
+/// Keeps a backend's volumes replicated.
+pub(crate) struct Replicate {
+    pub database: Database,
+    pub identity: Arc<Identity>,
+    pub driver: Arc<dyn Driver>,
+    pub position: Arc<Position>,
+    pub progress: Arc<LatestProgress>,
+    /// How soon it is known that a replica is out of sync depends on it.
+    pub interval: Duration,
+}
+
+impl Replicate {
+    /// Looks regularly until the process stops; returns at once for a backend without targets.
+    pub async fn replicate_regularly(&self, stopping: &CancellationToken) {
+        if !self.identity.has_targets {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(self.interval) => {}
+            }
+            if let Err(error) = self.replicate().await {
+                let backend = &self.identity.backend_name;
+                tracing::warn!(backend.name = backend, %error, "replication does not go on");
+            }
+        }
     }
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(worker.config.volume.sweep()) => {}
+
+    async fn replicate(&self) -> Result<(), StepError> {
+        let Some(replication) = self.driver.replication() else { return Ok(()) };
+        if !self.position.may_serve().await? {
+            return Ok(());
         }
-        if let Err(error) = replicate(worker).await {
-            tracing::warn!(backend.name = worker.backend_name, %error, "replication does not go on");
-        }
+        let backend = self.identity.backend_id;
+        let Some(asked) = volumes::to_replicate(&self.database, backend).await? else {
+            return Ok(());
+        };
+        let replicas = replication.replicate(&asked.volumes).await?;
+        let in_sync = ids(&replicas, true);
+        let looked_at = Some(asked.asked_at);
+        let progress =
+            ReplicationProgress { looked_at, ..progress(asked.volumes.len(), &replicas) };
+        let driver_data = replicas.driver_data.as_deref();
+        let out_of_sync = &progress.behind;
+        volumes::record_replicas(&self.database, backend, &in_sync, out_of_sync, driver_data)
+            .await?;
+        self.progress.set(progress);
+        Ok(())
     }
 }
 
-async fn replicate(worker: &Worker) -> Result<(), DriverError> {
-    if !worker.may_serve().await? {
-        return Ok(());
-    }
-    let (database, backend) = (&worker.database, worker.backend_id);
-    let Some(asked) = volumes::to_replicate(database, backend).await? else { return Ok(()) };
-    let replicas = worker.driver.replicate(&asked.volumes).await?;
-    record(worker, &asked, &replicas).await
+/// The volumes whose replicas are in sync, or out of sync.
+fn ids(replicas: &Replicas, in_sync: bool) -> Vec<VolumeId> {
+    let those = replicas.each.iter().filter(|one| (one.missing == 0) == in_sync);
+    those.map(|one| one.id).collect()
 }
 
-async fn record(
-    worker: &Worker,
-    asked: &ToReplicate,
-    replicas: &Replicas,
-) -> Result<(), DriverError> {
-    let ids = |is_in_step: bool| -> Vec<VolumeId> {
-        let those = replicas.each.iter().filter(|one| (one.missing == 0) == is_in_step);
-        those.map(|one| one.id).collect()
-    };
-    let (in_step, behind) = (ids(true), ids(false));
-    let (database, driver_data) = (&worker.database, replicas.driver_data.as_deref());
-    volumes::record_replicas(database, worker.backend_id, &in_step, &behind, driver_data).await?;
-    worker.progress.set(ReplicationProgress {
-        total: asked.volumes.len(),
-        in_step: in_step.len(),
+/// How far the replicas are, for so many volumes that are to be replicated.
+fn progress(total: usize, replicas: &Replicas) -> ReplicationProgress {
+    ReplicationProgress {
+        total,
+        in_step: ids(replicas, true).len(),
         bytes_left: replicas.each.iter().map(|one| one.missing).sum(),
-        behind,
-        looked_at: Some(asked.asked_at),
-    });
-    Ok(())
+        behind: ids(replicas, false),
+        looked_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use driver::Replica;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_replica_that_was_not_looked_at_counts_in_the_total_alone() {
+        let id = |number| VolumeId(Uuid::from_u128(number));
+        let each = vec![
+            Replica { id: id(1), missing: 0 },
+            Replica { id: id(2), missing: 7 },
+            Replica { id: id(3), missing: 5 },
+        ];
+        let progress = progress(4, &Replicas { driver_data: None, each });
+        let expected = ReplicationProgress {
+            total: 4,
+            in_step: 1,
+            bytes_left: 12,
+            behind: vec![id(2), id(3)],
+            looked_at: None,
+        };
+        assert_eq!(progress, expected);
+    }
 }

@@ -1,50 +1,67 @@
-//! One backend's worker: its driver, its name in the operation log, and everything it does.
+//! One backend's worker: its steps, put together.
 
-use crate::driver::{self, Driver, LatestProgress};
-use crate::follow::{Follower, Position};
-use crate::{execute, follow, heartbeat, recover, replicate, sweep};
+use crate::attempt::Attempts;
+use crate::claim::Claims;
+use crate::data_paths::DataPaths;
+use crate::failover_end::FailoverEnd;
+use crate::finish_operation::Finish;
+use crate::follow::Follow;
+use crate::heartbeat::Heartbeat;
+use crate::identity::{Identity, availability_zone};
+use crate::lease::Leases;
+use crate::position::Position;
+use crate::receive_operation::Receiver;
+use crate::replicate::Replicate;
+use crate::report::Reports;
+use crate::slots::Slots;
+use crate::sweep::Sweep;
+use crate::{drivers, machine_lock};
 use anyhow::Context as _;
 use bus::serve::Source;
 use bus::{Bus, Queue};
-use configuration::Config;
-use database::operation_log::{self, ClaimedOperation};
-use database::services::{self, Announcement};
-use database::{Database, DbError, backends};
-use model::{BackendId, Binary, OperationId};
-use process::log_levels;
+use configuration::{BackendConfig, Config};
+use database::{Database, backends};
+use driver::{Driver, LatestProgress};
+use model::BackendId;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 /// A worker. Several may work for one backend; the operation log keeps them apart.
 pub(crate) struct Worker {
-    pub config: Config,
-    pub database: Database,
-    pub bus: Bus,
-    pub driver: Arc<dyn Driver>,
-    pub backend_id: BackendId,
-    /// `host@backend`
-    pub backend_name: String,
-    pub service: Announcement,
-    /// What the operation log calls this worker: `<backend>/<machine>/<start of the process>`.
-    pub owner: String,
+    bus: Bus,
+    identity: Arc<Identity>,
+    /// How many messages are taken from the queue before their operations are claimed.
+    prefetch: u16,
+    /// How long operations in progress may take to end when the process stops.
+    drain_timeout: Duration,
     /// Held as long as the process lives: no other one on this machine works for the backend.
-    alone: Option<File>,
-    /// Whether its volumes can be replicated.
-    pub has_targets: bool,
-    /// How far replication, or a failover, has come.
-    pub progress: LatestProgress,
-    /// From where it serves.
-    pub position: Position,
-    /// Whether a data path may be closed that should be open.
-    pub exports_missing: AtomicBool,
-    places: Arc<Semaphore>,
-    executing: TaskTracker,
+    machine_lock: Option<File>,
+    receiver: Arc<Receiver>,
+    claims: Arc<Claims>,
+    leases: Arc<Leases>,
+    failover_end: Arc<FailoverEnd>,
+    follow: Arc<Follow>,
+    sweep: Sweep,
+    heartbeat: Arc<Heartbeat>,
+    reports: Reports,
+    replicate: Replicate,
+}
+
+/// What several steps share.
+struct Shared {
+    config: Config,
+    database: Database,
+    bus: Bus,
+    identity: Arc<Identity>,
+    driver: Arc<dyn Driver>,
+    position: Arc<Position>,
+    data_paths: Arc<DataPaths>,
+    progress: Arc<LatestProgress>,
+    leases: Arc<Leases>,
 }
 
 impl Worker {
@@ -59,113 +76,199 @@ impl Worker {
             .backends
             .get(name)
             .with_context(|| format!("there is no section [backends.{name}]"))?;
-        let backend_name = config.backend_host(name);
-        let zone = settings
-            .availability_zone
-            .clone()
-            .unwrap_or_else(|| config.services.availability_zone.clone());
-        let enabled = config.volume.enable_new_backends;
-        let clustered = settings.cluster.is_some();
-        let has_targets = !settings.replication_device.is_empty();
-        let backend_id =
-            backends::register(&database, &backend_name, &zone, enabled, has_targets, clustered)
-                .await?;
-        let boot_id = Uuid::new_v4();
-        Ok(Self {
-            driver: driver::new(name, settings, backend_id),
-            backend_id,
-            service: Announcement {
-                binary: Binary::Volume,
-                host: config.worker_host(name),
-                backend_id: Some(backend_id),
-                availability_zone: zone,
-                boot_id,
-            },
-            owner: format!("{}{boot_id}", recover::owner_prefix(config, &backend_name)),
-            alone: recover::lock_out_others(config, name)?,
-            has_targets,
-            progress: LatestProgress::default(),
-            position: Position::default(),
-            exports_missing: AtomicBool::default(),
-            places: Arc::new(Semaphore::new(config.volume.concurrency)),
-            executing: TaskTracker::new(),
-            config: config.clone(),
-            backend_name,
-            database,
-            bus,
-        })
+        let id = register_backend(config, name, settings, &database).await?;
+        let driver = drivers::driver(name, settings, id);
+        let identity = Identity::new(config, name, settings, id);
+        let machine_lock = machine_lock::take(config, name)?;
+        Ok(Self::new(Shared::new(config, database, bus, identity, driver), machine_lock))
+    }
+
+    fn new(shared: Shared, machine_lock: Option<File>) -> Self {
+        let concurrency = shared.config.volume.concurrency;
+        let slots = Arc::new(Slots::new(concurrency));
+        let heartbeat = Arc::new(shared.heartbeat());
+        let follow = Arc::new(shared.follow(heartbeat.clone()));
+        let failover_end = Arc::new(shared.failover_end(follow.clone()));
+        let claims = Arc::new(shared.claims(failover_end.clone()));
+        let shutdown = Duration::from_secs(shared.config.services.shutdown_seconds);
+        Self {
+            prefetch: u16::try_from(concurrency).unwrap_or(u16::MAX),
+            drain_timeout: shutdown.saturating_sub(Duration::from_secs(1)),
+            receiver: Arc::new(shared.receiver(slots.clone(), claims.clone())),
+            sweep: shared.sweep(slots, claims.clone()),
+            reports: shared.reports(),
+            replicate: shared.replicate(),
+            bus: shared.bus,
+            identity: shared.identity,
+            leases: shared.leases,
+            machine_lock,
+            claims,
+            failover_end,
+            follow,
+            heartbeat,
+        }
     }
 
     /// Works until the process stops, then finishes or hands over what has begun.
     pub async fn work(self, stopping: CancellationToken) {
-        let worker = Arc::new(self);
-        if worker.alone.is_some() {
-            recover::expire_leases_of_the_dead(&worker).await;
+        if self.machine_lock.is_some() {
+            self.leases.expire_those_of_the_dead().await;
         }
-        tracing::info!(backend.name = worker.backend_name, owner = worker.owner, "working");
-        let prefetch = u16::try_from(worker.config.volume.concurrency).unwrap_or(u16::MAX);
-        let queue = Source::Queue(Queue::Backend(worker.backend_name.clone()), prefetch);
+        let Identity { backend_name, owner, .. } = &*self.identity;
+        tracing::info!(backend.name = backend_name, owner, "working");
+        let queue = Source::Queue(Queue::Backend(backend_name.clone()), self.prefetch);
         tokio::join!(
-            worker.bus.serve(queue, worker.clone()),
-            worker.bus.serve(Source::FanOut, Arc::new(Follower(worker.clone()))),
-            follow::follow_regularly(&worker, &stopping),
-            sweep::sweep_regularly(&worker, &stopping),
-            heartbeat::beat(&worker, &stopping),
-            heartbeat::report_regularly(&worker, &stopping),
-            replicate::replicate_regularly(&worker, &stopping),
+            self.bus.serve(queue, self.receiver.clone()),
+            self.bus.serve(Source::FanOut, self.failover_end.clone()),
+            self.follow.follow_regularly(&stopping),
+            self.sweep.sweep_regularly(&stopping),
+            self.heartbeat.beat(&stopping),
+            self.reports.report_regularly(&stopping),
+            self.replicate.replicate_regularly(&stopping),
         );
-        worker.finish_or_hand_over().await;
-    }
-
-    /// Records that the process is alive, and the epoch on whose side it works.
-    pub async fn confirm_alive(&self) -> Result<(), DbError> {
-        let epoch = self.position.epoch();
-        let log_levels = log_levels::current();
-        services::heartbeat(&self.database, &self.service, &log_levels, Some(epoch)).await
-    }
-
-    /// A place among the operations that may run at once.
-    pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        self.places.clone().acquire_owned().await.ok()
-    }
-
-    /// How many operations more could run now.
-    pub fn free_places(&self) -> usize {
-        self.places.available_permits()
-    }
-
-    /// Claims an operation and, if it is to be had, executes it in the background.
-    pub async fn take(
-        self: &Arc<Self>,
-        id: OperationId,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(), DbError> {
-        if let Some(claimed) = self.claim(id).await? {
-            let worker = self.clone();
-            self.executing.spawn(async move {
-                execute::execute(&worker, claimed).await;
-                drop(place);
-            });
+        if !self.claims.drain(self.drain_timeout).await {
+            self.leases.expire_own().await;
         }
-        Ok(())
     }
+}
 
-    async fn claim(&self, id: OperationId) -> Result<Option<ClaimedOperation>, DbError> {
-        let lease = self.config.volume.lease();
-        let epoch = self.position.epoch();
-        operation_log::claim(&self.database, id, self.backend_id, epoch, &self.owner, lease).await
-    }
+async fn register_backend(
+    config: &Config,
+    name: &str,
+    settings: &BackendConfig,
+    database: &Database,
+) -> anyhow::Result<BackendId> {
+    let zone = availability_zone(config, settings);
+    let enabled = config.volume.enable_new_backends;
+    let has_targets = !settings.replication_device.is_empty();
+    let clustered = settings.cluster.is_some();
+    let backend_name = config.backend_host(name);
+    let registered =
+        backends::register(database, &backend_name, &zone, enabled, has_targets, clustered).await?;
+    Ok(registered)
+}
 
-    async fn finish_or_hand_over(&self) {
-        let patience = Duration::from_secs(self.config.services.shutdown_seconds)
-            .saturating_sub(Duration::from_secs(1));
-        self.executing.close();
-        if tokio::time::timeout(patience, self.executing.wait()).await.is_ok() {
-            return;
+impl Shared {
+    fn new(
+        config: &Config,
+        database: Database,
+        bus: Bus,
+        identity: Identity,
+        driver: Arc<dyn Driver>,
+    ) -> Self {
+        let backend = identity.backend_id;
+        let identity = Arc::new(identity);
+        let position = Arc::new(Position::new(database.clone(), backend));
+        let data_paths =
+            DataPaths::new(database.clone(), backend, driver.clone(), position.clone());
+        let leases = Leases {
+            database: database.clone(),
+            identity: identity.clone(),
+            duration: config.volume.lease(),
+        };
+        Self {
+            config: config.clone(),
+            data_paths: Arc::new(data_paths),
+            progress: Arc::default(),
+            leases: Arc::new(leases),
+            database,
+            bus,
+            identity,
+            driver,
+            position,
         }
-        match operation_log::expire_leases(&self.database, self.backend_id, &self.owner).await {
-            Ok(count) => tracing::info!(count, "handed over unfinished operations"),
-            Err(error) => tracing::warn!(%error, "unfinished operations wait for their leases"),
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        Heartbeat {
+            database: self.database.clone(),
+            identity: self.identity.clone(),
+            position: self.position.clone(),
+            interval: self.config.services.heartbeat(),
+        }
+    }
+
+    fn follow(&self, heartbeat: Arc<Heartbeat>) -> Follow {
+        Follow {
+            database: self.database.clone(),
+            identity: self.identity.clone(),
+            driver: self.driver.clone(),
+            position: self.position.clone(),
+            data_paths: self.data_paths.clone(),
+            progress: self.progress.clone(),
+            interval: self.config.volume.sweep(),
+            saw_failover: Mutex::default(),
+            heartbeat,
+        }
+    }
+
+    fn failover_end(&self, follow: Arc<Follow>) -> FailoverEnd {
+        let backend_name = self.identity.backend_name.clone();
+        FailoverEnd { bus: self.bus.clone(), backend_name, follow }
+    }
+
+    fn claims(&self, failover_end: Arc<FailoverEnd>) -> Claims {
+        Claims {
+            database: self.database.clone(),
+            identity: self.identity.clone(),
+            position: self.position.clone(),
+            lease: self.config.volume.lease(),
+            attempts: Arc::new(self.attempts(failover_end)),
+            executing: TaskTracker::new(),
+        }
+    }
+
+    fn attempts(&self, failover_end: Arc<FailoverEnd>) -> Attempts {
+        Attempts {
+            database: self.database.clone(),
+            identity: self.identity.clone(),
+            driver: self.driver.clone(),
+            progress: self.progress.clone(),
+            leases: self.leases.clone(),
+            finish: Finish {
+                database: self.database.clone(),
+                bus: self.bus.clone(),
+                lease: self.config.volume.lease(),
+            },
+            failover_end,
+        }
+    }
+
+    fn receiver(&self, slots: Arc<Slots>, claims: Arc<Claims>) -> Receiver {
+        Receiver { slots, claims, driver: self.driver.clone() }
+    }
+
+    fn sweep(&self, slots: Arc<Slots>, claims: Arc<Claims>) -> Sweep {
+        Sweep {
+            database: self.database.clone(),
+            backend_id: self.identity.backend_id,
+            interval: self.config.volume.sweep(),
+            slots,
+            claims,
+        }
+    }
+
+    fn reports(&self) -> Reports {
+        Reports {
+            database: self.database.clone(),
+            bus: self.bus.clone(),
+            identity: self.identity.clone(),
+            driver: self.driver.clone(),
+            position: self.position.clone(),
+            data_paths: self.data_paths.clone(),
+            progress: self.progress.clone(),
+            interval: self.config.services.heartbeat(),
+        }
+    }
+
+    fn replicate(&self) -> Replicate {
+        Replicate {
+            database: self.database.clone(),
+            identity: self.identity.clone(),
+            driver: self.driver.clone(),
+            position: self.position.clone(),
+            progress: self.progress.clone(),
+            interval: self.config.volume.sweep(),
         }
     }
 }

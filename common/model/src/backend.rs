@@ -1,6 +1,6 @@
 //! A backend: one storage system behind one `host@backend`, and what is true of it now.
 
-use super::{BackendId, Side, VolumeId, side};
+use super::{BackendId, Capability, Side, VolumeId, side};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -150,6 +150,9 @@ pub struct BackendReport {
     /// How far the replicas are.
     #[serde(default)]
     pub replication: ReplicationProgress,
+    /// What the driver implements; empty in the report of a worker that does not say it.
+    #[serde(default)]
+    pub capabilities: Vec<Capability>,
     /// Where volumes can be placed.
     pub pools: Vec<PoolReport>,
 }

@@ -5,6 +5,7 @@ mod text_enum;
 pub mod attachment;
 pub mod backend;
 pub mod caller;
+pub mod capability;
 pub mod connection;
 pub mod error;
 pub mod extra_specs;
@@ -28,6 +29,7 @@ pub use backend::{
     ReplicationStatus,
 };
 pub use caller::{Caller, Role};
+pub use capability::Capability;
 pub use connection::ConnectionInfo;
 pub use error::{Error, ErrorKind, Result};
 pub use failover::{FailedOver, Fate, VolumeFate};

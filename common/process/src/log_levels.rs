@@ -8,9 +8,10 @@ use model::{Error, LogLevel, LogLevelChange, Metadata, Result};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The parts of the program, by which levels are shown.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     "cinderblock_api",
     "cinderblock_common",
+    "cinderblock_driver",
     "cinderblock_process",
     "cinderblock_scheduler",
     "cinderblock_volume",

@@ -1,17 +1,17 @@
 //! What a server is told of a data path, in the two forms that Cinder's clients know.
 
-use super::Execution;
-use crate::driver::DriverError;
+use crate::execution::Execution;
+use crate::step::StepError;
 use model::{AttachMode, AttachmentId, ConnectionInfo, Volume, qos};
 use serde_json::{Map, Value, json};
 
 /// Opens a data path and completes what the driver says of it.
-pub(super) async fn open(
+pub(crate) async fn open(
     execution: &Execution<'_>,
     volume: &Volume,
     mode: AttachMode,
-) -> Result<ConnectionInfo, DriverError> {
-    let mut info = execution.driver.export(volume, mode, execution.fence).await?;
+) -> Result<ConnectionInfo, StepError> {
+    let mut info = execution.exports()?.export(volume, mode, execution.fence).await?;
     let limits = volume.front_end_qos.as_ref();
     info.data.extend([
         ("access_mode".to_owned(), json!(mode)),
@@ -23,14 +23,14 @@ pub(super) async fn open(
 }
 
 /// The form of `os-initialize_connection`: the protocol's part on a level of its own.
-pub(super) fn nested(info: &ConnectionInfo, connector: &Map<String, Value>) -> Value {
+pub(crate) fn nested(info: &ConnectionInfo, connector: &Map<String, Value>) -> Value {
     let mut nested = json!(info);
     nested["enforce_multipath"] = multipath(connector);
     nested
 }
 
 /// The form of attachments: everything on one level.
-pub(super) fn flat(
+pub(crate) fn flat(
     info: ConnectionInfo,
     attachment_id: AttachmentId,
     connector: &Map<String, Value>,

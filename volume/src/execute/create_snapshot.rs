@@ -1,11 +1,11 @@
 //! `create_snapshot`, done.
 
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::Snapshot;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
+pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     let snapshot: Snapshot = execution.subject()?;
-    execution.driver.create_snapshot(&snapshot, execution.fence).await?;
+    execution.volumes().create_snapshot(&snapshot, execution.fence).await?;
     Ok(Done::default())
 }

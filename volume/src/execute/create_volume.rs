@@ -1,17 +1,18 @@
 //! `create_volume`, done.
 
-use super::{Done, Execution};
-use crate::driver::{DriverError, Source};
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
+use driver::Source;
 use model::{Snapshot, Volume};
 use operation::CreateVolume;
 use operation::contract::Role;
 use operation::create_volume::Content;
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &CreateVolume,
-) -> Result<Done, DriverError> {
-    let (driver, fence) = (execution.driver, execution.fence);
+) -> Result<Done, StepError> {
+    let (driver, fence) = (execution.volumes(), execution.fence);
     let volume: Volume = execution.subject()?;
     match arguments.source.as_ref().map(|source| source.content) {
         None => driver.create_volume(&volume, fence).await?,

@@ -1,12 +1,12 @@
 //! `delete_volume`, done.
 
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::{Snapshot, Volume};
 use operation::contract::Role;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
-    let (driver, fence) = (execution.driver, execution.fence);
+pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
+    let (driver, fence) = (execution.volumes(), execution.fence);
     for snapshot in execution.others::<Snapshot>(Role::Snapshot)? {
         driver.delete_snapshot(&snapshot, fence).await?;
     }

@@ -1,15 +1,15 @@
 //! `extend_volume`, done.
 
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::Volume;
 use operation::ExtendVolume;
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &ExtendVolume,
-) -> Result<Done, DriverError> {
+) -> Result<Done, StepError> {
     let volume: Volume = execution.subject()?;
-    execution.driver.extend_volume(&volume, arguments.new_size_gb, execution.fence).await?;
+    execution.volumes().extend_volume(&volume, arguments.new_size_gb, execution.fence).await?;
     Ok(Done::default())
 }

@@ -1,16 +1,17 @@
 //! `failover_backend`, done: the other side is ready to serve, and it is known what is there.
 
-use super::{Done, Execution};
-use crate::driver::{DriverError, Failover};
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use database::{snapshots, volumes};
+use driver::Failover;
 use model::{Backend, Fate};
 use operation::FailoverBackend;
 use serde_json::json;
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &FailoverBackend,
-) -> Result<Done, DriverError> {
+) -> Result<Done, StepError> {
     let FailoverBackend { backend_id, target, accept_data_loss } = arguments;
     let volumes = volumes::of_backend(execution.database, *backend_id).await?;
     let snapshots = snapshots::of_backend(execution.database, *backend_id).await?;
@@ -26,7 +27,7 @@ pub(super) async fn execute(
         fence: execution.fence,
         progress: execution.progress,
     };
-    let failed_over = execution.driver.failover(&failover).await?;
+    let failed_over = execution.replication()?.failover(&failover).await?;
     let count = |fate: Fate| failed_over.volumes.iter().filter(|one| one.fate == fate).count();
     let (moved, failed, absent) = (count(Fate::Moved), count(Fate::Failed), count(Fate::Absent));
     tracing::info!(

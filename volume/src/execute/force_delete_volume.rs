@@ -1,8 +1,9 @@
 //! `force_delete_volume`, done: for the driver, the same as any other deletion.
 
-use super::{Done, Execution, delete_volume};
-use crate::driver::DriverError;
+use crate::execute::delete_volume;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
+pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     delete_volume::execute(execution).await
 }

@@ -1,16 +1,17 @@
 //! `initialize_connection`, done: the data path is open, and whoever asked is told how to reach it.
 
-use super::{Done, Execution, connection};
-use crate::driver::DriverError;
+use crate::execute::connection;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::Volume;
 use operation::InitializeConnection;
 use operation::contract::{Columns, Role};
 use serde_json::json;
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &InitializeConnection,
-) -> Result<Done, DriverError> {
+) -> Result<Done, StepError> {
     let InitializeConnection { attachment_id, connector, mode, .. } = arguments;
     let volume: Volume = execution.other(Role::Volume)?;
     let info = connection::open(execution, &volume, *mode).await?;

@@ -1,18 +1,18 @@
 //! `manage_snapshot`, done: what was stored under another name is the snapshot's storage.
 
-use super::manage_volume::refuse_managed;
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execute::manage_volume::refuse_managed;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::{Manageable, Snapshot};
 use operation::ManageSnapshot;
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &ManageSnapshot,
-) -> Result<Done, DriverError> {
+) -> Result<Done, StepError> {
     let snapshot: Snapshot = execution.subject()?;
     refuse_managed(execution, Manageable::Snapshots, &arguments.source_name).await?;
-    let (driver, fence) = (execution.driver, execution.fence);
-    driver.manage_snapshot(&snapshot, &arguments.source_name, fence).await?;
+    let (manage, fence) = (execution.manage()?, execution.fence);
+    manage.manage_snapshot(&snapshot, &arguments.source_name, fence).await?;
     Ok(Done::default())
 }

@@ -1,29 +1,29 @@
 //! `manage_volume`, done: what was stored under another name is the volume's storage.
 
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use database::{snapshots, volumes};
 use model::{Manageable, SnapshotId, Volume, VolumeId};
 use operation::ManageVolume;
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &ManageVolume,
-) -> Result<Done, DriverError> {
+) -> Result<Done, StepError> {
     let volume: Volume = execution.subject()?;
     refuse_managed(execution, Manageable::Volumes, &arguments.source_name).await?;
-    let (driver, fence) = (execution.driver, execution.fence);
-    driver.manage_volume(&volume, &arguments.source_name, fence).await?;
+    let (manage, fence) = (execution.manage()?, execution.fence);
+    manage.manage_volume(&volume, &arguments.source_name, fence).await?;
     Ok(Done::default())
 }
 
 /// Refuses a name under which a volume or snapshot keeps its data: that would be taken from it.
-pub(super) async fn refuse_managed(
+pub(crate) async fn refuse_managed(
     execution: &Execution<'_>,
     what: Manageable,
     source_name: &str,
-) -> Result<(), DriverError> {
-    let stored = execution.driver.list_stored(what).await?;
+) -> Result<(), StepError> {
+    let stored = execution.manage()?.list_stored(what).await?;
     let named = stored.into_iter().find(|object| object.name == source_name);
     let Some(id) = named.and_then(|object| object.id) else { return Ok(()) };
     let database = execution.database;
@@ -32,7 +32,7 @@ pub(super) async fn refuse_managed(
         Manageable::Snapshots => snapshots::find(database, SnapshotId(id), None).await?.is_some(),
     };
     if is_managed {
-        return Err(DriverError::failed(format!("{source_name} is managed already")));
+        return Err(StepError::failed(format!("{source_name} is managed already")));
     }
     Ok(())
 }

@@ -4,50 +4,48 @@
 //! The volume's row says where its data is at every moment: at the source until the copy is complete, at
 //! the destination from then on.
 
-use super::{Done, Execution, Progress};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution, Progress};
+use crate::step::StepError;
 use model::migration::Stage;
-use model::{Migration, Volume};
+use model::{ConnectionInfo, Migration, Volume};
 
 /// Does what is this backend's part now.
-pub(super) async fn go_on(
+pub(crate) async fn go_on(
     execution: &Execution<'_>,
     migration: &Migration,
-) -> Result<Progress, DriverError> {
-    let (driver, fence) = (execution.driver, execution.fence);
+) -> Result<Progress, StepError> {
+    let fence = execution.fence;
     let volume: Volume = execution.subject()?;
     match &migration.stage {
         Stage::Open => {
-            let connection = driver.open_for_import(&volume, fence).await?;
+            let connection = execution.migration()?.open_for_import(&volume, fence).await?;
             Ok(Progress::HandOver(migration.at(Stage::Copy { connection })))
         }
         Stage::Copy { connection } => {
-            driver.import_volume(&volume, connection, fence).await?;
+            execution.migration()?.import_volume(&volume, connection, fence).await?;
             Ok(Progress::HandOver(migration.at(Stage::Remove)))
         }
         Stage::Remove => {
-            driver.delete_volume(&volume, fence).await?;
+            execution.volumes().delete_volume(&volume, fence).await?;
             Ok(Progress::Done(Done::default()))
         }
         Stage::Close { reason } => {
-            driver.close_after_import(&volume, fence).await?;
-            Err(DriverError::failed(reason))
+            execution.migration()?.close_after_import(&volume, fence).await?;
+            Err(StepError::failed(reason))
         }
     }
 }
 
 /// Ends a migration that cannot go on, so that the volume is in one place and nothing is left elsewhere.
-pub(super) async fn give_up(
+pub(crate) async fn give_up(
     execution: &Execution<'_>,
     migration: &Migration,
     reason: String,
-) -> Result<Progress, DriverError> {
+) -> Result<Progress, StepError> {
     match &migration.stage {
-        Stage::Open => Err(DriverError::Failed(reason)),
+        Stage::Open => Err(StepError::Failed(reason)),
         Stage::Copy { connection } => {
-            let volume: Volume = execution.subject()?;
-            let (driver, fence) = (execution.driver, execution.fence);
-            if let Err(error) = driver.discard_import(&volume, connection, fence).await {
+            if let Err(error) = discard(execution, connection).await {
                 tracing::error!(%error, "an incomplete copy is not removed");
             }
             Ok(Progress::HandOver(migration.at(Stage::Close { reason })))
@@ -60,7 +58,12 @@ pub(super) async fn give_up(
             if reason != *why {
                 tracing::error!(reason, "the data path of a migration that failed is not closed");
             }
-            Err(DriverError::failed(why))
+            Err(StepError::failed(why))
         }
     }
+}
+
+async fn discard(execution: &Execution<'_>, connection: &ConnectionInfo) -> Result<(), StepError> {
+    let volume: Volume = execution.subject()?;
+    Ok(execution.migration()?.discard_import(&volume, connection, execution.fence).await?)
 }

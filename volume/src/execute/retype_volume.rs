@@ -1,11 +1,11 @@
 //! `retype_volume`, done where the volume is: what the type asks for is there already.
 
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::Volume;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
+pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     let volume: Volume = execution.subject()?;
-    execution.driver.retype_volume(&volume, execution.fence).await?;
+    execution.volumes().retype_volume(&volume, execution.fence).await?;
     Ok(Done::default())
 }

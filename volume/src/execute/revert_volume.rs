@@ -1,13 +1,13 @@
 //! `revert_volume`, done.
 
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::{Snapshot, Volume};
 use operation::contract::Role;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
+pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     let volume: Volume = execution.subject()?;
     let snapshot: Snapshot = execution.other(Role::Snapshot)?;
-    execution.driver.revert_volume(&volume, &snapshot, execution.fence).await?;
+    execution.volumes().revert_volume(&volume, &snapshot, execution.fence).await?;
     Ok(Done::default())
 }

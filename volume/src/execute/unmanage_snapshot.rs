@@ -1,8 +1,11 @@
-//! `unmanage_snapshot`, done: nothing is ever open of a snapshot, and its storage stays.
+//! `unmanage_snapshot`, done: the driver keeps the snapshot's storage, and works on it no more.
 
-use super::Done;
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
+use model::Snapshot;
 
-pub(super) fn execute() -> Result<Done, DriverError> {
+pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
+    let snapshot: Snapshot = execution.subject()?;
+    execution.manage()?.unmanage_snapshot(&snapshot, execution.fence).await?;
     Ok(Done::default())
 }

@@ -1,11 +1,11 @@
 //! `unmanage_volume`, done: nothing is open of the volume any more, and its storage stays.
 
-use super::{Done, Execution};
-use crate::driver::DriverError;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::Volume;
 
-pub(super) async fn execute(execution: &Execution<'_>) -> Result<Done, DriverError> {
+pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     let volume: Volume = execution.subject()?;
-    execution.driver.unmanage_volume(&volume, execution.fence).await?;
+    execution.manage()?.unmanage_volume(&volume, execution.fence).await?;
     Ok(Done::default())
 }

@@ -1,16 +1,17 @@
 //! `update_attachment`, done: the data path is open, and the server's host is told how to reach it.
 
-use super::{Done, Execution, connection};
-use crate::driver::DriverError;
+use crate::execute::connection;
+use crate::execution::{Done, Execution};
+use crate::step::StepError;
 use model::Volume;
 use operation::UpdateAttachment;
 use operation::contract::{Columns, Role};
 use serde_json::json;
 
-pub(super) async fn execute(
+pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &UpdateAttachment,
-) -> Result<Done, DriverError> {
+) -> Result<Done, StepError> {
     let volume: Volume = execution.other(Role::Volume)?;
     let UpdateAttachment { attachment_id, connector, mode, .. } = arguments;
     let info = connection::open(execution, &volume, *mode).await?;

@@ -1,0 +1,17 @@
+//! The capabilities of drivers.
+
+text_enum! {
+    /// Something that a driver implements as a whole or not at all.
+    pub enum Capability {
+        /// Volumes and snapshots: every driver has them.
+        Volumes = "volumes",
+        /// Data paths, through which servers use volumes.
+        Exports = "exports",
+        /// Managing and unmanaging storage that exists.
+        Manage = "manage",
+        /// Moving volumes to and from other backends.
+        Migration = "migration",
+        /// Replication to other sides.
+        Replication = "replication",
+    }
+}

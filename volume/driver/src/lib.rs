@@ -1,0 +1,38 @@
+//! What a driver implements: one trait for each capability, and above them [`Driver`], which says which of them a kind of
+//! storage has.
+//!
+//! | capability | trait |
+//! |---|---|
+//! | volumes and snapshots | [`Volumes`] |
+//! | data paths | [`Exports`] |
+//! | storage that exists becomes a volume or a snapshot, and the reverse | [`Manage`] |
+//! | volumes move to another backend | [`Migration`] |
+//! | volumes are replicated to other sides, which can serve them | [`Replication`] |
+//!
+//! Every method converges: called again after a crash, with the same or a newer [`Fence`], it ends where a single call
+//! would have ended. So nothing needs to be probed before a call is repeated.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod driver;
+mod error;
+mod exports;
+mod fence;
+mod manage;
+mod migration;
+mod progress;
+mod replication;
+mod volumes;
+
+pub use driver::{Driver, capabilities};
+pub use error::DriverError;
+pub use exports::Exports;
+pub use fence::Fence;
+pub use manage::Manage;
+pub use migration::Migration;
+pub use progress::LatestProgress;
+pub use replication::{Failover, Replica, Replicas, Replication};
+pub use volumes::{Source, Volumes};
+
+/// For implementations of the traits, whose methods are asynchronous.
+pub use async_trait::async_trait;

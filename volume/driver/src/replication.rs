@@ -1,0 +1,70 @@
+//! The capability to replicate volumes to other sides, and to serve them from there.
+
+use crate::{DriverError, Fence, LatestProgress};
+use async_trait::async_trait;
+use model::{FailedOver, Side, Snapshot, Volume, VolumeId};
+
+/// The sides of a backend: replicas on its targets, and failovers between them.
+#[async_trait]
+pub trait Replication: Send + Sync {
+    /// Keeps these volumes replicated, and returns how far their replicas are. Called again and again while the primary
+    /// is the active side.
+    async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError>;
+
+    /// Makes the target ready to serve, and returns which of the backend's volumes and snapshots are there. Nothing
+    /// that is written on the side that was active counts from then on; the driver itself goes on there until
+    /// [`Self::failover_completed`].
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError>;
+
+    /// This side is the active one now. Called in every worker of the backend, also in those that have not executed
+    /// the failover.
+    async fn failover_completed(&self, active: &Side, epoch: i64) -> Result<(), DriverError>;
+
+    /// The side that was a target is the primary now. Called in every worker that begins to serve these volumes
+    /// from there.
+    async fn promoted(&self, volumes: &[Volume]) -> Result<(), DriverError>;
+
+    /// The identifier of a side's storage, the same on every way to it. `None` when it cannot be distinguished from
+    /// another one. Makes nothing.
+    async fn storage_id(&self, side: &Side) -> Result<Option<String>, DriverError>;
+}
+
+/// The arguments of a failover.
+#[derive(Clone, Copy, Debug)]
+pub struct Failover<'a> {
+    /// The side that is active until now.
+    pub from: &'a Side,
+    /// The side that becomes the active one.
+    pub target: &'a Side,
+    /// All volumes of the backend.
+    pub volumes: &'a [Volume],
+    /// All snapshots of the backend.
+    pub snapshots: &'a [Snapshot],
+    /// Whether volumes that may lack acknowledged writes there count as moved.
+    pub accept_data_loss: bool,
+    /// The epoch that begins with it.
+    pub epoch: i64,
+    /// The claim under which it is executed.
+    pub fence: Fence,
+    /// Takes its progress, for reports.
+    pub progress: &'a LatestProgress,
+}
+
+/// The replicas of a backend's volumes. A volume that could not be looked at, because an operation on it is in
+/// progress, is not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replicas {
+    /// Where they are, in the driver's own form.
+    pub driver_data: Option<String>,
+    /// Each of them.
+    pub each: Vec<Replica>,
+}
+
+/// A volume's replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// The volume.
+    pub id: VolumeId,
+    /// How much of it is out of sync, in bytes; 0 when it has every acknowledged write.
+    pub missing: u64,
+}

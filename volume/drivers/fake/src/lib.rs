@@ -1,0 +1,40 @@
+//! `fake`: nothing but memory, for load and fault tests.
+//!
+//! A volume's metadata says which of its calls fail:
+//!
+//! | key | effect |
+//! |---|---|
+//! | `fake:fail` | calls of the driver method named here fail (several: separated by commas) |
+//! | `fake:fail` = `failover` | the volume does not move; with `failover_backend`, no volume of its backend does |
+//! | `fake:fail` = `replicate` | its replica lacks something |
+//! | `fake:latency_ms` | each call takes so long, instead of the configured time |
+
+mod exports;
+mod faults;
+mod manage;
+mod memory;
+mod migration;
+mod replication;
+mod volumes;
+
+pub use memory::FakeDriver;
+
+use driver::{Driver, Exports, Manage, Migration, Replication};
+
+impl Driver for FakeDriver {
+    fn exports(&self) -> Option<&dyn Exports> {
+        Some(self)
+    }
+
+    fn manage(&self) -> Option<&dyn Manage> {
+        Some(self)
+    }
+
+    fn migration(&self) -> Option<&dyn Migration> {
+        Some(self)
+    }
+
+    fn replication(&self) -> Option<&dyn Replication> {
+        Some(self)
+    }
+}

@@ -1,0 +1,497 @@
+//! The directory of an array: which file is what, and the work on files.
+//!
+//! | path | what |
+//! |---|---|
+//! | `volumes/volume-<id>` | a volume, raw and sparse |
+//! | `snapshots/snapshot-<id>` | a snapshot, the same |
+//! | `….unfinished` | either, until it is complete |
+//! | `chap/…` | with what servers log in to the iSCSI target of this name |
+//! | `in-step/volume-<id>` | the link of the relay over which the replica here is complete |
+//! | `fences/…` | the newest claim that touched the object of this name |
+//! | `epochs/<backend>` | the newest epoch of a backend that the array has seen, and whether it serves in it |
+//! | `array.id` | the name by which the array knows itself, however it is reached |
+//! | `run/` | sockets and process id of the storage daemon |
+
+use crate::fences;
+use crate::file_lock::lock_file;
+use crate::io_error::unusable;
+use crate::object::Object;
+use crate::sizes::whole_gibibytes;
+use driver::DriverError;
+use model::{BackendId, Manageable, StoredObject, VolumeId};
+use rustix::fs::Access;
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// After so long no worker can still believe that it has an operation on a removed object.
+const FENCES_OUTLIVE_OBJECTS_BY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What the file of an epoch says of the array.
+const SERVES: &str = "serves";
+const RESTS: &str = "rests";
+
+/// What a file is called while it is not yet what it shall be.
+const UNFINISHED: &str = "unfinished";
+
+/// An array's directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    directory: PathBuf,
+}
+
+/// Why an array does not enter an epoch.
+#[derive(Debug)]
+pub(crate) enum NotEntered {
+    /// It has seen this epoch, which is newer than that one.
+    Newer(i64, i64),
+    /// Its files cannot be read or written.
+    Unusable(DriverError),
+}
+
+impl From<NotEntered> for DriverError {
+    fn from(reason: NotEntered) -> Self {
+        match reason {
+            NotEntered::Newer(newest, epoch) => Self::failed(format!(
+                "the array has seen epoch {newest} of the backend, and epoch {epoch} is older: either a newer \
+                 failover has overtaken this worker, or the database is older than the array"
+            )),
+            NotEntered::Unusable(error) => error,
+        }
+    }
+}
+
+/// The room on the file system below, in bytes.
+pub(crate) struct Room {
+    pub total: u64,
+    pub free: u64,
+    pub provisioned: u64,
+    pub volumes: u64,
+}
+
+impl Directory {
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+
+    /// The file that an object is.
+    pub fn file(&self, object: Object) -> PathBuf {
+        let directory = match object {
+            Object::Volume(_) => self.volumes(),
+            Object::Snapshot(_) => self.snapshots(),
+        };
+        directory.join(object.to_string())
+    }
+
+    /// The file that an object is until it is complete.
+    pub fn unfinished(&self, object: Object) -> PathBuf {
+        self.file(object).with_extension(UNFINISHED)
+    }
+
+    pub fn fence_file(&self, object: Object) -> PathBuf {
+        self.fences().join(object.to_string())
+    }
+
+    pub fn chap_file(&self, export: &str) -> PathBuf {
+        self.chap().join(export)
+    }
+
+    /// What says that the replica of a volume is complete.
+    pub fn in_step_file(&self, id: VolumeId) -> PathBuf {
+        self.in_step().join(Object::Volume(id).to_string())
+    }
+
+    /// Forgets which replicas are complete.
+    pub fn forget_replicas(&self) -> Result<(), DriverError> {
+        self.forget_replicas_but(&HashSet::new())
+    }
+
+    /// Forgets which replicas are complete, but for those of these volumes.
+    pub fn forget_replicas_but(&self, kept: &HashSet<VolumeId>) -> Result<(), DriverError> {
+        let directory = self.in_step();
+        let kept: HashSet<PathBuf> = kept.iter().map(|id| self.in_step_file(*id)).collect();
+        let forget = || -> io::Result<()> {
+            for entry in fs::read_dir(&directory)? {
+                let path = entry?.path();
+                if !kept.contains(&path) {
+                    fs::remove_file(path)?;
+                }
+            }
+            Ok(())
+        };
+        match forget() {
+            Err(none) if none.kind() != io::ErrorKind::NotFound => Err(unusable(&directory, &none)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// What says that a volume is being brought here, and that its file is not all of it.
+    fn incomplete_file(&self, id: VolumeId) -> PathBuf {
+        self.incomplete().join(Object::Volume(id).to_string())
+    }
+
+    /// Remembers that the file of a volume is not all of it, or that it is.
+    pub fn set_incomplete(&self, id: VolumeId, is_incomplete: bool) -> Result<(), DriverError> {
+        let path = self.incomplete_file(id);
+        let done =
+            if is_incomplete { File::create(&path).map(drop) } else { fs::remove_file(&path) };
+        match done {
+            Err(error) if is_incomplete || error.kind() != io::ErrorKind::NotFound => {
+                Err(unusable(&path, &error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether all of a volume is here, as it was at some time.
+    pub fn has_all_of(&self, id: VolumeId) -> bool {
+        self.has(Object::Volume(id)) && !self.incomplete_file(id).exists()
+    }
+
+    pub fn has(&self, object: Object) -> bool {
+        self.file(object).exists()
+    }
+
+    /// Takes a backend's volumes into an epoch, in which the array serves them or does not. Refused when a newer
+    /// epoch has been here.
+    pub fn enter(&self, backend: BackendId, epoch: i64, serves: bool) -> Result<(), NotEntered> {
+        let path = self.epochs().join(backend.to_string());
+        let unusable = |error: io::Error| NotEntered::Unusable(unusable(&path, &error));
+        let _one_at_a_time = lock_file(&path.with_extension("lock")).map_err(unusable)?;
+        match self.epoch(backend).map_err(NotEntered::Unusable)? {
+            Some((newest, _)) if newest > epoch => return Err(NotEntered::Newer(newest, epoch)),
+            // a full array can be entered again
+            Some(known) if known == (epoch, serves) => return Ok(()),
+            Some(_) | None => {}
+        }
+        let text = format!("{epoch} {}", if serves { SERVES } else { RESTS });
+        let unfinished = path.with_extension(UNFINISHED);
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&unfinished)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            sync_directory(&path)
+        };
+        write().map_err(unusable)
+    }
+
+    /// Fails unless the array serves a backend's volumes in this very epoch.
+    pub fn require_serving(&self, backend: BackendId, epoch: i64) -> Result<(), DriverError> {
+        if self.epoch(backend)? == Some((epoch, true)) {
+            return Ok(());
+        }
+        Err(DriverError::failed("the array does not serve the backend's volumes any more"))
+    }
+
+    /// Whether the array serves a backend's volumes in its newest epoch.
+    pub fn serves(&self, backend: BackendId) -> Result<bool, DriverError> {
+        Ok(self.epoch(backend)?.is_some_and(|(_, serves)| serves))
+    }
+
+    fn epoch(&self, backend: BackendId) -> Result<Option<(i64, bool)>, DriverError> {
+        let path = self.epochs().join(backend.to_string());
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(none) if none.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unusable(&path, &error)),
+        };
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let parsed = text
+            .split_once(' ')
+            .and_then(|(epoch, role)| Some((epoch.parse().ok()?, role == SERVES)));
+        parsed.map(Some).ok_or_else(|| DriverError::failed(format!("{}: {text}", path.display())))
+    }
+
+    fn epochs(&self) -> PathBuf {
+        self.directory.join("epochs")
+    }
+
+    fn in_step(&self) -> PathBuf {
+        self.directory.join("in-step")
+    }
+
+    fn incomplete(&self) -> PathBuf {
+        self.directory.join("incomplete")
+    }
+
+    fn chap(&self) -> PathBuf {
+        self.directory.join("chap")
+    }
+
+    pub fn run_file(&self, name: &str) -> PathBuf {
+        self.directory.join("run").join(name)
+    }
+
+    fn volumes(&self) -> PathBuf {
+        self.directory.join("volumes")
+    }
+
+    fn snapshots(&self) -> PathBuf {
+        self.directory.join("snapshots")
+    }
+
+    fn fences(&self) -> PathBuf {
+        self.directory.join("fences")
+    }
+
+    /// Makes the directories and removes what nobody needs any more.
+    pub fn prepare(&self) -> Result<(), DriverError> {
+        let run = self.directory.join("run");
+        for directory in [
+            self.volumes(),
+            self.snapshots(),
+            self.fences(),
+            self.chap(),
+            self.in_step(),
+            self.incomplete(),
+            self.epochs(),
+            run,
+        ] {
+            fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
+        }
+        self.name_itself().map_err(|error| unusable(&self.id_file(), &error))?;
+        self.remove_leftovers().map_err(|error| unusable(&self.directory, &error))
+    }
+
+    /// Whether the directory is there, or can be made.
+    pub fn can_be_used(&self) -> bool {
+        let is_usable = |path: &Path| {
+            path.is_dir() && rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+        };
+        if self.directory.exists() {
+            return is_usable(&self.directory);
+        }
+        self.directory.parent().is_some_and(is_usable)
+    }
+
+    fn id_file(&self) -> PathBuf {
+        self.directory.join("array.id")
+    }
+
+    fn name_itself(&self) -> io::Result<()> {
+        if self.id_file().exists() {
+            return Ok(());
+        }
+        // nobody may read half of it
+        let id = uuid::Uuid::new_v4().to_string();
+        let unfinished = self.directory.join(format!("array.id.{id}"));
+        fs::write(&unfinished, id)?;
+        let named = fs::hard_link(&unfinished, self.id_file());
+        fs::remove_file(&unfinished)?;
+        match named {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The name by which the array knows itself.
+    pub fn id(&self) -> Result<String, DriverError> {
+        let path = self.id_file();
+        fs::read_to_string(&path).map_err(|error| unusable(&path, &error))
+    }
+
+    fn remove_leftovers(&self) -> io::Result<()> {
+        for directory in [self.volumes(), self.snapshots()] {
+            for entry in fs::read_dir(directory)? {
+                let path = entry?.path();
+                let is_unfinished = path.extension().is_some_and(|end| end == UNFINISHED);
+                // one whose object is locked is another worker's, and growing
+                if is_unfinished && !fences::is_held(&self.fence_of(&path))? {
+                    fs::remove_file(path)?;
+                }
+            }
+        }
+        let outlived = SystemTime::now() - FENCES_OUTLIVE_OBJECTS_BY;
+        for entry in fs::read_dir(self.fences())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let exists =
+                self.volumes().join(&name).exists() || self.snapshots().join(&name).exists();
+            if !exists && entry.metadata()?.modified()? < outlived {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fence_of(&self, object_file: &Path) -> PathBuf {
+        self.fences().join(object_file.file_stem().unwrap_or_default())
+    }
+
+    pub fn room(&self) -> Result<Room, DriverError> {
+        let measure = || -> io::Result<Room> {
+            let below = rustix::fs::statvfs(&self.directory)?;
+            let (mut provisioned, mut volumes) = (0, 0);
+            for entry in fs::read_dir(self.volumes())? {
+                match entry?.metadata() {
+                    Ok(volume) => {
+                        provisioned += volume.len();
+                        volumes += 1;
+                    }
+                    Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let (total, free) = (below.f_blocks * below.f_frsize, below.f_bavail * below.f_frsize);
+            Ok(Room { total, free, provisioned, volumes })
+        };
+        measure().map_err(|error| unusable(&self.directory, &error))
+    }
+
+    /// A file of zeros; one that is there already keeps its content.
+    pub fn create(&self, object: Object, size: u64) -> Result<(), DriverError> {
+        let path = self.file(object);
+        let create = || -> io::Result<()> {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            file.set_len(size)?;
+            file.sync_all()?;
+            sync_directory(&path)
+        };
+        create().map_err(|error| unusable(&path, &error))
+    }
+
+    /// A file for a replica of this size. One that is larger has grown since, elsewhere, and is not touched.
+    pub fn create_replica(&self, object: Object, size: u64) -> Result<(), DriverError> {
+        if self.has(object) && self.size(object)? > size {
+            return Err(DriverError::failed(format!("{object} is larger on the target")));
+        }
+        self.create(object, size)
+    }
+
+    /// The files among the volumes or snapshots, by name.
+    pub fn list(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError> {
+        let (directory, prefix) = match what {
+            Manageable::Volumes => (self.volumes(), "volume-"),
+            Manageable::Snapshots => (self.snapshots(), "snapshot-"),
+        };
+        let list = || -> io::Result<Vec<StoredObject>> {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(&directory)? {
+                let entry = entry?;
+                let (name, about) = (entry.file_name().into_string(), entry.metadata()?);
+                let Ok(name) = name else { continue };
+                if !about.is_file()
+                    || Path::new(&name).extension().is_some_and(|end| end == UNFINISHED)
+                {
+                    continue;
+                }
+                let id = name.strip_prefix(prefix).and_then(|id| id.parse().ok());
+                let size_gb = whole_gibibytes(about.len());
+                found.push(StoredObject { name, size_gb, id, volume_id: None });
+            }
+            found.sort_by(|left, right| left.name.cmp(&right.name));
+            Ok(found)
+        };
+        list().map_err(|error| unusable(&directory, &error))
+    }
+
+    /// Makes a file of the object's kind the object, grown to `size`. One that it is already stays.
+    pub fn adopt(&self, object: Object, name: &str, size: u64) -> Result<(), DriverError> {
+        let path = self.file(object);
+        if path.exists() {
+            return Ok(());
+        }
+        let is_plain = Path::new(name).file_name().is_some_and(|plain| plain == name);
+        let source = path.with_file_name(name);
+        if !is_plain || !source.is_file() {
+            return Err(DriverError::failed(format!("there is no file {name}")));
+        }
+        let adopt = || -> io::Result<()> {
+            let file = OpenOptions::new().write(true).open(&source)?;
+            if file.metadata()?.len() < size {
+                file.set_len(size)?;
+            }
+            file.sync_all()?;
+            fs::rename(&source, &path)?;
+            sync_directory(&path)
+        };
+        adopt().map_err(|error| unusable(&source, &error))
+    }
+
+    pub fn extend(&self, object: Object, size: u64) -> Result<(), DriverError> {
+        let path = self.file(object);
+        let extend = || -> io::Result<()> {
+            let file = OpenOptions::new().write(true).open(&path)?;
+            if file.metadata()?.len() < size {
+                file.set_len(size)?;
+                file.sync_all()?;
+            }
+            Ok(())
+        };
+        extend().map_err(|error| unusable(&path, &error))
+    }
+
+    /// Makes `target` like `source` without copying, where the file system can; `false` where it cannot.
+    pub fn reflink(&self, source: Object, target: Object, size: u64) -> Result<bool, DriverError> {
+        let path = self.unfinished(target);
+        let clone = || -> io::Result<bool> {
+            let source = File::open(self.file(source))?;
+            let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+            match rustix::fs::ioctl_ficlone(&file, &source) {
+                Ok(()) => Ok(true),
+                Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV) => {
+                    fs::remove_file(&path)?;
+                    Ok(false)
+                }
+                Err(error) => Err(error.into()),
+            }
+        };
+        let cloned = clone().map_err(|error| unusable(&path, &error))?;
+        if cloned {
+            self.finish_copy(target, size)?;
+        }
+        Ok(cloned)
+    }
+
+    /// How large an object is.
+    pub fn size(&self, object: Object) -> Result<u64, DriverError> {
+        let path = self.file(object);
+        fs::metadata(&path).map(|found| found.len()).map_err(|error| unusable(&path, &error))
+    }
+
+    /// An unfinished file of the source's size, for a copy that the daemon makes.
+    pub fn prepare_copy(&self, target: Object, size: u64) -> Result<(), DriverError> {
+        let path = self.unfinished(target);
+        let prepare = || File::create(&path)?.set_len(size);
+        prepare().map_err(|error| unusable(&path, &error))
+    }
+
+    /// Makes an unfinished file what it shall be.
+    pub fn finish_copy(&self, target: Object, size: u64) -> Result<(), DriverError> {
+        let (unfinished, path) = (self.unfinished(target), self.file(target));
+        let finish = || -> io::Result<()> {
+            let file = OpenOptions::new().write(true).open(&unfinished)?;
+            if file.metadata()?.len() < size {
+                file.set_len(size)?;
+            }
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            sync_directory(&path)
+        };
+        finish().map_err(|error| unusable(&path, &error))
+    }
+
+    pub fn delete(&self, object: Object) -> Result<(), DriverError> {
+        if let Object::Volume(id) = object {
+            self.set_incomplete(id, false)?;
+        }
+        for path in [self.unfinished(object), self.file(object)] {
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unusable(&path, &error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}

@@ -1,0 +1,69 @@
+//! Data paths to the files of the array that serves.
+
+use crate::array::Array;
+use crate::file_driver::FileDriver;
+use crate::object::Object;
+use crate::{data_paths, replicas};
+use configuration::TargetProtocol;
+use driver::{DriverError, Exports, Fence};
+use model::{AttachMode, ConnectionInfo, Volume};
+
+#[driver::async_trait]
+impl Exports for FileDriver {
+    async fn export(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        fence: Fence,
+    ) -> Result<ConnectionInfo, DriverError> {
+        let array = self.arrays.active_array();
+        // not while it is copied without the daemon
+        let _held = array.hold(Object::Volume(volume.id), fence).await?;
+        self.open(&array, volume, mode).await
+    }
+
+    async fn unexport(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        match array.protocol {
+            TargetProtocol::Nbd => array.daemon.unexport(volume.id, mode).await,
+            TargetProtocol::Iscsi => array.targets.unexport(volume.id, mode).await,
+        }
+    }
+
+    async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
+        let array = self.arrays.active_array();
+        self.arrays.require_serving(&array).await?;
+        let was_started = array.ensure_data_plane().await?;
+        // a failover may have ended it meanwhile
+        if let Err(left) = self.arrays.require_serving(&array).await {
+            array.daemon.end().await?;
+            return Err(left);
+        }
+        Ok(was_started)
+    }
+
+    async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let _kept = array.share(Object::Volume(volume.id)).await?;
+        self.open(&array, volume, mode).await.map(drop)
+    }
+}
+
+impl FileDriver {
+    /// Opens a data path, if the array still serves.
+    async fn open(
+        &self,
+        array: &Array,
+        volume: &Volume,
+        mode: AttachMode,
+    ) -> Result<ConnectionInfo, DriverError> {
+        self.arrays.require_serving(array).await?;
+        let mirror = replicas::mirror_of(&self.arrays, volume.id, volume.size_gb);
+        data_paths::open(array, volume.id, mode, mirror.as_ref()).await
+    }
+}

@@ -1,0 +1,16 @@
+//! Errors of the file system, as operators read them.
+
+use driver::DriverError;
+use rustix::io::Errno;
+use std::io;
+use std::path::Path;
+
+/// A file or directory cannot be read or written.
+pub(crate) fn unusable(path: &Path, error: &io::Error) -> DriverError {
+    let hint = match Errno::from_io_error(error) {
+        Some(Errno::NOSPC) => " (the file system is full)",
+        Some(Errno::FBIG) => " (the file system does not take files of this size)",
+        _ => "",
+    };
+    DriverError::failed(format!("{}: {error}{hint}", path.display()))
+}

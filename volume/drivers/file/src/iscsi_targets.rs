@@ -1,0 +1,284 @@
+//! The iSCSI targets of an array: a private `tgtd`, and what `tgtadm` tells it.
+//!
+//! A target gives a volume to whoever logs in with its CHAP secret. It lets initiators in last of all,
+//! so that one which a crash left half made is known by its closed door and made again.
+
+use crate::blocking::blocking;
+use crate::chap::Chap;
+use crate::directory::Directory;
+use crate::file_lock::lock_file;
+use crate::io_error::unusable;
+use crate::names::export_name;
+use crate::object::Object;
+use crate::port;
+use configuration::FileDriverConfig;
+use driver::DriverError;
+use model::{AttachMode, VolumeId};
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// What Cinder's targets are called, too.
+const PREFIX: &str = "iqn.2010-10.org.openstack:";
+/// The number of the disk in each target; 0 is the controller.
+pub(crate) const LUN: u32 = 1;
+/// How long the daemon may take for one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the daemon is given to answer after its start.
+const START_TRIES: u32 = 50;
+const START_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a server needs to log in.
+pub(crate) struct Login {
+    /// `address:port`
+    pub portal: String,
+    /// The target's name.
+    pub iqn: String,
+    /// The name and the secret.
+    pub chap: Chap,
+}
+
+/// The target daemon of an array.
+pub(crate) struct IscsiTargets {
+    directory: Directory,
+    config: FileDriverConfig,
+}
+
+/// A target as the daemon shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    number: u32,
+    iqn: String,
+    lets_in: bool,
+}
+
+impl IscsiTargets {
+    pub fn new(directory: &Directory, config: &FileDriverConfig) -> Self {
+        Self { directory: directory.clone(), config: config.clone() }
+    }
+
+    /// Finds the daemon of an earlier worker, or starts one; `true` when it was started.
+    pub async fn ensure_running(&self) -> Result<bool, DriverError> {
+        if self.targets().await.is_ok() {
+            return Ok(false);
+        }
+        let _alone = self.alone().await?;
+        // another worker may have been faster
+        if self.targets().await.is_ok() {
+            return Ok(false);
+        }
+        self.start().await.map(|()| true)
+    }
+
+    /// Keeps every other worker of the array away from the daemon while the result lives.
+    async fn alone(&self) -> Result<File, DriverError> {
+        let lock = self.directory.run_file("tgtd.lock");
+        blocking(move || lock_file(&lock).map_err(|error| unusable(&lock, &error))).await
+    }
+
+    async fn start(&self) -> Result<(), DriverError> {
+        let address = self.config.iscsi_address;
+        let note = self.directory.run_file("iscsi.port");
+        let port = port::choose(address, self.config.iscsi_port, &note)
+            .map_err(|error| DriverError::failed(format!("no port for iSCSI: {error}")))?;
+        let mut command = self.command(&self.config.tgtd);
+        command.current_dir("/").arg("--iscsi").arg(format!("portal={address}:{port}"));
+        command.arg("--pid-file").arg(self.directory.run_file("tgtd.pid"));
+        run(command).await?;
+        // it answers, or refuses to start, only after its parent has ended
+        for _ in 0..START_TRIES {
+            if self.targets().await.is_ok() {
+                tracing::info!(%address, port, "iSCSI target daemon started");
+                return Ok(());
+            }
+            tokio::time::sleep(START_PAUSE).await;
+        }
+        let tgtd = self.config.tgtd.display();
+        Err(DriverError::failed(format!("{tgtd} does not start; perhaps port {port} is taken")))
+    }
+
+    /// Opens a target for a volume, unless it is open, and tells how to log in.
+    pub async fn export(&self, id: VolumeId, mode: AttachMode) -> Result<Login, DriverError> {
+        // targets have numbers that are chosen among those in use
+        let _alone = self.alone().await?;
+        let chap = Chap::keep(&self.directory.chap_file(&export_name(id, mode)))?;
+        let targets = self.targets().await?;
+        let known = targets.iter().find(|target| target.iqn == iqn(id, mode));
+        if known.is_none_or(|target| !target.lets_in) {
+            if let Some(half_made) = known {
+                self.close_target(half_made.number, &["--force"]).await?;
+            }
+            let unused = targets.iter().map(|target| target.number).max().unwrap_or(0) + 1;
+            self.open_target(unused, id, mode, &chap).await?;
+        }
+        let port = port::noted(&self.directory.run_file("iscsi.port"))
+            .ok_or_else(|| DriverError::failed("the port of the iSCSI portal is not known"))?;
+        let portal = format!("{}:{port}", self.config.iscsi_address);
+        Ok(Login { portal, iqn: iqn(id, mode), chap })
+    }
+
+    async fn open_target(
+        &self,
+        number: u32,
+        id: VolumeId,
+        mode: AttachMode,
+        chap: &Chap,
+    ) -> Result<(), DriverError> {
+        let number = number.to_string();
+        let lun = LUN.to_string();
+        let file = self.directory.file(Object::Volume(id)).display().to_string();
+        let readonly = match mode {
+            AttachMode::ReadOnly => 1,
+            AttachMode::ReadWrite => 0,
+        };
+        // initiators tell disks from one another by these
+        let identity = format!(
+            "vendor_id=CINDERBL,product_id=volume,scsi_id={id},scsi_sn={id},readonly={readonly}"
+        );
+        let of_target = ["--mode", "target", "--tid", &number];
+        let of_disk = ["--mode", "logicalunit", "--tid", &number, "--lun", &lun];
+        self.tell(&of_target, "new", &["--targetname", &iqn(id, mode)]).await?;
+        self.tell(&of_disk, "new", &["--bstype", "rdwr", "--backing-store", &file]).await?;
+        self.tell(&of_disk, "update", &["--params", &identity]).await?;
+        // a target that a crash left half made may have had it
+        self.remove_account(&chap.name).await;
+        let account = ["--mode", "account", "--user", &chap.name];
+        self.tell(&account, "new", &["--password", &chap.secret]).await?;
+        self.tell(&["--mode", "account", "--tid", &number], "bind", &["--user", &chap.name])
+            .await?;
+        self.tell(&of_target, "bind", &["--initiator-address", "ALL"]).await
+    }
+
+    /// Closes a target of a volume; its initiators lose their sessions.
+    pub async fn unexport(&self, id: VolumeId, mode: AttachMode) -> Result<(), DriverError> {
+        self.close_mode(id, mode, &["--force"]).await?;
+        let path = self.directory.chap_file(&export_name(id, mode));
+        if path.exists() {
+            self.remove_account(&Chap::keep(&path)?.name).await;
+        }
+        Chap::forget(&path)
+    }
+
+    /// Closes everything that is open of a volume.
+    pub async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
+        for mode in AttachMode::ALL {
+            self.unexport(id, *mode).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes everything that is open of a volume and returns what was; fails when an initiator is logged
+    /// in.
+    pub async fn close_unused(&self, id: VolumeId) -> Result<Vec<AttachMode>, DriverError> {
+        let mut closed = Vec::new();
+        for mode in AttachMode::ALL {
+            if self.close_mode(id, *mode, &[]).await? {
+                closed.push(*mode);
+            }
+        }
+        Ok(closed)
+    }
+
+    async fn close_mode(
+        &self,
+        id: VolumeId,
+        mode: AttachMode,
+        how: &[&str],
+    ) -> Result<bool, DriverError> {
+        let targets = self.targets().await?;
+        let Some(open) = targets.iter().find(|target| target.iqn == iqn(id, mode)) else {
+            return Ok(false);
+        };
+        self.close_target(open.number, how).await.map(|()| true)
+    }
+
+    async fn close_target(&self, number: u32, how: &[&str]) -> Result<(), DriverError> {
+        self.tell(&["--mode", "target", "--tid", &number.to_string()], "delete", how).await
+    }
+
+    /// Removes an account, which may not be there.
+    async fn remove_account(&self, name: &str) {
+        let _ = self.tell(&["--mode", "account", "--user", name], "delete", &[]).await;
+    }
+
+    async fn targets(&self) -> Result<Vec<Target>, DriverError> {
+        let shown = self.ask(&["--mode", "target", "--op", "show"]).await?;
+        Ok(parse(&shown))
+    }
+
+    async fn tell(&self, what: &[&str], verb: &str, more: &[&str]) -> Result<(), DriverError> {
+        let arguments: Vec<&str> =
+            what.iter().chain(&["--op", verb]).chain(more).copied().collect();
+        self.ask(&arguments).await.map(drop)
+    }
+
+    async fn ask(&self, arguments: &[&str]) -> Result<String, DriverError> {
+        let mut command = self.command(&self.config.tgtadm);
+        command.args(["--lld", "iscsi"]).args(arguments);
+        run(command).await
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.kill_on_drop(true).env("TGT_IPC_SOCKET", self.directory.run_file("tgtd.sock"));
+        command
+    }
+}
+
+/// Runs a program and returns what it prints. What goes wrong is told without the arguments: there may
+/// be a secret among them.
+async fn run(mut command: Command) -> Result<String, DriverError> {
+    let program = command.as_std().get_program().display().to_string();
+    let output = match tokio::time::timeout(PATIENCE, command.output()).await {
+        Err(_) => return Err(DriverError::failed(format!("{program} does not answer"))),
+        Ok(Err(error)) => return Err(DriverError::failed(format!("{program}: {error}"))),
+        Ok(Ok(output)) => output,
+    };
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        return Err(DriverError::failed(format!("{program}: {}", complaint.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn iqn(id: VolumeId, mode: AttachMode) -> String {
+    format!("{PREFIX}{}", export_name(id, mode))
+}
+
+/// What `--op show` says of the targets: each begins at the left margin, and ends with those it lets in.
+fn parse(shown: &str) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::new();
+    let mut among_admitted = false;
+    for line in shown.lines() {
+        let head = line.strip_prefix("Target ").and_then(|rest| rest.split_once(": "));
+        if let Some((number, iqn)) = head {
+            let number = number.parse().unwrap_or_default();
+            targets.push(Target { number, iqn: iqn.trim().to_owned(), lets_in: false });
+            among_admitted = false;
+        } else if line.trim() == "ACL information:" {
+            among_admitted = true;
+        } else if let Some(target) = targets.last_mut().filter(|_| among_admitted) {
+            target.lets_in |= line.trim() == "ALL";
+        }
+    }
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_without_initiators_is_half_made() {
+        let shown = "Target 1: iqn.x:volume-1\n    System information:\n        Driver: iscsi\n    \
+                     Account information:\n    ACL information:\n        ALL\n\
+                     Target 7: iqn.x:volume-2\n    Account information:\n        ALL\n    ACL information:\n";
+        let target = |number, iqn: &str, lets_in| Target { number, iqn: iqn.to_owned(), lets_in };
+        assert_eq!(
+            parse(shown),
+            [target(1, "iqn.x:volume-1", true), target(7, "iqn.x:volume-2", false)]
+        );
+        assert_eq!(parse(""), []);
+    }
+}

@@ -1,0 +1,69 @@
+//! `file`: raw sparse files in a directory, exported over NBD by qemu-storage-daemon or over iSCSI by tgtd.
+//!
+//! The directory with its daemons is an *array* ([`array`]); a backend has one for each side ([`arrays`]). The daemons
+//! ([`storage_daemon`], [`iscsi_targets`]) are processes of their own: data paths stay open while the worker restarts.
+//! Needs no privileges.
+//!
+//! | capability | file |
+//! |---|---|
+//! | volumes and snapshots | [`volumes`] |
+//! | data paths | [`exports`] |
+//! | files become volumes and snapshots | [`manage`] |
+//! | volumes come from other arrays | [`migration`] |
+//! | replicas, and failovers | [`replication`] |
+
+mod array;
+mod arrays;
+mod block_nodes;
+mod blocking;
+mod chap;
+mod connection;
+mod copy;
+mod copy_job;
+mod copy_progress;
+mod data_paths;
+mod directory;
+mod exports;
+mod failover;
+mod fences;
+mod file_driver;
+mod file_lock;
+mod io_error;
+mod iscsi_targets;
+mod manage;
+mod migration;
+mod mirror;
+mod names;
+mod object;
+mod port;
+mod processes;
+mod qmp;
+mod relay;
+mod replicas;
+mod replication;
+mod sizes;
+mod sparse_copy;
+mod storage_daemon;
+mod volumes;
+
+pub use file_driver::FileDriver;
+
+use driver::{Driver, Exports, Manage, Migration, Replication};
+
+impl Driver for FileDriver {
+    fn exports(&self) -> Option<&dyn Exports> {
+        Some(self)
+    }
+
+    fn manage(&self) -> Option<&dyn Manage> {
+        Some(self)
+    }
+
+    fn migration(&self) -> Option<&dyn Migration> {
+        Some(self)
+    }
+
+    fn replication(&self) -> Option<&dyn Replication> {
+        Some(self)
+    }
+}

@@ -1,0 +1,19 @@
+//! What an array keeps in a file.
+
+use model::{SnapshotId, VolumeId};
+
+/// A volume or a snapshot; its text is the name of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Object {
+    Volume(VolumeId),
+    Snapshot(SnapshotId),
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Volume(id) => write!(formatter, "volume-{id}"),
+            Self::Snapshot(id) => write!(formatter, "snapshot-{id}"),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The replicas of a backend that serves from its own side: kept on its first target, ended, and disowned.
+
+use crate::array::Array;
+use crate::arrays::Arrays;
+use crate::blocking::blocking;
+use crate::fences;
+use crate::mirror::{Mirror, Seen, State};
+use crate::object::Object;
+use crate::sizes::bytes;
+use driver::{DriverError, Replica};
+use model::{Volume, VolumeId};
+use std::time::Duration;
+
+/// How long a target may take to forget its replicas.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Keeps volumes mirrored to the first target, and tells how far their replicas are.
+pub(crate) async fn mirror_all(
+    arrays: &Arrays,
+    to: &Array,
+    volumes: &[Volume],
+) -> Result<Vec<Replica>, DriverError> {
+    if let Err(error) = prepare_target(arrays, to).await {
+        tracing::warn!(%error, "not mirrored");
+        let all_of = |volume: &Volume| Replica { id: volume.id, missing: bytes(volume.size_gb) };
+        return Ok(volumes.iter().map(all_of).collect());
+    }
+    let from = &*arrays.primary;
+    let seen = Seen::look(from, to).await?;
+    // nobody sees when the mirror of another one breaks
+    let looked_at = volumes.iter().map(|volume| volume.id).collect();
+    let directory = to.directory.clone();
+    blocking(move || directory.forget_replicas_but(&looked_at)).await?;
+    let mut replicas = Vec::new();
+    for volume in volumes {
+        let fence = from.directory.fence_file(Object::Volume(volume.id));
+        // what is being worked on has its turn next time
+        let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
+        let mirror = mirror_to(arrays, to, volume.id, volume.size_gb);
+        let missing = match mirror.keep(&seen).await {
+            Ok(State::InStep) => 0,
+            Ok(State::Behind(bytes)) => bytes,
+            Err(error) => {
+                tracing::warn!(volume.id = %volume.id, %error, "not mirrored");
+                mirror.size
+            }
+        };
+        replicas.push(Replica { id: volume.id, missing });
+    }
+    Ok(replicas)
+}
+
+/// Ends the mirror of a volume that is going to change otherwise than by its servers' writes; it begins
+/// anew when that is done.
+pub(crate) async fn stop_mirror(arrays: &Arrays, volume: &Volume) -> Result<(), DriverError> {
+    match mirror_of(arrays, volume.id, volume.size_gb) {
+        Some(mirror) => mirror.stop().await,
+        None => arrays.active_array().daemon.end_mirror(volume.id).await,
+    }
+}
+
+/// Removes what other sides have of an object; one of them may be gone for good.
+pub(crate) async fn delete(arrays: &Arrays, object: Object) {
+    let targets = arrays.targets.iter().map(|(_, array)| array);
+    for array in targets.chain([&arrays.primary]) {
+        let directory = array.directory.clone();
+        if let Err(error) = blocking(move || directory.delete(object)).await {
+            tracing::warn!(%object, %error, "a replica is left over");
+        }
+    }
+}
+
+/// The mirror that a volume would have, if it has one.
+pub(crate) fn mirror_of(arrays: &Arrays, id: VolumeId, size_gb: i32) -> Option<Mirror<'_>> {
+    let (_, to) = arrays.first_target()?;
+    arrays.active().is_primary().then(|| mirror_to(arrays, to, id, size_gb))
+}
+
+fn mirror_to<'a>(arrays: &'a Arrays, to: &'a Array, id: VolumeId, size_gb: i32) -> Mirror<'a> {
+    Mirror { from: &arrays.primary, to, backend: arrays.backend, id, size: bytes(size_gb) }
+}
+
+/// Makes a target ready to be mirrored to.
+async fn prepare_target(arrays: &Arrays, to: &Array) -> Result<(), DriverError> {
+    let patience = arrays.replica_timeout;
+    if !to.can_be_used(patience).await {
+        return Err(DriverError::failed("the target's storage cannot be used"));
+    }
+    // the relay goes on without one that hangs; it can be used again once it was started again
+    if !to.daemon.answers_within(patience).await {
+        to.daemon.end().await?;
+    }
+    let (directory, backend, epoch) =
+        (to.directory.clone(), arrays.backend, arrays.serving().epoch);
+    blocking(move || {
+        directory.prepare()?;
+        // it may have served once, and not been there when it was left
+        Ok(directory.enter(backend, epoch, false)?)
+    })
+    .await?;
+    to.daemon.ensure_running().await?;
+    to.relay.ensure_running(&to.daemon.address()?).await
+}
+
+/// Tells all targets that they do not serve. There is no mirror yet, and what servers are going to write is on
+/// no replica.
+pub(crate) async fn disown_targets(arrays: &Arrays, epoch: i64) -> Result<(), DriverError> {
+    for (name, target) in &arrays.targets {
+        let directory = target.directory.clone();
+        let forget =
+            blocking(move || directory.prepare().and_then(|()| directory.forget_replicas()));
+        let forgotten = tokio::time::timeout(PATIENCE, forget).await;
+        let is_told = target.rest(arrays.backend, epoch).await?;
+        if !is_told || !matches!(forgotten, Ok(Ok(()))) {
+            tracing::warn!(
+                target = name,
+                "what it knows of replicas is not told; its relay is ended"
+            );
+            target.relay.end().await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Volumes and snapshots: files of an array.
+
+use crate::arrays::Serving;
+use crate::blocking::blocking;
+use crate::copy::copy;
+use crate::data_paths::open_again;
+use crate::file_driver::FileDriver;
+use crate::object::Object;
+use crate::sizes::{bytes, gibibytes};
+use crate::{mirror, replicas};
+use configuration::TargetProtocol;
+use driver::{DriverError, Fence, Source, Volumes};
+use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
+
+#[driver::async_trait]
+impl Volumes for FileDriver {
+    async fn start(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
+        let array = self.arrays.of(active)?;
+        let (directory, backend) = (array.directory.clone(), self.arrays.backend);
+        let array_id = blocking(move || {
+            directory.prepare()?;
+            directory.enter(backend, epoch, true)?;
+            // what is served is no replica
+            directory.forget_replicas()?;
+            directory.id()
+        })
+        .await?;
+        array.relay.end().await?;
+        array.ensure_data_plane().await?;
+        if !active.is_primary() {
+            // an attempt to go elsewhere may have left some
+            mirror::end_all(&array).await?;
+        }
+        self.arrays.set_serving(Serving { active: active.clone(), epoch, array_id });
+        Ok(())
+    }
+
+    async fn report(&self) -> Result<BackendReport, DriverError> {
+        let array = self.arrays.active_array();
+        let directory = array.directory.clone();
+        let room = blocking(move || directory.room()).await?;
+        Ok(BackendReport {
+            volume_backend_name: self.config.name_or(&self.name),
+            vendor_name: "cinderblock".to_owned(),
+            driver_version: env!("CARGO_PKG_VERSION").to_owned(),
+            storage_protocol: match array.protocol {
+                TargetProtocol::Nbd => "nbd".to_owned(),
+                TargetProtocol::Iscsi => "iSCSI".to_owned(),
+            },
+            online_extend_support: false,
+            // tgtd cannot keep a moment while servers write
+            online_snapshot_support: array.protocol == TargetProtocol::Nbd,
+            multiattach: true,
+            replication_enabled: !self.arrays.targets.is_empty()
+                && self.arrays.active().is_primary(),
+            replication: ReplicationProgress::default(),
+            capabilities: Vec::new(),
+            replication_targets: self.config.targets(),
+            sides_down: self.arrays.sides_down().await,
+            pools: vec![PoolReport {
+                name: self.name.clone(),
+                total_capacity_gb: gibibytes(room.total),
+                free_capacity_gb: gibibytes(room.free),
+                provisioned_capacity_gb: gibibytes(room.provisioned),
+                max_over_subscription_ratio: self.config.max_over_subscription_ratio,
+                reserved_percentage: self.config.reserved_percentage,
+                thin_provisioning_support: true,
+                total_volumes: room.volumes,
+            }],
+        })
+    }
+
+    async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let object = Object::Volume(volume.id);
+        let _held = array.hold(object, fence).await?;
+        let (directory, size) = (array.directory.clone(), bytes(volume.size_gb));
+        blocking(move || directory.create(object, size)).await
+    }
+
+    async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let object = Object::Volume(volume.id);
+        let _held = array.hold(object, fence).await?;
+        replicas::stop_mirror(&self.arrays, volume).await?;
+        array.close(volume.id).await?;
+        let directory = array.directory.clone();
+        blocking(move || directory.delete(object)).await?;
+        replicas::delete(&self.arrays, object).await;
+        Ok(())
+    }
+
+    async fn extend_volume(
+        &self,
+        volume: &Volume,
+        size_gb: i32,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let object = Object::Volume(volume.id);
+        let _held = array.hold(object, fence).await?;
+        replicas::stop_mirror(&self.arrays, volume).await?;
+        // neither daemon sees a file grow under an open export, so it is opened again; a client
+        // that is connected keeps it from being closed, and the volume stays as it is
+        let was_open = array.close_unused(volume.id).await?;
+        let (directory, size) = (array.directory.clone(), bytes(size_gb));
+        let grown = blocking(move || directory.extend(object, size)).await;
+        open_again(&array, volume.id, was_open).await?;
+        grown
+    }
+
+    async fn create_volume_like(
+        &self,
+        volume: &Volume,
+        source: Source<'_>,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let target = Object::Volume(volume.id);
+        let (source, mirror) = match source {
+            Source::Snapshot(snapshot) => (Object::Snapshot(snapshot.id), None),
+            Source::Volume(volume) => (
+                Object::Volume(volume.id),
+                replicas::mirror_of(&self.arrays, volume.id, volume.size_gb),
+            ),
+        };
+        let _held = array.hold(target, fence).await?;
+        copy(&array, source, target, bytes(volume.size_gb), mirror).await
+    }
+
+    /// The mirror begins anew if the new type asks for one.
+    async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let _held = self.arrays.active_array().hold(Object::Volume(volume.id), fence).await?;
+        replicas::stop_mirror(&self.arrays, volume).await
+    }
+
+    async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let target = Object::Snapshot(snapshot.id);
+        let _held = array.hold(target, fence).await?;
+        let mirror = replicas::mirror_of(&self.arrays, snapshot.volume_id, snapshot.size_gb);
+        copy(&array, Object::Volume(snapshot.volume_id), target, bytes(snapshot.size_gb), mirror)
+            .await
+    }
+
+    async fn delete_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let object = Object::Snapshot(snapshot.id);
+        let _held = array.hold(object, fence).await?;
+        let directory = array.directory.clone();
+        blocking(move || directory.delete(object)).await
+    }
+
+    async fn revert_volume(
+        &self,
+        volume: &Volume,
+        snapshot: &Snapshot,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let array = self.arrays.active_array();
+        let target = Object::Volume(volume.id);
+        let _held = array.hold(target, fence).await?;
+        replicas::stop_mirror(&self.arrays, volume).await?;
+        let was_open = array.close_unused(volume.id).await?;
+        let size = bytes(volume.size_gb);
+        let reverted = copy(&array, Object::Snapshot(snapshot.id), target, size, None).await;
+        open_again(&array, volume.id, was_open).await?;
+        reverted
+    }
+}

@@ -1,0 +1,79 @@
+//! The data paths that servers were told of are open, whichever process carries them died.
+
+use crate::position::Position;
+use crate::step::StepError;
+use database::Database;
+use database::attachments::{self, Exported};
+use driver::{Driver, Exports};
+use model::BackendId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The data paths of a backend.
+pub(crate) struct DataPaths {
+    database: Database,
+    backend_id: BackendId,
+    driver: Arc<dyn Driver>,
+    position: Arc<Position>,
+    /// Whether a data path may be closed that should be open.
+    missing: AtomicBool,
+}
+
+impl DataPaths {
+    pub fn new(
+        database: Database,
+        backend_id: BackendId,
+        driver: Arc<dyn Driver>,
+        position: Arc<Position>,
+    ) -> Self {
+        Self { database, backend_id, driver, position, missing: AtomicBool::default() }
+    }
+
+    /// Starts what carries the data paths, unless it runs, and opens them again if it was started, or if that has
+    /// failed before.
+    pub async fn ensure(&self) -> Result<(), StepError> {
+        let Some(exports) = self.driver.exports() else { return Ok(()) };
+        let was_started = exports.ensure_data_plane().await?;
+        if was_started || self.missing.load(Ordering::Relaxed) {
+            self.restore().await;
+        }
+        Ok(())
+    }
+
+    /// Opens the data paths again that servers were told of, unless the side that the driver works on may not serve:
+    /// a server that reconnects during a failover would write where nobody looks afterwards.
+    pub async fn restore(&self) {
+        let Some(exports) = self.driver.exports() else { return };
+        // until it is known that there are none
+        self.missing.store(true, Ordering::Relaxed);
+        match self.position.may_serve().await {
+            Ok(true) => {}
+            Ok(false) => {
+                return tracing::info!("no data path is restored before the failover is over");
+            }
+            Err(error) => return tracing::error!(%error, "data paths are not restored"),
+        }
+        match attachments::exported(&self.database, self.backend_id).await {
+            Ok(exported) => self.restore_each(exports, exported).await,
+            Err(error) => tracing::error!(%error, "data paths are not restored"),
+        }
+    }
+
+    async fn restore_each(&self, exports: &dyn Exports, exported: Vec<Exported>) {
+        let mut all = true;
+        for Exported { volume, mode } in exported {
+            // a failover may have begun since
+            if !matches!(self.position.may_serve().await, Ok(true)) {
+                return;
+            }
+            match exports.restore_export(&volume, mode).await {
+                Ok(()) => tracing::info!(volume.id = %volume.id, "data path restored"),
+                Err(error) => {
+                    all = false;
+                    tracing::error!(volume.id = %volume.id, %error, "a data path is not restored");
+                }
+            }
+        }
+        self.missing.store(!all, Ordering::Relaxed);
+    }
+}

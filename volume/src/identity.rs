@@ -1,0 +1,50 @@
+//! A worker's name, and the backend that it works for.
+
+use configuration::{BackendConfig, Config};
+use database::services::Announcement;
+use model::{BackendId, Binary};
+use uuid::Uuid;
+
+/// A worker's name, and the backend that it works for.
+pub(crate) struct Identity {
+    pub backend_id: BackendId,
+    /// `host@backend`
+    pub backend_name: String,
+    /// The worker in the service list.
+    pub service: Announcement,
+    /// The worker in the operation log: `<backend>/<machine>/<start of the process>`.
+    pub owner: String,
+    /// The beginning of `owner` for every worker of the backend on this machine.
+    pub machine: String,
+    /// Whether its volumes can be replicated.
+    pub has_targets: bool,
+}
+
+impl Identity {
+    /// That of a worker which starts now, for a section of the configuration.
+    pub fn new(config: &Config, name: &str, settings: &BackendConfig, id: BackendId) -> Self {
+        let backend_name = config.backend_host(name);
+        let boot_id = Uuid::new_v4();
+        let machine = format!("{backend_name}/{}/", config.volume.state_directory.display());
+        Self {
+            backend_id: id,
+            service: Announcement {
+                binary: Binary::Volume,
+                host: config.worker_host(name),
+                backend_id: Some(id),
+                availability_zone: availability_zone(config, settings),
+                boot_id,
+            },
+            owner: format!("{machine}{boot_id}"),
+            machine,
+            has_targets: !settings.replication_device.is_empty(),
+            backend_name,
+        }
+    }
+}
+
+/// The zone of a backend: its own, or else that of its machine.
+pub(crate) fn availability_zone(config: &Config, settings: &BackendConfig) -> String {
+    let own = settings.availability_zone.as_ref();
+    own.unwrap_or(&config.services.availability_zone).clone()
+}

@@ -1,0 +1,60 @@
+//! Leases: how long a claim is exclusive.
+
+use crate::identity::Identity;
+use database::operation_log::{self, ClaimedOperation};
+use database::{Database, DbError};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The leases of a worker.
+pub(crate) struct Leases {
+    pub database: Database,
+    pub identity: Arc<Identity>,
+    /// How long a claim is exclusive without renewal.
+    pub duration: Duration,
+}
+
+impl Leases {
+    /// Renews the lease for as long as that succeeds; returns when the operation may be another worker's.
+    pub async fn until_lost(&self, claimed: &ClaimedOperation) {
+        let mut renewed = Instant::now();
+        loop {
+            tokio::time::sleep(self.duration / 3).await;
+            let asked = Instant::now();
+            let renewal =
+                operation_log::renew(&self.database, claimed.id, claimed.fence, self.duration);
+            match renewal.await {
+                Ok(true) => renewed = asked,
+                Ok(false) => return,
+                Err(error) if renewed.elapsed() + self.duration / 3 > self.duration => {
+                    return tracing::warn!(%error, "the lease cannot be renewed");
+                }
+                Err(error) => tracing::debug!(%error, "the lease was not renewed"),
+            }
+        }
+    }
+
+    /// Frees what earlier processes on this machine left claimed. Only the holder of the machine's lock knows that
+    /// they are dead.
+    pub async fn expire_those_of_the_dead(&self) {
+        match self.expire(&self.identity.machine).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "took over the operations of an earlier process"),
+            Err(error) => {
+                tracing::warn!(%error, "operations of an earlier process wait for their leases");
+            }
+        }
+    }
+
+    /// Frees what this worker has not finished, for the next one.
+    pub async fn expire_own(&self) {
+        match self.expire(&self.identity.owner).await {
+            Ok(count) => tracing::info!(count, "handed over unfinished operations"),
+            Err(error) => tracing::warn!(%error, "unfinished operations wait for their leases"),
+        }
+    }
+
+    async fn expire(&self, owner_prefix: &str) -> Result<u64, DbError> {
+        operation_log::expire_leases(&self.database, self.identity.backend_id, owner_prefix).await
+    }
+}

@@ -1,0 +1,17 @@
+//! The machine's lock on a backend.
+
+use configuration::Config;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+
+/// Takes the machine's lock on the backend, until the result is dropped. `None` when another process has it: then the
+/// two share the backend, and neither may assume that the other is dead.
+pub(crate) fn take(config: &Config, name: &str) -> std::io::Result<Option<File>> {
+    std::fs::create_dir_all(&config.volume.state_directory)?;
+    let lock = File::create(config.state_file(name))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,29 @@
+//! Slots: how many operations run at once.
+
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The right to run one operation, until it is dropped.
+pub(crate) struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The slots of a worker.
+pub(crate) struct Slots(Arc<Semaphore>);
+
+impl Slots {
+    pub fn new(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count)))
+    }
+
+    /// Waits for a slot.
+    pub async fn acquire(&self) -> Option<Slot> {
+        let permit = self.0.clone().acquire_owned().await.ok()?;
+        Some(Slot { _permit: permit })
+    }
+
+    /// How many operations more could run now.
+    pub fn free(&self) -> usize {
+        self.0.available_permits()
+    }
+}
