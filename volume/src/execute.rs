@@ -8,8 +8,6 @@ mod delete_snapshot;
 mod delete_volume;
 mod extend_volume;
 mod failover_backend;
-mod force_delete_snapshot;
-mod force_delete_volume;
 mod initialize_connection;
 mod manage_snapshot;
 mod manage_volume;
@@ -17,7 +15,6 @@ mod migrate_volume;
 mod retype_volume;
 mod revert_volume;
 mod terminate_connection;
-mod unmanage_snapshot;
 mod unmanage_volume;
 mod update_attachment;
 
@@ -29,8 +26,8 @@ use bus::{Context, FanOut};
 use database::Database;
 use database::operation_log::{self, ClaimedOperation, FailedOver, Outcome};
 use model::{Migration, RequestId};
-use operation::Operation;
-use operation::contract::{Columns, Role};
+use operation::OnBackend;
+use operation::contract::{Columns, Effect, Role};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -93,13 +90,13 @@ fn read<T: DeserializeOwned>(row: &Value) -> Result<T, DriverError> {
 
 /// Executes a claimed operation and finishes it, unless the claim is lost meanwhile.
 pub(crate) async fn execute(worker: &Worker, claimed: ClaimedOperation) {
-    let fails_over = claimed.operation.begins_epoch();
+    let fails_over = claimed.operation.contract().has(Effect::BeginsEpoch);
     let span = info_span!(
         "execute",
         request_id = %claimed.request_id,
         operation.id = %claimed.id,
         operation.kind = %claimed.operation.kind(),
-        resource.id = %claimed.operation.subject(),
+        resource.id = %claimed.operation.definition().subject(),
         backend.name = worker.backend_name,
         attempt = claimed.attempts,
     );
@@ -175,75 +172,43 @@ async fn carry_out(worker: &Worker, claimed: &ClaimedOperation) -> Result<Progre
 
 /// The driver's work for an operation that one backend does alone.
 async fn drive(execution: &Execution<'_>) -> Result<Done, DriverError> {
-    match &execution.claimed.operation {
-        Operation::CreateVolume(arguments) => create_volume::execute(execution, arguments).await,
-        Operation::DeleteVolume(_) => delete_volume::execute(execution).await,
-        Operation::ForceDeleteVolume(_) => force_delete_volume::execute(execution).await,
-        Operation::ExtendVolume(arguments) => extend_volume::execute(execution, arguments).await,
-        Operation::RevertVolume(_) => revert_volume::execute(execution).await,
-        Operation::RetypeVolume(_) => retype_volume::execute(execution).await,
-        Operation::MigrateVolume(_) => Err(DriverError::failed("it has no destination")),
-        Operation::ManageVolume(arguments) => manage_volume::execute(execution, arguments).await,
-        Operation::UnmanageVolume(_) => unmanage_volume::execute(execution).await,
-        Operation::ManageSnapshot(arguments) => {
+    let Some(operation) = execution.claimed.operation.on_backend() else {
+        return Err(DriverError::failed("it ended with its admission"));
+    };
+    match operation {
+        OnBackend::CreateVolume(arguments) => create_volume::execute(execution, arguments).await,
+        OnBackend::DeleteVolume(_) | OnBackend::ForceDeleteVolume(_) => {
+            delete_volume::execute(execution).await
+        }
+        OnBackend::ExtendVolume(arguments) => extend_volume::execute(execution, arguments).await,
+        OnBackend::RevertVolume(_) => revert_volume::execute(execution).await,
+        OnBackend::RetypeVolume(_) => retype_volume::execute(execution).await,
+        OnBackend::MigrateVolume(_) => Err(DriverError::failed("it has no destination")),
+        OnBackend::ManageVolume(arguments) => manage_volume::execute(execution, arguments).await,
+        OnBackend::UnmanageVolume(_) => unmanage_volume::execute(execution).await,
+        OnBackend::ManageSnapshot(arguments) => {
             manage_snapshot::execute(execution, arguments).await
         }
-        Operation::UnmanageSnapshot(_) => unmanage_snapshot::execute(),
-        Operation::CreateSnapshot(_) => create_snapshot::execute(execution).await,
-        Operation::DeleteSnapshot(_) => delete_snapshot::execute(execution).await,
-        Operation::ForceDeleteSnapshot(_) => force_delete_snapshot::execute(execution).await,
-        Operation::UpdateAttachment(arguments) => {
+        // no data path is ever open of a snapshot, and its storage stays as it is
+        OnBackend::UnmanageSnapshot(_) => Ok(Done::default()),
+        OnBackend::CreateSnapshot(_) => create_snapshot::execute(execution).await,
+        OnBackend::DeleteSnapshot(_) | OnBackend::ForceDeleteSnapshot(_) => {
+            delete_snapshot::execute(execution).await
+        }
+        OnBackend::UpdateAttachment(arguments) => {
             update_attachment::execute(execution, arguments).await
         }
-        Operation::DeleteAttachment(arguments) => {
+        OnBackend::DeleteAttachment(arguments) => {
             delete_attachment::execute(execution, arguments).await
         }
-        Operation::InitializeConnection(arguments) => {
+        OnBackend::InitializeConnection(arguments) => {
             initialize_connection::execute(execution, arguments).await
         }
-        Operation::TerminateConnection(arguments) => {
+        OnBackend::TerminateConnection(arguments) => {
             terminate_connection::execute(execution, arguments).await
         }
-        Operation::FailoverBackend(arguments) => {
+        OnBackend::FailoverBackend(arguments) => {
             failover_backend::execute(execution, arguments).await
-        }
-        Operation::UpdateVolume(_)
-        | Operation::ResetVolumeStatus(_)
-        | Operation::SetVolumeReadonly(_)
-        | Operation::SetVolumeBootable(_)
-        | Operation::UpdateImageMetadata(_)
-        | Operation::UpdateSnapshot(_)
-        | Operation::ResetSnapshotStatus(_)
-        | Operation::CreateAttachment(_)
-        | Operation::CompleteAttachment(_)
-        | Operation::ReleaseAttachment(_)
-        | Operation::ReserveVolume(_)
-        | Operation::AttachVolume(_)
-        | Operation::BeginDetaching(_)
-        | Operation::RollDetaching(_)
-        | Operation::CreateVolumeType(_)
-        | Operation::UpdateVolumeType(_)
-        | Operation::DeleteVolumeType(_)
-        | Operation::UpdateExtraSpecs(_)
-        | Operation::UpdateTypeAccess(_)
-        | Operation::UpdateTypeEncryption(_)
-        | Operation::SetDefaultType(_)
-        | Operation::CreateQosSpecs(_)
-        | Operation::UpdateQosSpecs(_)
-        | Operation::DeleteQosSpecs(_)
-        | Operation::AssociateQosSpecs(_)
-        | Operation::DisassociateQosSpecs(_)
-        | Operation::UpdateQuota(_)
-        | Operation::ResetQuota(_)
-        | Operation::UpdateQuotaClass(_)
-        | Operation::DeleteMessage(_)
-        | Operation::EnableBackend(_)
-        | Operation::DisableBackend(_)
-        | Operation::FreezeBackend(_)
-        | Operation::ThawBackend(_)
-        | Operation::PromoteBackend(_)
-        | Operation::EnableReplication(_) => {
-            Err(DriverError::failed("it ended with its admission"))
         }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) enum Decision {
 
 /// Decides by the contract and by how often it was tried.
 pub(crate) fn decide(claimed: &ClaimedOperation) -> Decision {
-    match claimed.operation.contract().runs {
+    match claimed.operation.kind().runs() {
         Runs::InAdmission => Decision::Fail("it is no operation for a backend"),
         Runs::OnBackend(_) if claimed.attempts <= 1 => Decision::Execute,
         Runs::OnBackend(_) if claimed.attempts > ATTEMPTS => {
