@@ -13,7 +13,8 @@ use database::admission::{
 use database::{Database, DbError};
 use model::{Backend, Condition, Error, OperationId, Placement};
 use operation::Operation;
-use operation::contract::{Class, Origin, Runs};
+use operation::contract::{Class, Runs};
+use operation::placement::Origin;
 
 /// What the gate says to an operation of a class while a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +175,8 @@ impl Gatekeeper {
         place: Place<'_>,
     ) -> Result<AdmittedOperation, NotAdmitted> {
         const MOVES_ENDURED: usize = 3;
-        let contract = request.operation.contract();
-        let allowed = allowed_conditions(contract.class, self.strict);
+        let class = request.operation.contract().class;
+        let allowed = allowed_conditions(class, self.strict);
         // a migration puts something new on its destination
         let destination = match place {
             Place::Migrates { to, .. } => Some(FurtherGate {
@@ -197,7 +198,7 @@ impl Gatekeeper {
         let default_limit = |resource: &str| self.quota.default_limit(resource);
         for _ in 0..MOVES_ENDURED {
             match admission::admit(&self.database, &admit, default_limit).await {
-                Ok(admission) => return accept(admission, contract.runs),
+                Ok(admission) => return accept(admission, request.operation.kind().runs()),
                 Err(AdmitError::Database(error)) => return Err(NotAdmitted::Unknown(error)),
                 Err(AdmitError::Refused(refusal)) => match *refusal {
                     // it moved to another backend between two statements: judge it there

@@ -11,7 +11,7 @@ use crate::admission::{AdmittedOperation, Gatekeeper, NotAdmitted, Request};
 use crate::backend_reports::BackendReports;
 use filters::Misfit;
 use model::{Backend, Error, Placement, PoolReport};
-use operation::contract::{Origin, WantedPlace};
+use operation::placement::{Origin, WantedPlace};
 use std::collections::BTreeMap;
 pub(crate) use weights::Weights;
 
@@ -149,7 +149,7 @@ pub(crate) mod tests {
     use super::*;
     use configuration::SchedulerConfig;
     use model::{BackendId, BackendReport, Condition, ReplicationStatus};
-    use operation::contract::Affinity;
+    use operation::placement::Affinity;
 
     pub(crate) fn backend(name: &str, free_gb: f64, conditions: &[Condition]) -> Backend {
         let pool = PoolReport {

@@ -34,7 +34,7 @@ impl Gate {
     }
 
     async fn submit(&self, request: &Request<'_>) -> Result<Submitted, NotAdmitted> {
-        let admitted = match request.operation.wanted_place() {
+        let admitted = match request.operation.definition().wanted_place() {
             Some(wanted) => {
                 let (gatekeeper, reports) = (&self.gatekeeper, &self.reports);
                 placement::admit_somewhere(gatekeeper, reports, self.weights, request, &wanted)
@@ -68,7 +68,7 @@ impl Receive for Gate {
             request_id = %context.request_id,
             operation.id = %operation_id,
             operation.kind = %operation.kind(),
-            resource.id = %operation.subject(),
+            resource.id = %operation.definition().subject(),
         );
         let begun = Instant::now();
         async {

@@ -2,8 +2,9 @@
 
 use operation::OperationKind;
 use operation::contract::{
-    AfterCrash, Class, Contract, Ending, QuotaRule, Runs, StartsFrom, Touch, WhileRunning,
+    AfterCrash, Class, Effect, Ending, QuotaRule, Runs, StartsFrom, Touch, WhileRunning,
 };
+use operation::precondition::Precondition;
 use std::fmt::Write as _;
 
 const INTRODUCTION: &str = "\
@@ -14,7 +15,8 @@ keeps it current.
 
 An operation is *refused* when the gate or a precondition stands against it: nothing changes. It *fails*
 when the backend could not do it: the statuses below are then shown. An operation without a backend's work
-ends with its admission.
+ends with its admission. The name after a precondition is that of its condition in the SQL function
+`precondition_holds`.
 
 | class | admitted while the backend is |
 |---|---|
@@ -34,24 +36,43 @@ pub fn render() -> String {
             OperationKind::ALL.iter().filter(|kind| kind.contract().class == *class).collect();
         let _ = write!(text, "\n## {class}\n");
         for kind in kinds {
-            describe(&mut text, kind.stem(), kind.contract());
+            describe(&mut text, *kind);
         }
     }
     text
 }
 
-fn describe(text: &mut String, stem: &str, contract: &Contract) {
-    let _ = write!(text, "\n### {stem}\n\n{}.\n\n", capitalised(contract.summary));
-    let after_crash = match contract.runs {
+fn describe(text: &mut String, kind: OperationKind) {
+    let contract = kind.contract();
+    let _ = write!(text, "\n### {kind}\n\n{}.\n\n", capitalised(contract.summary));
+    let after_crash = match kind.runs() {
         Runs::InAdmission => "ends with its admission",
         Runs::OnBackend(AfterCrash::Rerun) => "runs on the backend; after a crash it is run again",
         Runs::OnBackend(AfterCrash::Fail) => "runs on the backend; after a crash it fails",
     };
     let _ = writeln!(text, "- {after_crash}");
+    for effect in contract.effects {
+        let _ = writeln!(text, "- {}", self::effect(*effect));
+        provided(text, effect.preconditions());
+    }
     touch(text, contract.subject.resource.as_str(), &contract.subject);
     for (role, other) in contract.others {
         let _ = writeln!(text, "- {role} ({}):", other.resource);
         touch_lines(text, other);
+    }
+}
+
+const fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::BeginsEpoch => "what was admitted for the backend before ends as failed",
+        Effect::RestartsReplication => "the replication of the backend's volumes begins anew",
+        Effect::Migrates => "where the volume goes to another backend:",
+    }
+}
+
+fn provided(text: &mut String, preconditions: &[Precondition]) {
+    for Precondition { name, meaning, .. } in preconditions {
+        let _ = writeln!(text, "  - provided that {meaning} (`{name}`)");
     }
 }
 
@@ -71,14 +92,7 @@ fn touch_lines(text: &mut String, touch: &Touch) {
         }
     };
     let _ = writeln!(text, "  - from: {from}");
-    if !touch.preconditions.is_empty() {
-        let words: Vec<_> = touch
-            .preconditions
-            .iter()
-            .map(|condition| condition.as_str().replace('_', " "))
-            .collect();
-        let _ = writeln!(text, "  - provided: {}", words.join("; "));
-    }
+    provided(text, touch.preconditions);
     let meanwhile = match touch.while_running {
         WhileRunning::Becomes(status) => Some(format!("`{}`", status.as_str())),
         WhileRunning::ByAttachments => Some("what its attachments come to".to_owned()),

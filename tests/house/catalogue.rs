@@ -2,15 +2,13 @@
 
 use model::{SnapshotStatus, VolumeStatus};
 use operation::OperationKind;
-use operation::contract::{Class, Ending, Runs, StartsFrom, Status, Touch, WhileRunning};
+use operation::contract::{Class, Ending, Resource, Runs, StartsFrom, Status, Touch, WhileRunning};
 
 /// Everything that every operation does to something.
 fn touches() -> impl Iterator<Item = (OperationKind, &'static Touch)> {
-    OperationKind::ALL.iter().flat_map(|kind| {
-        let contract = kind.contract();
-        let others = contract.others.iter().map(|(_, touch)| touch);
-        std::iter::once(&contract.subject).chain(others).map(move |touch| (*kind, touch))
-    })
+    OperationKind::ALL
+        .iter()
+        .flat_map(|kind| kind.contract().touches().map(move |touch| (*kind, touch)))
 }
 
 fn statuses() -> Vec<Status> {
@@ -31,10 +29,7 @@ fn every_transitional_status_belongs_to_an_operation_and_every_one_shown_is_tran
             status.is_transitional() || matches!(status, Status::Attachment(_)),
             "{kind} shows {status:?}"
         );
-        assert!(
-            kind.contract().runs != Runs::InAdmission,
-            "{kind} ends at once and shows {status:?}"
-        );
+        assert!(kind.runs() != Runs::InAdmission, "{kind} ends at once and shows {status:?}");
     }
 }
 
@@ -75,11 +70,23 @@ fn every_failed_status_has_a_way_out() {
 }
 
 #[test]
-fn only_what_is_placed_is_new_on_a_backend() {
+fn the_class_follows_from_the_subject_and_from_where_the_effect_happens() {
     for kind in OperationKind::ALL {
         let contract = kind.contract();
-        let operates = contract.class == Class::Operate;
-        assert_eq!(operates, contract.subject.resource.as_str() == "backend", "{kind}");
-        assert!(!contract.summary.is_empty() && !contract.summary.ends_with('.'), "{kind}");
+        let allowed: &[Class] = match (contract.subject.resource, kind.runs()) {
+            (Resource::Backend, _) => &[Class::Operate],
+            (Resource::Attachment, _) => &[Class::Connect],
+            (_, Runs::OnBackend(_)) => &[Class::Place, Class::Modify],
+            (_, Runs::InAdmission) => &[Class::Record],
+        };
+        assert!(allowed.contains(&contract.class), "{kind} is of class {}", contract.class);
+    }
+}
+
+#[test]
+fn summaries_are_clauses() {
+    for kind in OperationKind::ALL {
+        let summary = kind.contract().summary;
+        assert!(!summary.is_empty() && !summary.ends_with('.'), "{kind}");
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::sources;
 use operation::OperationKind;
-use operation::contract::Runs;
 
 const DIRECTORIES: [&str; 7] =
     ["common", "api/src", "scheduler/src", "volume/src", "relay/src", "manage/src", "tests"];
@@ -34,7 +33,5 @@ fn the_stem_of_an_operation_tells_its_whole_story() {
         assert!(exists("common/operation/src", stem), "{stem}: what it is");
         assert!(exists("api/src/routes", stem), "{stem}: how it is asked");
         assert!(exists("tests/operations", stem), "{stem}: what must hold");
-        let executed = exists("volume/src/execute", stem);
-        assert_eq!(executed, kind.contract().runs != Runs::InAdmission, "{stem}: how it is done");
     }
 }

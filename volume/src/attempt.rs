@@ -10,6 +10,7 @@ use crate::step::StepError;
 use database::Database;
 use database::operation_log::{ClaimedOperation, Outcome};
 use driver::{Driver, Fence, LatestProgress};
+use operation::contract::Effect;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::{Instrument, info_span};
@@ -33,12 +34,12 @@ impl Attempts {
             request_id = %claimed.request_id,
             operation.id = %claimed.id,
             operation.kind = %claimed.operation.kind(),
-            resource.id = %claimed.operation.subject(),
+            resource.id = %claimed.operation.definition().subject(),
             backend.name = self.identity.backend_name,
             attempt = claimed.attempts,
         );
         self.execute_and_finish(&claimed).instrument(span).await;
-        if claimed.operation.begins_epoch() {
+        if claimed.operation.contract().has(Effect::BeginsEpoch) {
             self.failover_end.announce().await;
         }
     }

@@ -8,8 +8,6 @@ mod delete_snapshot;
 mod delete_volume;
 mod extend_volume;
 mod failover_backend;
-mod force_delete_snapshot;
-mod force_delete_volume;
 mod initialize_connection;
 mod manage_snapshot;
 mod manage_volume;
@@ -24,12 +22,12 @@ mod update_attachment;
 use crate::execution::{Done, Execution, Progress};
 use crate::recover::{self, Decision};
 use crate::step::StepError;
-use operation::Operation;
+use operation::OnBackend;
 
 /// Executes a claimed operation, or this backend's part of it; also again, after a worker that died.
 pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Progress, StepError> {
     let claimed = execution.claimed;
-    let decided = match recover::decide(claimed.operation.contract().runs, claimed.attempts) {
+    let decided = match recover::decide(claimed.operation.kind().runs(), claimed.attempts) {
         Decision::Fail(reason) => Err(StepError::failed(reason)),
         Decision::Execute => Ok(()),
     };
@@ -51,73 +49,42 @@ pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Progress, StepE
 
 /// The driver's work for an operation that one backend does alone.
 async fn drive(execution: &Execution<'_>) -> Result<Done, StepError> {
-    match &execution.claimed.operation {
-        Operation::CreateVolume(arguments) => create_volume::execute(execution, arguments).await,
-        Operation::DeleteVolume(_) => delete_volume::execute(execution).await,
-        Operation::ForceDeleteVolume(_) => force_delete_volume::execute(execution).await,
-        Operation::ExtendVolume(arguments) => extend_volume::execute(execution, arguments).await,
-        Operation::RevertVolume(_) => revert_volume::execute(execution).await,
-        Operation::RetypeVolume(_) => retype_volume::execute(execution).await,
-        Operation::MigrateVolume(_) => Err(StepError::failed("it has no destination")),
-        Operation::ManageVolume(arguments) => manage_volume::execute(execution, arguments).await,
-        Operation::UnmanageVolume(_) => unmanage_volume::execute(execution).await,
-        Operation::ManageSnapshot(arguments) => {
+    let Some(operation) = execution.claimed.operation.on_backend() else {
+        return Err(StepError::failed("it ended with its admission"));
+    };
+    match operation {
+        OnBackend::CreateVolume(arguments) => create_volume::execute(execution, arguments).await,
+        OnBackend::DeleteVolume(_) | OnBackend::ForceDeleteVolume(_) => {
+            delete_volume::execute(execution).await
+        }
+        OnBackend::ExtendVolume(arguments) => extend_volume::execute(execution, arguments).await,
+        OnBackend::RevertVolume(_) => revert_volume::execute(execution).await,
+        OnBackend::RetypeVolume(_) => retype_volume::execute(execution).await,
+        OnBackend::MigrateVolume(_) => Err(StepError::failed("it has no destination")),
+        OnBackend::ManageVolume(arguments) => manage_volume::execute(execution, arguments).await,
+        OnBackend::UnmanageVolume(_) => unmanage_volume::execute(execution).await,
+        OnBackend::ManageSnapshot(arguments) => {
             manage_snapshot::execute(execution, arguments).await
         }
-        Operation::UnmanageSnapshot(_) => unmanage_snapshot::execute(execution).await,
-        Operation::CreateSnapshot(_) => create_snapshot::execute(execution).await,
-        Operation::DeleteSnapshot(_) => delete_snapshot::execute(execution).await,
-        Operation::ForceDeleteSnapshot(_) => force_delete_snapshot::execute(execution).await,
-        Operation::UpdateAttachment(arguments) => {
+        OnBackend::UnmanageSnapshot(_) => unmanage_snapshot::execute(execution).await,
+        OnBackend::CreateSnapshot(_) => create_snapshot::execute(execution).await,
+        OnBackend::DeleteSnapshot(_) | OnBackend::ForceDeleteSnapshot(_) => {
+            delete_snapshot::execute(execution).await
+        }
+        OnBackend::UpdateAttachment(arguments) => {
             update_attachment::execute(execution, arguments).await
         }
-        Operation::DeleteAttachment(arguments) => {
+        OnBackend::DeleteAttachment(arguments) => {
             delete_attachment::execute(execution, arguments).await
         }
-        Operation::InitializeConnection(arguments) => {
+        OnBackend::InitializeConnection(arguments) => {
             initialize_connection::execute(execution, arguments).await
         }
-        Operation::TerminateConnection(arguments) => {
+        OnBackend::TerminateConnection(arguments) => {
             terminate_connection::execute(execution, arguments).await
         }
-        Operation::FailoverBackend(arguments) => {
+        OnBackend::FailoverBackend(arguments) => {
             failover_backend::execute(execution, arguments).await
         }
-        Operation::UpdateVolume(_)
-        | Operation::ResetVolumeStatus(_)
-        | Operation::SetVolumeReadonly(_)
-        | Operation::SetVolumeBootable(_)
-        | Operation::UpdateImageMetadata(_)
-        | Operation::UpdateSnapshot(_)
-        | Operation::ResetSnapshotStatus(_)
-        | Operation::CreateAttachment(_)
-        | Operation::CompleteAttachment(_)
-        | Operation::ReleaseAttachment(_)
-        | Operation::ReserveVolume(_)
-        | Operation::AttachVolume(_)
-        | Operation::BeginDetaching(_)
-        | Operation::RollDetaching(_)
-        | Operation::CreateVolumeType(_)
-        | Operation::UpdateVolumeType(_)
-        | Operation::DeleteVolumeType(_)
-        | Operation::UpdateExtraSpecs(_)
-        | Operation::UpdateTypeAccess(_)
-        | Operation::UpdateTypeEncryption(_)
-        | Operation::SetDefaultType(_)
-        | Operation::CreateQosSpecs(_)
-        | Operation::UpdateQosSpecs(_)
-        | Operation::DeleteQosSpecs(_)
-        | Operation::AssociateQosSpecs(_)
-        | Operation::DisassociateQosSpecs(_)
-        | Operation::UpdateQuota(_)
-        | Operation::ResetQuota(_)
-        | Operation::UpdateQuotaClass(_)
-        | Operation::DeleteMessage(_)
-        | Operation::EnableBackend(_)
-        | Operation::DisableBackend(_)
-        | Operation::FreezeBackend(_)
-        | Operation::ThawBackend(_)
-        | Operation::PromoteBackend(_)
-        | Operation::EnableReplication(_) => Err(StepError::failed("it ended with its admission")),
     }
 }

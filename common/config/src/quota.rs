@@ -1,5 +1,6 @@
 //! `[quota]`: the limits of a project for which none were set.
 
+use model::quota::{GIGABYTES, PER_VOLUME_GIGABYTES, SNAPSHOTS, VOLUMES};
 use serde::{Deserialize, Serialize};
 
 /// `[quota]`: the limits of a project for which none were set; -1 is no limit.
@@ -27,10 +28,10 @@ impl QuotaConfig {
     #[must_use]
     pub fn default_limit(&self, resource: &str) -> i64 {
         match resource {
-            "volumes" => self.volumes,
-            "snapshots" => self.snapshots,
-            "gigabytes" => self.gigabytes,
-            "per_volume_gigabytes" => self.per_volume_gigabytes,
+            VOLUMES => self.volumes,
+            SNAPSHOTS => self.snapshots,
+            GIGABYTES => self.gigabytes,
+            PER_VOLUME_GIGABYTES => self.per_volume_gigabytes,
             _ => -1,
         }
     }

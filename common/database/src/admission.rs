@@ -1,12 +1,13 @@
 //! The admission transaction: gate, operation row, status and quota in one call.
 
-use super::{Database, DbError, transition};
+use super::transition::{self, BeginStep, OtherAt, RowAt, Step};
+use super::{Database, DbError};
 use model::migration::Stage;
 use model::{Backend, BackendId, Caller, Condition, Migration, OperationId, Placement, RequestId};
-use operation::contract::{Columns, Precondition};
+use operation::contract::{Columns, Effect, Resource, Runs};
 use operation::{Operation, OperationKind};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
@@ -114,27 +115,30 @@ pub enum Outcome {
 pub enum Refusal {
     /// There is no such resource, or none that the caller may see.
     NotFound {
-        /// The resource's table.
-        table: String,
-        /// The resource's id.
+        /// What it would be.
+        #[serde(rename = "table", deserialize_with = "resource_of_table")]
+        resource: Resource,
+        /// Its id.
         id: Uuid,
     },
     /// The resource's status does not allow it.
     WrongStatus {
-        /// The resource's table.
-        table: String,
-        /// The resource's row.
+        /// What it is.
+        #[serde(rename = "table", deserialize_with = "resource_of_table")]
+        resource: Resource,
+        /// Its row.
         row: Value,
-        /// The statuses that would.
+        /// The statuses that would allow it.
         expected: Vec<String>,
     },
-    /// A precondition does not hold.
+    /// A precondition does not hold of the resource.
     Precondition {
-        /// Which one.
-        precondition: Precondition,
-        /// The resource's table.
-        table: String,
-        /// The resource's row.
+        /// The precondition's name.
+        precondition: String,
+        /// What the resource is.
+        #[serde(rename = "table", deserialize_with = "resource_of_table")]
+        resource: Resource,
+        /// Its row.
         row: Value,
     },
     /// The backend is in conditions that keep the operation out.
@@ -168,6 +172,12 @@ pub enum Refusal {
     },
 }
 
+fn resource_of_table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Resource, D::Error> {
+    let table = String::deserialize(deserializer)?;
+    let unknown = || serde::de::Error::custom(format!("{table} is the table of no resource"));
+    Resource::of_table(&table).ok_or_else(unknown)
+}
+
 /// Why there is no [`Admission`].
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
@@ -194,13 +204,13 @@ pub async fn admit(
     request: &Admit<'_>,
     default_limit: impl Fn(&str) -> i64,
 ) -> Result<Admission, AdmitError> {
-    let request_json = as_json(request, default_limit);
+    let arguments = AdmitArguments::new(request, &default_limit);
     let sql = "select admit($1::jsonb)";
-    let mut answer = database.row(sql, &[&Json(&request_json)]).await;
+    let mut answer = database.row(sql, &[&Json(&arguments)]).await;
     if matches!(answer, Err(DbError::Duplicate(_))) {
         // perhaps another delivery of this very request was in the middle of it; then its outcome is
         // recorded by now
-        answer = database.row(sql, &[&Json(&request_json)]).await;
+        answer = database.row(sql, &[&Json(&arguments)]).await;
     }
     match answer {
         Ok(Some(admission)) => Ok(admission),
@@ -228,57 +238,101 @@ pub async fn revoke(
     operation: &Operation,
 ) -> Result<Option<Admission>, DbError> {
     let subject = operation.contract().subject.resource.table();
-    let operation_json = operation_json(id, request_id, caller, operation);
+    let recorded = Recorded::new(id, request_id, caller, operation);
     database
         .row(
             "select revoke_request($1::jsonb, $2, $3)",
-            &[&Json(operation_json), &subject, &operation.subject()],
+            &[&Json(recorded), &subject, &operation.definition().subject()],
         )
         .await
 }
 
-fn as_json(request: &Admit<'_>, default_limit: impl Fn(&str) -> i64) -> Value {
-    let operation = request.operation;
-    let exclusive = transition::is_exclusive(operation);
-    let mut operation_json =
-        operation_json(request.id, request.request_id, request.caller, operation);
-    operation_json["traceparent"] = json!(request.traceparent);
-    operation_json["in_admission"] = json!(transition::in_admission(operation));
-    json!({
-        "operation": operation_json,
-        "steps": transition::on_admission(operation, request.caller, &request.place, &default_limit),
-        "located_by": transition::located_by(operation),
-        "others": transition::others(operation),
-        "uses": operation.uses(),
-        "alone_on": operation.alone_on(),
-        "backend_id": request.place.backend_id(),
-        "migration": request.place.migration(),
-        "event": transition::event(operation),
-        "begins_epoch": operation.begins_epoch(),
-        "restarts_replication": operation.restarts_replication(),
-        "when_failed": transition::on_finish(operation, false, &Columns::none()),
-        "fails_with_quota": transition::takes_quota(operation, false),
-        "exclusive": exclusive,
-        "allowed_conditions": request.allowed,
-        "further_gates": request.further_gates,
-        "view": operation.contract().subject.resource.view(),
-        "count_in_flight": exclusive,
-    })
+/// An operation as its row in the operation log begins.
+#[derive(Debug, Serialize)]
+struct Recorded<'a> {
+    id: OperationId,
+    request_key: OperationId,
+    request_id: &'a RequestId,
+    user_id: &'a str,
+    project_id: &'a str,
+    #[serde(flatten)]
+    operation: &'a Operation,
 }
 
-fn operation_json(
-    id: OperationId,
-    request_id: &RequestId,
-    caller: &Caller,
-    operation: &Operation,
-) -> Value {
-    let mut described = json!(operation);
-    described["id"] = json!(id);
-    described["request_key"] = json!(id);
-    described["request_id"] = json!(request_id);
-    described["user_id"] = json!(caller.user_id);
-    described["project_id"] = json!(caller.project_id);
-    described
+impl<'a> Recorded<'a> {
+    fn new(
+        id: OperationId,
+        request_id: &'a RequestId,
+        caller: &'a Caller,
+        operation: &'a Operation,
+    ) -> Self {
+        let Caller { user_id, project_id, .. } = caller;
+        Self { id, request_key: id, request_id, user_id, project_id, operation }
+    }
+}
+
+/// The same, with what only an admitted operation has.
+#[derive(Debug, Serialize)]
+struct Admitted<'a> {
+    #[serde(flatten)]
+    recorded: Recorded<'a>,
+    traceparent: &'a str,
+    in_admission: bool,
+}
+
+/// What the SQL function `admit` reads.
+#[derive(Debug, Serialize)]
+struct AdmitArguments<'a> {
+    operation: Admitted<'a>,
+    steps: Vec<BeginStep>,
+    located_by: Option<RowAt>,
+    others: Vec<OtherAt>,
+    uses: Vec<Uuid>,
+    alone_on: Option<Uuid>,
+    backend_id: Option<BackendId>,
+    migration: Option<Migration>,
+    event: Option<String>,
+    begins_epoch: bool,
+    restarts_replication: bool,
+    /// The changes with which others end the operation as failed.
+    when_failed: Vec<Step>,
+    fails_with_quota: bool,
+    exclusive: bool,
+    allowed_conditions: &'a [Condition],
+    further_gates: &'a [FurtherGate],
+    view: &'static str,
+    count_in_flight: bool,
+}
+
+impl<'a> AdmitArguments<'a> {
+    fn new(request: &Admit<'a>, default_limit: &dyn Fn(&str) -> i64) -> Self {
+        let Admit { id, request_id, caller, operation, .. } = *request;
+        let (contract, definition) = (operation.contract(), operation.definition());
+        Self {
+            operation: Admitted {
+                recorded: Recorded::new(id, request_id, caller, operation),
+                traceparent: request.traceparent,
+                in_admission: operation.kind().runs() == Runs::InAdmission,
+            },
+            steps: transition::on_admission(operation, caller, &request.place, default_limit),
+            located_by: transition::located_by(operation),
+            others: transition::others(operation),
+            uses: definition.uses(),
+            alone_on: definition.alone_on(),
+            backend_id: request.place.backend_id(),
+            migration: request.place.migration(),
+            event: operation.kind().event(),
+            begins_epoch: contract.has(Effect::BeginsEpoch),
+            restarts_replication: contract.has(Effect::RestartsReplication),
+            when_failed: transition::on_finish(operation, false, &Columns::none()),
+            fails_with_quota: transition::takes_quota(operation, false),
+            exclusive: contract.class.is_exclusive(),
+            allowed_conditions: request.allowed,
+            further_gates: request.further_gates,
+            view: contract.subject.resource.view(),
+            count_in_flight: contract.class.is_exclusive(),
+        }
+    }
 }
 
 /// What a violated unique constraint means to the caller.
@@ -288,8 +342,8 @@ async fn clash(
     constraint: &str,
 ) -> Result<Refusal, DbError> {
     let (column, id) = match constraint {
-        "one_live_operation" => ("subject_id", Some(operation.subject())),
-        "one_live_connection" => ("alone_on", operation.alone_on()),
+        "one_live_operation" => ("subject_id", Some(operation.definition().subject())),
+        "one_live_connection" => ("alone_on", operation.definition().alone_on()),
         "volume_types_name" | "qos_specs_name" => return Ok(Refusal::NameTaken),
         _ => return Err(DbError::Duplicate(constraint.to_owned())),
     };

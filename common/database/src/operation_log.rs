@@ -1,11 +1,12 @@
 //! The operation log: claim, renew, finish, and what nobody announced.
-use super::{Database, DbError, transition};
+use super::transition::{self, Step};
+use super::{Database, DbError};
 use model::migration::Stage;
 use model::{BackendId, FailedOver, Migration, OperationId, OperationState, RequestId};
 use operation::Operation;
-use operation::contract::{Columns, Resource, Role};
+use operation::contract::{Columns, Role};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -96,6 +97,41 @@ pub async fn renew(
     Ok(renewed.unwrap_or(false))
 }
 
+/// What the SQL function `finish` reads.
+#[derive(Debug, Serialize)]
+struct FinishArguments<'a> {
+    operation_id: OperationId,
+    fence: i64,
+    succeeded: bool,
+    takes_quota: bool,
+    result: Option<&'a Value>,
+    error: Option<&'a str>,
+    steps: Vec<Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failover: Option<&'a FailedOver>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
+}
+
+/// A message to the user about an operation that was answered before it failed. The operator finds the
+/// cause in the log, by the request's id.
+#[derive(Debug, Serialize)]
+struct Message {
+    resource_type: &'static str,
+    action: String,
+    detail: &'static str,
+}
+
+impl Message {
+    fn of_failure(operation: &Operation) -> Option<Self> {
+        Some(Self {
+            resource_type: operation.contract().subject.resource.message_type()?,
+            action: operation.kind().spoken(),
+            detail: "The storage backend could not do it.",
+        })
+    }
+}
+
 /// Ends a claimed operation: its record, the resources that it touches and its quota change together.
 /// `false` when the operation was lost to another owner: then nothing changed.
 ///
@@ -106,22 +142,18 @@ pub async fn finish(
     claimed: &ClaimedOperation,
     outcome: &Outcome,
 ) -> Result<bool, DbError> {
-    let succeeded = outcome.error.is_none();
-    let mut request = json!({
-        "operation_id": claimed.id,
-        "fence": claimed.fence,
-        "succeeded": succeeded,
-        "takes_quota": transition::takes_quota(&claimed.operation, succeeded),
-        "result": outcome.result,
-        "error": outcome.error,
-        "steps": transition::on_finish(&claimed.operation, succeeded, &outcome.found),
-    });
-    if let Some(failover) = &outcome.failover {
-        request["failover"] = json!(failover);
-    }
-    if let Some(message) = message(&claimed.operation).filter(|_| !succeeded) {
-        request["message"] = message;
-    }
+    let (operation, succeeded) = (&claimed.operation, outcome.error.is_none());
+    let request = FinishArguments {
+        operation_id: claimed.id,
+        fence: claimed.fence,
+        succeeded,
+        takes_quota: transition::takes_quota(operation, succeeded),
+        result: outcome.result.as_ref(),
+        error: outcome.error.as_deref(),
+        steps: transition::on_finish(operation, succeeded, &outcome.found),
+        failover: outcome.failover.as_ref(),
+        message: if succeeded { None } else { Message::of_failure(operation) },
+    };
     let finished: Option<bool> =
         database.row("select to_jsonb(finish($1::jsonb))", &[&Json(request)]).await?;
     Ok(finished.unwrap_or(false))
@@ -147,28 +179,6 @@ pub async fn hand_over(
             &[&claimed.id.0, &claimed.fence, &Json(next), &next.backend_id().0, &arrival.map(Json)],
         )
         .await
-}
-
-/// What the user is told when an operation fails that was answered before it ended. The operator finds
-/// the cause in the log, by the request's id.
-fn message(operation: &Operation) -> Option<Value> {
-    let resource_type = match operation.contract().subject.resource {
-        Resource::Volume => "VOLUME",
-        Resource::Snapshot => "VOLUME_SNAPSHOT",
-        // who opens or closes a data path waits for the end and is told
-        Resource::Attachment => return None,
-        Resource::VolumeType
-        | Resource::QosSpecs
-        | Resource::Message
-        | Resource::Project
-        | Resource::QuotaClass
-        | Resource::Backend => return None,
-    };
-    Some(json!({
-        "resource_type": resource_type,
-        "action": operation.kind().stem().replace('_', " "),
-        "detail": "The storage backend could not do it.",
-    }))
 }
 
 /// Operations of the backend that were admitted at least `unclaimed_for` ago and not claimed, or whose

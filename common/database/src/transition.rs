@@ -4,11 +4,71 @@ use super::admission::Place;
 use model::{Caller, Placement};
 use operation::Operation;
 use operation::contract::{
-    Class, Columns, Ending, QuotaRule, Role, Runs, StartsFrom, Status, TO_MIGRATE, Touch,
-    WhileRunning,
+    Columns, Effect, Ending, QuotaRule, Role, Runs, StartsFrom, Status, Touch, WhileRunning,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
+
+/// A change of one row, as the SQL function `changed_columns` reads it.
+#[derive(Debug, Serialize)]
+pub(super) struct Step {
+    table: &'static str,
+    id: Uuid,
+    #[serde(flatten)]
+    columns: Columns,
+    /// The status goes to `previous_status`.
+    remember_status: bool,
+    /// The status comes from `previous_status`.
+    restore_status: bool,
+    /// The status follows from the volume's attachments.
+    derive_status: bool,
+}
+
+/// The first change of a row by an operation, with what must be true of the row before: what the SQL function
+/// `begin_on_row` reads.
+#[derive(Debug, Serialize)]
+pub(super) struct BeginStep {
+    #[serde(flatten)]
+    step: Step,
+    is_new: bool,
+    /// The project that must own the row; any, when it is `None`.
+    project_scope: Option<String>,
+    /// The statuses that are expected; any, when the key is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statuses: Option<Vec<&'static str>>,
+    /// The names of the preconditions.
+    preconditions: Vec<&'static str>,
+    /// The row that is made where there is none yet; where the key is absent, there must be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<Map<String, Value>>,
+    quota: Vec<LimitedRule>,
+    /// The columns that the row will have, for what they take from the quota.
+    when_done: Map<String, Value>,
+}
+
+/// A rule of the quota with the limit that holds where none was set.
+#[derive(Debug, Serialize)]
+struct LimitedRule {
+    #[serde(flatten)]
+    rule: QuotaRule,
+    default_limit: i64,
+}
+
+/// A row, by its table and id.
+#[derive(Debug, Serialize)]
+pub(super) struct RowAt {
+    table: &'static str,
+    id: Uuid,
+}
+
+/// A row beside the subject's, with the part that it plays.
+#[derive(Debug, Serialize)]
+pub(super) struct OtherAt {
+    role: Role,
+    #[serde(flatten)]
+    row: RowAt,
+}
 
 /// The changes of rows that go with the admission, the subject's first.
 pub(super) fn on_admission(
@@ -16,27 +76,70 @@ pub(super) fn on_admission(
     caller: &Caller,
     place: &Place<'_>,
     default_limit: &dyn Fn(&str) -> i64,
-) -> Vec<Value> {
-    let begin = |(role, id, touch): (Role, Uuid, &Touch)| {
-        let mut columns = operation.columns_on_admission(role, caller);
-        let mut preconditions = touch.preconditions.to_vec();
-        if role == Role::Subject {
-            match place {
-                Place::Unchanged | Place::StaysOn(_) => {}
-                Place::New(placement) => columns.add(placed(placement)),
-                Place::Migrates { .. } => preconditions.extend(TO_MIGRATE),
-            }
-        }
-        let mut step = begin_step(operation, id, touch, columns, caller);
-        step["preconditions"] = json!(preconditions);
-        if let Some(base) = operation.base().filter(|_| role == Role::Subject) {
-            step["base"] = json!(base.set);
-        }
-        step["quota"] = quota(touch.quota, default_limit);
-        step["when_done"] = json!(operation.columns_when_done(role).set);
-        step
+) -> Vec<BeginStep> {
+    let touches = operation.touches().into_iter();
+    touches
+        .map(|(role, id, touch)| BeginStep {
+            step: begin(operation, (role, id, touch), caller, place),
+            is_new: touch.starts_from == StartsFrom::New,
+            project_scope: caller.project_scope().map(str::to_owned),
+            statuses: statuses(touch.starts_from),
+            preconditions: preconditions(role, touch, place),
+            base: base(operation, role),
+            quota: limited(touch.quota, default_limit),
+            when_done: operation.definition().columns_when_done(role).set,
+        })
+        .collect()
+}
+
+/// The change of a row by the admission; for an operation that ends with it, also the change by its end.
+fn begin(
+    operation: &Operation,
+    (role, id, touch): (Role, Uuid, &Touch),
+    caller: &Caller,
+    place: &Place<'_>,
+) -> Step {
+    let mut columns = operation.definition().columns_on_admission(role, caller);
+    if let (Role::Subject, Place::New(placement)) = (role, place) {
+        columns.add(placed(placement));
+    }
+    let mut remember_status = false;
+    if let WhileRunning::Becomes(status) = touch.while_running {
+        set_status(&mut columns, status);
+        remember_status = touch.starts_from != StartsFrom::New;
+    }
+    let step = match operation.kind().runs() {
+        Runs::InAdmission => end(id, touch, touch.when_done, columns),
+        Runs::OnBackend(_) => change(id, touch, columns),
     };
-    operation.touches().into_iter().map(begin).collect()
+    let derive_status = step.derive_status || touch.while_running == WhileRunning::ByAttachments;
+    Step { remember_status, derive_status, ..step }
+}
+
+fn statuses(starts_from: StartsFrom) -> Option<Vec<&'static str>> {
+    match starts_from {
+        StartsFrom::New | StartsFrom::Anything => None,
+        StartsFrom::Statuses(statuses) => {
+            Some(statuses.iter().map(|status| status.as_str()).collect())
+        }
+    }
+}
+
+/// What must be true of the row, by name.
+fn preconditions(role: Role, touch: &Touch, place: &Place<'_>) -> Vec<&'static str> {
+    let of_migration = match (role, place) {
+        (Role::Subject, Place::Migrates { .. }) => Effect::Migrates.preconditions(),
+        (Role::Subject, Place::Unchanged | Place::New(_) | Place::StaysOn(_))
+        | (Role::Volume | Role::Snapshot | Role::VolumeType, _) => &[],
+    };
+    touch.preconditions.iter().chain(of_migration).map(|precondition| precondition.name).collect()
+}
+
+fn base(operation: &Operation, role: Role) -> Option<Map<String, Value>> {
+    match role {
+        Role::Subject => operation.definition().base().map(|base| base.set),
+        Role::Volume | Role::Snapshot | Role::VolumeType => None,
+    }
 }
 
 fn placed(placement: &Placement) -> Columns {
@@ -44,57 +147,28 @@ fn placed(placement: &Placement) -> Columns {
 }
 
 /// The change of the subject's row that goes with its arrival at another backend.
-pub(super) fn on_arrival(operation: &Operation, placement: &Placement) -> Value {
-    step(operation.subject(), &operation.contract().subject, placed(placement))
-}
-
-fn begin_step(
-    operation: &Operation,
-    id: Uuid,
-    touch: &Touch,
-    mut columns: Columns,
-    caller: &Caller,
-) -> Value {
-    let is_new = touch.starts_from == StartsFrom::New;
-    let mut remembers = false;
-    if let WhileRunning::Becomes(status) = touch.while_running {
-        set_status(&mut columns, status);
-        remembers = !is_new;
-    }
-    let mut step = if in_admission(operation) {
-        end_step(id, touch, touch.when_done, columns)
-    } else {
-        step(id, touch, columns)
-    };
-    if touch.while_running == WhileRunning::ByAttachments {
-        step["derive_status"] = json!(true);
-    }
-    step["is_new"] = json!(is_new);
-    step["remember_status"] = json!(remembers);
-    step["project_scope"] = json!(caller.project_scope());
-    if let StartsFrom::Statuses(statuses) = touch.starts_from {
-        step["statuses"] = statuses.iter().map(|status| Value::from(status.as_str())).collect();
-    }
-    step
+pub(super) fn on_arrival(operation: &Operation, placement: &Placement) -> Step {
+    change(operation.definition().subject(), &operation.contract().subject, placed(placement))
 }
 
 /// The changes of rows that go with the end of the operation, the subject's first. `found` are columns
 /// of the subject that the driver filled in.
-pub(super) fn on_finish(operation: &Operation, succeeded: bool, found: &Columns) -> Vec<Value> {
+pub(super) fn on_finish(operation: &Operation, succeeded: bool, found: &Columns) -> Vec<Step> {
+    let definition = operation.definition();
     let end = |(role, id, touch): (Role, Uuid, &Touch)| {
         let mut columns = if role == Role::Subject { found.clone() } else { Columns::none() };
         columns.add(if succeeded {
-            operation.columns_when_done(role)
+            definition.columns_when_done(role)
         } else {
-            operation.columns_when_failed(role)
+            definition.columns_when_failed(role)
         });
         let ending = if succeeded { touch.when_done } else { touch.when_failed };
-        end_step(id, touch, ending, columns)
+        end(id, touch, ending, columns)
     };
     operation.touches().into_iter().map(end).collect()
 }
 
-fn end_step(id: Uuid, touch: &Touch, ending: Ending, mut columns: Columns) -> Value {
+fn end(id: Uuid, touch: &Touch, ending: Ending, mut columns: Columns) -> Step {
     match ending {
         Ending::Becomes(status) => set_status(&mut columns, status),
         Ending::Removed(status) => {
@@ -108,36 +182,44 @@ fn end_step(id: Uuid, touch: &Touch, ending: Ending, mut columns: Columns) -> Va
         Ending::AsAsked => {}
         Ending::PreviousStatus | Ending::ByAttachments | Ending::Unchanged => {}
     }
-    let mut step = step(id, touch, columns);
-    step["restore_status"] = json!(ending == Ending::PreviousStatus);
-    step["derive_status"] = json!(ending == Ending::ByAttachments);
-    step
+    Step {
+        restore_status: ending == Ending::PreviousStatus,
+        derive_status: ending == Ending::ByAttachments,
+        ..change(id, touch, columns)
+    }
 }
 
-fn step(id: Uuid, touch: &Touch, columns: Columns) -> Value {
-    let mut step = json!(columns);
-    step["table"] = json!(touch.resource.table());
-    step["id"] = json!(id);
-    step
+/// A change of columns that leaves the status to them.
+fn change(id: Uuid, touch: &Touch, columns: Columns) -> Step {
+    Step {
+        table: touch.resource.table(),
+        id,
+        columns,
+        remember_status: false,
+        restore_status: false,
+        derive_status: false,
+    }
 }
 
 /// The row by which the operation's backend is found: its subject's, or, where that is new, the row of
 /// what it belongs to.
-pub(super) fn located_by(operation: &Operation) -> Value {
+pub(super) fn located_by(operation: &Operation) -> Option<RowAt> {
     let touches = operation.touches();
     let existing = touches.iter().find(|(_, _, touch)| touch.starts_from != StartsFrom::New);
-    existing
-        .or(touches.first())
-        .map_or(Value::Null, |(_, id, touch)| json!({ "table": touch.resource.table(), "id": id }))
+    let (_, id, touch) = existing.or(touches.first())?;
+    Some(RowAt { table: touch.resource.table(), id: *id })
 }
 
-/// The resources beside the subject, for whoever executes the operation.
-pub(super) fn others(operation: &Operation) -> Value {
+/// The resources beside the subject, for the worker that executes the operation.
+pub(super) fn others(operation: &Operation) -> Vec<OtherAt> {
     operation
         .touches()
         .into_iter()
         .filter(|(role, _, _)| *role != Role::Subject)
-        .map(|(role, id, touch)| json!({ "role": role, "table": touch.resource.table(), "id": id }))
+        .map(|(role, id, touch)| {
+            let row = RowAt { table: touch.resource.table(), id };
+            OtherAt { role, row }
+        })
         .collect()
 }
 
@@ -156,48 +238,67 @@ pub(super) fn takes_quota(operation: &Operation, succeeded: bool) -> bool {
     succeeded || stays
 }
 
-/// The rules of a touch's quota, each with the limit that holds where none was set.
-fn quota(rules: &[QuotaRule], default_limit: &dyn Fn(&str) -> i64) -> Value {
-    let with_limit = |rule: &QuotaRule| {
-        let (QuotaRule::Count { resource, .. }
-        | QuotaRule::Column { resource, .. }
-        | QuotaRule::Each { resource, .. }
-        | QuotaRule::Retype { resource, .. }
-        | QuotaRule::Growth { resource, .. }) = rule;
-        let mut rule = json!(rule);
-        rule["default_limit"] = json!(default_limit(resource));
-        rule
+/// The rules, each with the limit that holds where none was set.
+fn limited(rules: &[QuotaRule], default_limit: &dyn Fn(&str) -> i64) -> Vec<LimitedRule> {
+    let with_limit = |rule: &QuotaRule| LimitedRule {
+        rule: *rule,
+        default_limit: default_limit(rule.resource()),
     };
     rules.iter().map(with_limit).collect()
 }
 
-/// What notifications about the operation are called: those that operators and their monitoring wait for.
-pub(super) fn event(operation: &Operation) -> Option<String> {
-    match operation.contract().class {
-        Class::Operate => {
-            let stem = operation.kind().stem();
-            Some(format!("service.{}", stem.trim_end_matches("_backend")))
-        }
-        Class::Place | Class::Modify | Class::Connect | Class::Record => None,
-    }
-}
-
-/// Whether the admission itself carries the operation out.
-pub(super) const fn in_admission(operation: &Operation) -> bool {
-    match operation.contract().runs {
-        Runs::InAdmission => true,
-        Runs::OnBackend(_) => false,
-    }
-}
-
-/// Whether the admission must be alone with the backend: it changes what others are judged by.
-pub(super) const fn is_exclusive(operation: &Operation) -> bool {
-    match operation.contract().class {
-        Class::Operate => true,
-        Class::Place | Class::Modify | Class::Connect | Class::Record => false,
-    }
-}
-
 fn set_status(columns: &mut Columns, status: Status) {
     columns.set.insert("status".to_owned(), json!(status.as_str()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::VolumeId;
+    use operation::{ExtendVolume, ResetQuota};
+
+    fn begun(operation: impl Into<Operation>) -> Value {
+        let caller =
+            Caller { user_id: "u".to_owned(), project_id: "p".to_owned(), roles: Vec::new() };
+        json!(on_admission(&operation.into(), &caller, &Place::Unchanged, &|_| 7))
+    }
+
+    #[test]
+    fn the_first_change_of_a_row_has_the_form_that_the_database_reads() {
+        let volume_id = VolumeId(Uuid::nil());
+        let extend = ExtendVolume { volume_id, new_size_gb: 2, while_attached: false };
+        let expected = json!([{
+            "table": "volumes",
+            "id": volume_id,
+            "set": { "status": "extending" },
+            "remember_status": true,
+            "restore_status": false,
+            "derive_status": false,
+            "is_new": false,
+            "project_scope": "p",
+            "statuses": ["available", "in-use"],
+            "preconditions": ["size_increases", "extendable_where_it_is"],
+            "quota": [
+                {
+                    "rule": "each", "resource": "per_volume_gigabytes", "column": "size_gb",
+                    "default_limit": 7,
+                },
+                {
+                    "rule": "growth", "resource": "gigabytes", "column": "size_gb",
+                    "default_limit": 7,
+                },
+            ],
+            "when_done": { "size_gb": 2 },
+        }]);
+        assert_eq!(begun(extend), expected);
+    }
+
+    #[test]
+    fn a_key_is_absent_where_its_presence_means_something() {
+        let reset = begun(ResetQuota { project: "p".to_owned() });
+        let keys = reset[0]
+            .as_object()
+            .map(|step| ["statuses", "base", "merge", "remove"].map(|key| step.contains_key(key)));
+        assert_eq!(keys, Some([false, true, false, false]));
+    }
 }

@@ -7,19 +7,24 @@ use uuid::Uuid;
 /// at its end: `volumes_<id>`.
 pub type Limits = BTreeMap<String, i64>;
 
+/// The number of volumes.
+pub const VOLUMES: &str = "volumes";
+
+/// The number of snapshots.
+pub const SNAPSHOTS: &str = "snapshots";
+
+/// The GiB in all volumes and snapshots.
+pub const GIGABYTES: &str = "gigabytes";
+
+/// The GiB in one volume.
+pub const PER_VOLUME_GIGABYTES: &str = "per_volume_gigabytes";
+
 /// What is limited in all, whatever the volume type.
-pub const LIMITED: &[&str] = &[
-    "volumes",
-    "snapshots",
-    "gigabytes",
-    "per_volume_gigabytes",
-    "backups",
-    "backup_gigabytes",
-    "groups",
-];
+pub const LIMITED: &[&str] =
+    &[VOLUMES, SNAPSHOTS, GIGABYTES, PER_VOLUME_GIGABYTES, "backups", "backup_gigabytes", "groups"];
 
 /// What can be limited for a volume type too.
-pub const LIMITED_BY_TYPE: &[&str] = &["volumes", "snapshots", "gigabytes"];
+pub const LIMITED_BY_TYPE: &[&str] = &[VOLUMES, SNAPSHOTS, GIGABYTES];
 
 /// The id of what is remembered of a project, or of a quota class, made from its name.
 #[must_use]

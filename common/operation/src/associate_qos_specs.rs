@@ -1,9 +1,8 @@
 //! `associate_qos_specs`: give volumes of a kind a quality of service.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, QosSpecsId, VolumeTypeId};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, Precondition, Row};
+use model::{Caller, Error, QosSpecsId, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -17,18 +16,36 @@ pub struct AssociateQosSpecs {
     pub qos_specs_id: QosSpecsId,
 }
 
-impl Definition for AssociateQosSpecs {
-    const CONTRACT: Contract = Contract {
-        summary: "give volumes of a kind a quality of service",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::NoOtherQos],
-            ..Touch::keeping_status(Resource::VolumeType)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(super) const NO_OTHER_QOS: Precondition = Precondition {
+    name: "no_other_qos",
+    meaning: "the type has this quality of service or none",
+    refusal: &Of::<AssociateQosSpecs>(|associate, row| other_qos(associate.qos_specs_id, row)),
+};
 
+/// The refusal where a volume type has another quality of service than the one that is named.
+pub(super) fn other_qos(named: QosSpecsId, row: &Row<'_>) -> Error {
+    if row.json("qos_specs_id").is_null() {
+        return Error::not_found(format!("No such QoS spec {named}."));
+    }
+    Error::bad_request(format!(
+        "Invalid volume type: Type {} is already associated with another qos specs: {}",
+        row.text("id"),
+        row.text("qos_specs_id")
+    ))
+}
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "give volumes of a kind a quality of service",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[NO_OTHER_QOS],
+        ..Touch::keeping_status(Resource::VolumeType)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for AssociateQosSpecs {
     fn subject(&self) -> Uuid {
         self.volume_type_id.0
     }

@@ -1,10 +1,12 @@
 //! `attach_volume`: the server for which a volume was reserved has connected (`os-attach`).
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
-    Status::Attachment, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Attachment,
+    Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
+use super::precondition::shared::TAKES_MODE;
+use super::precondition::{OfAny, Precondition};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -27,26 +29,34 @@ pub struct AttachVolume {
     pub mode: AttachMode,
 }
 
-impl Definition for AttachVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "record which server has connected to a volume that was reserved",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Statuses(&[Attachment(AttachmentStatus::Attaching)]),
-            preconditions: &[Precondition::KeepsMode],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Becomes(Attachment(AttachmentStatus::Attached)),
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(
-            Role::Volume,
-            Touch { preconditions: &[Precondition::TakesMode], ..FOLLOWING_VOLUME },
-        )],
-        runs: Runs::InAdmission,
-    };
+const KEEPS_MODE: Precondition = Precondition {
+    name: "keeps_mode",
+    meaning: "the mode is the one that its data path was opened with, if it was",
+    refusal: &OfAny(|row| {
+        row.invalid(format!(
+            "It is being attached with mode {}; close its connection first.",
+            row.text("attach_mode")
+        ))
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "record which server has connected to a volume that was reserved",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Statuses(&[Attachment(AttachmentStatus::Attaching)]),
+        preconditions: &[KEEPS_MODE],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Becomes(Attachment(AttachmentStatus::Attached)),
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(Role::Volume, Touch { preconditions: &[TAKES_MODE], ..FOLLOWING_VOLUME })],
+    effects: &[],
+};
+
+impl Definition for AttachVolume {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

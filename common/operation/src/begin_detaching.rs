@@ -1,8 +1,8 @@
 //! `begin_detaching`: a server is going to disconnect (`os-begin_detaching`).
 
 use super::contract::{
-    Class, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Attachment,
-    Touch, WhileRunning,
+    Class, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Attachment, Touch,
+    WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use model::{AttachmentId, AttachmentStatus, VolumeId};
@@ -18,23 +18,23 @@ pub struct BeginDetaching {
     pub volume_id: VolumeId,
 }
 
-impl Definition for BeginDetaching {
-    const CONTRACT: Contract = Contract {
-        summary: "record that a server is going to disconnect",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Statuses(&[Attachment(AttachmentStatus::Attached)]),
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Becomes(Attachment(AttachmentStatus::Detaching)),
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(Role::Volume, FOLLOWING_VOLUME)],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "record that a server is going to disconnect",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Statuses(&[Attachment(AttachmentStatus::Attached)]),
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Becomes(Attachment(AttachmentStatus::Detaching)),
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    effects: &[],
+};
 
+impl Definition for BeginDetaching {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

@@ -18,6 +18,15 @@ pub enum MetadataChange {
 }
 
 impl MetadataChange {
+    /// The key that goes, if one does.
+    #[must_use]
+    pub fn removed_key(&self) -> Option<&str> {
+        match self {
+            Self::Replace(_) | Self::Merge(_) => None,
+            Self::RemoveKey(key) => Some(key),
+        }
+    }
+
     /// The change of the column that holds the metadata.
     #[must_use]
     pub fn column(&self, name: &str) -> Columns {

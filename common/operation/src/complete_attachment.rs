@@ -1,8 +1,8 @@
 //! `complete_attachment`: the server has connected.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom,
-    Status::Attachment, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Attachment,
+    Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use model::{AttachmentId, AttachmentStatus, Caller, VolumeId};
@@ -19,27 +19,27 @@ pub struct CompleteAttachment {
     pub volume_id: VolumeId,
 }
 
-impl Definition for CompleteAttachment {
-    const CONTRACT: Contract = Contract {
-        summary: "record that a server has connected",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Statuses(&[
-                Attachment(AttachmentStatus::Reserved),
-                Attachment(AttachmentStatus::Attaching),
-                Attachment(AttachmentStatus::Attached),
-            ]),
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Becomes(Attachment(AttachmentStatus::Attached)),
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(Role::Volume, FOLLOWING_VOLUME)],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "record that a server has connected",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Statuses(&[
+            Attachment(AttachmentStatus::Reserved),
+            Attachment(AttachmentStatus::Attaching),
+            Attachment(AttachmentStatus::Attached),
+        ]),
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Becomes(Attachment(AttachmentStatus::Attached)),
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    effects: &[],
+};
 
+impl Definition for CompleteAttachment {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

@@ -3,12 +3,13 @@
 //! A [`Contract`] states what an operation *is*: where it may start, what it shows while it runs and
 //! how it ends. It is data: the gate, the database, the worker, the generated documentation and the
 //! tests all read the same one, and none of them knows a single operation by name.
-use model::{
-    AttachmentStatus, BackendId, Caller, Metadata, SnapshotStatus, VolumeStatus, text_enum,
-};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+
+use super::placement::WantedPlace;
+use super::precondition::{Precondition, shared::TO_MIGRATE};
+use model::{AttachmentStatus, Caller, SnapshotStatus, VolumeStatus, text_enum};
+use serde::Serialize;
 use serde_json::{Map, Value};
+use std::any::Any;
 use uuid::Uuid;
 
 text_enum! {
@@ -24,6 +25,26 @@ text_enum! {
         Record = "record",
         /// An operator's decision about the backend itself.
         Operate = "operate",
+    }
+}
+
+impl Class {
+    /// Whether the admission must be alone with the backend: it changes what others are judged by.
+    #[must_use]
+    pub const fn is_exclusive(self) -> bool {
+        match self {
+            Self::Operate => true,
+            Self::Place | Self::Modify | Self::Connect | Self::Record => false,
+        }
+    }
+
+    /// Whether notifications are sent of it: of what operators and their monitoring wait for.
+    #[must_use]
+    pub const fn notifies(self) -> bool {
+        match self {
+            Self::Operate => true,
+            Self::Place | Self::Modify | Self::Connect | Self::Record => false,
+        }
     }
 }
 
@@ -52,6 +73,43 @@ text_enum! {
 }
 
 impl Resource {
+    /// What people call it.
+    #[must_use]
+    pub fn noun(self) -> String {
+        self.as_str().replace('_', " ")
+    }
+
+    /// The noun as a sentence begins with it.
+    #[must_use]
+    pub fn capital_noun(self) -> String {
+        let mut noun = self.noun();
+        noun[..1].make_ascii_uppercase();
+        noun
+    }
+
+    /// What messages to users call it (`resource_type`). `None` when there are none: nobody but the
+    /// caller waits for the end of an operation on it, and the caller gets an answer.
+    #[must_use]
+    pub const fn message_type(self) -> Option<&'static str> {
+        match self {
+            Self::Volume => Some("VOLUME"),
+            Self::Snapshot => Some("VOLUME_SNAPSHOT"),
+            Self::Attachment
+            | Self::VolumeType
+            | Self::QosSpecs
+            | Self::Message
+            | Self::Project
+            | Self::QuotaClass
+            | Self::Backend => None,
+        }
+    }
+
+    /// The resource that a table holds.
+    #[must_use]
+    pub fn of_table(table: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|resource| resource.table() == table)
+    }
+
     /// The table that holds it.
     #[must_use]
     pub const fn table(self) -> &'static str {
@@ -226,109 +284,6 @@ text_enum! {
     }
 }
 
-text_enum! {
-    /// A named condition on the resource, beyond its status, under which an operation may begin.
-    /// Each is checked by the SQL function `precondition_holds`, in the admission transaction.
-    pub enum Precondition {
-        /// No server is attached.
-        NotAttached = "not_attached",
-        /// It has no snapshots, but for those that go with it.
-        NoSnapshots = "no_snapshots",
-        /// The volume may be kept for this server: nobody has it, or several may, or the server has it.
-        Reservable = "reservable",
-        /// The volume is not read-only, or the server only wants to read.
-        TakesMode = "takes_mode",
-        /// No other server is connected to the volume, unless several may be.
-        OnlyConnection = "only_connection",
-        /// What the server may do is what its data path was opened for, if it was.
-        KeepsMode = "keeps_mode",
-        /// No data path is open for another host.
-        KeepsHost = "keeps_host",
-        /// Its status is no error.
-        NotInError = "not_in_error",
-        /// Nobody has been told yet how to connect.
-        NotConnected = "not_connected",
-        /// It can be copied as it is now: nobody writes, or the backend copes with that.
-        CopyableWhereItIs = "copyable_where_it_is",
-        /// A snapshot can be taken of it as it is now: nobody writes, or the caller accepts that
-        /// somebody does, and the backend can.
-        SnapshottableWhereItIs = "snapshottable_where_it_is",
-        /// It is the newest snapshot of its volume, and of the volume's size.
-        NewestOfItsSize = "newest_of_its_size",
-        /// The new size exceeds the current one.
-        SizeIncreases = "size_increases",
-        /// The volume is not attached, or the caller asked for an online extend and the backend can.
-        ExtendableWhereItIs = "extendable_where_it_is",
-        /// No live operation is about it, or changes it on the way.
-        NotBeingWorkedOn = "not_being_worked_on",
-        /// It is where its backend serves from, or no status is asked for.
-        IsServed = "is_served",
-        /// The status that is asked for is one that its attachments allow.
-        FitsAttachments = "fits_attachments",
-        /// The new type is another one.
-        TypeChanges = "type_changes",
-        /// Whether several servers may attach it stays as it is, or nobody has it.
-        KeepsMultiattach = "keeps_multiattach",
-        /// No live operation uses it, for instance copies from it.
-        NotInUseElsewhere = "not_in_use_elsewhere",
-        /// The metadata still has the key that is to be removed.
-        HasMetadataKey = "has_metadata_key",
-        /// The image metadata still has the key that is to be removed.
-        HasImageMetadataKey = "has_image_metadata_key",
-        /// The metadata is still what the caller saw (`If-Match`).
-        MetadataUnchanged = "metadata_unchanged",
-        /// No volume is of this type.
-        TypeUnused = "type_unused",
-        /// The type has an encryption where it shall change or go, and none where it shall get one.
-        EncryptionChanges = "encryption_changes",
-        /// No quality of service but this one goes with the type.
-        NoOtherQos = "no_other_qos",
-        /// No volume type has this quality of service.
-        QosUnused = "qos_unused",
-        /// The quality of service has every key that is to be removed.
-        HasSpecs = "has_specs",
-        /// What servers must keep to of the quality of service stays as it is, or nobody has the volume.
-        KeepsFrontEndQos = "keeps_front_end_qos",
-        /// The volume's type is there.
-        TypeIsThere = "type_is_there",
-        /// No project gets the type when it asks for none.
-        NoProjectsDefault = "no_projects_default",
-        /// There is another type.
-        NotTheOnlyType = "not_the_only_type",
-        /// The type still has the extra spec that is to be removed.
-        HasExtraSpec = "has_extra_spec",
-        /// Not every project may use the type.
-        IsPrivate = "is_private",
-        /// The project does not have access where it shall get it, and has it where it shall lose it.
-        AccessChanges = "access_changes",
-        /// The limits allow what the project has already, where the caller wants to be sure.
-        LimitsCoverUsage = "limits_cover_usage",
-        /// The backend replicates it, if its type asks for that.
-        ReplicatesThere = "replicates_there",
-        /// Its type does not ask for replication.
-        NotReplicated = "not_replicated",
-        /// The backend is replicated, and no failover is under way.
-        CanFailOver = "can_fail_over",
-        /// The backend has the target, and does not serve from there already, or serves it once more with
-        /// what may lack acknowledged writes.
-        TargetOffered = "target_offered",
-        /// The target can be served from, as far as the worker knows.
-        TargetIsUp = "target_is_up",
-        /// A worker of the backend is there.
-        WorkerIsUp = "worker_is_up",
-        /// The backend serves from a target.
-        IsFailedOver = "is_failed_over",
-        /// No worker of the backend is there, or it has the target for its own already.
-        ReadyForPromotion = "ready_for_promotion",
-        /// The backend has targets, serves from its own side and is not replicated.
-        CanReplicate = "can_replicate",
-        /// The backend is frozen.
-        IsFrozen = "is_frozen",
-        /// The backend is not frozen.
-        IsNotFrozen = "is_not_frozen",
-    }
-}
-
 /// What an operation takes from, or gives back to, its project's quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "rule")]
@@ -372,6 +327,20 @@ pub enum QuotaRule {
     },
 }
 
+impl QuotaRule {
+    /// The name of the quota that it takes from.
+    #[must_use]
+    pub const fn resource(&self) -> &'static str {
+        match self {
+            Self::Count { resource, .. }
+            | Self::Column { resource, .. }
+            | Self::Each { resource, .. }
+            | Self::Retype { resource, .. }
+            | Self::Growth { resource, .. } => resource,
+        }
+    }
+}
+
 /// Everything that is fixed about an operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Contract {
@@ -383,8 +352,49 @@ pub struct Contract {
     pub subject: Touch,
     /// What it does to other resources, by the parts that they play.
     pub others: &'static [(Role, Touch)],
-    /// Where its effect happens.
-    pub runs: Runs,
+    /// What it does beyond the resources that it names.
+    pub effects: &'static [Effect],
+}
+
+impl Contract {
+    /// What it does to the subject and to others, the subject first.
+    pub fn touches(&self) -> impl Iterator<Item = &Touch> {
+        std::iter::once(&self.subject).chain(self.others.iter().map(|(_, touch)| touch))
+    }
+
+    /// Whether it has this effect.
+    #[must_use]
+    pub fn has(&self, effect: Effect) -> bool {
+        self.effects.contains(&effect)
+    }
+
+    /// Every precondition, those of a migration included where there may be one.
+    pub fn preconditions(&self) -> impl Iterator<Item = &Precondition> {
+        let effects = self.effects.iter().flat_map(|effect| effect.preconditions());
+        self.touches().flat_map(|touch| touch.preconditions).chain(effects)
+    }
+}
+
+/// What an operation does beyond the resources that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// What was admitted for the backend before, and has not ended, ends as failed.
+    BeginsEpoch,
+    /// The replication of the backend's volumes begins anew from the side that it serves now.
+    RestartsReplication,
+    /// The subject may go to another backend.
+    Migrates,
+}
+
+impl Effect {
+    /// What must be true of the subject when it comes to that.
+    #[must_use]
+    pub const fn preconditions(self) -> &'static [Precondition] {
+        match self {
+            Self::BeginsEpoch | Self::RestartsReplication => &[],
+            Self::Migrates => TO_MIGRATE,
+        }
+    }
 }
 
 /// Columns of the subject's row that an operation writes beside the status.
@@ -431,10 +441,7 @@ impl Columns {
 
 /// An operation's arguments, and how they become columns. Implemented once per operation, in the
 /// file that bears its name; pure.
-pub trait Definition: Serialize + DeserializeOwned {
-    /// Everything about it that does not depend on the arguments.
-    const CONTRACT: Contract;
-
+pub trait Definition: Any {
     /// The id of the resource that it is about.
     fn subject(&self) -> Uuid;
 
@@ -476,67 +483,8 @@ pub trait Definition: Serialize + DeserializeOwned {
         Columns::none()
     }
 
-    /// Whether whatever was admitted for the backend before must not happen any more.
-    fn begins_epoch(&self) -> bool {
-        false
-    }
-
-    /// Whether the backend's replication begins anew from where it serves now.
-    fn restarts_replication(&self) -> bool {
-        false
-    }
-
     /// What the place must be like, for an operation that puts a volume on a backend.
     fn wanted_place(&self) -> Option<WantedPlace> {
         None
     }
-}
-
-/// What must be true of a volume that goes to another backend, beside its operation's own preconditions.
-pub const TO_MIGRATE: &[Precondition] = &[
-    Precondition::NotAttached,
-    Precondition::NoSnapshots,
-    Precondition::NotInUseElsewhere,
-    Precondition::NotReplicated,
-];
-
-/// What a place for a volume must be like.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WantedPlace {
-    /// The room that it needs, in GiB.
-    pub size_gb: i32,
-    /// The zone in which it must be, if that matters.
-    pub availability_zone: Option<String>,
-    /// The backend on which it must be: what it is made from is there, or the caller wants it there.
-    pub backend_id: Option<BackendId>,
-    /// The pool of it.
-    pub pool: Option<String>,
-    /// What the volume type asks of a backend.
-    pub extra_specs: Metadata,
-    /// Which other volumes must be there, or must not.
-    pub affinity: Affinity,
-    /// Where the volume is, if it is not new.
-    pub origin: Option<Origin>,
-}
-
-/// Where a volume must be in view of others, from a user's scheduler hints.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Affinity {
-    /// On one of these (`same_host`).
-    pub same: Option<Vec<BackendId>>,
-    /// On none of these (`different_host`).
-    pub different: Vec<BackendId>,
-}
-
-/// Where a volume is that may get another place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The backend.
-    pub backend_id: BackendId,
-    /// The pool.
-    pub pool: String,
-    /// Whether it may stay there.
-    pub may_stay: bool,
-    /// Whether it may leave.
-    pub may_leave: bool,
 }

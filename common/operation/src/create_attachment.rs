@@ -1,9 +1,10 @@
 //! `create_attachment`: keep a volume for a server.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
-    Status::Attachment, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Attachment,
+    Touch, WhileRunning,
 };
+use super::precondition::shared::{RESERVABLE, TAKES_MODE};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,29 +34,26 @@ pub(super) const FOLLOWING_VOLUME: Touch = Touch {
     quota: &[],
 };
 
-impl Definition for CreateAttachment {
-    const CONTRACT: Contract = Contract {
-        summary: "keep a volume for a server",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::New,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Becomes(Attachment(AttachmentStatus::Reserved)),
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(
-            Role::Volume,
-            Touch {
-                preconditions: &[Precondition::Reservable, Precondition::TakesMode],
-                ..FOLLOWING_VOLUME
-            },
-        )],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "keep a volume for a server",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::New,
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Becomes(Attachment(AttachmentStatus::Reserved)),
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(
+        Role::Volume,
+        Touch { preconditions: &[RESERVABLE, TAKES_MODE], ..FOLLOWING_VOLUME },
+    )],
+    effects: &[],
+};
 
+impl Definition for CreateAttachment {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

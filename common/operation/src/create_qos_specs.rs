@@ -1,8 +1,7 @@
 //! `create_qos_specs`: make a quality of service that volume types can have.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch,
-    WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
 };
 use model::{Caller, Metadata, QosConsumer, QosSpecsId};
 use serde::{Deserialize, Serialize};
@@ -22,23 +21,23 @@ pub struct CreateQosSpecs {
     pub specs: Metadata,
 }
 
-impl Definition for CreateQosSpecs {
-    const CONTRACT: Contract = Contract {
-        summary: "make a quality of service that volume types can have",
-        class: Class::Record,
-        subject: Touch {
-            resource: Resource::QosSpecs,
-            starts_from: StartsFrom::New,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "make a quality of service that volume types can have",
+    class: Class::Record,
+    subject: Touch {
+        resource: Resource::QosSpecs,
+        starts_from: StartsFrom::New,
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Unchanged,
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for CreateQosSpecs {
     fn subject(&self) -> Uuid {
         self.qos_specs_id.0
     }

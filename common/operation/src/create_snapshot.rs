@@ -1,12 +1,15 @@
 //! `create_snapshot`: keep a volume's content as it is now.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
-    Role, Runs, StartsFrom,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Role,
+    StartsFrom,
     Status::{Snapshot, Volume},
     Touch, WhileRunning,
 };
-use model::{Caller, Metadata, SnapshotId, SnapshotStatus, VolumeId, VolumeStatus, VolumeTypeId};
+use super::precondition::{Of, Precondition};
+use model::{
+    Caller, Metadata, SnapshotId, SnapshotStatus, VolumeId, VolumeStatus, VolumeTypeId, quota,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -34,37 +37,58 @@ pub struct CreateSnapshot {
 
 /// What every new snapshot takes from the quota.
 pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
-    QuotaRule::Count { resource: "snapshots", sign: 1 },
-    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+    QuotaRule::Count { resource: quota::SNAPSHOTS, sign: 1 },
+    QuotaRule::Column { resource: quota::GIGABYTES, column: "size_gb", sign: 1 },
 ];
 
-impl Definition for CreateSnapshot {
-    const CONTRACT: Contract = Contract {
-        summary: "keep a volume's content as it is now",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Snapshot,
-            starts_from: StartsFrom::New,
-            preconditions: &[],
-            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Creating)),
-            when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
-            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
-            quota: TAKEN_QUOTA,
-        },
-        others: &[(
-            Role::Volume,
-            Touch {
-                starts_from: StartsFrom::Statuses(&[
-                    Volume(VolumeStatus::Available),
-                    Volume(VolumeStatus::InUse),
-                ]),
-                preconditions: &[Precondition::SnapshottableWhereItIs],
-                ..Touch::keeping_status(Resource::Volume)
-            },
-        )],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+const SNAPSHOTTABLE_WHERE_IT_IS: Precondition = Precondition {
+    name: "snapshottable_where_it_is",
+    meaning: "it is not attached, or the caller accepts that and its backend can take a \
+              snapshot of an attached volume",
+    refusal: &Of::<CreateSnapshot>(|create, row| {
+        if create.while_attached {
+            row.invalid(
+                "Volume is attached, and its backend cannot take a snapshot of an attached volume.",
+            )
+        } else {
+            row.invalid(format!(
+                "Volume status must be available to create snapshot, but current status is: {}. Ask \
+                 for it with force, or with microversion 3.66.",
+                row.text("status")
+            ))
+        }
+    }),
+};
 
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "keep a volume's content as it is now",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Snapshot,
+        starts_from: StartsFrom::New,
+        preconditions: &[],
+        while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Creating)),
+        when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
+        when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
+        quota: TAKEN_QUOTA,
+    },
+    others: &[(
+        Role::Volume,
+        Touch {
+            starts_from: StartsFrom::Statuses(&[
+                Volume(VolumeStatus::Available),
+                Volume(VolumeStatus::InUse),
+            ]),
+            preconditions: &[SNAPSHOTTABLE_WHERE_IT_IS],
+            ..Touch::keeping_status(Resource::Volume)
+        },
+    )],
+    effects: &[],
+};
+
+impl Definition for CreateSnapshot {
     fn subject(&self) -> Uuid {
         self.snapshot_id.0
     }

@@ -1,15 +1,18 @@
 //! `create_volume`: a volume on the backend that placement chooses, empty or like something else.
 
 use super::contract::{
-    Affinity, AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule,
-    Resource, Role, Runs, StartsFrom,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Role,
+    StartsFrom,
     Status::{Snapshot, Volume},
-    Touch, WantedPlace, WhileRunning,
+    Touch, WhileRunning,
 };
+use super::placement::{Affinity, WantedPlace};
+use super::precondition::shared::{REPLICATES_THERE, TYPE_IS_THERE};
+use super::precondition::{OfAny, Precondition};
 use model::volume_type::asks_for_replication;
 use model::{
     BackendId, Caller, Metadata, ReplicationStatus, SnapshotId, SnapshotStatus, VolumeId,
-    VolumeStatus, VolumeTypeId,
+    VolumeStatus, VolumeTypeId, quota,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -78,47 +81,57 @@ pub(super) fn replication_status(extra_specs: &Metadata) -> ReplicationStatus {
 
 /// What every new volume takes from the quota.
 pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
-    QuotaRule::Count { resource: "volumes", sign: 1 },
-    QuotaRule::Each { resource: "per_volume_gigabytes", column: "size_gb" },
-    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: 1 },
+    QuotaRule::Count { resource: quota::VOLUMES, sign: 1 },
+    QuotaRule::Each { resource: quota::PER_VOLUME_GIGABYTES, column: "size_gb" },
+    QuotaRule::Column { resource: quota::GIGABYTES, column: "size_gb", sign: 1 },
 ];
 
-impl Definition for CreateVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "make a volume, empty or like a snapshot or another volume",
-        class: Class::Place,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::New,
-            preconditions: &[Precondition::TypeIsThere, Precondition::ReplicatesThere],
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
-            when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
-            when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
-            quota: TAKEN_QUOTA,
-        },
-        others: &[
-            (
-                Role::Snapshot,
-                Touch {
-                    starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
-                    ..Touch::keeping_status(Resource::Snapshot)
-                },
-            ),
-            (
-                Role::Volume,
-                Touch {
-                    starts_from: StartsFrom::Statuses(&[
-                        Volume(VolumeStatus::Available),
-                        Volume(VolumeStatus::InUse),
-                    ]),
-                    preconditions: &[Precondition::CopyableWhereItIs],
-                    ..Touch::keeping_status(Resource::Volume)
-                },
-            ),
-        ],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+const COPYABLE_WHERE_IT_IS: Precondition = Precondition {
+    name: "copyable_where_it_is",
+    meaning: "it is not attached, or its backend can copy an attached volume",
+    refusal: &OfAny(|row| {
+        row.invalid("Volume is attached, and its backend cannot copy an attached volume.")
+    }),
+};
 
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "make a volume, empty or like a snapshot or another volume",
+    class: Class::Place,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::New,
+        preconditions: &[TYPE_IS_THERE, REPLICATES_THERE],
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
+        when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
+        when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
+        quota: TAKEN_QUOTA,
+    },
+    others: &[
+        (
+            Role::Snapshot,
+            Touch {
+                starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
+                ..Touch::keeping_status(Resource::Snapshot)
+            },
+        ),
+        (
+            Role::Volume,
+            Touch {
+                starts_from: StartsFrom::Statuses(&[
+                    Volume(VolumeStatus::Available),
+                    Volume(VolumeStatus::InUse),
+                ]),
+                preconditions: &[COPYABLE_WHERE_IT_IS],
+                ..Touch::keeping_status(Resource::Volume)
+            },
+        ),
+    ],
+    effects: &[],
+};
+
+impl Definition for CreateVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,8 +1,7 @@
 //! `create_volume_type`: a new kind of volume to ask for.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Touch,
-    WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
 };
 use model::{Caller, Metadata, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -24,23 +23,23 @@ pub struct CreateVolumeType {
     pub extra_specs: Metadata,
 }
 
-impl Definition for CreateVolumeType {
-    const CONTRACT: Contract = Contract {
-        summary: "make a kind of volume that users can ask for",
-        class: Class::Record,
-        subject: Touch {
-            resource: Resource::VolumeType,
-            starts_from: StartsFrom::New,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "make a kind of volume that users can ask for",
+    class: Class::Record,
+    subject: Touch {
+        resource: Resource::VolumeType,
+        starts_from: StartsFrom::New,
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Unchanged,
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for CreateVolumeType {
     fn subject(&self) -> Uuid {
         self.volume_type_id.0
     }

@@ -1,7 +1,7 @@
 //! `delete_attachment`: close a server's data path; with the last one, the volume's export goes.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
     Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
@@ -21,23 +21,25 @@ pub struct DeleteAttachment {
     pub mode: AttachMode,
 }
 
-impl Definition for DeleteAttachment {
-    const CONTRACT: Contract = Contract {
-        summary: "close a server's data path to a volume",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[],
-            while_running: WhileRunning::Becomes(Attachment(AttachmentStatus::Detaching)),
-            when_done: Ending::Removed(Some(Attachment(AttachmentStatus::Detached))),
-            when_failed: Ending::Becomes(Attachment(AttachmentStatus::ErrorDetaching)),
-            quota: &[],
-        },
-        others: &[(Role::Volume, FOLLOWING_VOLUME)],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "close a server's data path to a volume",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Anything,
+        preconditions: &[],
+        while_running: WhileRunning::Becomes(Attachment(AttachmentStatus::Detaching)),
+        when_done: Ending::Removed(Some(Attachment(AttachmentStatus::Detached))),
+        when_failed: Ending::Becomes(Attachment(AttachmentStatus::ErrorDetaching)),
+        quota: &[],
+    },
+    others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    effects: &[],
+};
+
+impl Definition for DeleteAttachment {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

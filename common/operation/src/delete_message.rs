@@ -1,6 +1,6 @@
 //! `delete_message`: a user has read what there was to read.
 
-use super::contract::{Class, Contract, Definition, Ending, Resource, Runs, Touch};
+use super::contract::{Class, Contract, Definition, Ending, Resource, Touch};
 use model::MessageId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,18 +12,15 @@ pub struct DeleteMessage {
     pub message_id: MessageId,
 }
 
-impl Definition for DeleteMessage {
-    const CONTRACT: Contract = Contract {
-        summary: "remove a message to a user",
-        class: Class::Record,
-        subject: Touch {
-            when_done: Ending::Removed(None),
-            ..Touch::keeping_status(Resource::Message)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "remove a message to a user",
+    class: Class::Record,
+    subject: Touch { when_done: Ending::Removed(None), ..Touch::keeping_status(Resource::Message) },
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for DeleteMessage {
     fn subject(&self) -> Uuid {
         self.message_id.0
     }

@@ -1,7 +1,8 @@
 //! `delete_qos_specs`: remove a quality of service.
 
-use super::contract::{Class, Contract, Definition, Ending, Precondition, Resource, Runs, Touch};
-use model::QosSpecsId;
+use super::contract::{Class, Contract, Definition, Ending, Resource, Touch};
+use super::precondition::{OfAny, Precondition};
+use model::{Error, QosSpecsId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,19 +13,25 @@ pub struct DeleteQosSpecs {
     pub qos_specs_id: QosSpecsId,
 }
 
-impl Definition for DeleteQosSpecs {
-    const CONTRACT: Contract = Contract {
-        summary: "remove a quality of service",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::QosUnused],
-            when_done: Ending::Removed(None),
-            ..Touch::keeping_status(Resource::QosSpecs)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const QOS_UNUSED: Precondition = Precondition {
+    name: "qos_unused",
+    meaning: "no volume type has this quality of service",
+    refusal: &OfAny(|_| Error::bad_request("Qos specs still in use.")),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "remove a quality of service",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[QOS_UNUSED],
+        when_done: Ending::Removed(None),
+        ..Touch::keeping_status(Resource::QosSpecs)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for DeleteQosSpecs {
     fn subject(&self) -> Uuid {
         self.qos_specs_id.0
     }

@@ -1,12 +1,13 @@
 //! `delete_volume`: remove a volume that nobody uses, with its snapshots if that is asked for.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Precondition, QuotaRule, Resource, Role, Runs,
-    StartsFrom,
+    AfterCrash, Class, Contract, Definition, Ending, QuotaRule, Resource, Role, StartsFrom,
     Status::{Snapshot, Volume},
     Touch, WhileRunning,
 };
-use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
+use super::precondition::Precondition;
+use super::precondition::shared::{NO_SNAPSHOTS, NOT_ATTACHED, NOT_IN_USE_ELSEWHERE};
+use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus, quota};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,56 +22,57 @@ pub struct DeleteVolume {
 
 /// What every way of deleting a volume gives back to the quota.
 pub(super) const RETURNED_QUOTA: &[QuotaRule] = &[
-    QuotaRule::Count { resource: "volumes", sign: -1 },
-    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: -1 },
+    QuotaRule::Count { resource: quota::VOLUMES, sign: -1 },
+    QuotaRule::Column { resource: quota::GIGABYTES, column: "size_gb", sign: -1 },
 ];
 
 /// What every way of deleting a snapshot gives back to the quota.
 pub(super) const RETURNED_SNAPSHOT_QUOTA: &[QuotaRule] = &[
-    QuotaRule::Count { resource: "snapshots", sign: -1 },
-    QuotaRule::Column { resource: "gigabytes", column: "size_gb", sign: -1 },
+    QuotaRule::Count { resource: quota::SNAPSHOTS, sign: -1 },
+    QuotaRule::Column { resource: quota::GIGABYTES, column: "size_gb", sign: -1 },
 ];
 
 /// What is asked of a volume before it may go, whatever its status.
-pub(super) const UNUSED: &[Precondition] =
-    &[Precondition::NotAttached, Precondition::NoSnapshots, Precondition::NotInUseElsewhere];
+pub(super) const UNUSED: &[Precondition] = &[NOT_ATTACHED, NO_SNAPSHOTS, NOT_IN_USE_ELSEWHERE];
+
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "remove a volume that nobody uses, with its data",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Statuses(&[
+            Volume(VolumeStatus::Available),
+            Volume(VolumeStatus::Error),
+            Volume(VolumeStatus::ErrorExtending),
+            Volume(VolumeStatus::ErrorManaging),
+        ]),
+        preconditions: UNUSED,
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
+        when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
+        when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
+        quota: RETURNED_QUOTA,
+    },
+    others: &[(
+        Role::Snapshot,
+        Touch {
+            resource: Resource::Snapshot,
+            starts_from: StartsFrom::Statuses(&[
+                Snapshot(SnapshotStatus::Available),
+                Snapshot(SnapshotStatus::Error),
+            ]),
+            preconditions: &[NOT_IN_USE_ELSEWHERE],
+            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
+            when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
+            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),
+            quota: RETURNED_SNAPSHOT_QUOTA,
+        },
+    )],
+    effects: &[],
+};
 
 impl Definition for DeleteVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "remove a volume that nobody uses, with its data",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Statuses(&[
-                Volume(VolumeStatus::Available),
-                Volume(VolumeStatus::Error),
-                Volume(VolumeStatus::ErrorExtending),
-                Volume(VolumeStatus::ErrorManaging),
-            ]),
-            preconditions: UNUSED,
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
-            when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
-            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
-            quota: RETURNED_QUOTA,
-        },
-        others: &[(
-            Role::Snapshot,
-            Touch {
-                resource: Resource::Snapshot,
-                starts_from: StartsFrom::Statuses(&[
-                    Snapshot(SnapshotStatus::Available),
-                    Snapshot(SnapshotStatus::Error),
-                ]),
-                preconditions: &[Precondition::NotInUseElsewhere],
-                while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
-                when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
-                when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),
-                quota: RETURNED_SNAPSHOT_QUOTA,
-            },
-        )],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
-
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

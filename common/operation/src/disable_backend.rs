@@ -1,6 +1,6 @@
 //! `disable_backend`: take a backend out of service; a freeze stays as it is.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,15 +15,15 @@ pub struct DisableBackend {
     pub reason: Option<String>,
 }
 
-impl Definition for DisableBackend {
-    const CONTRACT: Contract = Contract {
-        summary: "take a backend out of service",
-        class: Class::Operate,
-        subject: Touch::keeping_status(Resource::Backend),
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "take a backend out of service",
+    class: Class::Operate,
+    subject: Touch::keeping_status(Resource::Backend),
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for DisableBackend {
     fn subject(&self) -> Uuid {
         self.backend_id.0
     }

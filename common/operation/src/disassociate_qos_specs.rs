@@ -1,8 +1,8 @@
 //! `disassociate_qos_specs`: take its quality of service from a kind of volume.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
+use super::associate_qos_specs::{self, other_qos};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, Precondition};
 use model::{Caller, QosSpecsId, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,18 +17,25 @@ pub struct DisassociateQosSpecs {
     pub qos_specs_id: QosSpecsId,
 }
 
-impl Definition for DisassociateQosSpecs {
-    const CONTRACT: Contract = Contract {
-        summary: "take its quality of service from a kind of volume",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::NoOtherQos],
-            ..Touch::keeping_status(Resource::VolumeType)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const NO_OTHER_QOS: Precondition = Precondition {
+    refusal: &Of::<DisassociateQosSpecs>(|disassociate, row| {
+        other_qos(disassociate.qos_specs_id, row)
+    }),
+    ..associate_qos_specs::NO_OTHER_QOS
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "take its quality of service from a kind of volume",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[NO_OTHER_QOS],
+        ..Touch::keeping_status(Resource::VolumeType)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for DisassociateQosSpecs {
     fn subject(&self) -> Uuid {
         self.volume_type_id.0
     }

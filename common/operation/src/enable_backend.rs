@@ -1,6 +1,6 @@
 //! `enable_backend`: put a backend back into service; a freeze stays as it is.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,15 +13,15 @@ pub struct EnableBackend {
     pub backend_id: BackendId,
 }
 
-impl Definition for EnableBackend {
-    const CONTRACT: Contract = Contract {
-        summary: "put a backend back into service",
-        class: Class::Operate,
-        subject: Touch::keeping_status(Resource::Backend),
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "put a backend back into service",
+    class: Class::Operate,
+    subject: Touch::keeping_status(Resource::Backend),
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for EnableBackend {
     fn subject(&self) -> Uuid {
         self.backend_id.0
     }

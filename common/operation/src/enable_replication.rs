@@ -1,9 +1,8 @@
 //! `enable_replication`: replicate a backend that has got targets.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{BackendId, Caller, ReplicationStatus};
+use super::contract::{Class, Columns, Contract, Definition, Effect, Resource, Role, Touch};
+use super::precondition::{OfAny, Precondition};
+use model::{BackendId, Caller, Error, ReplicationStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,24 +14,29 @@ pub struct EnableReplication {
     pub backend_id: BackendId,
 }
 
-impl Definition for EnableReplication {
-    const CONTRACT: Contract = Contract {
-        summary: "replicate a backend that has got targets",
-        class: Class::Operate,
-        subject: Touch {
-            preconditions: &[Precondition::CanReplicate],
-            ..Touch::keeping_status(Resource::Backend)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const CAN_REPLICATE: Precondition = Precondition {
+    name: "can_replicate",
+    meaning: "the backend has targets, serves from its own side and is not replicated",
+    refusal: &OfAny(|row| {
+        Error::bad_request(format!(
+            "The backend's replication status is {}, its targets are {}: there is nothing to enable.",
+            row.text("replication_status"),
+            row.json("report")["replication_targets"]
+        ))
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "replicate a backend that has got targets",
+    class: Class::Operate,
+    subject: Touch { preconditions: &[CAN_REPLICATE], ..Touch::keeping_status(Resource::Backend) },
+    others: &[],
+    effects: &[Effect::RestartsReplication],
+};
+
+impl Definition for EnableReplication {
     fn subject(&self) -> Uuid {
         self.backend_id.0
-    }
-
-    fn restarts_replication(&self) -> bool {
-        true
     }
 
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {

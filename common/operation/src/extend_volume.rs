@@ -1,10 +1,11 @@
 //! `extend_volume`: grow a volume to an absolute size.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, QuotaRule, Resource,
-    Role, Runs, StartsFrom, Status::Volume, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Role,
+    StartsFrom, Status::Volume, Touch, WhileRunning,
 };
-use model::{VolumeId, VolumeStatus};
+use super::precondition::{Of, Precondition};
+use model::{Error, VolumeId, VolumeStatus, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -21,29 +22,58 @@ pub struct ExtendVolume {
     pub while_attached: bool,
 }
 
-impl Definition for ExtendVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "grow a volume",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Statuses(&[
-                Volume(VolumeStatus::Available),
-                Volume(VolumeStatus::InUse),
-            ]),
-            preconditions: &[Precondition::SizeIncreases, Precondition::ExtendableWhereItIs],
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Extending)),
-            when_done: Ending::PreviousStatus,
-            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorExtending)),
-            quota: &[
-                QuotaRule::Each { resource: "per_volume_gigabytes", column: "size_gb" },
-                QuotaRule::Growth { resource: "gigabytes", column: "size_gb" },
-            ],
-        },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+const SIZE_INCREASES: Precondition = Precondition {
+    name: "size_increases",
+    meaning: "the new size exceeds the current one",
+    refusal: &Of::<ExtendVolume>(|extend, row| {
+        Error::bad_request(format!(
+            "Invalid input received: New size for extend must be greater than current size. \
+             (current: {}, extended: {}).",
+            row.json("size_gb"),
+            extend.new_size_gb
+        ))
+    }),
+};
 
+const EXTENDABLE_WHERE_IT_IS: Precondition = Precondition {
+    name: "extendable_where_it_is",
+    meaning: "it is not attached, or the caller accepts that and its backend can extend an \
+              attached volume",
+    refusal: &Of::<ExtendVolume>(|extend, row| {
+        row.invalid(if extend.while_attached {
+            "Volume is attached, and its backend cannot extend an attached volume."
+        } else {
+            "Volume status must be available to extend, but current status is: in-use. \
+             Ask for microversion 3.42 to extend an attached volume."
+        })
+    }),
+};
+
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "grow a volume",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Statuses(&[
+            Volume(VolumeStatus::Available),
+            Volume(VolumeStatus::InUse),
+        ]),
+        preconditions: &[SIZE_INCREASES, EXTENDABLE_WHERE_IT_IS],
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Extending)),
+        when_done: Ending::PreviousStatus,
+        when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorExtending)),
+        quota: &[
+            QuotaRule::Each { resource: quota::PER_VOLUME_GIGABYTES, column: "size_gb" },
+            QuotaRule::Growth { resource: quota::GIGABYTES, column: "size_gb" },
+        ],
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for ExtendVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

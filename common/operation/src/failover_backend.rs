@@ -1,9 +1,10 @@
 //! `failover_backend`: serve a backend from a replication target, or from its own side again.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
+    AfterCrash, Class, Columns, Contract, Definition, Effect, Resource, Role, Touch,
 };
-use model::{BackendId, Caller, ReplicationStatus, Side};
+use super::precondition::{Of, OfAny, Precondition};
+use model::{BackendId, Caller, Error, ReplicationStatus, Side};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -20,29 +21,68 @@ pub struct FailoverBackend {
     pub accept_data_loss: bool,
 }
 
-impl Definition for FailoverBackend {
-    const CONTRACT: Contract = Contract {
-        summary: "serve a backend from a replication target, or from its own side again",
-        class: Class::Operate,
-        subject: Touch {
-            preconditions: &[
-                Precondition::CanFailOver,
-                Precondition::TargetOffered,
-                Precondition::TargetIsUp,
-                Precondition::WorkerIsUp,
-            ],
-            ..Touch::keeping_status(Resource::Backend)
-        },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+const CAN_FAIL_OVER: Precondition = Precondition {
+    name: "can_fail_over",
+    meaning: "the backend is replicated, and no failover is under way",
+    refusal: &OfAny(|row| {
+        Error::bad_request(format!(
+            "The backend cannot fail over while its replication status is {}.",
+            row.text("replication_status")
+        ))
+    }),
+};
 
+const TARGET_OFFERED: Precondition = Precondition {
+    name: "target_offered",
+    meaning: "the backend has the target and does not serve from it already, unless the caller \
+              accepts data loss",
+    refusal: &Of::<FailoverBackend>(|failover, row| {
+        Error::bad_request(match &failover.target {
+            Side::Primary => "The backend serves from its own side already.".to_owned(),
+            Side::Target(target) if target == row.text("active_backend_id") => {
+                format!("The backend serves from {target} already.")
+            }
+            Side::Target(target) => format!(
+                "The backend has no replication target {target}; it has {}.",
+                row.json("report")["replication_targets"]
+            ),
+        })
+    }),
+};
+
+const TARGET_IS_UP: Precondition = Precondition {
+    name: "target_is_up",
+    meaning: "the worker has not reported the target as down",
+    refusal: &Of::<FailoverBackend>(|failover, _| {
+        let target = failover.target.target().unwrap_or("The backend's own side");
+        Error::bad_request(format!("{target} is down: the backend's worker cannot use it."))
+    }),
+};
+
+const WORKER_IS_UP: Precondition = Precondition {
+    name: "worker_is_up",
+    meaning: "a worker of the backend is up",
+    refusal: &OfAny(|_| {
+        Error::bad_request("The backend's worker is down: nobody could fail it over.")
+    }),
+};
+
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "serve a backend from a replication target, or from its own side again",
+    class: Class::Operate,
+    subject: Touch {
+        preconditions: &[CAN_FAIL_OVER, TARGET_OFFERED, TARGET_IS_UP, WORKER_IS_UP],
+        ..Touch::keeping_status(Resource::Backend)
+    },
+    others: &[],
+    effects: &[Effect::BeginsEpoch],
+};
+
+impl Definition for FailoverBackend {
     fn subject(&self) -> Uuid {
         self.backend_id.0
-    }
-
-    fn begins_epoch(&self) -> bool {
-        true
     }
 
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {

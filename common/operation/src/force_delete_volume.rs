@@ -1,8 +1,8 @@
 //! `force_delete_volume`: an admin removes a volume whatever its status says.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Resource, Runs, StartsFrom, Status::Volume,
-    Touch, WhileRunning,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, StartsFrom, Status::Volume, Touch,
+    WhileRunning,
 };
 use super::delete_volume::{RETURNED_QUOTA, UNUSED};
 use model::{VolumeId, VolumeStatus};
@@ -16,23 +16,25 @@ pub struct ForceDeleteVolume {
     pub volume_id: VolumeId,
 }
 
-impl Definition for ForceDeleteVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "remove a volume whatever its status, unless it is attached or being worked on",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Anything,
-            preconditions: UNUSED,
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
-            when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
-            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
-            quota: RETURNED_QUOTA,
-        },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "remove a volume whatever its status, unless it is attached or being worked on",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Anything,
+        preconditions: UNUSED,
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),
+        when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
+        when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
+        quota: RETURNED_QUOTA,
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for ForceDeleteVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,9 +1,8 @@
 //! `freeze_backend`: stop every change of a backend; attached volumes keep their data path.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{BackendId, Caller};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{OfAny, Precondition};
+use model::{BackendId, Caller, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,18 +14,21 @@ pub struct FreezeBackend {
     pub backend_id: BackendId,
 }
 
-impl Definition for FreezeBackend {
-    const CONTRACT: Contract = Contract {
-        summary: "stop every change of a backend, keep the data path",
-        class: Class::Operate,
-        subject: Touch {
-            preconditions: &[Precondition::IsNotFrozen],
-            ..Touch::keeping_status(Resource::Backend)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const IS_NOT_FROZEN: Precondition = Precondition {
+    name: "is_not_frozen",
+    meaning: "the backend is not frozen",
+    refusal: &OfAny(|_| Error::bad_request("The backend is already frozen.")),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "stop every change of a backend, keep the data path",
+    class: Class::Operate,
+    subject: Touch { preconditions: &[IS_NOT_FROZEN], ..Touch::keeping_status(Resource::Backend) },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for FreezeBackend {
     fn subject(&self) -> Uuid {
         self.backend_id.0
     }

@@ -1,10 +1,12 @@
 //! `initialize_connection`: open a volume's data path for a server's host (`os-initialize_connection`).
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
-    StartsFrom, Status::Attachment, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
+    Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
+use super::precondition::shared::{NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE};
+use super::precondition::{OfAny, Precondition};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -23,36 +25,37 @@ pub struct InitializeConnection {
     pub mode: AttachMode,
 }
 
-impl Definition for InitializeConnection {
-    const CONTRACT: Contract = Contract {
-        summary: "open a volume's data path for a server that is coming or has come",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Statuses(&[
-                Attachment(AttachmentStatus::Attaching),
-                Attachment(AttachmentStatus::Attached),
-            ]),
-            preconditions: &[Precondition::KeepsHost],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(
-            Role::Volume,
-            Touch {
-                preconditions: &[
-                    Precondition::NotInError,
-                    Precondition::OnlyConnection,
-                    Precondition::TakesMode,
-                ],
-                ..FOLLOWING_VOLUME
-            },
-        )],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+const KEEPS_HOST: Precondition = Precondition {
+    name: "keeps_host",
+    meaning: "no data path is open for another host",
+    refusal: &OfAny(|row| row.invalid("Its data path is open for another host; close that first.")),
+};
 
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "open a volume's data path for a server that is coming or has come",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Statuses(&[
+            Attachment(AttachmentStatus::Attaching),
+            Attachment(AttachmentStatus::Attached),
+        ]),
+        preconditions: &[KEEPS_HOST],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Unchanged,
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(
+        Role::Volume,
+        Touch { preconditions: &[NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE], ..FOLLOWING_VOLUME },
+    )],
+    effects: &[],
+};
+
+impl Definition for InitializeConnection {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

@@ -1,7 +1,7 @@
 //! `manage_snapshot`: make something that is on a volume's backend a snapshot of it.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
     Status::{Snapshot, Volume},
     Touch, WhileRunning,
 };
@@ -32,32 +32,34 @@ pub struct ManageSnapshot {
     pub metadata: Metadata,
 }
 
-impl Definition for ManageSnapshot {
-    const CONTRACT: Contract = Contract {
-        summary: "make something that is on a volume's backend a snapshot of it",
-        class: Class::Place,
-        subject: Touch {
-            resource: Resource::Snapshot,
-            starts_from: StartsFrom::New,
-            preconditions: &[],
-            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Creating)),
-            when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
-            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
-            quota: TAKEN_QUOTA,
-        },
-        others: &[(
-            Role::Volume,
-            Touch {
-                starts_from: StartsFrom::Statuses(&[
-                    Volume(VolumeStatus::Available),
-                    Volume(VolumeStatus::InUse),
-                ]),
-                ..Touch::keeping_status(Resource::Volume)
-            },
-        )],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "make something that is on a volume's backend a snapshot of it",
+    class: Class::Place,
+    subject: Touch {
+        resource: Resource::Snapshot,
+        starts_from: StartsFrom::New,
+        preconditions: &[],
+        while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Creating)),
+        when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
+        when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
+        quota: TAKEN_QUOTA,
+    },
+    others: &[(
+        Role::Volume,
+        Touch {
+            starts_from: StartsFrom::Statuses(&[
+                Volume(VolumeStatus::Available),
+                Volume(VolumeStatus::InUse),
+            ]),
+            ..Touch::keeping_status(Resource::Volume)
+        },
+    )],
+    effects: &[],
+};
+
+impl Definition for ManageSnapshot {
     fn subject(&self) -> Uuid {
         self.snapshot_id.0
     }

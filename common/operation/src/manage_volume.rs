@@ -1,10 +1,12 @@
 //! `manage_volume`: make something that is on a backend a volume.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
-    StartsFrom, Status::Volume, Touch, WantedPlace, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
+    Status::Volume, Touch, WhileRunning,
 };
 use super::create_volume::{TAKEN_QUOTA, replication_status};
+use super::placement::WantedPlace;
+use super::precondition::shared::{REPLICATES_THERE, TYPE_IS_THERE};
 use model::volume_type::asks_for_replication;
 use model::{BackendId, Caller, Metadata, VolumeId, VolumeStatus, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -38,23 +40,25 @@ pub struct ManageVolume {
     pub metadata: Metadata,
 }
 
-impl Definition for ManageVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "make something that is on a backend a volume",
-        class: Class::Place,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::New,
-            preconditions: &[Precondition::TypeIsThere, Precondition::ReplicatesThere],
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Managing)),
-            when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
-            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorManaging)),
-            quota: TAKEN_QUOTA,
-        },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "make something that is on a backend a volume",
+    class: Class::Place,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::New,
+        preconditions: &[TYPE_IS_THERE, REPLICATES_THERE],
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Managing)),
+        when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
+        when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorManaging)),
+        quota: TAKEN_QUOTA,
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for ManageVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,9 +1,10 @@
 //! `migrate_volume`: take a volume to another backend.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Origin, Resource, Role, Runs,
-    StartsFrom, Status::Volume, TO_MIGRATE, Touch, WantedPlace, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Effect, Ending, Resource, Role, StartsFrom,
+    Status::Volume, Touch, WhileRunning,
 };
+use super::placement::{Origin, WantedPlace};
 use model::{BackendId, Caller, Metadata, MigrationStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,23 +27,25 @@ pub struct MigrateVolume {
     pub to_pool: Option<String>,
 }
 
-impl Definition for MigrateVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "take a volume to another backend",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
-            preconditions: TO_MIGRATE,
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Maintenance)),
-            when_done: Ending::PreviousStatus,
-            when_failed: Ending::PreviousStatus,
-            quota: &[],
-        },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "take a volume to another backend",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
+        preconditions: &[],
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Maintenance)),
+        when_done: Ending::PreviousStatus,
+        when_failed: Ending::PreviousStatus,
+        quota: &[],
+    },
+    others: &[],
+    effects: &[Effect::Migrates],
+};
+
+impl Definition for MigrateVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,9 +1,9 @@
 //! `promote_backend`: the target that a backend serves from becomes its own side, for good.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{BackendId, Caller, ReplicationStatus};
+use super::contract::{Class, Columns, Contract, Definition, Effect, Resource, Role, Touch};
+use super::precondition::shared::IS_FROZEN;
+use super::precondition::{OfAny, Precondition};
+use model::{BackendId, Caller, Error, ReplicationStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,32 +15,43 @@ pub struct PromoteBackend {
     pub backend_id: BackendId,
 }
 
-impl Definition for PromoteBackend {
-    const CONTRACT: Contract = Contract {
-        summary: "make the target that a backend serves from its own side",
-        class: Class::Operate,
-        subject: Touch {
-            preconditions: &[
-                Precondition::IsFrozen,
-                Precondition::IsFailedOver,
-                Precondition::ReadyForPromotion,
-            ],
-            ..Touch::keeping_status(Resource::Backend)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const IS_FAILED_OVER: Precondition = Precondition {
+    name: "is_failed_over",
+    meaning: "the backend serves from a target",
+    refusal: &OfAny(|row| {
+        Error::bad_request(format!(
+            "The backend does not serve from a target: its replication status is {}.",
+            row.text("replication_status")
+        ))
+    }),
+};
 
+const READY_FOR_PROMOTION: Precondition = Precondition {
+    name: "ready_for_promotion",
+    meaning: "no worker of the backend is up, or the target is its own side in its configuration",
+    refusal: &OfAny(|row| {
+        Error::bad_request(format!(
+            "The worker still has {} as a target. Stop it, make the target its own side in the \
+             configuration, and ask again.",
+            row.text("active_backend_id")
+        ))
+    }),
+};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "make the target that a backend serves from its own side",
+    class: Class::Operate,
+    subject: Touch {
+        preconditions: &[IS_FROZEN, IS_FAILED_OVER, READY_FOR_PROMOTION],
+        ..Touch::keeping_status(Resource::Backend)
+    },
+    others: &[],
+    effects: &[Effect::BeginsEpoch, Effect::RestartsReplication],
+};
+
+impl Definition for PromoteBackend {
     fn subject(&self) -> Uuid {
         self.backend_id.0
-    }
-
-    fn begins_epoch(&self) -> bool {
-        true
-    }
-
-    fn restarts_replication(&self) -> bool {
-        true
     }
 
     fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {

@@ -1,10 +1,11 @@
 //! `release_attachment`: give up an attachment for which no data path was opened.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
-    Status::Attachment, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Attachment,
+    Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
+use super::precondition::{OfAny, Precondition};
 use model::{AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,23 +20,31 @@ pub struct ReleaseAttachment {
     pub volume_id: VolumeId,
 }
 
-impl Definition for ReleaseAttachment {
-    const CONTRACT: Contract = Contract {
-        summary: "give up an attachment for which no data path was opened",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[Precondition::NotConnected],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Removed(Some(Attachment(AttachmentStatus::Detached))),
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(Role::Volume, FOLLOWING_VOLUME)],
-        runs: Runs::InAdmission,
-    };
+const NOT_CONNECTED: Precondition = Precondition {
+    name: "not_connected",
+    meaning: "no data path was opened for it",
+    refusal: &OfAny(|row| {
+        row.invalid("A server has been told how to connect; close its connection.")
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "give up an attachment for which no data path was opened",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Anything,
+        preconditions: &[NOT_CONNECTED],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Removed(Some(Attachment(AttachmentStatus::Detached))),
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    effects: &[],
+};
+
+impl Definition for ReleaseAttachment {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

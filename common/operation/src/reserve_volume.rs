@@ -1,11 +1,12 @@
 //! `reserve_volume`: keep a volume for a server that is not named yet (`os-reserve`).
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
     Status::{Attachment, Volume},
     Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
+use super::precondition::shared::{RESERVABLE, TAKES_MODE};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,34 +23,34 @@ pub struct ReserveVolume {
     pub mode: AttachMode,
 }
 
-impl Definition for ReserveVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "keep a volume for a server that is not named yet",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::New,
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Becomes(Attachment(AttachmentStatus::Attaching)),
-            when_failed: Ending::Unchanged,
-            quota: &[],
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "keep a volume for a server that is not named yet",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::New,
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Becomes(Attachment(AttachmentStatus::Attaching)),
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(
+        Role::Volume,
+        Touch {
+            // while one server is coming, no other can be told from it
+            starts_from: StartsFrom::Statuses(&[
+                Volume(VolumeStatus::Available),
+                Volume(VolumeStatus::InUse),
+            ]),
+            preconditions: &[RESERVABLE, TAKES_MODE],
+            ..FOLLOWING_VOLUME
         },
-        others: &[(
-            Role::Volume,
-            Touch {
-                // while one server is coming, no other can be told from it
-                starts_from: StartsFrom::Statuses(&[
-                    Volume(VolumeStatus::Available),
-                    Volume(VolumeStatus::InUse),
-                ]),
-                preconditions: &[Precondition::Reservable, Precondition::TakesMode],
-                ..FOLLOWING_VOLUME
-            },
-        )],
-        runs: Runs::InAdmission,
-    };
+    )],
+    effects: &[],
+};
 
+impl Definition for ReserveVolume {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

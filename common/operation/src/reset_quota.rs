@@ -1,6 +1,6 @@
 //! `reset_quota`: a project may have what every project may.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,15 +13,15 @@ pub struct ResetQuota {
     pub project: String,
 }
 
-impl Definition for ResetQuota {
-    const CONTRACT: Contract = Contract {
-        summary: "give a project the limits that every project has",
-        class: Class::Record,
-        subject: Touch::keeping_status(Resource::Project),
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "give a project the limits that every project has",
+    class: Class::Record,
+    subject: Touch::keeping_status(Resource::Project),
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for ResetQuota {
     fn subject(&self) -> Uuid {
         quota::id_of(&self.project)
     }

@@ -1,9 +1,9 @@
 //! `reset_snapshot_status`: an admin says where a snapshot stands, after something went wrong.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
-    Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
 };
+use super::precondition::shared::NOT_BEING_WORKED_ON;
 use model::{Caller, SnapshotId, SnapshotStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,23 +18,23 @@ pub struct ResetSnapshotStatus {
     pub status: SnapshotStatus,
 }
 
-impl Definition for ResetSnapshotStatus {
-    const CONTRACT: Contract = Contract {
-        summary: "say where a snapshot stands, unless it is being worked on",
-        class: Class::Record,
-        subject: Touch {
-            resource: Resource::Snapshot,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[Precondition::NotBeingWorkedOn],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::AsAsked,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say where a snapshot stands, unless it is being worked on",
+    class: Class::Record,
+    subject: Touch {
+        resource: Resource::Snapshot,
+        starts_from: StartsFrom::Anything,
+        preconditions: &[NOT_BEING_WORKED_ON],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::AsAsked,
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for ResetSnapshotStatus {
     fn subject(&self) -> Uuid {
         self.snapshot_id.0
     }

@@ -1,9 +1,10 @@
 //! `reset_volume_status`: an admin says where a volume stands, after something went wrong.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs, StartsFrom,
-    Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
 };
+use super::precondition::shared::NOT_BEING_WORKED_ON;
+use super::precondition::{Of, OfAny, Precondition};
 use model::{Caller, MigrationStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -27,27 +28,45 @@ pub struct ResetVolumeStatus {
     pub migration_status: Option<Option<MigrationStatus>>,
 }
 
-impl Definition for ResetVolumeStatus {
-    const CONTRACT: Contract = Contract {
-        summary: "say where a volume stands, unless it is being worked on",
-        class: Class::Record,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[
-                Precondition::NotBeingWorkedOn,
-                Precondition::FitsAttachments,
-                Precondition::IsServed,
-            ],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::AsAsked,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const FITS_ATTACHMENTS: Precondition = Precondition {
+    name: "fits_attachments",
+    meaning: "its attachments allow the status that is asked for",
+    refusal: &Of::<ResetVolumeStatus>(|reset, row| {
+        row.invalid(format!(
+            "Status {} does not fit the volume's attachments; change those.",
+            json!(reset.status)
+        ))
+    }),
+};
 
+const IS_SERVED: Precondition = Precondition {
+    name: "is_served",
+    meaning: "it is on the side that its backend serves, or no status is asked for",
+    refusal: &OfAny(|row| {
+        row.invalid(
+            "The volume is not where its backend serves from. It is given back when the backend fails over to \
+             where it is; or an operator fails over and accepts the loss.",
+        )
+    }),
+};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say where a volume stands, unless it is being worked on",
+    class: Class::Record,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Anything,
+        preconditions: &[NOT_BEING_WORKED_ON, FITS_ATTACHMENTS, IS_SERVED],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::AsAsked,
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for ResetVolumeStatus {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,12 +1,14 @@
 //! `retype_volume`: give a volume another type, where it is or, if that does not fit, elsewhere.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Origin, Precondition, QuotaRule,
-    Resource, Role, Runs, StartsFrom, Status::Volume, Touch, WantedPlace, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Effect, Ending, QuotaRule, Resource, Role,
+    StartsFrom, Status::Volume, Touch, WhileRunning,
 };
 use super::create_volume::replication_status;
+use super::placement::{Origin, WantedPlace};
+use super::precondition::{OfAny, Precondition};
 use model::volume_type::asks_for_replication;
-use model::{Metadata, VolumeId, VolumeStatus, VolumeTypeId};
+use model::{Metadata, VolumeId, VolumeStatus, VolumeTypeId, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -30,33 +32,55 @@ pub struct RetypeVolume {
     pub origin: Origin,
 }
 
-impl Definition for RetypeVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "give a volume another type, and with it another backend where the type needs one",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Statuses(&[
-                Volume(VolumeStatus::Available),
-                Volume(VolumeStatus::InUse),
-            ]),
-            preconditions: &[
-                Precondition::TypeChanges,
-                Precondition::KeepsMultiattach,
-                Precondition::KeepsFrontEndQos,
-            ],
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Retyping)),
-            when_done: Ending::PreviousStatus,
-            when_failed: Ending::PreviousStatus,
-            quota: &[
-                QuotaRule::Retype { resource: "volumes", column: None },
-                QuotaRule::Retype { resource: "gigabytes", column: Some("size_gb") },
-            ],
-        },
-        others: &[(Role::VolumeType, Touch::keeping_status(Resource::VolumeType))],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+const TYPE_CHANGES: Precondition = Precondition {
+    name: "type_changes",
+    meaning: "the new type is another one",
+    refusal: &OfAny(|row| row.invalid("It is of this type already.")),
+};
 
+const KEEPS_MULTIATTACH: Precondition = Precondition {
+    name: "keeps_multiattach",
+    meaning: "it is not attached, or as many servers may attach it as before",
+    refusal: &OfAny(|row| {
+        row.invalid("Volume is attached: whether several servers may attach it cannot change.")
+    }),
+};
+
+const KEEPS_FRONT_END_QOS: Precondition = Precondition {
+    name: "keeps_front_end_qos",
+    meaning: "it is not attached, or the limits that servers must keep to stay the same",
+    refusal: &OfAny(|row| {
+        row.invalid(
+            "Volume is attached: what servers must keep to of its quality of service cannot change.",
+        )
+    }),
+};
+
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "give a volume another type, and with it another backend where the type needs one",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Statuses(&[
+            Volume(VolumeStatus::Available),
+            Volume(VolumeStatus::InUse),
+        ]),
+        preconditions: &[TYPE_CHANGES, KEEPS_MULTIATTACH, KEEPS_FRONT_END_QOS],
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Retyping)),
+        when_done: Ending::PreviousStatus,
+        when_failed: Ending::PreviousStatus,
+        quota: &[
+            QuotaRule::Retype { resource: quota::VOLUMES, column: None },
+            QuotaRule::Retype { resource: quota::GIGABYTES, column: Some("size_gb") },
+        ],
+    },
+    others: &[(Role::VolumeType, Touch::keeping_status(Resource::VolumeType))],
+    effects: &[Effect::Migrates],
+};
+
+impl Definition for RetypeVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

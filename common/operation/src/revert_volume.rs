@@ -1,12 +1,13 @@
 //! `revert_volume`: put a volume's content back to its newest snapshot.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
-    StartsFrom,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, Role, StartsFrom,
     Status::{Snapshot, Volume},
     Touch, WhileRunning,
 };
-use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
+use super::precondition::shared::{NOT_ATTACHED, NOT_IN_USE_ELSEWHERE};
+use super::precondition::{OfAny, Precondition};
+use model::{Error, SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,34 +20,46 @@ pub struct RevertVolume {
     pub snapshot_id: SnapshotId,
 }
 
-impl Definition for RevertVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "put a volume's content back to its newest snapshot",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
-            preconditions: &[Precondition::NotAttached, Precondition::NotInUseElsewhere],
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Reverting)),
-            when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
-            when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
+const NEWEST_OF_ITS_SIZE: Precondition = Precondition {
+    name: "newest_of_its_size",
+    meaning: "it is the newest snapshot of its volume, and of the volume's size",
+    refusal: &OfAny(|_| {
+        Error::bad_request(
+            "Specified snapshot is not the latest one of the volume, or the volume was extended since.",
+        )
+    }),
+};
+
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "put a volume's content back to its newest snapshot",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
+        preconditions: &[NOT_ATTACHED, NOT_IN_USE_ELSEWHERE],
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Reverting)),
+        when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
+        when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
+        quota: &[],
+    },
+    others: &[(
+        Role::Snapshot,
+        Touch {
+            resource: Resource::Snapshot,
+            starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
+            preconditions: &[NEWEST_OF_ITS_SIZE],
+            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Restoring)),
+            when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
+            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
             quota: &[],
         },
-        others: &[(
-            Role::Snapshot,
-            Touch {
-                resource: Resource::Snapshot,
-                starts_from: StartsFrom::Statuses(&[Snapshot(SnapshotStatus::Available)]),
-                preconditions: &[Precondition::NewestOfItsSize],
-                while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Restoring)),
-                when_done: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
-                when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Available)),
-                quota: &[],
-            },
-        )],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+    )],
+    effects: &[],
+};
 
+impl Definition for RevertVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,8 +1,8 @@
 //! `roll_detaching`: a server stays connected after all (`os-roll_detaching`).
 
 use super::contract::{
-    Class, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom, Status::Attachment,
-    Touch, WhileRunning,
+    Class, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Attachment, Touch,
+    WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use model::{AttachmentId, AttachmentStatus, VolumeId};
@@ -18,23 +18,23 @@ pub struct RollDetaching {
     pub volume_id: VolumeId,
 }
 
-impl Definition for RollDetaching {
-    const CONTRACT: Contract = Contract {
-        summary: "record that a server stays connected after all",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Statuses(&[Attachment(AttachmentStatus::Detaching)]),
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Becomes(Attachment(AttachmentStatus::Attached)),
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(Role::Volume, FOLLOWING_VOLUME)],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "record that a server stays connected after all",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Statuses(&[Attachment(AttachmentStatus::Detaching)]),
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Becomes(Attachment(AttachmentStatus::Attached)),
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    effects: &[],
+};
 
+impl Definition for RollDetaching {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

@@ -1,6 +1,6 @@
 //! `set_default_type`: say which kind of volume a project gets when it asks for none.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use model::{Caller, VolumeTypeId, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,15 +15,15 @@ pub struct SetDefaultType {
     pub volume_type_id: Option<VolumeTypeId>,
 }
 
-impl Definition for SetDefaultType {
-    const CONTRACT: Contract = Contract {
-        summary: "say which kind of volume a project gets when it asks for none",
-        class: Class::Record,
-        subject: Touch::keeping_status(Resource::Project),
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say which kind of volume a project gets when it asks for none",
+    class: Class::Record,
+    subject: Touch::keeping_status(Resource::Project),
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for SetDefaultType {
     fn subject(&self) -> Uuid {
         quota::id_of(&self.project)
     }

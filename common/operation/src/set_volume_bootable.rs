@@ -1,6 +1,6 @@
 //! `set_volume_bootable`: say whether a server may boot from a volume.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use model::{Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,15 +15,15 @@ pub struct SetVolumeBootable {
     pub bootable: bool,
 }
 
-impl Definition for SetVolumeBootable {
-    const CONTRACT: Contract = Contract {
-        summary: "say whether a server may boot from a volume",
-        class: Class::Record,
-        subject: Touch::keeping_status(Resource::Volume),
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say whether a server may boot from a volume",
+    class: Class::Record,
+    subject: Touch::keeping_status(Resource::Volume),
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for SetVolumeBootable {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,7 +1,7 @@
 //! `set_volume_readonly`: say whether servers may only read a volume.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Resource, Role, Runs, StartsFrom, Status::Volume, Touch,
+    Class, Columns, Contract, Definition, Resource, Role, StartsFrom, Status::Volume, Touch,
 };
 use model::{Caller, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
@@ -17,18 +17,18 @@ pub struct SetVolumeReadonly {
     pub readonly: bool,
 }
 
-impl Definition for SetVolumeReadonly {
-    const CONTRACT: Contract = Contract {
-        summary: "say whether servers may only read a volume",
-        class: Class::Record,
-        subject: Touch {
-            starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
-            ..Touch::keeping_status(Resource::Volume)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say whether servers may only read a volume",
+    class: Class::Record,
+    subject: Touch {
+        starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
+        ..Touch::keeping_status(Resource::Volume)
+    },
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for SetVolumeReadonly {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

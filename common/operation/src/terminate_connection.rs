@@ -2,7 +2,7 @@
 //! (`os-terminate_connection`).
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, Runs, StartsFrom,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
     Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
@@ -22,27 +22,29 @@ pub struct TerminateConnection {
     pub mode: AttachMode,
 }
 
-impl Definition for TerminateConnection {
-    const CONTRACT: Contract = Contract {
-        summary: "close a server's data path to a volume that still counts as attached",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Statuses(&[
-                Attachment(AttachmentStatus::Attached),
-                Attachment(AttachmentStatus::Detaching),
-                Attachment(AttachmentStatus::ErrorDetaching),
-            ]),
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
-        others: &[(Role::Volume, FOLLOWING_VOLUME)],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "close a server's data path to a volume that still counts as attached",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Statuses(&[
+            Attachment(AttachmentStatus::Attached),
+            Attachment(AttachmentStatus::Detaching),
+            Attachment(AttachmentStatus::ErrorDetaching),
+        ]),
+        preconditions: &[],
+        while_running: WhileRunning::Unchanged,
+        when_done: Ending::Unchanged,
+        when_failed: Ending::Unchanged,
+        quota: &[],
+    },
+    others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    effects: &[],
+};
+
+impl Definition for TerminateConnection {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

@@ -1,8 +1,7 @@
 //! `thaw_backend`: end a freeze; a backend that was disabled stays disabled.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::shared::IS_FROZEN;
 use model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,18 +14,15 @@ pub struct ThawBackend {
     pub backend_id: BackendId,
 }
 
-impl Definition for ThawBackend {
-    const CONTRACT: Contract = Contract {
-        summary: "end a freeze",
-        class: Class::Operate,
-        subject: Touch {
-            preconditions: &[Precondition::IsFrozen],
-            ..Touch::keeping_status(Resource::Backend)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "end a freeze",
+    class: Class::Operate,
+    subject: Touch { preconditions: &[IS_FROZEN], ..Touch::keeping_status(Resource::Backend) },
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for ThawBackend {
     fn subject(&self) -> Uuid {
         self.backend_id.0
     }

@@ -1,10 +1,11 @@
 //! `unmanage_snapshot`: let go of a snapshot, and leave its data where they are.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Precondition, Resource, Runs, StartsFrom,
-    Status::Snapshot, Touch, WhileRunning,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, StartsFrom, Status::Snapshot, Touch,
+    WhileRunning,
 };
 use super::delete_volume::RETURNED_SNAPSHOT_QUOTA;
+use super::precondition::shared::NOT_IN_USE_ELSEWHERE;
 use model::{SnapshotId, SnapshotStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,26 +17,28 @@ pub struct UnmanageSnapshot {
     pub snapshot_id: SnapshotId,
 }
 
-impl Definition for UnmanageSnapshot {
-    const CONTRACT: Contract = Contract {
-        summary: "let go of a snapshot, and leave its data where they are",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Snapshot,
-            starts_from: StartsFrom::Statuses(&[
-                Snapshot(SnapshotStatus::Available),
-                Snapshot(SnapshotStatus::Error),
-            ]),
-            preconditions: &[Precondition::NotInUseElsewhere],
-            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Unmanaging)),
-            when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
-            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
-            quota: RETURNED_SNAPSHOT_QUOTA,
-        },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "let go of a snapshot, and leave its data where they are",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Snapshot,
+        starts_from: StartsFrom::Statuses(&[
+            Snapshot(SnapshotStatus::Available),
+            Snapshot(SnapshotStatus::Error),
+        ]),
+        preconditions: &[NOT_IN_USE_ELSEWHERE],
+        while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Unmanaging)),
+        when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
+        when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),
+        quota: RETURNED_SNAPSHOT_QUOTA,
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UnmanageSnapshot {
     fn subject(&self) -> Uuid {
         self.snapshot_id.0
     }

@@ -1,8 +1,8 @@
 //! `unmanage_volume`: let go of a volume, and leave its data where they are.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Resource, Runs, StartsFrom, Status::Volume,
-    Touch, WhileRunning,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, StartsFrom, Status::Volume, Touch,
+    WhileRunning,
 };
 use super::delete_volume::{RETURNED_QUOTA, UNUSED};
 use model::{VolumeId, VolumeStatus};
@@ -16,28 +16,30 @@ pub struct UnmanageVolume {
     pub volume_id: VolumeId,
 }
 
-impl Definition for UnmanageVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "let go of a volume, and leave its data where they are",
-        class: Class::Modify,
-        subject: Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Statuses(&[
-                Volume(VolumeStatus::Available),
-                Volume(VolumeStatus::Error),
-                Volume(VolumeStatus::ErrorManaging),
-                Volume(VolumeStatus::ErrorUnmanaging),
-            ]),
-            preconditions: UNUSED,
-            while_running: WhileRunning::Becomes(Volume(VolumeStatus::Unmanaging)),
-            when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
-            when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorUnmanaging)),
-            quota: RETURNED_QUOTA,
-        },
-        others: &[],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "let go of a volume, and leave its data where they are",
+    class: Class::Modify,
+    subject: Touch {
+        resource: Resource::Volume,
+        starts_from: StartsFrom::Statuses(&[
+            Volume(VolumeStatus::Available),
+            Volume(VolumeStatus::Error),
+            Volume(VolumeStatus::ErrorManaging),
+            Volume(VolumeStatus::ErrorUnmanaging),
+        ]),
+        preconditions: UNUSED,
+        while_running: WhileRunning::Becomes(Volume(VolumeStatus::Unmanaging)),
+        when_done: Ending::Removed(Some(Volume(VolumeStatus::Deleted))),
+        when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorUnmanaging)),
+        quota: RETURNED_QUOTA,
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UnmanageVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

@@ -1,10 +1,11 @@
 //! `update_attachment`: open a volume's data path for a server's host.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Precondition, Resource, Role, Runs,
-    StartsFrom, Status::Attachment, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
+    Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
+use super::precondition::shared::{NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -23,36 +24,31 @@ pub struct UpdateAttachment {
     pub mode: AttachMode,
 }
 
-impl Definition for UpdateAttachment {
-    const CONTRACT: Contract = Contract {
-        summary: "open a volume's data path for a server's host",
-        class: Class::Connect,
-        subject: Touch {
-            resource: Resource::Attachment,
-            starts_from: StartsFrom::Statuses(&[
-                Attachment(AttachmentStatus::Reserved),
-                Attachment(AttachmentStatus::Attaching),
-            ]),
-            preconditions: &[],
-            while_running: WhileRunning::Becomes(Attachment(AttachmentStatus::Attaching)),
-            when_done: Ending::Unchanged,
-            when_failed: Ending::Becomes(Attachment(AttachmentStatus::Reserved)),
-            quota: &[],
-        },
-        others: &[(
-            Role::Volume,
-            Touch {
-                preconditions: &[
-                    Precondition::NotInError,
-                    Precondition::OnlyConnection,
-                    Precondition::TakesMode,
-                ],
-                ..FOLLOWING_VOLUME
-            },
-        )],
-        runs: Runs::OnBackend(AfterCrash::Rerun),
-    };
+pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "open a volume's data path for a server's host",
+    class: Class::Connect,
+    subject: Touch {
+        resource: Resource::Attachment,
+        starts_from: StartsFrom::Statuses(&[
+            Attachment(AttachmentStatus::Reserved),
+            Attachment(AttachmentStatus::Attaching),
+        ]),
+        preconditions: &[],
+        while_running: WhileRunning::Becomes(Attachment(AttachmentStatus::Attaching)),
+        when_done: Ending::Unchanged,
+        when_failed: Ending::Becomes(Attachment(AttachmentStatus::Reserved)),
+        quota: &[],
+    },
+    others: &[(
+        Role::Volume,
+        Touch { preconditions: &[NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE], ..FOLLOWING_VOLUME },
+    )],
+    effects: &[],
+};
+
+impl Definition for UpdateAttachment {
     fn subject(&self) -> Uuid {
         self.attachment_id.0
     }

@@ -1,12 +1,12 @@
 //! `update_extra_specs`: change what a kind of volume asks of a backend.
 
 use super::change::MetadataChange;
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, VolumeTypeId};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::shared::TYPE_UNUSED;
+use super::precondition::{Of, Precondition};
+use model::{Caller, Error, VolumeTypeId};
 use serde::{Deserialize, Serialize};
-
+use serde_json::json;
 use uuid::Uuid;
 
 /// The arguments of `update_extra_specs`.
@@ -18,18 +18,30 @@ pub struct UpdateExtraSpecs {
     pub extra_specs: MetadataChange,
 }
 
-impl Definition for UpdateExtraSpecs {
-    const CONTRACT: Contract = Contract {
-        summary: "change what a kind of volume asks of a backend",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::HasExtraSpec, Precondition::TypeUnused],
-            ..Touch::keeping_status(Resource::VolumeType)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const HAS_EXTRA_SPEC: Precondition = Precondition {
+    name: "has_extra_spec",
+    meaning: "the type has the extra spec that is to be removed",
+    refusal: &Of::<UpdateExtraSpecs>(|update, row| {
+        Error::not_found(format!(
+            "Volume Type {} has no extra specs with key {}.",
+            row.text("id"),
+            json!(update.extra_specs.removed_key())
+        ))
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "change what a kind of volume asks of a backend",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[HAS_EXTRA_SPEC, TYPE_UNUSED],
+        ..Touch::keeping_status(Resource::VolumeType)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateExtraSpecs {
     fn subject(&self) -> Uuid {
         self.volume_type_id.0
     }

@@ -1,11 +1,11 @@
 //! `update_image_metadata`: change what is remembered of the image that a volume was made from.
 
 use super::change::MetadataChange;
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, VolumeId};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, Precondition};
+use model::{Caller, Error, VolumeId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 /// The arguments of `update_image_metadata`.
@@ -17,18 +17,29 @@ pub struct UpdateImageMetadata {
     pub image_metadata: MetadataChange,
 }
 
-impl Definition for UpdateImageMetadata {
-    const CONTRACT: Contract = Contract {
-        summary: "change what is remembered of the image that a volume was made from",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::HasImageMetadataKey],
-            ..Touch::keeping_status(Resource::Volume)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const HAS_IMAGE_METADATA_KEY: Precondition = Precondition {
+    name: "has_image_metadata_key",
+    meaning: "the image metadata has the key that is to be removed",
+    refusal: &Of::<UpdateImageMetadata>(|update, _| {
+        Error::not_found(format!(
+            "Metadata item {} was not found on the volume's image metadata.",
+            json!(update.image_metadata.removed_key())
+        ))
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "change what is remembered of the image that a volume was made from",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[HAS_IMAGE_METADATA_KEY],
+        ..Touch::keeping_status(Resource::Volume)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateImageMetadata {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

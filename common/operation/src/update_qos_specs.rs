@@ -1,9 +1,8 @@
 //! `update_qos_specs`: change a quality of service.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, Metadata, QosConsumer, QosSpecsId};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, Precondition};
+use model::{Caller, Error, Metadata, QosConsumer, QosSpecsId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -21,18 +20,27 @@ pub struct UpdateQosSpecs {
     pub remove_keys: Vec<String>,
 }
 
-impl Definition for UpdateQosSpecs {
-    const CONTRACT: Contract = Contract {
-        summary: "change a quality of service",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::HasSpecs],
-            ..Touch::keeping_status(Resource::QosSpecs)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const HAS_SPECS: Precondition = Precondition {
+    name: "has_specs",
+    meaning: "it has every key that is to be removed",
+    refusal: &Of::<UpdateQosSpecs>(|update, row| {
+        Error::not_found(format!(
+            "QoS spec {} has not all of the keys {}.",
+            row.text("id"),
+            json!(update.remove_keys)
+        ))
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "change a quality of service",
+    class: Class::Record,
+    subject: Touch { preconditions: &[HAS_SPECS], ..Touch::keeping_status(Resource::QosSpecs) },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateQosSpecs {
     fn subject(&self) -> Uuid {
         self.qos_specs_id.0
     }

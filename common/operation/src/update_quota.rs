@@ -1,9 +1,8 @@
 //! `update_quota`: say how much a project may have.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, quota};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, Precondition};
+use model::{Caller, Error, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -19,18 +18,30 @@ pub struct UpdateQuota {
     pub must_cover_usage: bool,
 }
 
-impl Definition for UpdateQuota {
-    const CONTRACT: Contract = Contract {
-        summary: "say how much a project may have",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::LimitsCoverUsage],
-            ..Touch::keeping_status(Resource::Project)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const LIMITS_COVER_USAGE: Precondition = Precondition {
+    name: "limits_cover_usage",
+    meaning: "the limits allow what the project uses, where the caller asks for that check",
+    refusal: &Of::<UpdateQuota>(|update, _| {
+        Error::bad_request(format!(
+            "Quota limits {} are less than what project {} uses already.",
+            json!(update.limits),
+            json!(update.project)
+        ))
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say how much a project may have",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[LIMITS_COVER_USAGE],
+        ..Touch::keeping_status(Resource::Project)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateQuota {
     fn subject(&self) -> Uuid {
         quota::id_of(&self.project)
     }

@@ -1,6 +1,6 @@
 //! `update_quota_class`: say how much projects may have for which nothing else was said.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,15 +15,15 @@ pub struct UpdateQuotaClass {
     pub limits: quota::Limits,
 }
 
-impl Definition for UpdateQuotaClass {
-    const CONTRACT: Contract = Contract {
-        summary: "say how much projects may have for which nothing else was said",
-        class: Class::Record,
-        subject: Touch::keeping_status(Resource::QuotaClass),
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say how much projects may have for which nothing else was said",
+    class: Class::Record,
+    subject: Touch::keeping_status(Resource::QuotaClass),
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for UpdateQuotaClass {
     fn subject(&self) -> Uuid {
         quota::id_of(&self.class)
     }

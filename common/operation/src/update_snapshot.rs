@@ -1,9 +1,9 @@
 //! `update_snapshot`: change what is remembered of a snapshot: name, description, metadata.
 
 use super::change::{MetadataChange, absent_or_null};
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, Precondition};
+use super::update_volume::{self, no_such_key};
 use model::{Caller, SnapshotId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,18 +25,23 @@ pub struct UpdateSnapshot {
     pub metadata: Option<MetadataChange>,
 }
 
-impl Definition for UpdateSnapshot {
-    const CONTRACT: Contract = Contract {
-        summary: "change a snapshot's name, description or metadata",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::HasMetadataKey],
-            ..Touch::keeping_status(Resource::Snapshot)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const HAS_METADATA_KEY: Precondition = Precondition {
+    refusal: &Of::<UpdateSnapshot>(|update, row| no_such_key(update.metadata.as_ref(), row)),
+    ..update_volume::HAS_METADATA_KEY
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "change a snapshot's name, description or metadata",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[HAS_METADATA_KEY],
+        ..Touch::keeping_status(Resource::Snapshot)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateSnapshot {
     fn subject(&self) -> Uuid {
         self.snapshot_id.0
     }

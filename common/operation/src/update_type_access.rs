@@ -1,9 +1,8 @@
 //! `update_type_access`: let a project use a private kind of volume, or no longer.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, VolumeTypeId};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, OfAny, Precondition};
+use model::{Caller, Error, ErrorKind, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -19,18 +18,40 @@ pub struct UpdateTypeAccess {
     pub allowed: bool,
 }
 
-impl Definition for UpdateTypeAccess {
-    const CONTRACT: Contract = Contract {
-        summary: "let a project use a private kind of volume, or no longer",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::IsPrivate, Precondition::AccessChanges],
-            ..Touch::keeping_status(Resource::VolumeType)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const IS_PRIVATE: Precondition = Precondition {
+    name: "is_private",
+    meaning: "not every project may use the type",
+    refusal: &OfAny(|_| {
+        Error::bad_request("Type access modification is not applicable to a public volume type.")
+    }),
+};
 
+const ACCESS_CHANGES: Precondition = Precondition {
+    name: "access_changes",
+    meaning: "the project has access where it shall lose it, and none where it shall get it",
+    refusal: &Of::<UpdateTypeAccess>(|update, _| {
+        let project = json!(update.project);
+        if update.allowed {
+            let message = format!("Project {project} already has access to the volume type.");
+            Error::new(ErrorKind::Conflict, message)
+        } else {
+            Error::not_found(format!("Project {project} has no access to the volume type."))
+        }
+    }),
+};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "let a project use a private kind of volume, or no longer",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[IS_PRIVATE, ACCESS_CHANGES],
+        ..Touch::keeping_status(Resource::VolumeType)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateTypeAccess {
     fn subject(&self) -> Uuid {
         self.volume_type_id.0
     }

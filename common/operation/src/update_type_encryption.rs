@@ -1,9 +1,9 @@
 //! `update_type_encryption`: say how volumes of a kind are encrypted.
 
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, VolumeTypeId, volume_type::Encryption};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::shared::TYPE_UNUSED;
+use super::precondition::{Of, Precondition};
+use model::{Caller, Error, VolumeTypeId, volume_type::Encryption};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -19,18 +19,32 @@ pub struct UpdateTypeEncryption {
     pub encryption: Option<Encryption>,
 }
 
-impl Definition for UpdateTypeEncryption {
-    const CONTRACT: Contract = Contract {
-        summary: "say how volumes of a kind are encrypted",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::TypeUnused, Precondition::EncryptionChanges],
-            ..Touch::keeping_status(Resource::VolumeType)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const ENCRYPTION_CHANGES: Precondition = Precondition {
+    name: "encryption_changes",
+    meaning: "the type has an encryption that can be changed or removed, or has none where it \
+              shall get one",
+    refusal: &Of::<UpdateTypeEncryption>(|update, row| {
+        let id = row.text("id");
+        if update.is_there {
+            Error::not_found(format!("Volume type encryption for type {id} does not exist."))
+        } else {
+            Error::bad_request(format!("Volume type encryption for type {id} already exists."))
+        }
+    }),
+};
 
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "say how volumes of a kind are encrypted",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[TYPE_UNUSED, ENCRYPTION_CHANGES],
+        ..Touch::keeping_status(Resource::VolumeType)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateTypeEncryption {
     fn subject(&self) -> Uuid {
         self.volume_type_id.0
     }

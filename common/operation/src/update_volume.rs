@@ -1,10 +1,9 @@
 //! `update_volume`: change what is remembered of a volume: name, description, metadata.
 
 use super::change::{MetadataChange, absent_or_null};
-use super::contract::{
-    Class, Columns, Contract, Definition, Precondition, Resource, Role, Runs, Touch,
-};
-use model::{Caller, Metadata, VolumeId};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::precondition::{Of, OfAny, Precondition, Row};
+use model::{Caller, Error, ErrorKind, Metadata, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -28,18 +27,39 @@ pub struct UpdateVolume {
     pub metadata_seen: Option<Metadata>,
 }
 
-impl Definition for UpdateVolume {
-    const CONTRACT: Contract = Contract {
-        summary: "change a volume's name, description or metadata",
-        class: Class::Record,
-        subject: Touch {
-            preconditions: &[Precondition::HasMetadataKey, Precondition::MetadataUnchanged],
-            ..Touch::keeping_status(Resource::Volume)
-        },
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+const METADATA_UNCHANGED: Precondition = Precondition {
+    name: "metadata_unchanged",
+    meaning: "the metadata is what the caller saw (`If-Match`)",
+    refusal: &OfAny(|_| {
+        Error::new(ErrorKind::PreconditionFailed, "The metadata has changed meanwhile.")
+    }),
+};
 
+pub(super) const HAS_METADATA_KEY: Precondition = Precondition {
+    name: "has_metadata_key",
+    meaning: "the metadata has the key that is to be removed",
+    refusal: &Of::<UpdateVolume>(|update, row| no_such_key(update.metadata.as_ref(), row)),
+};
+
+/// The refusal to remove a key that the metadata does not have.
+pub(super) fn no_such_key(change: Option<&MetadataChange>, row: &Row<'_>) -> Error {
+    let key = change.and_then(MetadataChange::removed_key);
+    let noun = row.resource().noun();
+    Error::not_found(format!("Metadata item {} was not found on the {noun}.", json!(key)))
+}
+
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "change a volume's name, description or metadata",
+    class: Class::Record,
+    subject: Touch {
+        preconditions: &[HAS_METADATA_KEY, METADATA_UNCHANGED],
+        ..Touch::keeping_status(Resource::Volume)
+    },
+    others: &[],
+    effects: &[],
+};
+
+impl Definition for UpdateVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
     }

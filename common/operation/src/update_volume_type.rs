@@ -1,7 +1,7 @@
 //! `update_volume_type`: change the name, description or visibility of a kind of volume.
 
 use super::change::absent_or_null;
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Runs, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -21,15 +21,15 @@ pub struct UpdateVolumeType {
     pub is_public: Option<bool>,
 }
 
-impl Definition for UpdateVolumeType {
-    const CONTRACT: Contract = Contract {
-        summary: "change the name, description or visibility of a kind of volume",
-        class: Class::Record,
-        subject: Touch::keeping_status(Resource::VolumeType),
-        others: &[],
-        runs: Runs::InAdmission,
-    };
+pub(crate) const CONTRACT: Contract = Contract {
+    summary: "change the name, description or visibility of a kind of volume",
+    class: Class::Record,
+    subject: Touch::keeping_status(Resource::VolumeType),
+    others: &[],
+    effects: &[],
+};
 
+impl Definition for UpdateVolumeType {
     fn subject(&self) -> Uuid {
         self.volume_type_id.0
     }

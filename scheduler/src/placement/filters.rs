@@ -2,7 +2,7 @@
 
 use super::Candidate;
 use model::{BackendId, Condition, extra_specs};
-use operation::contract::{Affinity, WantedPlace};
+use operation::placement::{Affinity, WantedPlace};
 
 /// Why a place does not fit; the order is that of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

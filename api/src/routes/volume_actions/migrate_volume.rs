@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use database::{backends, volume_types};
 use model::Error;
 use operation::MigrateVolume;
-use operation::contract::Origin;
+use operation::placement::Origin;
 
 const NAME: &str = "os-migrate_volume";
 

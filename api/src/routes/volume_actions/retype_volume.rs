@@ -8,7 +8,7 @@ use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use operation::RetypeVolume;
-use operation::contract::Origin;
+use operation::placement::Origin;
 use serde_json::json;
 
 pub(super) async fn retype(mut action: Action<'_>) -> Answer {

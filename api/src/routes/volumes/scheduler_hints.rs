@@ -6,7 +6,7 @@ use crate::fields::{Fields, invalid};
 use crate::request::RequestContext;
 use database::volumes;
 use model::{BackendId, Error, Result, VolumeId};
-use operation::contract::Affinity;
+use operation::placement::Affinity;
 use serde_json::Value;
 
 /// The hints that decide about the place; others are for filters that are not there, as in Cinder.

@@ -1,0 +1,130 @@
+//! Preconditions of several operations.
+
+use super::{OfAny, Precondition};
+use model::{Error, ErrorKind};
+
+pub(crate) const NOT_ATTACHED: Precondition = Precondition {
+    name: "not_attached",
+    meaning: "no server is attached to it, and none is expected",
+    refusal: &OfAny(|row| {
+        row.invalid("Volume is attached, or kept for a server; detach it first.")
+    }),
+};
+
+pub(crate) const NO_SNAPSHOTS: Precondition = Precondition {
+    name: "no_snapshots",
+    meaning: "it has no snapshots but those that go with it",
+    refusal: &OfAny(|row| {
+        row.invalid("Volume still has snapshots; delete them first, or with it (cascade).")
+    }),
+};
+
+pub(crate) const NOT_IN_USE_ELSEWHERE: Precondition = Precondition {
+    name: "not_in_use_elsewhere",
+    meaning: "no live operation uses it, for instance copies from it",
+    refusal: &OfAny(|row| {
+        row.invalid(format!("{} is being copied from.", row.resource().capital_noun()))
+    }),
+};
+
+pub(crate) const NOT_REPLICATED: Precondition = Precondition {
+    name: "not_replicated",
+    meaning: "its type does not ask for replication",
+    refusal: &OfAny(|row| {
+        row.invalid(
+            "Volume is replicated; give it a type without replication before it goes elsewhere.",
+        )
+    }),
+};
+
+pub(crate) const NOT_BEING_WORKED_ON: Precondition = Precondition {
+    name: "not_being_worked_on",
+    meaning: "no live operation is about it or changes it",
+    refusal: &OfAny(|row| {
+        let (noun, capital) = (row.resource().noun(), row.resource().capital_noun());
+        let status = row.text("status");
+        Error::new(
+            ErrorKind::Busy,
+            format!("Invalid {noun}: {capital} is {status}; what brings that about is under way."),
+        )
+    }),
+};
+
+pub(crate) const RESERVABLE: Precondition = Precondition {
+    name: "reservable",
+    meaning: "it is available, or several servers may have it, or the same server has it",
+    refusal: &OfAny(|row| {
+        row.invalid(format!(
+            "Volume {} status must be available to reserve, but the current status is {}.",
+            row.text("id"),
+            row.text("status")
+        ))
+    }),
+};
+
+pub(crate) const TAKES_MODE: Precondition = Precondition {
+    name: "takes_mode",
+    meaning: "it is not read-only, or the server only wants to read",
+    refusal: &OfAny(|row| {
+        row.invalid("Volume is read-only: it can be attached with mode ro alone.")
+    }),
+};
+
+pub(crate) const ONLY_CONNECTION: Precondition = Precondition {
+    name: "only_connection",
+    meaning: "no other server is connected to it, unless several may be",
+    refusal: &OfAny(|row| {
+        let message = format!("Volume {} is connected to another server already.", row.text("id"));
+        Error::new(ErrorKind::Conflict, message)
+    }),
+};
+
+pub(crate) const NOT_IN_ERROR: Precondition = Precondition {
+    name: "not_in_error",
+    meaning: "its status is no error",
+    refusal: &OfAny(|row| {
+        Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "Volume {} is in an error state: its current status is {}.",
+                row.text("id"),
+                row.text("status")
+            ),
+        )
+    }),
+};
+
+pub(crate) const TYPE_IS_THERE: Precondition = Precondition {
+    name: "type_is_there",
+    meaning: "its volume type exists",
+    refusal: &OfAny(|row| {
+        let volume_type = row.text("volume_type_id");
+        Error::not_found(format!("Volume type {volume_type} could not be found."))
+    }),
+};
+
+pub(crate) const REPLICATES_THERE: Precondition = Precondition {
+    name: "replicates_there",
+    meaning: "the backend replicates it, if its type asks for that",
+    refusal: &OfAny(|_| {
+        Error::bad_request(
+            "No valid backend was found: the one that fits has failed over, and replicates nothing now.",
+        )
+    }),
+};
+
+pub(crate) const TYPE_UNUSED: Precondition = Precondition {
+    name: "type_unused",
+    meaning: "no volume is of this type, and none is about to be",
+    refusal: &OfAny(|_| Error::bad_request("The volume type is in use: there are volumes of it.")),
+};
+
+pub(crate) const IS_FROZEN: Precondition = Precondition {
+    name: "is_frozen",
+    meaning: "the backend is frozen",
+    refusal: &OfAny(|_| Error::bad_request("The backend is not frozen.")),
+};
+
+/// What must be true of a volume that goes to another backend, beside the operation's own preconditions.
+pub(crate) const TO_MIGRATE: &[Precondition] =
+    &[NOT_ATTACHED, NO_SNAPSHOTS, NOT_IN_USE_ELSEWHERE, NOT_REPLICATED];
