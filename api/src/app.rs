@@ -24,8 +24,8 @@ pub(crate) struct App {
 
 impl App {
     pub fn new(config: &Config, database: Database, bus: Bus, stopping: CancellationToken) -> Self {
-        let patience = Duration::from_secs_f64(config.api.submit_timeout_seconds);
-        let submitter = Submitter { bus: bus.clone(), database: database.clone(), patience };
+        let timeout = Duration::from_secs_f64(config.api.submit_timeout_seconds);
+        let submitter = Submitter { bus: bus.clone(), database: database.clone(), timeout };
         Self {
             submitter,
             config: Arc::new(config.api.clone()),

@@ -39,7 +39,7 @@ pub(crate) struct Known {
     pub name: &'static str,
     /// What it compares with.
     pub column: Column,
-    /// Whether callers who are no admins may use it.
+    /// Whether callers who are not admins may use it.
     pub open: bool,
     /// The version that brought it.
     pub since: u16,

@@ -1,4 +1,4 @@
-//! Who asks. With `noauth`, whoever they say they are.
+//! Identity: the caller of a request. With `noauth`, taken from the headers without a check.
 
 use crate::app::App;
 use crate::fault::{Answer, Fault};
@@ -12,16 +12,16 @@ use model::{Caller, Error, Role};
 
 const TOKEN: &str = "x-auth-token";
 
-/// Finds out who asks, and refuses a URL that names another project than the caller's.
+/// Identifies the caller, and refuses a URL that names another project than the caller's.
 pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match app.config.identity {
         Some(Identity::Noauth) => {}
         None => return Fault(Error::internal("api.identity is not set")).into_response(),
     }
-    if let Some(greeting) = legacy_greeting(&request) {
+    if let Some(greeting) = legacy_auth_response(&request) {
         return greeting;
     }
-    match believe(&request) {
+    match caller_from_headers(&request) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -32,7 +32,7 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
 
 /// Cinder's noauth answers whoever comes with a name and no token with a token: the first step of the
 /// oldest clients.
-fn legacy_greeting(request: &Request) -> Option<Response> {
+fn legacy_auth_response(request: &Request) -> Option<Response> {
     let headers = request.headers();
     let user = text(headers, "x-auth-user").filter(|_| !headers.contains_key(TOKEN))?;
     let project = text(headers, "x-auth-project-id").unwrap_or("admin");
@@ -45,9 +45,9 @@ fn legacy_greeting(request: &Request) -> Option<Response> {
     Some((StatusCode::NO_CONTENT, headers).into_response())
 }
 
-/// Takes the token `user:project` at its word; without one, the caller is `admin`. The roles are those
+/// The caller from the token `user:project`, unchecked; without a token, the caller is `admin`. The roles are those
 /// in `X-Roles`, or all of them.
-fn believe(request: &Request) -> Answer<Caller> {
+fn caller_from_headers(request: &Request) -> Answer<Caller> {
     let headers = request.headers();
     let url_project = request.extensions().get::<UrlProject>().map(|UrlProject(id)| id.as_str());
     let (user, project) = match text(headers, TOKEN) {

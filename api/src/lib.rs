@@ -1,4 +1,4 @@
-//! The REST face: a request is parsed, its caller's right to ask is checked, and it is either submitted
+//! The REST API: a request is parsed, the policy is checked, and it is either submitted
 //! to the gate or answered from the database. Nothing here changes anything by itself.
 //!
 //! [`router`] has every URL on one screen; each leads to the file `routes/<resource>/<verb>.rs`.
@@ -32,7 +32,7 @@ use bus::Bus;
 use configuration::{Config, Identity};
 use database::Database;
 use process::log_levels::LogLevels;
-use process::{About, Life};
+use process::{About, ProcessLifecycle};
 use tokio::net::TcpListener;
 
 /// What the process is.
@@ -46,7 +46,7 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
     let api = &config.api;
     match api.identity {
         None => anyhow::bail!(
-            "api.identity: state how callers prove who they are; 'noauth' believes whatever they say"
+            "api.identity is required: 'noauth' (trusts the caller's headers; for development)"
         ),
         Some(Identity::Noauth) => anyhow::ensure!(
             api.listen.ip().is_loopback() || api.noauth_beyond_loopback,
@@ -62,21 +62,21 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When it cannot start: the database does not answer, or its address is taken.
-pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<()> {
     let database = Database::new(&config.database, config.services.down_after())?;
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
-    let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
-    let app = App::new(&config, database.clone(), bus.clone(), life.stopping());
+    let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
+    let app = App::new(&config, database.clone(), bus.clone(), lifecycle.stopping());
     let listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("api.listen: {}", config.api.listen))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    life.ready();
+    lifecycle.ready();
     let service = ServiceExt::<Request>::into_make_service(router::service(app));
     let serving = axum::serve(listener, service)
-        .with_graceful_shutdown(life.stopping().cancelled_owned())
+        .with_graceful_shutdown(lifecycle.stopping().cancelled_owned())
         .into_future();
     let (served, ()) =
         tokio::join!(serving, LogLevels::serve("cinder-api", &config, &database, &bus));

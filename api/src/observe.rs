@@ -39,10 +39,10 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     );
     let id = HeaderValue::from_str(&trace.request_id.0);
     request.extensions_mut().insert(trace);
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut response = async {
         let response = next.run(request).await;
-        log(&response, begun);
+        log(&response, started);
         response
     }
     .instrument(span)
@@ -54,8 +54,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     response
 }
 
-fn log(response: &Response, begun: Instant) {
-    let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
+fn log(response: &Response, started: Instant) {
+    let (status, duration_ms) = (response.status().as_u16(), started.elapsed().as_millis());
     match response.extensions().get::<Cause>() {
         Some(Cause(error)) if status == 500 => {
             tracing::error!(status, duration_ms, cause = error.cause(), "answered");

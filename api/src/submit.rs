@@ -1,19 +1,19 @@
-//! Submit, as routes need it: an operation is admitted, or it is waited for until it has ended.
+//! Submit for routes: returns after the admission, or after the end of the operation.
 
 use crate::app::App;
 use crate::request::RequestContext;
 use bus::message::Submitted;
-use database::operation_log::{self, Ended};
+use database::operation_log::{self, OperationResult};
 use model::{Error, ErrorKind, OperationId, Result};
 use operation::Operation;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// How long a resource on which another operation is under way is left alone.
-const TRY_BUSY_AGAIN_AFTER: Duration = Duration::from_millis(50);
-/// How often an operation is looked at whose end is waited for: often at first.
-const SHORTEST_LOOK: Duration = Duration::from_millis(5);
-const LONGEST_LOOK: Duration = Duration::from_millis(200);
+/// The retry interval while another operation on the same resource is in progress.
+const BUSY_RETRY_INTERVAL: Duration = Duration::from_millis(50);
+/// The poll interval while waiting for the end of an operation; it grows between these two.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Submits an operation; returns once it is admitted, and with certainty that it happens.
 pub(crate) async fn submit(
@@ -40,34 +40,34 @@ pub(crate) async fn submit_and_wait(
     operation: impl Into<Operation>,
 ) -> Result<Value> {
     let operation = operation.into();
-    let patience = Duration::from_secs_f64(app.config.connect_timeout_seconds);
-    let begun = Instant::now();
+    let timeout = Duration::from_secs_f64(app.config.connect_timeout_seconds);
+    let started = Instant::now();
     let id = loop {
         match submit_with_id(app, context, operation.clone()).await {
             Ok((id, _)) => break id,
-            Err(busy) if busy.kind() == ErrorKind::Busy && begun.elapsed() < patience => {
-                tokio::time::sleep(TRY_BUSY_AGAIN_AFTER).await;
+            Err(busy) if busy.kind() == ErrorKind::Busy && started.elapsed() < timeout => {
+                tokio::time::sleep(BUSY_RETRY_INTERVAL).await;
             }
             Err(error) => return Err(error),
         }
     };
-    wait(app, id, patience.saturating_sub(begun.elapsed())).await
+    wait(app, id, timeout.saturating_sub(started.elapsed())).await
 }
 
-async fn wait(app: &App, id: OperationId, patience: Duration) -> Result<Value> {
-    let begun = Instant::now();
-    let mut pause = SHORTEST_LOOK;
+async fn wait(app: &App, id: OperationId, timeout: Duration) -> Result<Value> {
+    let started = Instant::now();
+    let mut pause = MIN_POLL_INTERVAL;
     loop {
         match operation_log::ended(&app.database, id).await? {
-            Some(Ended { error: None, result }) => return Ok(result.unwrap_or_default()),
-            Some(Ended { error: Some(error), .. }) => {
+            Some(OperationResult { error: None, result }) => return Ok(result.unwrap_or_default()),
+            Some(OperationResult { error: Some(error), .. }) => {
                 return Err(Error::new(
                     ErrorKind::Internal,
-                    "The backend could not open or close the data path.",
+                    "The backend failed to open or close the data path.",
                 )
                 .caused_by(error));
             }
-            None if begun.elapsed() > patience => {
+            None if started.elapsed() > timeout => {
                 return Err(Error::unavailable(
                     "The backend has not finished yet. The request stands and will be carried out; \
                      look at the volume's attachments.",
@@ -75,6 +75,6 @@ async fn wait(app: &App, id: OperationId, patience: Duration) -> Result<Value> {
             }
             None => tokio::time::sleep(pause).await,
         }
-        pause = (pause * 2).min(LONGEST_LOOK);
+        pause = (pause * 2).min(MAX_POLL_INTERVAL);
     }
 }

@@ -4,7 +4,7 @@ use crate::Session;
 use crate::submit_operation::submit;
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
-use database::operation_log::{self, Ended};
+use database::operation_log::{self, OperationResult};
 use database::{backends, services, volumes};
 use model::{Backend, BackendId, OperationId, ReplicationProgress, Side};
 use operation::{
@@ -15,72 +15,72 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often a failover is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the state of a failover is read.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// All backends
     List,
-    /// One backend, and how far its replicas are
+    /// One backend, with the state of its replicas
     Show {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
-        /// Go on showing, until interrupted
+        /// Refresh the output until interrupted
         #[arg(long)]
         watch: bool,
     },
-    /// The volumes of a backend, and what is true of their replicas
+    /// The volumes of a backend, with the state of their replicas
     Volumes {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
     },
-    /// Stop every change; attached volumes keep their data path
+    /// Block every change on a backend; attached volumes keep their data path
     Freeze {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
     },
     /// End a freeze; a disabled backend stays disabled
     Thaw {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
     },
-    /// Put back into service; a frozen backend stays frozen
+    /// Enable a backend; a frozen backend stays frozen
     Enable {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
     },
-    /// Take out of service
+    /// Disable a backend
     Disable {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
-        /// Why, for the operators who come later
+        /// The reason, shown to admins
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Serve from a replication target, or from the backend's own side again, and wait for the end
+    /// Fail over to a replication target, or back to the primary, and wait for the end
     Failover {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
-        /// The target; 'default' for the backend's own side
+        /// The replication target; 'default' for the primary
         #[arg(long)]
         to: Option<String>,
-        /// Serve volumes all the same that may lack acknowledged writes there; with the target that serves
-        /// already: those that were left behind
+        /// Accept data loss: also fail over volumes whose replicas may lack acknowledged writes; with the active
+        /// target: the volumes that the last failover did not make available
         #[arg(long)]
         accept_data_loss: bool,
-        /// Do not wait
+        /// Do not wait for the end of the failover
         #[arg(long)]
         no_wait: bool,
     },
-    /// Make the target that a backend serves from its own side, for good
+    /// Promote the active replication target to primary, for good
     Promote {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
     },
-    /// Replicate a backend that has got targets
+    /// Enable replication of a backend whose configuration has got replication targets
     EnableReplication {
-        /// As in the list: host@backend
+        /// The backend, host@name, as shown by `backend list`
         name: String,
     },
 }
@@ -94,7 +94,9 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
             let backend_id = find(session, &name).await?.id;
             let (_, submitted) = submit(session, FreezeBackend { backend_id }).await?;
             let left = submitted.operations_in_flight.unwrap_or(0);
-            session.output.say(&format!("{name} is frozen; {left} operations still run"))?;
+            session
+                .output
+                .say(&format!("{name} is frozen; {left} operations are still in progress"))?;
         }
         Command::Thaw { name } => {
             let backend_id = find(session, &name).await?.id;
@@ -118,20 +120,18 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         Command::Promote { name } => {
             let backend_id = find(session, &name).await?.id;
             submit(session, PromoteBackend { backend_id }).await?;
-            session
-                .output
-                .say(&format!("{name} serves from its own side, which was the target"))?;
+            session.output.say(&format!("{name} is promoted: the former target is the primary"))?;
         }
         Command::EnableReplication { name } => {
             let backend_id = find(session, &name).await?.id;
             submit(session, EnableReplication { backend_id }).await?;
-            session.output.say(&format!("{name} is replicated"))?;
+            session.output.say(&format!("replication of {name} is enabled"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The backend of a name; the complaint about an unknown one says which there are.
+/// The backend with this name. Fails with the list of known backends if there is none.
 pub async fn find(session: &Session, name: &str) -> anyhow::Result<Backend> {
     let known = backends::list(&session.database).await?;
     let names: Vec<String> = known.iter().map(|backend| backend.name.clone()).collect();
@@ -142,7 +142,7 @@ pub async fn find(session: &Session, name: &str) -> anyhow::Result<Backend> {
 async fn list(session: &Session) -> anyhow::Result<()> {
     let known = backends::list(&session.database).await?;
     let rows: Vec<Value> = known.iter().map(view).collect();
-    let headings = ["BACKEND", "CONDITION", "REPLICATION", "SERVES FROM", "IN STEP"];
+    let headings = ["BACKEND", "CONDITION", "REPLICATION", "ACTIVE SIDE", "IN SYNC"];
     session.output.rows(&rows, &headings, |row| {
         let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
         vec![
@@ -150,7 +150,7 @@ async fn list(session: &Session) -> anyhow::Result<()> {
             text("condition"),
             text("replication_status"),
             text("active"),
-            text("in_step"),
+            text("in_sync"),
         ]
     })
 }
@@ -169,23 +169,23 @@ async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> 
             &[
                 ("backend", text("name")),
                 ("condition", text("condition")),
-                ("disabled because", text("disabled_reason")),
+                ("disabled reason", text("disabled_reason")),
                 ("workers", workers.to_string()),
-                ("operations under way", in_flight.to_string()),
+                ("operations in progress", in_flight.to_string()),
                 ("replication", text("replication_status")),
                 ("serves from", text("active")),
                 ("targets", text("targets")),
-                ("sides that are down", text("down")),
-                ("replicas in step", text("in_step")),
-                ("still to mirror", text("left")),
-                ("not in step", text("behind")),
+                ("sides down", text("down")),
+                ("replicas in sync", text("in_sync")),
+                ("out of sync", text("out_of_sync")),
+                ("volumes out of sync", text("behind")),
             ],
         )?;
         if !watch {
             return Ok(());
         }
         session.output.say("")?;
-        tokio::time::sleep(LOOK_EVERY * 2).await;
+        tokio::time::sleep(POLL_INTERVAL * 2).await;
     }
 }
 
@@ -204,7 +204,7 @@ async fn show_volumes(session: &Session, name: &str) -> anyhow::Result<()> {
             })
         })
         .collect();
-    let headings = ["VOLUME", "STATUS", "REPLICATION", "REPLICA IS", "REPLICA ON"];
+    let headings = ["VOLUME", "STATUS", "REPLICATION", "REPLICA", "REPLICA ON"];
     session.output.rows(&rows, &headings, |row| {
         let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
         vec![
@@ -234,9 +234,9 @@ fn view(backend: &Backend) -> Value {
         "active": backend.active.to_string(),
         "targets": report.map_or_else(String::new, |report| report.replication_targets.join(", ")),
         "down": report.map_or_else(String::new, |report| joined(&report.sides_down)),
-        "in_step": format!("{} of {}", progress.in_step, progress.total),
-        "left": format!("{} MiB", progress.bytes_left >> 20),
-        "behind": joined(&progress.behind),
+        "in_sync": format!("{} of {}", progress.in_sync, progress.total),
+        "out_of_sync": format!("{} MiB", progress.out_of_sync_bytes >> 20),
+        "behind": joined(&progress.out_of_sync),
     })
 }
 
@@ -255,12 +255,12 @@ async fn fail_over(
             other.context("the backend has no replication target to fail over to")?
         }
     };
-    let behind = &report.replication.behind;
-    if backend.active.is_primary() && !behind.is_empty() && !accept_data_loss {
-        let names: Vec<String> = behind.iter().map(|id| format!("  {id}")).collect();
+    let out_of_sync = &report.replication.out_of_sync;
+    if backend.active.is_primary() && !out_of_sync.is_empty() && !accept_data_loss {
+        let names: Vec<String> = out_of_sync.iter().map(|id| format!("  {id}")).collect();
         bail!(
-            "these volumes were not in step when the worker last looked, and may lack acknowledged writes:\n{}\n\
-             with --accept-data-loss they are served all the same",
+            "the replicas of these volumes were out of sync in the last report and may lack acknowledged writes:\n{}\n\
+             use --accept-data-loss to fail them over all the same",
             names.join("\n")
         );
     }
@@ -276,20 +276,23 @@ async fn fail_over(
 
 async fn wait(session: &Session, backend: BackendId, id: OperationId) -> anyhow::Result<ExitCode> {
     loop {
-        if let Some(Ended { error, result }) = operation_log::ended(&session.database, id).await? {
-            ensure!(error.is_none(), "the failover has failed: {}", error.unwrap_or_default());
+        if let Some(OperationResult { error, result }) =
+            operation_log::ended(&session.database, id).await?
+        {
+            ensure!(error.is_none(), "the failover failed: {}", error.unwrap_or_default());
             let result = result.unwrap_or_default();
             let count = |key: &str| result[key].as_u64().unwrap_or(0);
-            let (moved, failed, absent) = (count("moved"), count("failed"), count("absent"));
+            let (moved, failed, absent) =
+                (count("failed_over"), count("failed"), count("not_replicated"));
             let serving = backends::serving(&session.database, backend).await?;
             let side = serving.active.to_string();
             session.output.rows(
-                &[json!({ "serves_from": side, "moved": moved, "failed": failed, "absent": absent })],
-                &["SERVES FROM", "MOVED", "FAILED", "NOT REPLICATED"],
+                &[json!({ "active_side": side, "failed_over": moved, "failed": failed, "not_replicated": absent })],
+                &["ACTIVE SIDE", "FAILED OVER", "FAILED", "NOT REPLICATED"],
                 |_| vec![side.clone(), moved.to_string(), failed.to_string(), absent.to_string()],
             )?;
             return Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) });
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

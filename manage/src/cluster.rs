@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The backends that several workers share, which of these are there, and which have not yet confirmed
-    /// that they work on the side that serves
+    /// Clustered backends with their members: up, down, and those that have not confirmed
+    /// the current epoch after a failover
     List,
 }
 
@@ -32,12 +32,12 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
                 "active": cluster.active.to_string(),
                 "members_up": hosts(|one| one.is_up),
                 "members_down": hosts(|one| !one.is_up),
-                "members_behind": hosts(|one| !one.follows),
+                "members_unconfirmed": hosts(|one| !one.confirmed_epoch),
             })
         })
         .collect();
     let headings =
-        ["CLUSTER", "REPLICATION", "SERVES FROM", "MEMBERS UP", "MEMBERS DOWN", "NOT YET THERE"];
+        ["CLUSTER", "REPLICATION", "ACTIVE SIDE", "MEMBERS UP", "MEMBERS DOWN", "NOT CONFIRMED"];
     session.output.rows(&rows, &headings, |row| {
         let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
         let hosts = |key: &str| {
@@ -51,7 +51,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
             text("active"),
             hosts("members_up"),
             hosts("members_down"),
-            hosts("members_behind"),
+            hosts("members_unconfirmed"),
         ]
     })?;
     Ok(ExitCode::SUCCESS)

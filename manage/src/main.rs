@@ -39,30 +39,30 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum About {
-    /// Storage backends: look, freeze, fail over, promote
+    /// Storage backends: show, freeze, fail over, promote
     #[command(subcommand)]
     Backend(backend::Command),
-    /// The processes that report that they are alive
+    /// The service list, with heartbeats
     #[command(subcommand)]
     Service(service::Command),
     /// Backends that several workers share
     #[command(subcommand)]
     Cluster(cluster::Command),
-    /// Volumes, when the names of hosts change
+    /// Volumes of renamed hosts or backends
     #[command(subcommand)]
     Volume(volume::Command),
-    /// What was asked of backends, and what became of it
+    /// The operation log: list, show, retry, abort
     #[command(subcommand)]
     Operation(operation::Command),
-    /// Whether usage is what the rows come to
+    /// Check and correct quota usage
     #[command(subcommand)]
     Quota(quota::Command),
-    /// The schema
+    /// The database schema
     #[command(subcommand)]
     Db(schema::Command),
 }
 
-/// What every command works with.
+/// The configuration, database and output of one command.
 struct Session {
     config: Config,
     database: Database,
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     match run(command_line) {
         Ok(code) => code,
         Err(error) => {
-            table::complain(&format!("{error:#}"));
+            table::print_error(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -3,7 +3,7 @@
 use crate::Session;
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
-use database::operation_log::{self, Logged};
+use database::operation_log::{self, OperationRecord};
 use model::OperationId;
 use std::process::ExitCode;
 use uuid::Uuid;
@@ -12,30 +12,30 @@ use uuid::Uuid;
 pub enum Command {
     /// The newest operations
     List {
-        /// Only those that have not ended
+        /// Only operations in progress
         #[arg(long)]
         live: bool,
-        /// How many
+        /// The number of operations to show
         #[arg(long, default_value_t = 50)]
         limit: i64,
     },
     /// One operation
     Show {
-        /// Its id
+        /// The operation id
         id: Uuid,
     },
-    /// Take a running operation from a worker that hangs: another one begins it anew at once. What has failed is
-    /// to be asked for again
+    /// Expire the lease of a running operation whose worker hangs: another worker executes it at once. An operation
+    /// that has failed cannot be retried; submit it again
     Retry {
-        /// Its id
+        /// The operation id
         id: Uuid,
     },
-    /// End an operation as failed: its rows and quota are as after a failure, and whoever works on it has lost
-    /// it. For one that waits for a worker that will never come back
+    /// Abort a stuck operation: it ends as failed, with its rows and quota, and a worker that still executes it loses
+    /// its claim. For operations whose worker will never return
     Abort {
-        /// Its id
+        /// The operation id
         id: Uuid,
-        /// Why, for the record
+        /// The reason, recorded in the operation log
         #[arg(long, default_value = "aborted by an operator")]
         reason: String,
     },
@@ -65,19 +65,19 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         }
         Command::Retry { id } => {
             let free = operation_log::retry(database, OperationId(id)).await?;
-            ensure!(free, "operation {id} is not there, or nobody works on it");
-            session.output.say(&format!("operation {id} waits for the next worker"))?;
+            ensure!(free, "operation {id} does not exist or is not running");
+            session.output.say(&format!("operation {id} will be executed by the next worker"))?;
         }
         Command::Abort { id, reason } => {
             let ended = operation_log::abort(database, OperationId(id), &reason).await?;
-            ensure!(ended, "operation {id} is not there, or has ended");
-            session.output.say(&format!("operation {id} has ended as failed"))?;
+            ensure!(ended, "operation {id} does not exist or has already ended");
+            session.output.say(&format!("operation {id} is aborted"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(session: &Session, operation: &Logged) -> anyhow::Result<()> {
+fn show(session: &Session, operation: &OperationRecord) -> anyhow::Result<()> {
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     let result = operation.result.as_ref().map(ToString::to_string);
     session.output.facts(

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show usage that is not what the rows come to; ends with 2 when there is some
+    /// Show quota drift: usage that differs from the sum of the rows; exit code 2 if there is any
     Check,
-    /// Record what there is, while no operation is under way
+    /// Correct quota usage from the rows, while no operation is in progress
     Sync,
 }
 
@@ -31,7 +31,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         }
         Command::Sync => {
             let count = quotas::sync(&session.database).await?;
-            session.output.say(&format!("{count} usages corrected"))?;
+            session.output.say(&format!("{count} quota usages corrected"))?;
             Ok(ExitCode::SUCCESS)
         }
     }

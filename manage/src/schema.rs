@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub enum Command {
     /// Bring the schema up to date
     Sync,
-    /// The version of the schema
+    /// Show the version of the schema
     Version,
 }
 

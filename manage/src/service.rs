@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub enum Command {
     /// All services
     List,
-    /// Forget a service that is down
+    /// Remove a service that is down from the service list
     Remove {
         /// cinder-volume or cinder-scheduler
         binary: Binary,
@@ -43,8 +43,8 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         }
         Command::Remove { binary, host } => {
             let removed = services::remove(&session.database, binary, &host).await?;
-            ensure!(removed, "there is no {binary} on {host} that is down");
-            session.output.say(&format!("{binary} on {host} is forgotten"))?;
+            ensure!(removed, "no service {binary} on {host} is down");
+            session.output.say(&format!("{binary} on {host} is removed"))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! What changes something goes through the gate, as every request does.
+//! Submits operations to the gate, like the API.
 
 use crate::Session;
 use bus::message::Submitted;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use submit::Submitter;
 use tokio_util::sync::CancellationToken;
 
-/// How long the broker is given to let us in.
+/// How long to wait for the connection to the broker.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// Submits an operation as an operator at the machine.
@@ -20,9 +20,9 @@ pub async fn submit(
     let stopping = CancellationToken::new();
     let bus = Bus::start(&session.config.bus, "cinderblock-manage", stopping.clone());
     bus.wait_until_ready(CONNECT).await;
-    let patience = Duration::from_secs_f64(session.config.api.submit_timeout_seconds);
-    let submitter = Submitter { bus, database: session.database.clone(), patience };
-    let mut context = Context::of_process(RequestId::random(), None, patience);
+    let timeout = Duration::from_secs_f64(session.config.api.submit_timeout_seconds);
+    let submitter = Submitter { bus, database: session.database.clone(), timeout };
+    let mut context = Context::of_process(RequestId::random(), None, timeout);
     context.caller = Caller {
         user_id: "cinderblock-manage".to_owned(),
         project_id: String::new(),

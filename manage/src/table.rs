@@ -1,4 +1,4 @@
-//! What is printed: a table for people, or JSON for programs.
+//! Output: tables for people, JSON for programs.
 
 use serde::Serialize;
 use std::io::Write;
@@ -42,7 +42,7 @@ impl Output {
         Ok(())
     }
 
-    /// Says something to people; programs read the exit code.
+    /// Prints a message, unless the output is JSON; programs read the exit code.
     pub fn say(self, text: &str) -> anyhow::Result<()> {
         if self.json { Ok(()) } else { line(text) }
     }
@@ -52,9 +52,9 @@ fn line(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }
 
-/// Says what went wrong.
-pub fn complain(text: &str) {
-    // nobody is left to tell when that fails
+/// Prints an error.
+pub fn print_error(text: &str) {
+    // there is no other output if this fails
     let _ = writeln!(std::io::stderr(), "cinderblock-manage: {text}");
 }
 

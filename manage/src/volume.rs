@@ -9,13 +9,13 @@ use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// After a host or a backend got another name: its volumes are those of the new name. The old one must be
-    /// down, and neither frozen, failed over or at work
+    /// Move the volumes of a renamed host or backend to the new name. The old backend must be
+    /// down, and neither backend frozen, failed over or executing operations
     UpdateHost {
-        /// The name until now: host@backend
+        /// The old name: host@backend
         #[arg(long, value_name = "BACKEND")]
         current: String,
-        /// The new name, of a worker that has started once
+        /// The new name: host@backend, whose worker has started at least once
         #[arg(long, value_name = "BACKEND")]
         new: String,
     },
@@ -27,7 +27,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
     match backends::update_host(&session.database, from.id, to.id).await? {
         HostUpdate::Reason(reason) => bail!("nothing has changed: {reason}"),
         HostUpdate::Moved(count) => {
-            session.output.say(&format!("{count} volumes of {current} are on {new} now"))?;
+            session.output.say(&format!("{count} volumes moved from {current} to {new}"))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -8,7 +8,8 @@ use bus::Context;
 use bus::message::Submitted;
 use configuration::{Config, QuotaConfig};
 use database::admission::{
-    self, Admission, Admit, AdmitError, FurtherGate, Outcome, Place, Refusal,
+    self, AdditionalBackend, Admission, AdmissionOutcome, Admit, AdmitError, PlacementChange,
+    Refusal,
 };
 use database::{Database, DbError};
 use model::{Backend, Condition, Error, OperationId, Placement};
@@ -16,14 +17,14 @@ use operation::Operation;
 use operation::contract::{Class, Runs};
 use operation::placement::Origin;
 
-/// What the gate says to an operation of a class while a condition holds.
+/// The gate's decision about an operation class under one condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The condition does not keep it out.
+    /// The condition does not block the operation.
     Admit,
-    /// It is kept out until an operator changes the condition: 400.
+    /// The operation is blocked until an operator changes the condition: 400.
     Refuse,
-    /// It is kept out until the backend's worker is back: 503.
+    /// The operation is blocked until the backend's worker is up again: 503.
     Wait,
 }
 
@@ -34,13 +35,13 @@ pub const fn verdict(class: Class, condition: Condition, strict: bool) -> Verdic
         (Class::Place, Condition::Disabled | Condition::Frozen | Condition::FailingOver) => {
             Verdict::Refuse
         }
-        // something new can go elsewhere; nothing waits for this backend
+        // a new volume can be placed on another backend, so the answer is 400 and not 503
         (Class::Place, Condition::Down) => Verdict::Refuse,
         (Class::Modify, Condition::Disabled | Condition::Frozen | Condition::FailingOver) => {
             Verdict::Refuse
         }
         (Class::Modify, Condition::Down) => Verdict::Wait,
-        // a freeze is for the control plane: data keeps flowing, and servers move
+        // a freeze blocks the control plane only: servers still attach and detach
         (Class::Connect, Condition::Disabled | Condition::Frozen) => {
             if strict {
                 Verdict::Refuse
@@ -70,7 +71,7 @@ pub(crate) struct Request<'a> {
     pub operation: &'a Operation,
 }
 
-/// An operation that the gate has let pass. Only the gate makes one, and only it is dispatched.
+/// An admitted operation. Only this module constructs it, and `dispatch` accepts nothing else.
 #[derive(Debug)]
 pub(crate) struct AdmittedOperation {
     admission: Admission,
@@ -84,10 +85,10 @@ impl AdmittedOperation {
 
     /// Whether this delivery of the request was the first.
     pub fn is_new(&self) -> bool {
-        self.admission.outcome == Outcome::Admitted
+        self.admission.outcome == AdmissionOutcome::Admitted
     }
 
-    /// The backend that has to do something for it, if one has.
+    /// The backend that executes the operation; `None` if the admission already completed it.
     pub fn executing_backend(&self) -> Option<&str> {
         match self.runs {
             Runs::OnBackend(_) => self.admission.backend_name.as_deref(),
@@ -106,11 +107,11 @@ impl From<AdmittedOperation> for Submitted {
 /// Why an operation was not admitted.
 #[derive(Debug)]
 pub(crate) enum NotAdmitted {
-    /// Refused for the backend's condition; another backend may take it.
-    KeptOut(Error),
-    /// Refused, wherever it went.
+    /// Refused because of the backend's condition; another backend may admit it.
+    BlockedByCondition(Error),
+    /// Refused for a reason that holds on every backend.
     Refused(Error),
-    /// The database did not answer: nobody knows.
+    /// The database did not answer: whether it was admitted is unknown.
     Unknown(DbError),
 }
 
@@ -120,14 +121,14 @@ impl From<DbError> for NotAdmitted {
     }
 }
 
-/// Admits and refuses.
-pub(crate) struct Gatekeeper {
+/// Runs the admission transaction.
+pub(crate) struct AdmissionController {
     database: Database,
     quota: QuotaConfig,
     strict: bool,
 }
 
-impl Gatekeeper {
+impl AdmissionController {
     pub fn new(config: &Config, database: Database) -> Self {
         Self {
             database,
@@ -136,12 +137,12 @@ impl Gatekeeper {
         }
     }
 
-    /// Admits an operation on something that has its place.
+    /// Admits an operation on a resource that is already on a backend.
     pub async fn admit(&self, request: &Request<'_>) -> Result<AdmittedOperation, NotAdmitted> {
-        self.try_admit(request, Place::Unchanged).await
+        self.try_admit(request, PlacementChange::Unchanged).await
     }
 
-    /// Admits an operation that puts a volume in this place: a new one, or one that is at its origin.
+    /// Admits an operation that places a volume here: a new one, or one that migrates from `origin`.
     pub async fn admit_at(
         &self,
         request: &Request<'_>,
@@ -149,15 +150,15 @@ impl Gatekeeper {
         place: &Placement,
     ) -> Result<AdmittedOperation, NotAdmitted> {
         let place = match origin.map(|origin| origin.backend_id) {
-            None => Place::New(place),
-            Some(from) if from == place.backend_id => Place::StaysOn(from),
-            Some(from) => Place::Migrates { from, to: place },
+            None => PlacementChange::New(place),
+            Some(from) if from == place.backend_id => PlacementChange::StaysOn(from),
+            Some(from) => PlacementChange::Migrates { from, to: place },
         };
         self.try_admit(request, place).await
     }
 
-    /// What the gate says against an operation on this backend, if anything: for an answer that is about
-    /// the backend although another one was looked for.
+    /// The refusal of this operation by this backend's condition, if there is one: for an error message about
+    /// this backend when the request named another one.
     pub fn refusal(&self, request: &Request<'_>, backend: &Backend) -> Option<Error> {
         let allowed = allowed_conditions(request.operation.contract().class, self.strict);
         let against = |condition: &&Condition| !allowed.contains(condition);
@@ -172,18 +173,20 @@ impl Gatekeeper {
     async fn try_admit(
         &self,
         request: &Request<'_>,
-        place: Place<'_>,
+        place: PlacementChange<'_>,
     ) -> Result<AdmittedOperation, NotAdmitted> {
-        const MOVES_ENDURED: usize = 3;
+        const MAX_MOVE_RETRIES: usize = 3;
         let class = request.operation.contract().class;
         let allowed = allowed_conditions(class, self.strict);
-        // a migration puts something new on its destination
+        // a migration places a volume on its destination
         let destination = match place {
-            Place::Migrates { to, .. } => Some(FurtherGate {
+            PlacementChange::Migrates { to, .. } => Some(AdditionalBackend {
                 backend_id: to.backend_id,
                 allowed_conditions: allowed_conditions(Class::Place, self.strict),
             }),
-            Place::Unchanged | Place::New(_) | Place::StaysOn(_) => None,
+            PlacementChange::Unchanged | PlacementChange::New(_) | PlacementChange::StaysOn(_) => {
+                None
+            }
         };
         let admit = Admit {
             id: request.id,
@@ -193,19 +196,19 @@ impl Gatekeeper {
             operation: request.operation,
             place,
             allowed: &allowed,
-            further_gates: destination.as_slice(),
+            additional_backends: destination.as_slice(),
         };
         let default_limit = |resource: &str| self.quota.default_limit(resource);
-        for _ in 0..MOVES_ENDURED {
+        for _ in 0..MAX_MOVE_RETRIES {
             match admission::admit(&self.database, &admit, default_limit).await {
                 Ok(admission) => return accept(admission, request.operation.kind().runs()),
                 Err(AdmitError::Database(error)) => return Err(NotAdmitted::Unknown(error)),
                 Err(AdmitError::Refused(refusal)) => match *refusal {
-                    // it moved to another backend between two statements: judge it there
+                    // the resource moved to another backend between two statements: admit it there
                     Refusal::Moved => {}
                     Refusal::Condition { .. } => {
                         let error = refusal::explain(*refusal, request, self.strict);
-                        return Err(NotAdmitted::KeptOut(error));
+                        return Err(NotAdmitted::BlockedByCondition(error));
                     }
                     Refusal::NotFound { .. }
                     | Refusal::WrongStatus { .. }
@@ -225,9 +228,11 @@ impl Gatekeeper {
 
 fn accept(admission: Admission, runs: Runs) -> Result<AdmittedOperation, NotAdmitted> {
     match admission.outcome {
-        Outcome::Admitted | Outcome::Repeated => Ok(AdmittedOperation { admission, runs }),
-        Outcome::Revoked => {
-            Err(NotAdmitted::Refused(Error::unavailable("The request was given up.")))
+        AdmissionOutcome::Admitted | AdmissionOutcome::Repeated => {
+            Ok(AdmittedOperation { admission, runs })
+        }
+        AdmissionOutcome::Revoked => {
+            Err(NotAdmitted::Refused(Error::unavailable("The request was revoked.")))
         }
     }
 }

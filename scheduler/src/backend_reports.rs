@@ -1,5 +1,5 @@
-//! What the schedulers know of the backends: a copy of the database's rows, refreshed every second and
-//! by every report, so that choosing a place costs no query. The gate does not rely on it.
+//! The scheduler's copy of the backends' rows, refreshed from the database every second and
+//! updated by every capacity report, so that placement needs no query. Admission does not use it.
 //!
 //! A report from a backend that is up changes nothing else and is taken over as it is. From one that was down,
 //! or is not known, it tells that the row has changed, and the rows are read again: once for all that report
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-const REFRESH_EVERY: Duration = Duration::from_secs(1);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The backends as they were a moment ago.
 pub(crate) struct BackendReports {
@@ -67,9 +67,9 @@ impl BackendReports {
         Ok(self.change(|known| known.end_read(number, backends)))
     }
 
-    /// Counts something new in, until the next refresh finds it in the database.
-    pub fn promise(&self, place: &Placement, size_gb: i32) {
-        self.change(|known| known.promise(place, size_gb));
+    /// Reserves capacity for a new volume until the next refresh reads it from the database. Size in GiB.
+    pub fn reserve_capacity(&self, place: &Placement, size_gb: i32) {
+        self.change(|known| known.reserve_capacity(place, size_gb));
     }
 
     /// What placement sees of each backend, for the health check.
@@ -91,7 +91,7 @@ impl BackendReports {
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
-                () = tokio::time::sleep(REFRESH_EVERY) => {}
+                () = tokio::time::sleep(REFRESH_INTERVAL) => {}
             }
             if let Err(error) = self.refresh().await {
                 tracing::warn!(%error, "the backends were not read again");
@@ -137,14 +137,14 @@ impl Known {
         !promised.is_empty()
     }
 
-    fn promise(&mut self, place: &Placement, size_gb: i32) {
+    fn reserve_capacity(&mut self, place: &Placement, size_gb: i32) {
         self.count_in(place, size_gb);
         self.promised.push((place.clone(), size_gb));
     }
 
     fn count_in(&mut self, place: &Placement, size_gb: i32) {
         if let Some(backend) = self.backends.iter_mut().find(|known| known.id == place.backend_id) {
-            *backend.promised_gb.entry(place.pool.clone()).or_default() += f64::from(size_gb);
+            *backend.allocated_gb.entry(place.pool.clone()).or_default() += f64::from(size_gb);
         }
     }
 
@@ -175,7 +175,7 @@ impl Receive for BackendReports {
                     self.fresh().await?;
                 }
             }
-            // for others, and for the process's own receiver
+            // handled by other receivers
             FanOut::FailoverCompleted { .. } | FanOut::SetLogLevel(_) => {}
         }
         Ok(())
@@ -215,10 +215,10 @@ mod tests {
             pool: "pool".to_owned(),
             availability_zone: "nova".to_owned(),
         };
-        let promised = |known: &Known| known.backends[0].promised_gb.get("pool").copied();
-        known.promise(&place(read[0].id), 3);
+        let promised = |known: &Known| known.backends[0].allocated_gb.get("pool").copied();
+        known.reserve_capacity(&place(read[0].id), 3);
         let number = known.begin_read();
-        known.promise(&place(read[0].id), 5);
+        known.reserve_capacity(&place(read[0].id), 5);
         assert_eq!(promised(&known), Some(8.0));
         // the first one is in what was read, had it been admitted; the second one may not be
         assert!(known.end_read(number, read.clone()));

@@ -1,17 +1,17 @@
-//! Dispatch: telling a backend's workers that there is something for them.
+//! Dispatch: sends an admitted operation to the queue of its backend.
 
 use crate::admission::AdmittedOperation;
 use bus::{BackendMessage, Bus, Context};
 use std::time::Duration;
 
-/// After that the sweep has found the operation, and the message would only be noise.
-const HINT_LIFETIME: Duration = Duration::from_secs(60);
+/// After this time the worker's sweep has found the operation and the message is useless.
+const DISPATCH_TTL: Duration = Duration::from_secs(60);
 
-/// Announces an admitted operation to the backend that executes it, if one does. The operation is safe
+/// Sends an admitted operation to the backend that executes it, if there is one. The operation is durable
 /// already: should the message be lost, the backend's sweep finds it.
 pub(crate) async fn dispatch(bus: &Bus, context: &Context, admitted: &AdmittedOperation) {
     let Some(backend) = admitted.executing_backend() else { return };
     let message = BackendMessage::Execute { operation_id: admitted.id() };
-    bus.hint(backend, context.for_the_next(HINT_LIFETIME), message).await;
+    bus.send_to_backend(backend, context.for_the_next(DISPATCH_TTL), message).await;
     tracing::info!(backend.name = backend, "dispatched");
 }

@@ -1,8 +1,8 @@
-//! The scheduler's place in the service list.
+//! The scheduler's heartbeat in the service list.
 
 use configuration::Config;
 use database::Database;
-use database::services::{self, Announcement};
+use database::services::{self, ServiceRegistration};
 use model::Binary;
 use process::log_levels;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// Reports regularly that this scheduler is alive, and once that it is not.
 pub(crate) async fn beat(config: &Config, database: &Database, stopping: CancellationToken) {
-    let service = Announcement {
+    let service = ServiceRegistration {
         binary: Binary::Scheduler,
         host: config.services.host.clone(),
         backend_id: None,
@@ -28,7 +28,7 @@ pub(crate) async fn beat(config: &Config, database: &Database, stopping: Cancell
             () = tokio::time::sleep(config.services.heartbeat()) => {}
         }
     }
-    if let Err(error) = services::sign_off(database, &service).await {
+    if let Err(error) = services::record_stop(database, &service).await {
         tracing::warn!(%error, "the stop was not recorded");
     }
 }

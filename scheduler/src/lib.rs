@@ -1,8 +1,8 @@
-//! The gate and the choice.
+//! Admission and placement.
 //!
-//! Every operation that changes anything comes through here, as one request: it is admitted or
-//! refused ([`admission`]), what is new gets its place ([`placement`]), and what a backend has to do
-//! is announced to it ([`dispatch`]). Schedulers keep nothing that another one could not read in the
+//! Every operation that changes state is one request to the scheduler: it is admitted or
+//! refused ([`admission`]), new volumes are placed ([`placement`]), and operations that a backend executes
+//! are dispatched to it ([`dispatch`]). A scheduler keeps no state that another one could not read from the
 //! database, so any number of them can run.
 
 pub mod admission;
@@ -16,14 +16,14 @@ mod receive_operation;
 
 use anyhow::Context as _;
 use backend_reports::BackendReports;
-use bus::serve::Source;
+use bus::serve::ConsumerSource;
 use bus::{Bus, Queue};
 use configuration::Config;
 use database::Database;
 use process::health::Health;
 use process::log_levels::LogLevels;
-use process::{About, Life};
-use receive_operation::Gate;
+use process::{About, ProcessLifecycle};
+use receive_operation::AdmissionReceiver;
 use std::sync::Arc;
 
 /// What the process is.
@@ -37,32 +37,33 @@ pub const ABOUT: About = About {
 ///
 /// # Errors
 /// When it cannot start: the database does not answer, or its health address is taken.
-pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<()> {
     let database = Database::new(&config.database, config.services.down_after())?;
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
-    let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
+    let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let reports = Arc::new(BackendReports::load(database.clone()).await?);
-    let gate = Arc::new(Gate::new(&config, database.clone(), bus.clone(), reports.clone()));
+    let gate =
+        Arc::new(AdmissionReceiver::new(&config, database.clone(), bus.clone(), reports.clone()));
     let told = reports.clone();
     let health = Health {
         database: database.clone(),
         bus: bus.clone(),
-        stopping: life.stopping(),
+        stopping: lifecycle.stopping(),
         details: Some(Arc::new(move || told.describe())),
     };
-    life.ready();
-    let queue = Source::Queue(Queue::Scheduler, config.scheduler.concurrency);
+    lifecycle.ready();
+    let queue = ConsumerSource::Queue(Queue::Scheduler, config.scheduler.concurrency);
     let (health, ..) = tokio::join!(
         health.serve(config.scheduler.health_listen),
         bus.serve(queue, gate),
-        bus.serve(Source::FanOut, reports.clone()),
+        bus.serve(ConsumerSource::FanOut, reports.clone()),
         LogLevels::serve("cinder-scheduler", &config, &database, &bus),
-        reports.refresh_regularly(life.stopping()),
-        heartbeat::beat(&config, &database, life.stopping()),
-        notify::notify_regularly(&database, &bus, life.stopping()),
-        purge::purge_regularly(&config, &database, life.stopping()),
+        reports.refresh_regularly(lifecycle.stopping()),
+        heartbeat::beat(&config, &database, lifecycle.stopping()),
+        notify::notify_regularly(&database, &bus, lifecycle.stopping()),
+        purge::purge_regularly(&config, &database, lifecycle.stopping()),
     );
     health.context("scheduler.health_listen")
 }

@@ -1,4 +1,4 @@
-//! Notifications: what operators did, told to whoever binds a queue to the exchange. At least once, in order as
+//! Publishes the notifications in the outbox to the notification exchange. At least once, in order as
 //! long as one scheduler publishes. Any number of schedulers may.
 
 use bus::Bus;
@@ -7,17 +7,17 @@ use serde_json::json;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Publishes what is in the outbox until the process stops.
 pub(crate) async fn notify_regularly(database: &Database, bus: &Bus, stopping: CancellationToken) {
     while !stopping.is_cancelled() {
         if let Err(error) = notify(database, bus).await {
-            tracing::warn!(%error, "notifications wait");
+            tracing::warn!(%error, "notifications were not published; trying again");
         }
         tokio::select! {
             () = stopping.cancelled() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
 }

@@ -1,17 +1,17 @@
-//! The choice: where a volume goes.
+//! Placement: the backend and pool of a volume.
 //!
-//! Filters drop places, each with a reason; weighing orders the rest. The gate then decides at the
-//! chosen place. When nothing is left, the reasons are counted on fresh data, so that the answer is
+//! Filters reject candidates, each with a reason; weighers order the rest. The gate then decides about the
+//! best candidate. When none is left, the rejections are counted on fresh data, so that the answer is
 //! true at the moment when it is given.
 
 mod filters;
 mod weights;
 
-use crate::admission::{AdmittedOperation, Gatekeeper, NotAdmitted, Request};
+use crate::admission::{AdmissionController, AdmittedOperation, NotAdmitted, Request};
 use crate::backend_reports::BackendReports;
-use filters::Misfit;
+use filters::FilterRejection;
 use model::{Backend, Error, Placement, PoolReport};
-use operation::placement::{Origin, WantedPlace};
+use operation::placement::{Origin, PlacementRequest};
 use std::collections::BTreeMap;
 pub(crate) use weights::Weights;
 
@@ -22,7 +22,7 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// Whether it is where the volume is.
+    /// Whether the candidate is the pool that holds the volume now.
     fn is(&self, origin: &Origin) -> bool {
         self.backend.id == origin.backend_id && self.pool.name == origin.pool
     }
@@ -36,22 +36,24 @@ impl Candidate<'_> {
     }
 }
 
-/// Admits an operation at the best place that lets it in.
-pub(crate) async fn admit_somewhere(
-    gatekeeper: &Gatekeeper,
+/// Admits an operation on the best candidate whose condition allows it.
+pub(crate) async fn admit_with_placement(
+    gatekeeper: &AdmissionController,
     reports: &BackendReports,
     weights: Weights,
     request: &Request<'_>,
-    wanted: &WantedPlace,
+    wanted: &PlacementRequest,
 ) -> Result<AdmittedOperation, NotAdmitted> {
     let mut known = reports.recent();
-    if let Ok(admitted) = try_places(gatekeeper, reports, weights, request, wanted, &known).await? {
+    if let Ok(admitted) =
+        try_placements(gatekeeper, reports, weights, request, wanted, &known).await?
+    {
         return Ok(admitted);
     }
     known = reports.fresh().await?;
-    match try_places(gatekeeper, reports, weights, request, wanted, &known).await? {
+    match try_placements(gatekeeper, reports, weights, request, wanted, &known).await? {
         Ok(admitted) => Ok(admitted),
-        Err(NoPlace) => {
+        Err(NoValidBackend) => {
             let origin = wanted.origin.as_ref();
             let origin = known
                 .iter()
@@ -62,21 +64,21 @@ pub(crate) async fn admit_somewhere(
     }
 }
 
-/// Every place is unfit or refused.
-struct NoPlace;
+/// Every candidate was rejected or refused.
+struct NoValidBackend;
 
-async fn try_places(
-    gatekeeper: &Gatekeeper,
+async fn try_placements(
+    gatekeeper: &AdmissionController,
     reports: &BackendReports,
     weights: Weights,
     request: &Request<'_>,
-    wanted: &WantedPlace,
+    wanted: &PlacementRequest,
     known: &[Backend],
-) -> Result<Result<AdmittedOperation, NoPlace>, NotAdmitted> {
-    for place in ranked_places(known, wanted, weights) {
+) -> Result<Result<AdmittedOperation, NoValidBackend>, NotAdmitted> {
+    for place in weighed_placements(known, wanted, weights) {
         match gatekeeper.admit_at(request, wanted.origin.as_ref(), &place).await {
             Ok(admitted) => {
-                reports.promise(&place, wanted.size_gb);
+                reports.reserve_capacity(&place, wanted.size_gb);
                 tracing::info!(
                     backend.name = admitted.executing_backend(),
                     pool = place.pool,
@@ -84,20 +86,24 @@ async fn try_places(
                 );
                 return Ok(Ok(admitted));
             }
-            Err(NotAdmitted::KeptOut(_)) => {}
+            Err(NotAdmitted::BlockedByCondition(_)) => {}
             Err(certain) => return Err(certain),
         }
     }
-    Ok(Err(NoPlace))
+    Ok(Err(NoValidBackend))
 }
 
-/// The places that fit, best first.
-fn ranked_places(known: &[Backend], wanted: &WantedPlace, weights: Weights) -> Vec<Placement> {
+/// The candidates that pass all filters, best first.
+fn weighed_placements(
+    known: &[Backend],
+    wanted: &PlacementRequest,
+    weights: Weights,
+) -> Vec<Placement> {
     let mut fitting: Vec<_> = candidates(known)
-        .filter(|candidate| filters::misfit(candidate, wanted).is_none())
+        .filter(|candidate| filters::filter_rejection(candidate, wanted).is_none())
         .collect();
     weights.sort(&mut fitting);
-    // where the volume is, nothing has to be copied; the sort is stable
+    // the current pool first: nothing has to be copied; the sort is stable
     let goes = |candidate: &Candidate<'_>| {
         wanted.origin.as_ref().is_some_and(|origin| !candidate.is(origin))
     };
@@ -112,17 +118,20 @@ fn candidates(known: &[Backend]) -> impl Iterator<Item = Candidate<'_>> {
     })
 }
 
-fn no_valid_backend(known: &[Backend], wanted: &WantedPlace) -> Error {
-    let mut counted: BTreeMap<Misfit, usize> = BTreeMap::new();
+fn no_valid_backend(known: &[Backend], wanted: &PlacementRequest) -> Error {
+    let mut counted: BTreeMap<FilterRejection, usize> = BTreeMap::new();
     for backend in known {
-        *counted.entry(misfit_of(backend, wanted)).or_default() += 1;
+        *counted.entry(backend_rejection(backend, wanted)).or_default() += 1;
     }
     if counted.is_empty() {
         return Error::unavailable("No valid backend was found: no backend has ever reported.");
     }
-    let only_down = counted.keys().all(|misfit| *misfit == Misfit::Down);
-    let reasons: Vec<String> =
-        counted.into_iter().map(|(misfit, count)| format!("{count} {misfit}")).collect();
+    let only_down =
+        counted.keys().all(|filter_rejection| *filter_rejection == FilterRejection::Down);
+    let reasons: Vec<String> = counted
+        .into_iter()
+        .map(|(filter_rejection, count)| format!("{count} {filter_rejection}"))
+        .collect();
     let message = format!(
         "No valid backend was found: {} backend{}: {}.",
         known.len(),
@@ -132,15 +141,16 @@ fn no_valid_backend(known: &[Backend], wanted: &WantedPlace) -> Error {
     if only_down { Error::unavailable(message) } else { Error::bad_request(message) }
 }
 
-/// Why a backend with all its pools does not fit.
-fn misfit_of(backend: &Backend, wanted: &WantedPlace) -> Misfit {
+/// The rejection of a backend: the first of its pools' rejections.
+fn backend_rejection(backend: &Backend, wanted: &PlacementRequest) -> FilterRejection {
     let pools = candidates(std::slice::from_ref(backend));
-    let misfits: Vec<_> = pools.map(|candidate| filters::misfit(&candidate, wanted)).collect();
+    let misfits: Vec<_> =
+        pools.map(|candidate| filters::filter_rejection(&candidate, wanted)).collect();
     match misfits.into_iter().flatten().next() {
-        Some(misfit) => misfit,
-        None if backend.report.is_none() => Misfit::Silent,
-        // it fits by all that is known, and the gate closed in this very moment
-        None => Misfit::JustClosed,
+        Some(filter_rejection) => filter_rejection,
+        None if backend.report.is_none() => FilterRejection::NeverReported,
+        // all filters pass, but the condition changed before the admission
+        None => FilterRejection::ConditionChanged,
     }
 }
 
@@ -192,12 +202,12 @@ pub(crate) mod tests {
                 pools: vec![pool],
             }),
             conditions: conditions.to_vec(),
-            promised_gb: BTreeMap::new(),
+            allocated_gb: BTreeMap::new(),
         }
     }
 
-    fn wanted(size_gb: i32) -> WantedPlace {
-        WantedPlace { size_gb, ..WantedPlace::default() }
+    fn wanted(size_gb: i32) -> PlacementRequest {
+        PlacementRequest { size_gb, ..PlacementRequest::default() }
     }
 
     fn weights(capacity: f64, volume_number: f64) -> Weights {
@@ -216,7 +226,7 @@ pub(crate) mod tests {
                 report.pools[0].total_volumes = volumes;
             }
         }
-        let best = |weights: Weights| ranked_places(&known, &wanted(5), weights)[0].backend_id;
+        let best = |weights: Weights| weighed_placements(&known, &wanted(5), weights)[0].backend_id;
         assert_eq!(best(weights(1.0, 0.0)), known[1].id);
         assert_eq!(best(weights(-1.0, 0.0)), known[0].id);
         assert_eq!(best(weights(0.0, -1.0)), known[0].id);
@@ -228,8 +238,8 @@ pub(crate) mod tests {
     fn other_volumes_draw_and_repel() {
         let known = [backend("a", 10.0, &[]), backend("b", 50.0, &[])];
         let places = |affinity: Affinity| {
-            let wanted = WantedPlace { affinity, ..wanted(1) };
-            let ranked = ranked_places(&known, &wanted, weights(1.0, 0.0)).into_iter();
+            let wanted = PlacementRequest { affinity, ..wanted(1) };
+            let ranked = weighed_placements(&known, &wanted, weights(1.0, 0.0)).into_iter();
             ranked.map(|place| place.backend_id).collect::<Vec<_>>()
         };
         let (a, b) = (known[0].id, known[1].id);
@@ -243,8 +253,8 @@ pub(crate) mod tests {
     fn the_emptiest_backend_comes_first() {
         let mut known =
             vec![backend("a", 10.0, &[]), backend("b", 50.0, &[]), backend("c", 20.0, &[])];
-        known[1].promised_gb.insert("pool".to_owned(), 95.0);
-        let ranked = ranked_places(&known, &wanted(5), weights(1.0, 0.0));
+        known[1].allocated_gb.insert("pool".to_owned(), 95.0);
+        let ranked = weighed_placements(&known, &wanted(5), weights(1.0, 0.0));
         let names: Vec<_> = ranked
             .iter()
             .filter_map(|place| known.iter().find(|backend| backend.id == place.backend_id))
@@ -260,11 +270,11 @@ pub(crate) mod tests {
             backend("b", 1.0, &[]),
             backend("c", 1.0, &[]),
         ];
-        assert!(ranked_places(&known, &wanted(5), weights(1.0, 0.0)).is_empty());
+        assert!(weighed_placements(&known, &wanted(5), weights(1.0, 0.0)).is_empty());
         let error = no_valid_backend(&known, &wanted(5));
         assert_eq!(
             error.message(),
-            "No valid backend was found: 3 backends: 1 frozen, 2 too full."
+            "No valid backend was found: 3 backends: 1 frozen, 2 with insufficient capacity."
         );
         assert_eq!(error.kind(), model::ErrorKind::BadRequest);
     }
@@ -278,7 +288,7 @@ pub(crate) mod tests {
     #[test]
     fn a_volume_stays_where_it_is_if_that_fits_and_it_may() {
         let known = [backend("a", 10.0, &[]), backend("b", 50.0, &[])];
-        let from = |may_stay: bool, may_leave: bool| WantedPlace {
+        let from = |may_stay: bool, may_leave: bool| PlacementRequest {
             origin: Some(Origin {
                 backend_id: known[0].id,
                 pool: "pool".to_owned(),
@@ -288,8 +298,8 @@ pub(crate) mod tests {
             // it is there already, however full that is
             ..wanted(20)
         };
-        let places = |wanted: &WantedPlace| {
-            let ranked = ranked_places(&known, wanted, weights(1.0, 0.0)).into_iter();
+        let places = |wanted: &PlacementRequest| {
+            let ranked = weighed_placements(&known, wanted, weights(1.0, 0.0)).into_iter();
             ranked.map(|place| place.backend_id).collect::<Vec<_>>()
         };
         assert_eq!(places(&from(true, true)), [known[0].id, known[1].id]);
@@ -308,15 +318,15 @@ pub(crate) mod tests {
     fn a_zone_is_kept() {
         let known = [backend("a", 50.0, &[])];
         let elsewhere =
-            WantedPlace { availability_zone: Some("elsewhere".to_owned()), ..wanted(1) };
-        assert!(ranked_places(&known, &elsewhere, weights(1.0, 0.0)).is_empty());
+            PlacementRequest { availability_zone: Some("elsewhere".to_owned()), ..wanted(1) };
+        assert!(weighed_placements(&known, &elsewhere, weights(1.0, 0.0)).is_empty());
         assert!(no_valid_backend(&known, &elsewhere).message().contains("1 in another zone"));
         for (zones, fits) in [("nova", true), ("x, nova", true), ("x,y", false)] {
             let key = "RESKEY:availability_zones".to_owned();
             let extra_specs = [(key, zones.to_owned())].into_iter().collect();
-            let of_type = WantedPlace { extra_specs, ..wanted(1) };
+            let of_type = PlacementRequest { extra_specs, ..wanted(1) };
             assert_eq!(
-                ranked_places(&known, &of_type, weights(1.0, 0.0)).len() == 1,
+                weighed_placements(&known, &of_type, weights(1.0, 0.0)).len() == 1,
                 fits,
                 "{zones}"
             );

@@ -1,11 +1,11 @@
-//! Housekeeping: what was removed long ago goes for good. Any number of schedulers may do it.
+//! Purge: deletes rows whose retention has ended. Any number of schedulers may run it at once.
 
 use configuration::Config;
 use database::{Database, purge};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-const PURGE_EVERY: Duration = Duration::from_secs(3600);
+const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Purges when the process starts and every hour after that, until it stops.
 pub(crate) async fn purge_regularly(
@@ -21,11 +21,11 @@ pub(crate) async fn purge_regularly(
                 tracing::info!(count, "purged");
                 continue;
             }
-            Err(error) => tracing::warn!(%error, "nothing was purged"),
+            Err(error) => tracing::warn!(%error, "the purge failed"),
         }
         tokio::select! {
             () = stopping.cancelled() => {}
-            () = tokio::time::sleep(PURGE_EVERY) => {}
+            () = tokio::time::sleep(PURGE_INTERVAL) => {}
         }
     }
 }

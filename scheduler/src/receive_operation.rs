@@ -1,6 +1,6 @@
 //! One request to the gate: admit, place, dispatch, answer.
 
-use crate::admission::{Gatekeeper, NotAdmitted, Request};
+use crate::admission::{AdmissionController, NotAdmitted, Request};
 use crate::backend_reports::BackendReports;
 use crate::dispatch::dispatch;
 use crate::placement::{self, Weights};
@@ -15,14 +15,14 @@ use std::time::Instant;
 use tracing::{Instrument, info_span};
 
 /// The receiver of the schedulers' queue.
-pub(crate) struct Gate {
-    gatekeeper: Gatekeeper,
+pub(crate) struct AdmissionReceiver {
+    gatekeeper: AdmissionController,
     reports: Arc<BackendReports>,
     weights: Weights,
     bus: Bus,
 }
 
-impl Gate {
+impl AdmissionReceiver {
     pub fn new(
         config: &Config,
         database: Database,
@@ -30,14 +30,14 @@ impl Gate {
         reports: Arc<BackendReports>,
     ) -> Self {
         let weights = Weights::new(&config.scheduler);
-        Self { gatekeeper: Gatekeeper::new(config, database), reports, weights, bus }
+        Self { gatekeeper: AdmissionController::new(config, database), reports, weights, bus }
     }
 
     async fn submit(&self, request: &Request<'_>) -> Result<Submitted, NotAdmitted> {
-        let admitted = match request.operation.definition().wanted_place() {
+        let admitted = match request.operation.definition().placement_request() {
             Some(wanted) => {
                 let (gatekeeper, reports) = (&self.gatekeeper, &self.reports);
-                placement::admit_somewhere(gatekeeper, reports, self.weights, request, &wanted)
+                placement::admit_with_placement(gatekeeper, reports, self.weights, request, &wanted)
                     .instrument(info_span!("place"))
                     .await
             }
@@ -53,7 +53,7 @@ impl Gate {
     }
 }
 
-impl Receive for Gate {
+impl Receive for AdmissionReceiver {
     type Message = SchedulerMessage;
     type Reply = SubmitAnswer;
 
@@ -70,17 +70,17 @@ impl Receive for Gate {
             operation.kind = %operation.kind(),
             resource.id = %operation.definition().subject(),
         );
-        let begun = Instant::now();
+        let started = Instant::now();
         async {
             let request = Request { id: operation_id, context: &context, operation: &operation };
             let outcome = self.submit(&request).await;
-            let duration_ms = begun.elapsed().as_millis();
+            let duration_ms = started.elapsed().as_millis();
             match outcome {
                 Ok(submitted) => {
                     tracing::info!(duration_ms, "admitted");
                     Ok(SubmitAnswer::Admitted(submitted))
                 }
-                Err(NotAdmitted::KeptOut(error) | NotAdmitted::Refused(error)) => {
+                Err(NotAdmitted::BlockedByCondition(error) | NotAdmitted::Refused(error)) => {
                     tracing::info!(duration_ms, reason = %error, "refused");
                     Ok(SubmitAnswer::Refused(error))
                 }

@@ -26,8 +26,8 @@ async fn pending_calls_fail_at_once_when_the_broker_dies() -> anyhow::Result<()>
         ),
     };
     let call = async {
-        let patience = context(Duration::from_secs(30));
-        bus.call::<_, Result<SubmitAnswer, Error>>(&Queue::Scheduler, patience, message).await
+        let timeout = context(Duration::from_secs(30));
+        bus.call::<_, Result<SubmitAnswer, Error>>(&Queue::Scheduler, timeout, message).await
     };
     let killing = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -49,10 +49,10 @@ async fn service_resumes_soon_after_the_broker_is_back() -> anyhow::Result<()> {
     let id = client.create_volume(json!({ "size": 1 })).await?;
     client.wait_for_status(&id, "available").await?;
     broker.kill();
-    let begun = Instant::now();
+    let started = Instant::now();
     let refused = client.delete(&format!("/volumes/{id}")).await?;
     assert_eq!(refused.status, 503);
-    assert!(begun.elapsed() < Duration::from_secs(3), "it took {:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(3), "it took {:?}", started.elapsed());
     // reading needs no broker
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
 

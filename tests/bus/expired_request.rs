@@ -24,9 +24,9 @@ async fn a_request_whose_time_is_up_is_never_admitted() -> anyhow::Result<()> {
         operation_id: OperationId::next(),
         operation: Box::new(DeleteVolume { volume_id: id.parse()?, snapshots: Vec::new() }.into()),
     };
-    let patience = context(Duration::from_millis(300));
+    let timeout = context(Duration::from_millis(300));
     let answer =
-        bus.call::<_, Result<SubmitAnswer, Error>>(&Queue::Scheduler, patience, message).await;
+        bus.call::<_, Result<SubmitAnswer, Error>>(&Queue::Scheduler, timeout, message).await;
     assert!(matches!(answer, Err(CallError::NotAnswered(_))), "{answer:?}");
     cluster.schedulers[0].process.signal(Signal::CONT)?;
 

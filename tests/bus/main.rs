@@ -40,7 +40,7 @@ async fn bus(config: &BusConfig, stopping: &CancellationToken) -> anyhow::Result
     Ok(bus)
 }
 
-fn context(patience: Duration) -> Context {
+fn context(timeout: Duration) -> Context {
     let caller = Caller {
         user_id: "tester".to_owned(),
         project_id: PROJECT.to_owned(),
@@ -52,7 +52,7 @@ fn context(patience: Duration) -> Context {
         caller,
         deadline_unix_ms: 0,
     };
-    context.for_the_next(patience)
+    context.for_the_next(timeout)
 }
 
 /// How many operations of a kind were admitted.

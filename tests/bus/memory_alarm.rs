@@ -16,9 +16,9 @@ async fn while_the_broker_refuses_messages_requests_fail_at_once_and_never_happe
     let create = json!({ "volume": { "size": 1 } });
     let mut fastest = Duration::MAX;
     for _ in 0..5 {
-        let begun = Instant::now();
+        let started = Instant::now();
         let refused = client.post("/volumes", create.clone()).await?;
-        fastest = fastest.min(begun.elapsed());
+        fastest = fastest.min(started.elapsed());
         assert_eq!(refused.status, 503, "{}", refused.body);
     }
     assert!(fastest < Duration::from_millis(500), "it took {fastest:?}");

@@ -13,9 +13,9 @@ async fn without_a_scheduler_a_request_fails_in_milliseconds_and_for_certain() -
     cluster.schedulers[0].process.kill();
     let mut fastest = Duration::MAX;
     for _ in 0..5 {
-        let begun = Instant::now();
+        let started = Instant::now();
         let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
-        fastest = fastest.min(begun.elapsed());
+        fastest = fastest.min(started.elapsed());
         assert_eq!(refused.status, 503);
         assert!(refused.headers.contains_key("retry-after"));
         assert!(refused.body["serviceUnavailable"]["message"].is_string(), "{}", refused.body);
@@ -53,9 +53,9 @@ async fn without_a_scheduler_the_services_are_listed_at_every_version() -> anyho
         let client = client.with_version(version);
         let mut fastest = Duration::MAX;
         for _ in 0..5 {
-            let begun = Instant::now();
+            let started = Instant::now();
             let listed = client.get("/os-services").await?.expect_status(200)?.body;
-            fastest = fastest.min(begun.elapsed());
+            fastest = fastest.min(started.elapsed());
             assert_eq!(state(&listed, "cinder-scheduler"), "down", "{version}: {listed}");
             assert_eq!(state(&listed, "cinder-volume"), "up", "{version}: {listed}");
         }

@@ -62,7 +62,7 @@ async fn what_operators_do_is_told_with_its_end() -> anyhow::Result<()> {
     assert_eq!(events, expected);
     let end = &seen[5]["payload"];
     assert_eq!((&end["backend"], &end["arguments"]["target"]), (&json!("host@a"), &json!("b")));
-    assert_eq!(end["result"]["moved"], 0);
+    assert_eq!(end["result"]["failed_over"], 0);
     // what the broker has is forgotten here
     let database = cluster.database().await?;
     until("the outbox is empty", Duration::from_secs(5), || async {

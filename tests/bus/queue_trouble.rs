@@ -79,9 +79,9 @@ async fn a_message_that_is_no_message_of_ours_harms_nobody() -> anyhow::Result<(
     let cluster = ClusterBuilder::for_test().await?.start().await?;
     let bus =
         crate::bus(&bus_config(&cluster)?, &tokio_util::sync::CancellationToken::new()).await?;
-    let patience = Duration::from_secs(5);
+    let timeout = Duration::from_secs(5);
     let answer: Result<serde_json::Value, model::Error> =
-        bus.call(&Queue::Scheduler, context(patience), json!({ "message": "dance" })).await?;
+        bus.call(&Queue::Scheduler, context(timeout), json!({ "message": "dance" })).await?;
     assert_eq!(answer.unwrap_err().kind(), model::ErrorKind::Internal);
     let id = cluster.client().create_volume(json!({ "size": 1 })).await?;
     cluster.client().wait_for_status(&id, "available").await?;

@@ -1,7 +1,7 @@
 //! An acknowledgement that cannot be sent.
 
 use crate::{bus, bus_config, context, own_broker};
-use bus::serve::{Receive, Source};
+use bus::serve::{ConsumerSource, Receive};
 use bus::{BackendMessage, Context, Queue};
 use harness::until;
 use model::{Error, OperationId, Result};
@@ -44,7 +44,7 @@ async fn what_could_not_be_acknowledged_is_delivered_again() -> anyhow::Result<(
     let queue = Queue::Backend("nobody's".to_owned());
     let serving = tokio::spawn({
         let (bus, receiver) = (bus.clone(), receiver.clone());
-        async move { bus.serve(Source::Queue(queue, 1), receiver).await }
+        async move { bus.serve(ConsumerSource::Queue(queue, 1), receiver).await }
     });
     let deliveries = || async { receiver.deliveries.load(Ordering::SeqCst) };
 

@@ -202,7 +202,7 @@ impl Client {
         Ok(answer.body["volume_type"]["id"].as_str().context("an id")?.to_owned())
     }
 
-    /// Makes a quality of service; returns its id.
+    /// Makes a QoS specification; returns its id.
     ///
     /// # Errors
     /// When it is refused.
@@ -375,14 +375,14 @@ impl Client {
     /// # Errors
     /// When it does not get there in time; the error shows where it got.
     pub async fn wait_until(&self, path: &str, key: &str, wanted: &str) -> anyhow::Result<()> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let status = self.status(path, key).await?.unwrap_or_else(|| "deleted".to_owned());
             if status == wanted {
                 return Ok(());
             }
             anyhow::ensure!(
-                begun.elapsed() < STATUS_TIMEOUT,
+                started.elapsed() < STATUS_TIMEOUT,
                 "{path} should be {wanted}, and is {status}"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;

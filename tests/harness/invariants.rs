@@ -1,4 +1,4 @@
-//! What must be true whenever nothing is under way.
+//! What must be true whenever nothing is in progress.
 
 use crate::{Cluster, until};
 use anyhow::Context;
@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_postgres::Client;
 
-/// How long operations that are under way are given to end.
+/// How long operations that are in progress are given to end.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Rows whose status says that something is under way, although no live operation touches them.
+/// Rows whose status says that something is in progress, although no live operation touches them.
 const ORPHANED: &str = "
     select what || ' ' || id || ' is ' || status
     from (select 'volume' as what, id, status from volumes where deleted_at is null
@@ -25,7 +25,7 @@ const DRIFTED: &str = "
     select resource || ' of ' || project_id || ': in use ' || in_use || ', reserved ' || reserved || ', counted ' || counted
     from quota_drift";
 
-/// Waits until nothing is under way, then looks at everything.
+/// Waits until nothing is in progress, then looks at everything.
 ///
 /// # Errors
 /// When something does not end, or is not as it must be.

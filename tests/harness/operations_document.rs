@@ -65,7 +65,7 @@ fn describe(text: &mut String, kind: OperationKind) {
 const fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::BeginsEpoch => "what was admitted for the backend before ends as failed",
-        Effect::RestartsReplication => "the replication of the backend's volumes begins anew",
+        Effect::RestartsReplication => "the replication of the backend's volumes restarts",
         Effect::Migrates => "where the volume goes to another backend:",
     }
 }

@@ -1,9 +1,9 @@
 //! A private PostgreSQL server.
 
 use crate::files::{self, ServerUser};
-use crate::patience::until;
 use crate::ports;
 use crate::process::Process;
+use crate::wait::until;
 use anyhow::Context;
 use rustix::process::Signal;
 use std::os::unix::process::CommandExt;

@@ -105,21 +105,21 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// SIGTERM; after `patience`, SIGKILL. Returns its exit status and how long it took.
+    /// SIGTERM; after `timeout`, SIGKILL. Returns its exit status and how long it took.
     ///
     /// # Errors
     /// When the system does not tell.
-    pub fn terminate(&mut self, patience: Duration) -> anyhow::Result<(ExitStatus, Duration)> {
-        let begun = Instant::now();
+    pub fn terminate(&mut self, timeout: Duration) -> anyhow::Result<(ExitStatus, Duration)> {
+        let started = Instant::now();
         let _ = self.signal(Signal::TERM);
-        while begun.elapsed() < patience {
+        while started.elapsed() < timeout {
             if let Some(status) = self.ended()? {
-                return Ok((status, begun.elapsed()));
+                return Ok((status, started.elapsed()));
             }
             std::thread::sleep(Duration::from_millis(10));
         }
         self.kill();
-        Ok((self.child.wait()?, begun.elapsed()))
+        Ok((self.child.wait()?, started.elapsed()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! A private RabbitMQ broker with its own port mapper.
 
-use crate::patience::until;
 use crate::ports;
 use crate::process::Process;
+use crate::wait::until;
 use anyhow::Context;
 use rustix::process::Signal;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 const TARGETS: &str = "[[backends.a.replication_device]]\nbackend_id = 'b'\n\
                        [[backends.a.replication_device]]\nbackend_id = 'c'\n";
 
-/// What a worker may complain of when its own side is cut off, or its target is gone.
+/// What a worker may complain of when its primary is cut off, or its target is gone.
 pub const CUT_OFF: [&str; 4] =
-    ["no longer in step", "not mirrored", "replication does not go on", "is not told"];
+    ["replica out of sync", "mirror not established", "replication failed", "could not be updated"];
 
 /// A cluster with one fake backend `a` that has the targets `b` and `c`, and a type `replicated`.
 ///
@@ -49,17 +49,17 @@ async fn create_replicated_type(cluster: &Cluster) -> anyhow::Result<()> {
     cluster.client().create_volume_type("replicated", specs).await.map(drop)
 }
 
-/// Waits until this many volumes are in step with their replicas, by a look at the replicas that began after this
+/// Waits until this many volumes are in sync with their replicas, by a look at the replicas that began after this
 /// was called, by the database's clock.
 ///
 /// # Errors
 /// When they are not in time.
-pub async fn wait_until_in_step(cluster: &Cluster, volumes: i64) -> anyhow::Result<()> {
+pub async fn wait_until_in_sync(cluster: &Cluster, volumes: i64) -> anyhow::Result<()> {
     let database = cluster.database().await?;
     let asked: SystemTime = database.query_one("select clock_timestamp()", &[]).await?.get(0);
-    let sql = "select coalesce(sum((report #>> '{replication,in_step}')::bigint), 0)::bigint from backends \
+    let sql = "select coalesce(sum((report #>> '{replication,in_sync}')::bigint), 0)::bigint from backends \
                where (report #>> '{replication,looked_at}')::timestamptz > $1";
-    until("all volumes are in step", Duration::from_secs(30), || async {
+    until("all volumes are in sync", Duration::from_secs(30), || async {
         database.query_one(sql, &[&asked]).await.is_ok_and(|row| row.get::<_, i64>(0) == volumes)
     })
     .await
@@ -113,7 +113,7 @@ pub fn link(cluster: &Cluster, target: &str, volume: &str) -> anyhow::Result<Opt
 /// # Errors
 /// When it is not in time.
 pub async fn wait_for_replica(cluster: &Cluster, target: &str, volume: &str) -> anyhow::Result<()> {
-    let mark = cluster.directory().join(target).join(format!("in-step/volume-{volume}"));
+    let mark = cluster.directory().join(target).join(format!("in-sync/volume-{volume}"));
     until("the replica is complete", Duration::from_secs(20), || async {
         let marked = std::fs::read_to_string(&mark).ok();
         marked.is_some() && link(cluster, target, volume).is_ok_and(|link| link == marked)

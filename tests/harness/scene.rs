@@ -87,8 +87,8 @@ impl Scene {
             | OperationKind::TerminateConnection => {
                 client.attach_through_actions(&scene.volume, "server-1").await?;
                 if kind == OperationKind::RollDetaching {
-                    let begun = client.act(&scene.volume, "os-begin_detaching", json!(null));
-                    begun.await?.expect_status(202)?;
+                    let started = client.act(&scene.volume, "os-begin_detaching", json!(null));
+                    started.await?.expect_status(202)?;
                 }
             }
             OperationKind::RevertVolume

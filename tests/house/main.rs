@@ -1,4 +1,4 @@
-//! The house: its layers, its file names, its catalogue of operations, its generated documents.
+//! The source tree: its layers, its file names, its catalogue of operations, its generated documents.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read the repository has failed")]
 

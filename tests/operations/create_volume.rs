@@ -62,7 +62,7 @@ async fn without_an_admissible_backend_the_reasons_are_counted_and_no_row_is_lef
     assert_eq!(refused.status, 400);
     assert_eq!(
         refused.fault(),
-        "No valid backend was found: 3 backends: 1 frozen, 1 disabled, 1 too full."
+        "No valid backend was found: 3 backends: 1 frozen, 1 disabled, 1 with insufficient capacity."
     );
     let elsewhere = json!({ "volume": { "size": 1, "availability_zone": "mars" } });
     let refused = client.post("/volumes", elsewhere).await?;

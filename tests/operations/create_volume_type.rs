@@ -44,7 +44,11 @@ async fn a_type_that_no_backend_offers_is_refused_with_the_reasons_counted() -> 
     let asked =
         client.post("/volumes", json!({ "volume": { "size": 1, "volume_type": "san" } })).await?;
     assert_eq!(asked.status, 400);
-    assert!(asked.fault().contains("2 not what the volume type asks for"), "{}", asked.fault());
+    assert!(
+        asked.fault().contains("2 without the capabilities of the volume type"),
+        "{}",
+        asked.fault()
+    );
     client
         .create_volume_type("big", json!({ "extra_specs": { "total_capacity_gb": "> 100" } }))
         .await?;

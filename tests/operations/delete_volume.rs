@@ -31,7 +31,11 @@ async fn a_volume_that_is_being_worked_on_is_not_deleted() -> anyhow::Result<()>
     let id = client.create_volume(slow).await?;
     let refused = client.delete(&format!("/volumes/{id}")).await?;
     assert_eq!(refused.status, 400);
-    assert!(refused.fault().contains("is being worked on (create_volume)"), "{}", refused.fault());
+    assert!(
+        refused.fault().contains("has an operation in progress (create_volume)"),
+        "{}",
+        refused.fault()
+    );
     client.wait_for_status(&id, "available").await?;
     client.delete(&format!("/volumes/{id}")).await?.expect_status(202)?;
     assert_eq!(client.delete(&format!("/volumes/{id}")).await?.status, 400);

@@ -78,7 +78,7 @@ async fn what_cannot_be_is_refused_and_not_one_row_is_different() -> anyhow::Res
     };
     let to = |target: &str| json!({ "host": "host@a", "backend_id": target });
     refuse(to("nowhere"), "no replication target nowhere").await?;
-    refuse(to("default"), "its own side already").await?;
+    refuse(to("default"), "its primary already").await?;
     refuse(json!({}), "host").await?;
     refuse(json!({ "host": null }), "host").await?;
     refuse(json!({ "host": "host@a", "cluster": "c@a" }), "Only one of host and cluster").await?;
@@ -328,7 +328,7 @@ async fn a_target_called_default_is_refused() -> anyhow::Result<()> {
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'default'"))?;
-    assert!(complaint.contains("'default' means the backend's own side"), "{complaint}");
+    assert!(complaint.contains("'default' means the backend's primary"), "{complaint}");
     let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'c'"))?;
     assert!(complaint.contains("a backend_id of its own"), "{complaint}");
     let complaint = check(good.replace("driver = 'fake'", "driver = 'file'"))?;

@@ -34,7 +34,11 @@ async fn a_volume_that_is_being_worked_on_is_not_forced() -> anyhow::Result<()> 
     let id = client.create_volume(slow).await?;
     let refused = client.act(&id, "os-force_delete", json!(null)).await?;
     assert_eq!(refused.status, 400);
-    assert!(refused.fault().contains("is being worked on (create_volume)"), "{}", refused.fault());
+    assert!(
+        refused.fault().contains("has an operation in progress (create_volume)"),
+        "{}",
+        refused.fault()
+    );
     client.wait_for_status(&id, "available").await?;
     cluster.finish(&[]).await
 }

@@ -28,10 +28,10 @@ async fn a_freeze_tells_how_much_still_runs_and_can_wait_for_it() -> anyhow::Res
     assert_eq!(answer.headers["x-cinderblock-operations-in-flight"], "1");
     client.operate("thaw", &cluster.host("a")).await?.expect_status(200)?;
 
-    let begun = Instant::now();
+    let started = Instant::now();
     let answer = client.operate("freeze?drain=30", &cluster.host("a")).await?.expect_status(200)?;
     assert_eq!(answer.headers["x-cinderblock-operations-in-flight"], "0");
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(20));
     // what was admitted before the freeze has been finished, not lost
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
     assert_eq!(client.operate("freeze?drain=x", &cluster.host("a")).await?.status, 400);

@@ -1,6 +1,6 @@
 //! What must hold of `migrate_volume`.
 
-use harness::replication::{replicated_volume, rows, wait_until_in_step};
+use harness::replication::{replicated_volume, rows, wait_until_in_sync};
 use harness::{BackendSpec, Client, Cluster, ClusterBuilder};
 use serde_json::{Value, json};
 
@@ -161,9 +161,9 @@ async fn a_replicated_volume_goes_nowhere_before_it_is_retyped() -> anyhow::Resu
     let volume = replicated_volume(&client).await?;
     let (place, destination) = (client.host_of(&volume).await?, client.other_host(&volume).await?);
     // until then its row still changes
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     let before = rows(&cluster).await?;
-    let text = "Volume is replicated; give it a type without replication before it goes elsewhere.";
+    let text = "Volume is replicated; retype it to a type without replication before migrating it.";
     refused(&cluster, &volume, &destination, text).await?;
     assert_eq!(rows(&cluster).await?, before);
     assert_eq!(client.host_of(&volume).await?, place);

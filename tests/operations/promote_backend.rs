@@ -8,7 +8,7 @@ use harness::{Cluster, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Stops the worker, and makes its target its own side, and `d` its target.
+/// Stops the worker, and makes its target its primary, and `d` its target.
 async fn stop_and_swap(cluster: &mut Cluster) -> anyhow::Result<()> {
     cluster.workers.clear();
     wait_until_down(&cluster.client()).await?;

@@ -49,7 +49,7 @@ async fn a_volume_that_is_worked_on_keeps_its_status() -> anyhow::Result<()> {
     let volume = client.create_volume(slow).await?;
     let asked = client.act(&volume, "os-reset_status", json!({ "status": "error" })).await?;
     assert_eq!(asked.status, 400, "{}", asked.body);
-    assert!(asked.fault().contains("under way"), "{}", asked.fault());
+    assert!(asked.fault().contains("in progress"), "{}", asked.fault());
     client.wait_for_status(&volume, "available").await?;
     cluster.finish(&[]).await
 }

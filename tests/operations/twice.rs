@@ -12,13 +12,13 @@ use serde_json::json;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A bus on the cluster's queues.
 async fn bus(cluster: &Cluster) -> anyhow::Result<Bus> {
     let config: BusConfig = Config::load(Some(&cluster.directory().join("cinderblock.toml")))?.bus;
     let bus = Bus::start(&config, "test", CancellationToken::new());
-    anyhow::ensure!(bus.wait_until_ready(PATIENCE).await, "the bus is not ready");
+    anyhow::ensure!(bus.wait_until_ready(TIMEOUT).await, "the bus is not ready");
     Ok(bus)
 }
 
@@ -34,7 +34,7 @@ fn context() -> Context {
         caller,
         deadline_unix_ms: 0,
     };
-    context.for_the_next(PATIENCE)
+    context.for_the_next(TIMEOUT)
 }
 
 async fn submit(bus: &Bus, id: OperationId, operation: &Operation) -> anyhow::Result<SubmitAnswer> {
@@ -141,7 +141,7 @@ async fn an_announcement_that_comes_twice_or_never_changes_nothing() -> anyhow::
         cluster.database().await?.query_one("select id from operations", &[]).await?.get(0);
     for _ in 0..20 {
         let message = BackendMessage::Execute { operation_id: OperationId(operation) };
-        bus.hint(&cluster.host("a"), context(), message).await;
+        bus.send_to_backend(&cluster.host("a"), context(), message).await;
     }
     client.wait_for_status(&id, "available").await?;
     let row = cluster.database().await?;

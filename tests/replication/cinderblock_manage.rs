@@ -66,7 +66,10 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
     let failover = operations.as_array().into_iter().flatten();
     let failover =
         failover.clone().find(|one| one["kind"] == "failover_backend").cloned().unwrap_or_default();
-    assert_eq!((&failover["state"], &failover["result"]["moved"]), (&json!("done"), &json!(1)));
+    assert_eq!(
+        (&failover["state"], &failover["result"]["failed_over"]),
+        (&json!("done"), &json!(1))
+    );
     let shown =
         done(&cluster, &format!("operation show {}", failover["id"].as_str().unwrap_or_default()))?;
     assert!(shown.contains("failover_backend") && shown.contains("host@a"), "{shown}");
@@ -111,7 +114,7 @@ async fn the_result_of_a_failover_can_be_looked_up() -> anyhow::Result<()> {
     client.post(&format!("/volumes/{worse}/metadata"), mended).await?.expect_status(200)?;
     let ended = over("failed-over").await?;
     assert_eq!((&ended["state"], &ended["error"]), (&json!("done"), &Value::Null));
-    assert_eq!(ended["result"]["moved"], 1, "{ended}");
+    assert_eq!(ended["result"]["failed_over"], 1, "{ended}");
     assert_eq!(of_volume(&client, &bad).await?, pair("error", "failover-error"));
     assert_eq!(of_volume(&client, &worse).await?, pair("available", "failed-over"));
     cluster.finish(&["because fake:fail says so"]).await

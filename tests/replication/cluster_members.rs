@@ -4,7 +4,7 @@
 use crate::cinderblock_manage::done;
 use harness::replication::{
     CUT_OFF, of_volume, pair, replicated_volume, rows, swap_sides, volume, wait_for_replica,
-    wait_until_in_step, wait_until_serving,
+    wait_until_in_sync, wait_until_serving,
 };
 use harness::{BackendSpec, Client, Cluster, ClusterBuilder, until};
 use rustix::process::Signal;
@@ -243,7 +243,7 @@ async fn all_members_are_told_that_a_failover_has_ended() -> anyhow::Result<()> 
 /// The members that have not confirmed that they follow.
 fn behind(cluster: &Cluster) -> anyhow::Result<Value> {
     let listed: Value = serde_json::from_str(&done(cluster, "--json cluster list")?)?;
-    Ok(listed[0]["members_behind"].clone())
+    Ok(listed[0]["members_unconfirmed"].clone())
 }
 
 /// One member sleeps through the whole failover, with an operation in its hands.
@@ -302,7 +302,7 @@ async fn a_member_that_slept_serves_nothing_of_the_array_that_was_left() -> anyh
     let mut cluster = two_members_with("file").await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     for (side, pattern) in [("b", 1), ("default", 2), ("b", 3)] {
         cluster.workers[1].process.signal(Signal::STOP)?;
         let to = json!({ "cluster": NAME, "backend_id": side });
@@ -316,7 +316,7 @@ async fn a_member_that_slept_serves_nothing_of_the_array_that_was_left() -> anyh
         })
         .await?;
         if side == "default" {
-            wait_until_in_step(&cluster, 1).await?;
+            wait_until_in_sync(&cluster, 1).await?;
         }
         for written in 1..=pattern {
             client.access(&id, &[&format!("read -P {written} {written}M 1M")]).await?;

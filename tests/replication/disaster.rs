@@ -4,7 +4,7 @@ use crate::cinderblock_manage::done;
 use anyhow::Context as _;
 use harness::replication::{
     CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, wait_for_replica,
-    wait_for_replication, wait_until_dead, wait_until_down, wait_until_in_step, wait_until_serving,
+    wait_for_replication, wait_until_dead, wait_until_down, wait_until_in_sync, wait_until_serving,
 };
 use harness::writer::{Writer, missing};
 use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
@@ -41,7 +41,7 @@ async fn burn_under_writers() -> anyhow::Result<()> {
         volumes.push(id);
     }
     let plain = client.available_volume(1).await?;
-    wait_until_in_step(&cluster, i64::try_from(VOLUMES)?).await?;
+    wait_until_in_sync(&cluster, i64::try_from(VOLUMES)?).await?;
     let mut writers = Vec::new();
     for id in &volumes {
         writers.push(Writer::start(&client.nbd_uri(id).await?)?);
@@ -91,7 +91,7 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
     let mut cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     client.attach(&id, "server-1").await?;
     let info = client.connection_info(&id).await?;
     access_data(&info, &["write -P 1 0 1M", "flush"])?;
@@ -134,7 +134,7 @@ async fn a_backend_whose_array_is_gone_for_long_can_still_fail_over() -> anyhow:
     let mut cluster = arrays(&["b", "c"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     client.access(&id, &["write -P 7 0 1M", "flush"]).await?;
     burn(&cluster, "a")?;
     // a file where the array was: nothing can be made there again
@@ -253,7 +253,7 @@ async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> an
     let dies = [("FAILPOINTS", "volume.executed=return")];
     cluster.workers.clear();
     cluster.add_worker(&dies).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_until_dead(&mut cluster.workers[0]).await?;
     // the server is not down: it comes again and again
@@ -269,7 +269,7 @@ async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> an
     let (tried, acknowledged) = server.end();
     assert!(tried > 3 && acknowledged == 0, "{acknowledged} of {tried} writes");
     assert_eq!(of_volume(&client, &id).await?, pair("in-use", "failed-over"));
-    // and the other side is the one that is worked on
+    // and the other side is the one that is in use by an operation
     client.detach(&id).await?;
     client.access(&id, &["read -P 1 0 1M"]).await?;
     cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report"]].concat())
@@ -282,8 +282,8 @@ async fn after_a_failed_attempt_replicas_begin_anew() -> anyhow::Result<()> {
     let id = replicated_volume(&client).await?;
     cluster.workers.clear();
     cluster.add_worker(&[("FAILPOINTS", "volume.executed=return")]).await?;
-    wait_until_in_step(&cluster, 1).await?;
-    let marker = cluster.directory().join(format!("b/in-step/volume-{id}"));
+    wait_until_in_sync(&cluster, 1).await?;
+    let marker = cluster.directory().join(format!("b/in-sync/volume-{id}"));
     let marked_at = std::fs::metadata(&marker)?.modified()?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_until_dead(&mut cluster.workers[0]).await?;
@@ -300,7 +300,7 @@ async fn after_a_failed_attempt_replicas_begin_anew() -> anyhow::Result<()> {
     })
     .await?;
     client.access(&id, &["write -P 9 0 1M", "flush"]).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));

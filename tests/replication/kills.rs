@@ -3,7 +3,7 @@
 
 use harness::replication::{
     CUT_OFF, arrays, fail_over, of_volume, pair, replicated, service, volume, wait_for_replication,
-    wait_until_dead, wait_until_down, wait_until_in_step, wait_until_serving,
+    wait_until_dead, wait_until_down, wait_until_in_sync, wait_until_serving,
 };
 use harness::{Answered, Client, Cluster, until};
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ async fn wait_for_state(client: &Client, id: &str, wanted: &State) -> anyhow::Re
     .await
 }
 
-/// A worker serves, and the volume can be worked on.
+/// A worker serves, and the volume can be in use by an operation.
 async fn works(cluster: &mut Cluster, id: &str) -> anyhow::Result<()> {
     let client = cluster.client();
     if cluster.workers.is_empty() {
@@ -139,7 +139,7 @@ async fn a_worker_that_dies_between_two_arrays_is_replaced_by_one_that_ends_it()
     let client = cluster.client();
     let volumes =
         [volume(&client, "replicated", "").await?, volume(&client, "replicated", "").await?];
-    wait_until_in_step(&cluster, 2).await?;
+    wait_until_in_sync(&cluster, 2).await?;
     for (point, target, end) in
         [("volume.cut_off", "b", "failed-over"), ("volume.brought", "default", "enabled")]
     {

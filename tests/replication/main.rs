@@ -1,4 +1,4 @@
-//! Replication of real data: what was acknowledged is there after a disaster, and comes home again.
+//! Replication of real data: what was acknowledged is there after a disaster, and is resynchronised to the primary again.
 
 mod cinderblock_manage;
 mod clients;

@@ -3,7 +3,7 @@
 use crate::cinderblock_manage::done;
 use harness::replication::{
     CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, swap_sides,
-    wait_for_replica, wait_for_replication, wait_until_down, wait_until_in_step,
+    wait_for_replica, wait_for_replication, wait_until_down, wait_until_in_sync,
     wait_until_serving,
 };
 use harness::{kill_by_pid_file, rounds, until};
@@ -22,7 +22,7 @@ async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Resul
     client.access(&plain, &["write -P 0x99 0 1M", "flush"]).await?;
     client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
     for round in 1..=u8::try_from(rounds(3, 10))? {
-        wait_until_in_step(&cluster, 1).await?;
+        wait_until_in_sync(&cluster, 1).await?;
         let offset = u32::from(round) * 10;
         client.access(&id, &[&format!("write -P {round} {offset}M 1M"), "flush"]).await?;
         fail_over(&client, json!("b")).await?.expect_status(202)?;
@@ -30,7 +30,7 @@ async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Resul
         assert_eq!(of_volume(&client, &plain).await?, pair("error", "not-capable"));
         client.access(&id, &[&format!("read -P {round} {offset}M 1M")]).await?;
         client.access(&id, &[&format!("write -P {round} {}M 1M", offset + 1), "flush"]).await?;
-        // what is made while the other side serves comes home as well
+        // what is made while the other side serves is resynchronised to the primary as well
         let made = client.available_volume(1).await?;
         client.access(&made, &[&format!("write -P {round} 0 1M"), "flush"]).await?;
         fail_over(&client, json!("default")).await?.expect_status(202)?;
@@ -51,7 +51,7 @@ async fn what_is_written_on_either_side_is_there_on_the_other() -> anyhow::Resul
         client.wait_for_status(&made, "deleted").await?;
     }
     // from one target to the other
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     for target in ["b", "c", "default"] {
         fail_over(&client, json!(target)).await?.expect_status(202)?;
         let end = if target == "default" { "enabled" } else { "failed-over" };
@@ -81,7 +81,7 @@ async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> an
     let first = replicated_volume(&client).await?;
     let second = client.create_volume(json!({ "size": 1, "volume_type": "replicated" })).await?;
     client.wait_for_status(&second, "available").await?;
-    wait_until_in_step(&cluster, 2).await?;
+    wait_until_in_sync(&cluster, 2).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     // the whole array is not what it was
@@ -124,7 +124,7 @@ async fn an_operator_sees_how_far_a_failback_is() -> anyhow::Result<()> {
     for _ in 0..2 {
         replicated_volume(&client).await?;
     }
-    wait_until_in_step(&cluster, 2).await?;
+    wait_until_in_sync(&cluster, 2).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     cluster.workers.clear();
@@ -147,14 +147,14 @@ async fn a_living_array_is_left_for_its_second_target() -> anyhow::Result<()> {
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
     client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     for (target, end) in [("c", "failed-over"), ("default", "enabled")] {
         fail_over(&client, json!(target)).await?.expect_status(202)?;
         wait_for_replication(&client, end).await?;
         assert_eq!(of_volume(&client, &id).await?, pair("available", end), "{target}");
         client.access(&id, &["read -P 1 0 1M"]).await?;
     }
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     cluster.finish(&CUT_OFF).await
 }
 
@@ -166,7 +166,7 @@ async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow:
     let id = replicated_volume(&client).await?;
     cluster.workers.clear();
     cluster.add_worker(&[("FAILPOINTS", "volume.follow=return")]).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     let written = |array: &str| cluster.directory().join(format!("{array}/volumes/volume-{id}"));
     for (target, pattern) in [("b", 0x0b), ("c", 0x0c)] {
         fail_over(&client, json!(target)).await?.expect_status(202)?;
@@ -229,7 +229,7 @@ async fn what_was_promoted_away_is_not_served_by_a_worker_that_missed_it() -> an
     let mut cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     client.access(&id, &["write -P 0x42 0 1M", "flush"]).await?;
@@ -269,7 +269,7 @@ async fn b_is_promoted_replicated_to_c_and_failed_over_again() -> anyhow::Result
     let mut cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     client.access(&id, &["write -P 0x41 0 4M", "flush"]).await?;
     kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
     std::fs::remove_dir_all(cluster.directory().join("a"))?;
@@ -289,7 +289,7 @@ async fn b_is_promoted_replicated_to_c_and_failed_over_again() -> anyhow::Result
     client
         .access(&id, &["read -P 0x41 0 4M", "read -P 0x42 4M 4M", "write -P 0x43 8M 4M", "flush"])
         .await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     kill_by_pid_file(&cluster.directory().join("b/run/daemon.pid"));
     std::fs::remove_dir_all(cluster.directory().join("b"))?;
     fail_over(&client, json!("c")).await?.expect_status(202)?;

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use harness::replication::{
     CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, wait_for_replica,
-    wait_for_replication, wait_until_in_step,
+    wait_for_replication, wait_until_in_sync,
 };
 use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,7 +18,7 @@ async fn servers_go_on_and_the_replica_catches_up() -> anyhow::Result<()> {
     let cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     client.attach(&id, "server-1").await?;
     let info = client.connection_info(&id).await?;
     access_data(&info, &["write -P 1 0 1M", "flush"])?;
@@ -33,11 +33,11 @@ async fn servers_go_on_and_the_replica_catches_up() -> anyhow::Result<()> {
     let pid = std::fs::read_to_string(&pid_file)?;
     let pid = rustix::process::Pid::from_raw(pid.trim().parse()?).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::STOP)?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let writing =
         tokio::task::spawn_blocking(move || access_data(&info, &["write -P 3 0 1M", "flush"]));
     writing.await??;
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     until("the target has another run", Duration::from_secs(10), || async {
         std::fs::read_to_string(&pid_file)
             .is_ok_and(|now| now.trim() != pid.as_raw_nonzero().to_string())
@@ -89,9 +89,9 @@ impl Unwatched {
 
     async fn write(&self, write: &'static str) -> anyhow::Result<Duration> {
         let info = self.cluster.client().connection_info(&self.id).await?;
-        let begun = Instant::now();
+        let started = Instant::now();
         tokio::task::spawn_blocking(move || access_data(&info, &[write, "flush"])).await??;
-        Ok(begun.elapsed())
+        Ok(started.elapsed())
     }
 
     fn daemon(&self, name: &str, signal: Signal) -> anyhow::Result<()> {
@@ -220,7 +220,7 @@ async fn a_replicated_volume_grows_is_snapshotted_and_reverted_and_its_replica_w
     let cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     client.attach(&id, "server-1").await?;
     access_data(&client.connection_info(&id).await?, &["write -P 5 0 2M", "flush"])?;
     // of an attached, mirrored volume
@@ -236,7 +236,7 @@ async fn a_replicated_volume_grows_is_snapshotted_and_reverted_and_its_replica_w
     client.wait_for_status(&id, "available").await?;
     let refused = client.act(&id, "os-migrate_volume", json!({ "host": "host@a" })).await?;
     assert_eq!(refused.status, 400);
-    wait_until_in_step(&cluster, 1).await?;
+    wait_until_in_sync(&cluster, 1).await?;
     client.access(&id, &["write -P 7 1500M 1M", "flush"]).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
@@ -257,7 +257,7 @@ async fn a_volumes_type_begins_and_ends_its_replication() -> anyhow::Result<()> 
     let client = cluster.client();
     let id = client.available_volume(1).await?;
     client.access(&id, &["write -P 1 0 1M", "flush"]).await?;
-    let marker = cluster.directory().join(format!("b/in-step/volume-{id}"));
+    let marker = cluster.directory().join(format!("b/in-sync/volume-{id}"));
     for (new_type, status) in
         [("replicated", "enabled"), ("__DEFAULT__", "disabled"), ("replicated", "enabled")]
     {

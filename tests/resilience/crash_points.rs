@@ -120,7 +120,7 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
         if needs_targets
             || *kind == OperationKind::DeleteMessage
             || *kind == OperationKind::ThawBackend
-            || (is_for_workers && kind.contract().runs == Runs::InAdmission)
+            || (is_for_workers && kind.runs() == Runs::InAdmission)
         {
             continue;
         }

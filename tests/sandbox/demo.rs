@@ -6,7 +6,7 @@
 
 use crate::interrupted;
 use anyhow::ensure;
-use harness::replication::wait_until_in_step;
+use harness::replication::wait_until_in_sync;
 use harness::servers::OwnServers;
 use harness::writer::{Writer, missing};
 use harness::{Answered, Client, Cluster, ClusterBuilder, files, until};
@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 
 /// What is said, and when.
 struct Timeline {
-    begun: Instant,
+    started: Instant,
 }
 
 impl Timeline {
     fn say(&self, what: impl Display) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{:6.2} s  {what}", self.begun.elapsed().as_secs_f64())?;
+        writeln!(out, "{:6.2} s  {what}", self.started.elapsed().as_secs_f64())?;
         Ok(())
     }
 
@@ -36,7 +36,7 @@ impl Timeline {
 
 /// Runs the demonstration; what it started ends with it, also when it is interrupted.
 pub async fn demo() -> anyhow::Result<()> {
-    let timeline = Timeline { begun: Instant::now() };
+    let timeline = Timeline { started: Instant::now() };
     let directory = files::run_directory().join("demo");
     if directory.exists() {
         harness::end_daemons_below(&directory);
@@ -87,8 +87,8 @@ impl FireDrill<'_> {
         self.freeze_and_be_refused(&volumes).await?;
         self.promote().await?;
         self.verify("b", &volumes[..REPLICATED], &acknowledged)?;
-        wait_until_in_step(self.cluster, i64::try_from(REPLICATED)?).await?;
-        self.timeline.say(format!("{REPLICATED} of {REPLICATED} volumes are in step on C"))?;
+        wait_until_in_sync(self.cluster, i64::try_from(REPLICATED)?).await?;
+        self.timeline.say(format!("{REPLICATED} of {REPLICATED} volumes are in sync on C"))?;
         self.burn("b")?;
         self.timeline.say("FIRE: array B is gone as well")?;
         self.fail_over("c").await?;
@@ -110,9 +110,9 @@ impl FireDrill<'_> {
             client.wait_for_status(&id, "available").await?;
             volumes.push(id);
         }
-        wait_until_in_step(self.cluster, i64::try_from(REPLICATED)?).await?;
+        wait_until_in_sync(self.cluster, i64::try_from(REPLICATED)?).await?;
         self.timeline
-            .say(format!("{VOLUMES} volumes; the {REPLICATED} replicated ones are in step on B"))?;
+            .say(format!("{VOLUMES} volumes; the {REPLICATED} replicated ones are in sync on B"))?;
         Ok(volumes)
     }
 
@@ -146,11 +146,11 @@ impl FireDrill<'_> {
     }
 
     async fn fail_over(&self, target: &str) -> anyhow::Result<()> {
-        let begun = Instant::now();
+        let started = Instant::now();
         for line in self.manage(&["backend", "failover", "host@ssd", "--to", target])?.lines() {
             Timeline::detail(line)?;
         }
-        let took = begun.elapsed().as_secs_f64();
+        let took = started.elapsed().as_secs_f64();
         self.timeline.say(format!("FAILED OVER to {}: {took:.2} s", target.to_uppercase()))
     }
 
@@ -246,7 +246,7 @@ impl FireDrill<'_> {
         })
         .await?;
         self.manage(&["backend", "thaw", "host@ssd"])?;
-        self.timeline.say("PROMOTED: B is host@ssd's own array; replication to C begins by itself")
+        self.timeline.say("PROMOTED: B is the primary of host@ssd; replication to C starts")
     }
 
     /// What an operator types at the machine.

@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::lease::Leases;
 use crate::step::StepError;
 use database::Database;
-use database::operation_log::{ClaimedOperation, Outcome};
+use database::operation_log::{ClaimedOperation, OperationOutcome};
 use driver::{Driver, Fence, LatestProgress};
 use operation::contract::Effect;
 use std::sync::Arc;
@@ -46,28 +46,29 @@ impl Attempts {
 
     async fn execute_and_finish(&self, claimed: &ClaimedOperation) {
         fail::fail_point!("volume.claimed", |_| std::process::abort());
-        let begun = Instant::now();
+        let started = Instant::now();
         let outcome = self.execute_while_claimed(claimed).await;
         fail::fail_point!("volume.executed", |_| std::process::abort());
-        let duration_ms = begun.elapsed().as_millis();
+        let duration_ms = started.elapsed().as_millis();
         match outcome {
             Ok(Progress::HandOver(next)) => {
-                tracing::info!(duration_ms, "executed, for this backend's part");
+                tracing::info!(duration_ms, "this backend's stage of the migration is executed");
                 self.finish.hand_over(claimed, &next).await;
             }
             Ok(Progress::Done(done)) => {
                 tracing::info!(duration_ms, "executed");
-                let Done { found, result, failover } = done;
-                let outcome = Outcome { found, result, failover, error: None };
+                let Done { model_update, result, failover } = done;
+                let outcome = OperationOutcome { model_update, result, failover, error: None };
                 self.finish.finish(claimed, &outcome).await;
             }
             Err(StepError::Superseded) => tracing::info!(duration_ms, "lost to another worker"),
             Err(StepError::Transient(reason)) => {
-                tracing::warn!(duration_ms, reason, "left for the sweep");
+                tracing::warn!(duration_ms, reason, "deferred to the sweep");
             }
             Err(StepError::Failed(reason)) => {
                 tracing::warn!(duration_ms, reason, "failed");
-                let outcome = Outcome { error: Some(reason), ..Outcome::default() };
+                let outcome =
+                    OperationOutcome { error: Some(reason), ..OperationOutcome::default() };
                 self.finish.finish(claimed, &outcome).await;
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::attempt::Attempts;
 use crate::identity::Identity;
-use crate::position::Position;
+use crate::position::FollowedEpoch;
 use crate::slots::Slot;
 use database::operation_log::{self, ClaimedOperation};
 use database::{Database, DbError};
@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Claims {
     pub database: Database,
     pub identity: Arc<Identity>,
-    pub position: Arc<Position>,
+    pub position: Arc<FollowedEpoch>,
     pub lease: Duration,
     pub attempts: Arc<Attempts>,
     pub executing: TaskTracker,

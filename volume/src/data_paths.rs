@@ -1,6 +1,6 @@
 //! The data paths that servers were told of are open, whichever process carries them died.
 
-use crate::position::Position;
+use crate::position::FollowedEpoch;
 use crate::step::StepError;
 use database::Database;
 use database::attachments::{self, Exported};
@@ -14,8 +14,8 @@ pub(crate) struct DataPaths {
     database: Database,
     backend_id: BackendId,
     driver: Arc<dyn Driver>,
-    position: Arc<Position>,
-    /// Whether a data path may be closed that should be open.
+    position: Arc<FollowedEpoch>,
+    /// Whether exports must be restored.
     missing: AtomicBool,
 }
 
@@ -24,7 +24,7 @@ impl DataPaths {
         database: Database,
         backend_id: BackendId,
         driver: Arc<dyn Driver>,
-        position: Arc<Position>,
+        position: Arc<FollowedEpoch>,
     ) -> Self {
         Self { database, backend_id, driver, position, missing: AtomicBool::default() }
     }
@@ -44,7 +44,7 @@ impl DataPaths {
     /// a server that reconnects during a failover would write where nobody looks afterwards.
     pub async fn restore(&self) {
         let Some(exports) = self.driver.exports() else { return };
-        // until it is known that there are none
+        // until all exports are restored
         self.missing.store(true, Ordering::Relaxed);
         match self.position.may_serve().await {
             Ok(true) => {}

@@ -36,12 +36,12 @@ pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Progress, StepE
         return drive(execution).await.map(Progress::Done);
     };
     let outcome = match decided {
-        Ok(()) => migrate_volume::go_on(execution, migration).await,
+        Ok(()) => migrate_volume::run_stage(execution, migration).await,
         Err(reason) => Err(reason),
     };
     match outcome {
         Err(StepError::Failed(reason)) => {
-            migrate_volume::give_up(execution, migration, reason).await
+            migrate_volume::abort_migration(execution, migration, reason).await
         }
         outcome => outcome,
     }

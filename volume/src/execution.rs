@@ -4,7 +4,7 @@ use crate::step::StepError;
 use database::Database;
 use database::operation_log::ClaimedOperation;
 use driver::{Driver, Exports, Fence, LatestProgress, Manage, Replication, Volumes};
-use model::{Capability, FailedOver};
+use model::{Capability, FailoverOutcome};
 use operation::contract::{Columns, Role};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,18 +19,18 @@ pub(crate) struct Execution<'a> {
     pub claimed: &'a ClaimedOperation,
 }
 
-/// What came of an operation that was done.
+/// The result of an executed operation.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    /// Columns of the subject that the driver filled in.
-    pub found: Columns,
+    /// The model update: columns of the subject that the driver returned.
+    pub model_update: Columns,
     /// The operation's answer, for the API call that waits for it.
     pub result: Option<Value>,
     /// The result of a failover.
-    pub failover: Option<FailedOver>,
+    pub failover: Option<FailoverOutcome>,
 }
 
-/// How far this backend has brought an operation.
+/// How the execution on this backend ended.
 pub(crate) enum Progress {
     /// To its end.
     Done(Done),

@@ -1,9 +1,9 @@
-//! Finish: the operation's end, its resource and its quota, in one transaction; or, where another backend goes on with
+//! Finish: ends the operation with its resource and its quota in one transaction; or, where another backend goes on with
 //! it, the hand-over.
 
 use crate::backoff::pause_before;
 use bus::{BackendMessage, Bus, Context};
-use database::operation_log::{self, ClaimedOperation, Outcome};
+use database::operation_log::{self, ClaimedOperation, OperationOutcome};
 use database::{Database, DbError};
 use model::Migration;
 use std::time::{Duration, Instant};
@@ -23,15 +23,15 @@ pub(crate) struct Finish {
 impl Finish {
     /// Finishes a claimed operation. Where the database does not answer, it is asked again until the lease has run
     /// out: then the operation is another worker's.
-    pub async fn finish(&self, claimed: &ClaimedOperation, outcome: &Outcome) {
+    pub async fn finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) {
         self.try_to_finish(claimed, outcome).instrument(info_span!("finish")).await;
     }
 
-    async fn try_to_finish(&self, claimed: &ClaimedOperation, outcome: &Outcome) {
+    async fn try_to_finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) {
         let finish = || operation_log::finish(&self.database, claimed, outcome);
         match self.until_known(finish).await {
             Some(true) => tracing::info!("finished"),
-            Some(false) => tracing::info!("not finished: it is another worker's by now"),
+            Some(false) => tracing::info!("not finished: another worker has claimed it"),
             None => {}
         }
     }
@@ -54,7 +54,7 @@ impl Finish {
         let trace = claimed.traceparent.as_deref();
         let context = Context::of_process(claimed.request_id.clone(), trace, MESSAGE_TTL);
         let message = BackendMessage::Execute { operation_id: claimed.id };
-        self.bus.hint(backend, context, message).await;
+        self.bus.send_to_backend(backend, context, message).await;
     }
 
     /// Asks the database until it answers, or until the lease has run out and the sweep will try again.
@@ -62,11 +62,11 @@ impl Finish {
     where
         F: Future<Output = Result<T, DbError>>,
     {
-        let begun = Instant::now();
+        let started = Instant::now();
         for attempt in 0.. {
             match ask().await {
                 Ok(answer) => return Some(answer),
-                Err(DbError::Unavailable(cause)) if begun.elapsed() < self.lease => {
+                Err(DbError::Unavailable(cause)) if started.elapsed() < self.lease => {
                     tracing::warn!(error = %cause, "not finished yet");
                     tokio::time::sleep(pause_before(attempt)).await;
                 }

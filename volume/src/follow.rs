@@ -1,6 +1,6 @@
 //! Follow: the driver works on the active side of its backend, and on no other.
 //!
-//! A worker begins as one that follows nothing, and looks again and again, at once when it hears that a failover has
+//! A worker starts without an epoch and checks periodically, and at once when it receives `failover_completed`, has
 //! ended ([`crate::failover_end`]). Until it follows the backend's present epoch, it claims nothing but failovers and
 //! opens no data path; so one that cannot reach the active side, because it has burned, is there to leave it.
 
@@ -9,9 +9,9 @@ mod decision;
 use crate::data_paths::DataPaths;
 use crate::heartbeat::Heartbeat;
 use crate::identity::Identity;
-use crate::position::Position;
+use crate::position::FollowedEpoch;
 use crate::step::StepError;
-use database::backends::{self, Serving};
+use database::backends::{self, ActiveSide};
 use database::{Database, volumes};
 use decision::{Decision, Storage};
 use driver::{Driver, LatestProgress};
@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-/// How long one attempt may take: storage that hangs must not keep the worker from another side.
+/// How long one attempt may take: storage that hangs must not prevent the worker from switching to another side.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Keeps a worker's driver on the active side.
@@ -29,7 +29,7 @@ pub(crate) struct Follow {
     pub database: Database,
     pub identity: Arc<Identity>,
     pub driver: Arc<dyn Driver>,
-    pub position: Arc<Position>,
+    pub position: Arc<FollowedEpoch>,
     pub data_paths: Arc<DataPaths>,
     pub heartbeat: Arc<Heartbeat>,
     pub progress: Arc<LatestProgress>,
@@ -59,7 +59,7 @@ impl Follow {
             Ok(false) => {}
             Err(error) => {
                 let backend = &self.identity.backend_name;
-                tracing::error!(backend.name = backend, %error, "does not serve; trying again");
+                tracing::error!(backend.name = backend, %error, "cannot follow the active side; trying again");
             }
         }
     }
@@ -98,7 +98,7 @@ impl Follow {
     }
 
     /// A driver without replication knows one side, and starts on it.
-    async fn complete_failover(&self, serving: &Serving) -> Result<(), StepError> {
+    async fn complete_failover(&self, serving: &ActiveSide) -> Result<(), StepError> {
         let (active, epoch) = (&serving.active, serving.epoch);
         match self.driver.replication() {
             Some(replication) => replication.failover_completed(active, epoch).await?,
@@ -114,7 +114,7 @@ impl Follow {
     }
 
     /// Refuses a storage that does not hold the backend's volumes.
-    async fn check_storage(&self, serving: &Serving) -> Result<(), StepError> {
+    async fn check_storage(&self, serving: &ActiveSide) -> Result<(), StepError> {
         let Some(recorded) = serving.storage_id.as_deref() else { return Ok(()) };
         let Some(found) = self.storage_id(&serving.active).await? else { return Ok(()) };
         match decision::compare(Some(recorded), Some(&found)) {
@@ -124,7 +124,7 @@ impl Follow {
     }
 
     /// Records the storage of a replicated backend's first side.
-    async fn bind_storage(&self, serving: &Serving) -> Result<(), StepError> {
+    async fn bind_storage(&self, serving: &ActiveSide) -> Result<(), StepError> {
         if serving.storage_id.is_some() {
             return Ok(());
         }

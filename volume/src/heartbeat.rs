@@ -4,7 +4,7 @@
 //! leave it.
 
 use crate::identity::Identity;
-use crate::position::Position;
+use crate::position::FollowedEpoch;
 use database::{Database, DbError, services};
 use process::log_levels;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Heartbeat {
     pub database: Database,
     pub identity: Arc<Identity>,
-    pub position: Arc<Position>,
+    pub position: Arc<FollowedEpoch>,
     pub interval: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Heartbeat {
                 () = tokio::time::sleep(self.interval) => {}
             }
         }
-        if let Err(error) = services::sign_off(&self.database, &self.identity.service).await {
+        if let Err(error) = services::record_stop(&self.database, &self.identity.service).await {
             tracing::warn!(%error, "the stop was not recorded");
         }
     }

@@ -1,7 +1,7 @@
 //! A worker's name, and the backend that it works for.
 
 use configuration::{BackendConfig, Config};
-use database::services::Announcement;
+use database::services::ServiceRegistration;
 use model::{BackendId, Binary};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ pub(crate) struct Identity {
     /// `host@backend`
     pub backend_name: String,
     /// The worker in the service list.
-    pub service: Announcement,
+    pub service: ServiceRegistration,
     /// The worker in the operation log: `<backend>/<machine>/<start of the process>`.
     pub owner: String,
     /// The beginning of `owner` for every worker of the backend on this machine.
@@ -28,7 +28,7 @@ impl Identity {
         let machine = format!("{backend_name}/{}/", config.volume.state_directory.display());
         Self {
             backend_id: id,
-            service: Announcement {
+            service: ServiceRegistration {
                 binary: Binary::Volume,
                 host: config.worker_host(name),
                 backend_id: Some(id),

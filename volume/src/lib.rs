@@ -1,6 +1,6 @@
 //! The worker: executes what the gate has admitted for one backend, through the backend's driver.
 //!
-//! An operation reaches a driver in one way only: announced by a message ([`receive_operation`]) or found by the
+//! An operation reaches a driver in one way only: dispatched by a message ([`receive_operation`]) or found by the
 //! [`sweep`], it is claimed in the operation log ([`claim`]), executed as long as its [`lease`] holds ([`attempt`],
 //! [`execute`]) and finished ([`finish_operation`]). When a worker dies, the next one that claims its operations decides
 //! what becomes of them ([`recover`]).
@@ -39,7 +39,7 @@ use configuration::Config;
 use database::Database;
 use process::health::Health;
 use process::log_levels::LogLevels;
-use process::{About, Life};
+use process::{About, ProcessLifecycle};
 use tokio::task::JoinSet;
 use worker::Worker;
 
@@ -62,24 +62,24 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When it cannot start: the database does not answer, or its health address is taken.
-pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<()> {
     let database = Database::new(&config.database, config.services.down_after())?;
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
-    let bus = Bus::start(&config.bus, ABOUT.name, life.stopping());
+    let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let health = Health {
         database: database.clone(),
         bus: bus.clone(),
-        stopping: life.stopping(),
+        stopping: lifecycle.stopping(),
         details: None,
     };
     let mut workers = JoinSet::new();
     for name in &config.volume.enabled_backends {
         let worker = Worker::register(&config, name, database.clone(), bus.clone()).await?;
-        workers.spawn(worker.work(life.stopping()));
+        workers.spawn(worker.work(lifecycle.stopping()));
     }
-    life.ready();
+    lifecycle.ready();
     let (health, ()) = tokio::join!(
         health.serve(config.volume.health_listen),
         LogLevels::serve("cinder-volume", &config, &database, &bus),

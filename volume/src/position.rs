@@ -1,13 +1,13 @@
 //! The epoch whose side the worker's driver works on, and whether it may serve there.
 
-use database::backends::{self, Serving};
+use database::backends::{self, ActiveSide};
 use database::{Database, DbError};
 use model::BackendId;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::Notify;
 
 /// The epoch whose side the driver works on. Only the step `follow` changes it.
-pub(crate) struct Position {
+pub(crate) struct FollowedEpoch {
     database: Database,
     backend_id: BackendId,
     /// 0 as long as the driver works on no side.
@@ -15,7 +15,7 @@ pub(crate) struct Position {
     changed: Notify,
 }
 
-impl Position {
+impl FollowedEpoch {
     pub fn new(database: Database, backend_id: BackendId) -> Self {
         Self { database, backend_id, epoch: AtomicI64::default(), changed: Notify::new() }
     }
@@ -37,17 +37,17 @@ impl Position {
     }
 
     /// The active side of the backend, by its row.
-    pub async fn serving(&self) -> Result<Serving, DbError> {
+    pub async fn serving(&self) -> Result<ActiveSide, DbError> {
         backends::serving(&self.database, self.backend_id).await
     }
 
     /// Whether the driver works on the active side.
-    pub fn is_at(&self, serving: &Serving) -> bool {
+    pub fn follows_epoch_of(&self, serving: &ActiveSide) -> bool {
         serving.epoch == self.epoch()
     }
 
     /// Whether the driver works on the side that is the active one now.
     pub async fn may_serve(&self) -> Result<bool, DbError> {
-        Ok(self.is_at(&self.serving().await?))
+        Ok(self.follows_epoch_of(&self.serving().await?))
     }
 }

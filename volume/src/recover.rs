@@ -2,8 +2,8 @@
 
 use operation::contract::{AfterCrash, Runs};
 
-/// An operation that outlived so many workers is not given to another one.
-const ATTEMPTS: i32 = 5;
+/// An operation whose worker died this many times ends as failed.
+const MAX_ATTEMPTS: i32 = 5;
 
 /// What is to be done with a claimed operation.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,13 +19,11 @@ pub(crate) fn decide(runs: Runs, attempts: i32) -> Decision {
     match runs {
         Runs::InAdmission => Decision::Fail("it is no operation for a backend"),
         Runs::OnBackend(_) if attempts <= 1 => Decision::Execute,
-        Runs::OnBackend(_) if attempts > ATTEMPTS => {
-            Decision::Fail("too many workers ended while they executed it")
+        Runs::OnBackend(_) if attempts > MAX_ATTEMPTS => {
+            Decision::Fail("its worker died too many times")
         }
         Runs::OnBackend(AfterCrash::Rerun) => Decision::Execute,
-        Runs::OnBackend(AfterCrash::Fail) => {
-            Decision::Fail("its worker ended while it executed it")
-        }
+        Runs::OnBackend(AfterCrash::Fail) => Decision::Fail("its worker died while executing it"),
     }
 }
 
@@ -43,12 +41,12 @@ mod tests {
     #[test]
     fn later_attempts_are_executed_if_the_contract_says_so_and_not_without_end() {
         let rerun = Runs::OnBackend(AfterCrash::Rerun);
-        for attempts in 2..=ATTEMPTS {
+        for attempts in 2..=MAX_ATTEMPTS {
             assert_eq!(decide(rerun, attempts), Decision::Execute);
             let fails = decide(Runs::OnBackend(AfterCrash::Fail), attempts);
-            assert_eq!(fails, Decision::Fail("its worker ended while it executed it"));
+            assert_eq!(fails, Decision::Fail("its worker died while executing it"));
         }
-        assert!(matches!(decide(rerun, ATTEMPTS + 1), Decision::Fail(_)));
+        assert!(matches!(decide(rerun, MAX_ATTEMPTS + 1), Decision::Fail(_)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Replicate: a backend's volumes are replicated as their types ask, as long as the primary is the active side.
 
 use crate::identity::Identity;
-use crate::position::Position;
+use crate::position::FollowedEpoch;
 use crate::step::StepError;
 use database::{Database, volumes};
 use driver::{Driver, LatestProgress, Replicas};
@@ -15,7 +15,7 @@ pub(crate) struct Replicate {
     pub database: Database,
     pub identity: Arc<Identity>,
     pub driver: Arc<dyn Driver>,
-    pub position: Arc<Position>,
+    pub position: Arc<FollowedEpoch>,
     pub progress: Arc<LatestProgress>,
     /// How soon it is known that a replica is out of sync depends on it.
     pub interval: Duration,
@@ -34,7 +34,7 @@ impl Replicate {
             }
             if let Err(error) = self.replicate().await {
                 let backend = &self.identity.backend_name;
-                tracing::warn!(backend.name = backend, %error, "replication does not go on");
+                tracing::warn!(backend.name = backend, %error, "replication failed");
             }
         }
     }
@@ -54,7 +54,7 @@ impl Replicate {
         let progress =
             ReplicationProgress { looked_at, ..progress(asked.volumes.len(), &replicas) };
         let driver_data = replicas.driver_data.as_deref();
-        let out_of_sync = &progress.behind;
+        let out_of_sync = &progress.out_of_sync;
         volumes::record_replicas(&self.database, backend, &in_sync, out_of_sync, driver_data)
             .await?;
         self.progress.set(progress);
@@ -64,7 +64,7 @@ impl Replicate {
 
 /// The volumes whose replicas are in sync, or out of sync.
 fn ids(replicas: &Replicas, in_sync: bool) -> Vec<VolumeId> {
-    let those = replicas.each.iter().filter(|one| (one.missing == 0) == in_sync);
+    let those = replicas.each.iter().filter(|one| (one.out_of_sync_bytes == 0) == in_sync);
     those.map(|one| one.id).collect()
 }
 
@@ -72,9 +72,9 @@ fn ids(replicas: &Replicas, in_sync: bool) -> Vec<VolumeId> {
 fn progress(total: usize, replicas: &Replicas) -> ReplicationProgress {
     ReplicationProgress {
         total,
-        in_step: ids(replicas, true).len(),
-        bytes_left: replicas.each.iter().map(|one| one.missing).sum(),
-        behind: ids(replicas, false),
+        in_sync: ids(replicas, true).len(),
+        out_of_sync_bytes: replicas.each.iter().map(|one| one.out_of_sync_bytes).sum(),
+        out_of_sync: ids(replicas, false),
         looked_at: None,
     }
 }
@@ -89,16 +89,16 @@ mod tests {
     fn a_replica_that_was_not_looked_at_counts_in_the_total_alone() {
         let id = |number| VolumeId(Uuid::from_u128(number));
         let each = vec![
-            Replica { id: id(1), missing: 0 },
-            Replica { id: id(2), missing: 7 },
-            Replica { id: id(3), missing: 5 },
+            Replica { id: id(1), out_of_sync_bytes: 0 },
+            Replica { id: id(2), out_of_sync_bytes: 7 },
+            Replica { id: id(3), out_of_sync_bytes: 5 },
         ];
         let progress = progress(4, &Replicas { driver_data: None, each });
         let expected = ReplicationProgress {
             total: 4,
-            in_step: 1,
-            bytes_left: 12,
-            behind: vec![id(2), id(3)],
+            in_sync: 1,
+            out_of_sync_bytes: 12,
+            out_of_sync: vec![id(2), id(3)],
             looked_at: None,
         };
         assert_eq!(progress, expected);

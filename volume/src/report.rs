@@ -2,10 +2,10 @@
 
 use crate::data_paths::DataPaths;
 use crate::identity::Identity;
-use crate::position::Position;
+use crate::position::FollowedEpoch;
 use crate::step::StepError;
 use bus::{Bus, Context, FanOut};
-use database::backends::Serving;
+use database::backends::ActiveSide;
 use database::{Database, backends};
 use driver::{Driver, LatestProgress, capabilities};
 use model::{BackendReport, ReplicationStatus, RequestId};
@@ -22,7 +22,7 @@ pub(crate) struct Reports {
     pub bus: Bus,
     pub identity: Arc<Identity>,
     pub driver: Arc<dyn Driver>,
-    pub position: Arc<Position>,
+    pub position: Arc<FollowedEpoch>,
     pub data_paths: Arc<DataPaths>,
     pub progress: Arc<LatestProgress>,
     pub interval: Duration,
@@ -39,7 +39,7 @@ enum Decision {
     Nothing,
 }
 
-fn decide(serving: &Serving, worker_epoch: i64) -> Decision {
+fn decide(serving: &ActiveSide, worker_epoch: i64) -> Decision {
     if serving.epoch == worker_epoch {
         Decision::ServeAndReport
     } else if serving.replication_status == ReplicationStatus::FailingOver {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_worker_reports_of_the_side_that_it_serves_and_during_failovers() {
-        let serving = |epoch, replication_status| Serving {
+        let serving = |epoch, replication_status| ActiveSide {
             active: Side::Primary,
             epoch,
             replication_status,
@@ -124,7 +124,7 @@ mod tests {
         for (epoch, status, decision) in [
             (2, ReplicationStatus::Enabled, Decision::ServeAndReport),
             (3, ReplicationStatus::FailingOver, Decision::Report),
-            (3, ReplicationStatus::FailedOver, Decision::Nothing),
+            (3, ReplicationStatus::FailoverOutcome, Decision::Nothing),
             (3, ReplicationStatus::FailoverError, Decision::Nothing),
         ] {
             assert_eq!(decide(&serving(epoch, status), 2), decision, "{epoch} {status}");

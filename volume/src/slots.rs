@@ -22,7 +22,7 @@ impl Slots {
         Some(Slot { _permit: permit })
     }
 
-    /// How many operations more could run now.
+    /// The number of free slots.
     pub fn free(&self) -> usize {
         self.0.available_permits()
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// After this time an operation counts as not announced.
-const UNCLAIMED_FOR: Duration = Duration::from_secs(2);
+const SWEEP_GRACE_PERIOD: Duration = Duration::from_secs(2);
 
 /// The sweep of a worker.
 pub(crate) struct Sweep {
@@ -33,10 +33,12 @@ impl Sweep {
     }
 
     async fn sweep(&self, stopping: &CancellationToken) {
-        let due = operation_log::due(&self.database, self.backend_id, UNCLAIMED_FOR).await;
+        let due = operation_log::due(&self.database, self.backend_id, SWEEP_GRACE_PERIOD).await;
         let due = match due {
             Ok(due) => due,
-            Err(error) => return tracing::warn!(%error, "the sweep could not look"),
+            Err(error) => {
+                return tracing::warn!(%error, "the sweep could not read the operation log");
+            }
         };
         for operation in due {
             if stopping.is_cancelled() || self.slots.free() == 0 {

@@ -9,7 +9,7 @@ use crate::follow::Follow;
 use crate::heartbeat::Heartbeat;
 use crate::identity::{Identity, availability_zone};
 use crate::lease::Leases;
-use crate::position::Position;
+use crate::position::FollowedEpoch;
 use crate::receive_operation::Receiver;
 use crate::replicate::Replicate;
 use crate::report::Reports;
@@ -17,7 +17,7 @@ use crate::slots::Slots;
 use crate::sweep::Sweep;
 use crate::{drivers, machine_lock};
 use anyhow::Context as _;
-use bus::serve::Source;
+use bus::serve::ConsumerSource;
 use bus::{Bus, Queue};
 use configuration::{BackendConfig, Config};
 use database::{Database, backends};
@@ -38,7 +38,7 @@ pub(crate) struct Worker {
     prefetch: u16,
     /// How long operations in progress may take to end when the process stops.
     drain_timeout: Duration,
-    /// Held as long as the process lives: no other one on this machine works for the backend.
+    /// The host lock: while it is held, no other process on this machine is a worker of the backend.
     machine_lock: Option<File>,
     receiver: Arc<Receiver>,
     claims: Arc<Claims>,
@@ -58,7 +58,7 @@ struct Shared {
     bus: Bus,
     identity: Arc<Identity>,
     driver: Arc<dyn Driver>,
-    position: Arc<Position>,
+    position: Arc<FollowedEpoch>,
     data_paths: Arc<DataPaths>,
     progress: Arc<LatestProgress>,
     leases: Arc<Leases>,
@@ -116,10 +116,10 @@ impl Worker {
         }
         let Identity { backend_name, owner, .. } = &*self.identity;
         tracing::info!(backend.name = backend_name, owner, "working");
-        let queue = Source::Queue(Queue::Backend(backend_name.clone()), self.prefetch);
+        let queue = ConsumerSource::Queue(Queue::Backend(backend_name.clone()), self.prefetch);
         tokio::join!(
             self.bus.serve(queue, self.receiver.clone()),
-            self.bus.serve(Source::FanOut, self.failover_end.clone()),
+            self.bus.serve(ConsumerSource::FanOut, self.failover_end.clone()),
             self.follow.follow_regularly(&stopping),
             self.sweep.sweep_regularly(&stopping),
             self.heartbeat.beat(&stopping),
@@ -158,7 +158,7 @@ impl Shared {
     ) -> Self {
         let backend = identity.backend_id;
         let identity = Arc::new(identity);
-        let position = Arc::new(Position::new(database.clone(), backend));
+        let position = Arc::new(FollowedEpoch::new(database.clone(), backend));
         let data_paths =
             DataPaths::new(database.clone(), backend, driver.clone(), position.clone());
         let leases = Leases {

@@ -15,8 +15,8 @@ use model::{Backend, Error, Manageable, Result, SnapshotId, StoredObject, Volume
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long a worker is given to look.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for the worker's list.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The backend that a `host` names; a pool in it does not matter.
 async fn backend(app: &App, host: &str) -> Answer<Backend> {
@@ -36,7 +36,7 @@ async fn stored(
     what: Manageable,
 ) -> Answer<Vec<StoredObject>> {
     let queue = Queue::Backend(backend.name.clone());
-    let context = context.for_the_bus().for_the_next(PATIENCE);
+    let context = context.for_the_bus().for_the_next(LIST_TIMEOUT);
     let message = BackendMessage::ListStored { what };
     let answer: Result<BackendAnswer> =
         app.bus.call(&queue, context, message).await.map_err(|error| {
@@ -82,7 +82,7 @@ async fn referenced(
     match found.id {
         None => Ok(found),
         Some(id) => Err(Error::bad_request(format!(
-            "Unable to manage existing storage: {reference} is managed already, as {id}."
+            "Unable to manage existing storage: {reference} is already managed as {id}."
         ))
         .into()),
     }

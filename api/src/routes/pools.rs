@@ -69,7 +69,7 @@ fn view(
 ) -> Value {
     let mut view = json!({ "name": host(backend, pool) });
     if with_capabilities {
-        let allocated = backend.promised_gb.get(&pool.name).copied().unwrap_or_default();
+        let allocated = backend.allocated_gb.get(&pool.name).copied().unwrap_or_default();
         view["capabilities"] = json!({
             "pool_name": pool.name,
             "volume_backend_name": report.volume_backend_name,

@@ -29,13 +29,13 @@ fn names(quota: &Quota) -> Vec<(String, String)> {
 }
 
 /// A limit as it holds, and what is used of it.
-struct Holding {
+struct EffectiveQuota {
     limit: i64,
     usage: Usage,
 }
 
 /// What holds for a project: its own limits, those of its class, or the configured ones.
-fn holding(app: &App, quota: &Quota, with_own: bool) -> BTreeMap<String, Holding> {
+fn effective_quota(app: &App, quota: &Quota, with_own: bool) -> BTreeMap<String, EffectiveQuota> {
     let limit = |key: &str| {
         let own = quota.limits.get(key).filter(|_| with_own);
         let limit = own.or_else(|| quota.class_limits.get(key)).copied();
@@ -45,7 +45,7 @@ fn holding(app: &App, quota: &Quota, with_own: bool) -> BTreeMap<String, Holding
     named
         .map(|(name, key)| {
             let usage = quota.usage.get(&key).copied().unwrap_or_default();
-            (name, Holding { limit: limit(&key), usage })
+            (name, EffectiveQuota { limit: limit(&key), usage })
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! `GET /resource_filters`: by what callers who are no admins may filter lists.
+//! `GET /resource_filters`: by what callers who are not admins may filter lists.
 
 use crate::fault::Answer;
 use crate::filters::Known;

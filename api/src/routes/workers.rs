@@ -1,4 +1,4 @@
-//! `POST /workers/cleanup`: others go on with what dead processes were executing, without waiting for their
+//! `POST /workers/cleanup`: other workers claim the operations of dead processes without waiting for their
 //! leases.
 
 use crate::app::App;
@@ -28,7 +28,7 @@ pub(crate) async fn cleanup(
     let (id, binary) = (asked.uuid("service_id")?, asked.text("binary")?.flatten());
     let disabled = asked.boolean("disabled")?;
     if asked.boolean("is_up")? == Some(true) {
-        let complaint = "would take operations from processes that are alive";
+        let complaint = "would expire the leases of processes that are up";
         return Err(invalid("is_up", &json!(true), complaint).into());
     }
     // a resource's operation is its process's

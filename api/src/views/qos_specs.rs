@@ -1,4 +1,4 @@
-//! Qualities of service.
+//! QoS specs.
 
 use crate::request::RequestContext;
 use model::QosSpecs;

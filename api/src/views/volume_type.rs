@@ -4,7 +4,7 @@ use crate::request::RequestContext;
 use model::{Metadata, VolumeType};
 use serde_json::{Value, json};
 
-/// The extra specs that callers who are no admins may see: what matters to their own work.
+/// The extra specs that callers who are not admins may see: what matters to their own work.
 const OPEN_SPECS: &[&str] = &["RESKEY:availability_zones", "multiattach", "replication_enabled"];
 
 /// What every answer shows.

@@ -1,7 +1,7 @@
 //! A call: a request to a queue and the one reply to it, within a deadline.
 
 use super::message::{Context, Envelope};
-use super::supervisor::{Answer, Bus, Generation};
+use super::supervisor::{Bus, CallReply, Generation};
 use super::topology::{DIRECT_REPLY_TO, Queue};
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// After how long without a reply the broker is asked whether anybody consumes the queue at all.
-const SUSPICION: Duration = Duration::from_millis(40);
-/// For how long its answer is believed.
-const CONSUMER_COUNT_LIFETIME: Duration = Duration::from_millis(25);
+/// How long a call waits for the reply before it checks whether the queue has a consumer.
+const CONSUMER_CHECK_DELAY: Duration = Duration::from_millis(40);
+/// How long a consumer count is valid.
+const CONSUMER_COUNT_TTL: Duration = Duration::from_millis(25);
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +25,9 @@ pub enum CallError {
     /// The request may have been received, or may still be. Another try may be answered.
     #[error("not answered: {0}")]
     NotAnswered(&'static str),
-    /// The same, and another try would not be answered either.
+    /// No reply will come, and another attempt would not be answered either.
     #[error("nobody to answer: {0}")]
-    NobodyToAnswer(&'static str),
+    NoReplyExpected(&'static str),
     /// What was to be sent, or what came back, is no message of ours.
     #[error("undecodable: {0}")]
     Undecodable(#[from] serde_json::Error),
@@ -46,7 +46,7 @@ impl Bus {
     ) -> Result<Reply, CallError> {
         let generation = self.generation().ok_or(CallError::NotSent("the bus is not connected"))?;
         if generation.is_blocked() {
-            return Err(CallError::NotSent("the broker refuses messages"));
+            return Err(CallError::NotSent("the broker blocks publishing"));
         }
         let remaining = context.remaining();
         let payload = Envelope::new(context, request).encode()?;
@@ -80,10 +80,10 @@ impl Call<'_> {
             biased;
             () = self.generation.ended().cancelled() => Err(CallError::NotAnswered("the bus connection ended")),
             answer = async { self.publish(payload, remaining).await?; answer.await.map_err(|_| CallError::NotAnswered("the bus connection ended")) } => match answer? {
-                Answer::Reply(reply) => Ok(reply),
-                Answer::NoRoute => Err(CallError::NotSent("nobody has ever consumed the queue")),
+                CallReply::Reply(reply) => Ok(reply),
+                CallReply::NoRoute => Err(CallError::NotSent("the queue does not exist")),
             },
-            _ = blocked.wait_for(|blocked| *blocked) => Err(CallError::NobodyToAnswer("the broker refuses messages")),
+            _ = blocked.wait_for(|blocked| *blocked) => Err(CallError::NoReplyExpected("the broker blocks publishing")),
             error = self.watch_consumers() => Err(error),
         }
     }
@@ -114,24 +114,24 @@ impl Call<'_> {
                 return Err(CallError::NotAnswered("the bus connection ended"));
             }
         };
-        // awaited elsewhere: a confirm that is dropped unresolved is kept by lapin for ever
+        // awaited elsewhere: a confirm that is dropped unresolved is kept by lapin forever
         let (generation, correlation_id) = (self.generation.clone(), self.correlation_id.clone());
         tokio::spawn(async move {
             if let Ok(confirmation) = confirm.await
                 && confirmation.take_message().is_some()
             {
-                generation.answer(&correlation_id, Answer::NoRoute);
+                generation.answer(&correlation_id, CallReply::NoRoute);
             }
         });
         Ok(())
     }
 
-    /// Returns once nobody consumes the queue any more.
+    /// Returns once the queue has no consumer any more.
     async fn watch_consumers(&self) -> CallError {
         loop {
-            tokio::time::sleep(SUSPICION).await;
+            tokio::time::sleep(CONSUMER_CHECK_DELAY).await;
             match self.consumer_count().await {
-                Ok(0) => return CallError::NobodyToAnswer("nobody consumes the queue"),
+                Ok(0) => return CallError::NoReplyExpected("the queue has no consumer"),
                 Ok(_) => {}
                 Err(error) => {
                     self.generation.end(&error.to_string());
@@ -144,11 +144,12 @@ impl Call<'_> {
     async fn consumer_count(&self) -> lapin::Result<u32> {
         let mut known = self.generation.consumers.lock().await;
         if let Some((asked, count)) = known.get(self.queue)
-            && asked.elapsed() < CONSUMER_COUNT_LIFETIME
+            && asked.elapsed() < CONSUMER_COUNT_TTL
         {
             return Ok(*count);
         }
-        let count = self.bus.topology().declare(&self.generation.hints, self.queue).await?;
+        let count =
+            self.bus.topology().declare(&self.generation.publish_channel, self.queue).await?;
         known.insert(self.queue.clone(), (Instant::now(), count));
         Ok(count)
     }

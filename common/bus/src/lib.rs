@@ -1,9 +1,9 @@
-//! RabbitMQ: the bus, and the doorbell.
+//! RabbitMQ: calls, dispatch messages and fan-out.
 //!
-//! PostgreSQL is the truth. A message here may be lost, doubled, late or out of order without harm;
-//! so messages are transient and nothing waits for the broker to store them.
+//! PostgreSQL holds all state. A message may be lost, duplicated, late or out of order without harm;
+//! so messages are not persistent and nothing waits for the broker to store them.
 //!
-//! One supervisor per process owns the connection ([`supervisor`]). Whatever goes wrong, on it or on
+//! One supervisor per process owns the connection ([`supervisor`]). The first error on it or on
 //! any channel, ends its *generation*: pending calls fail at once and a new one is built.
 
 pub mod call;

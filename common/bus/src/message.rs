@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// The version of the envelope and of everything in it.
 pub const VERSION: u16 = 1;
 
-/// To whom a message belongs and how long it matters.
+/// The request, caller and deadline of a message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Context {
     /// The API request that it is part of.
@@ -23,7 +23,7 @@ pub struct Context {
     pub traceparent: String,
     /// Who asks.
     pub caller: Caller,
-    /// Milliseconds since the Unix epoch after which nobody waits for it; the receiver drops it then.
+    /// The deadline, in milliseconds since the Unix epoch; the receiver drops the message after it.
     pub deadline_unix_ms: u64,
 }
 
@@ -127,7 +127,7 @@ impl<T: DeserializeOwned> Envelope<T> {
     }
 }
 
-/// What a scheduler is asked.
+/// A request to a scheduler.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum SchedulerMessage {
@@ -161,11 +161,11 @@ pub struct Submitted {
     pub operations_in_flight: Option<u64>,
 }
 
-/// What a backend's worker is told.
+/// A message to a backend's worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum BackendMessage {
-    /// There is an admitted operation for you. A hint: the sweep would find it too.
+    /// Execute this admitted operation. If the message is lost, the sweep finds the operation.
     Execute {
         /// Which one.
         operation_id: OperationId,
@@ -187,7 +187,7 @@ pub enum BackendAnswer {
     Stored(Vec<StoredObject>),
 }
 
-/// What every process is told.
+/// A fan-out message, received by every process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum FanOut {
@@ -198,7 +198,7 @@ pub enum FanOut {
         /// Its report.
         report: BackendReport,
     },
-    /// A backend serves from another side, or has tried to. The same is in the database.
+    /// A failover of a backend has ended. The outcome is in the database.
     FailoverCompleted {
         /// The backend's name.
         backend: String,

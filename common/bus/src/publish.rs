@@ -1,6 +1,6 @@
-//! Messages that nobody answers: hints to a backend's workers, news for everybody, and notifications. Losing a
-//! hint or news costs a moment, because the sweep or the next report makes up for it; so nothing of these is
-//! confirmed. A notification is.
+//! Messages without a reply: dispatch messages to a backend's workers, fan-out messages, and notifications. A lost
+//! dispatch or fan-out message only costs time, because the sweep or the next report replaces it; so these are not
+//! confirmed. A notification is confirmed by the broker.
 
 use super::message::{BackendMessage, Context, Envelope, FanOut};
 use super::supervisor::Bus;
@@ -15,11 +15,11 @@ use std::time::Duration;
 /// AMQP's word for a message that survives the broker.
 const PERSISTENT: u8 = 2;
 /// How long a publish may take before it is given up.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Bus {
     /// Tells the workers of a backend something.
-    pub async fn hint(&self, backend: &str, context: Context, message: BackendMessage) {
+    pub async fn send_to_backend(&self, backend: &str, context: Context, message: BackendMessage) {
         let queue = self.topology().name(&Queue::Backend(backend.to_owned()));
         self.publish("".into(), queue, Envelope::new(context, message)).await;
     }
@@ -49,7 +49,7 @@ impl Bus {
             properties,
         );
         let confirmed = async { publish.await?.await };
-        match tokio::time::timeout(PATIENCE, confirmed).await {
+        match tokio::time::timeout(PUBLISH_TIMEOUT, confirmed).await {
             Ok(Ok(confirmation)) => confirmation.is_ack(),
             Ok(Err(error)) => {
                 generation.end(&error.to_string());
@@ -79,8 +79,9 @@ impl Bus {
             .with_expiration(expiration.into());
         let options = BasicPublishOptions::default();
         #[expect(clippy::disallowed_methods, reason = "this is the bus")]
-        let publish = generation.hints.basic_publish(exchange, key, options, &payload, properties);
-        match tokio::time::timeout(PATIENCE, publish).await {
+        let publish =
+            generation.publish_channel.basic_publish(exchange, key, options, &payload, properties);
+        match tokio::time::timeout(PUBLISH_TIMEOUT, publish).await {
             Ok(Ok(_)) | Err(_) => {}
             Ok(Err(error)) => generation.end(&error.to_string()),
         }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 /// The pause after a subscription failed for a reason that does not end the generation's connection.
-const PAUSE: Duration = Duration::from_millis(200);
+const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(200);
 
 /// Receives messages of one type. Whatever `receive` returns is sent back to whoever asked for it.
 pub trait Receive: Send + Sync + 'static {
@@ -40,7 +40,7 @@ pub trait Receive: Send + Sync + 'static {
 
 /// Where messages come from.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum ConsumerSource {
     /// A queue, and the most messages of it at once.
     Queue(Queue, u16),
     /// What every process is told.
@@ -49,39 +49,39 @@ pub enum Source {
 
 impl Bus {
     /// Receives from a source until the bus stops, then waits for what was begun.
-    pub async fn serve<R: Receive>(&self, source: Source, receiver: Arc<R>) {
-        let begun = TaskTracker::new();
-        self.sources.want();
+    pub async fn serve<R: Receive>(&self, source: ConsumerSource, receiver: Arc<R>) {
+        let started = TaskTracker::new();
+        self.subscriptions.want();
         while let Some(generation) = self.next_generation().await {
             match self.subscribe(&generation, &source).await {
                 Ok((channel, consumer)) => {
-                    let _subscribed = self.sources.subscribed();
-                    self.take(&generation, channel, consumer, &receiver, &begun).await;
+                    let _subscribed = self.subscriptions.subscribed();
+                    self.take(&generation, channel, consumer, &receiver, &started).await;
                 }
                 Err(error) => generation.end(&error.to_string()),
             }
             tokio::select! {
                 () = self.stopping().cancelled() => {}
-                () = tokio::time::sleep(PAUSE) => {}
+                () = tokio::time::sleep(RESUBSCRIBE_DELAY) => {}
             }
         }
-        begun.close();
-        begun.wait().await;
+        started.close();
+        started.wait().await;
     }
 
     async fn subscribe(
         &self,
         generation: &Generation,
-        source: &Source,
+        source: &ConsumerSource,
     ) -> lapin::Result<(Channel, Consumer)> {
         let channel = generation.channel().await?;
         let queue = match source {
-            Source::Queue(queue, at_once) => {
+            ConsumerSource::Queue(queue, at_once) => {
                 self.topology().declare(&channel, queue).await?;
                 channel.basic_qos(*at_once, BasicQosOptions::default()).await?;
                 self.topology().name(queue)
             }
-            Source::FanOut => self.topology().join_fan_out(&channel).await?,
+            ConsumerSource::FanOut => self.topology().join_fan_out(&channel).await?,
         };
         let options = BasicConsumeOptions::default();
         let consumer =
@@ -95,7 +95,7 @@ impl Bus {
         channel: Channel,
         mut consumer: Consumer,
         receiver: &Arc<R>,
-        begun: &TaskTracker,
+        started: &TaskTracker,
     ) {
         loop {
             let delivery = tokio::select! {
@@ -107,7 +107,7 @@ impl Bus {
                 Some(Ok(delivery)) => {
                     let work =
                         handle(receiver.clone(), generation.clone(), channel.clone(), delivery);
-                    begun.spawn(work);
+                    started.spawn(work);
                 }
                 // after an error the stream never ends and never yields again
                 Some(Err(error)) => return generation.end(&error.to_string()),

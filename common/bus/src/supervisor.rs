@@ -1,8 +1,8 @@
 //! The connection and its generations.
 //!
 //! A generation is one connection with its channels, from the moment everything on it works until the
-//! first error of any of them. Nothing is repaired inside a generation: it ends, whoever waits for it
-//! is told at once, and the supervisor builds the next one, for ever.
+//! first error of any of them. Nothing is repaired inside a generation: it ends, every waiting caller
+//! gets an error at once, and the supervisor builds the next one, without limit.
 
 use super::topology::{DIRECT_REPLY_TO, Topology};
 use configuration::BusConfig;
@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// The first pause after a failed or ended connection; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// The first pause after a failed or ended connection; it doubles up to [`MAX_BACKOFF`].
+const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
 /// A handle on the bus. Cheap to clone.
 #[derive(Clone)]
@@ -28,30 +28,30 @@ pub struct Bus {
     generation: watch::Receiver<Option<Arc<Generation>>>,
     topology: Arc<Topology>,
     /// What the process receives from.
-    pub(super) sources: Arc<Sources>,
+    pub(super) subscriptions: Arc<Subscriptions>,
     stopping: CancellationToken,
 }
 
 /// How many sources a process receives from, and how many of these it is subscribed to now.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
+pub(super) struct Subscriptions {
     wanted: AtomicUsize,
     subscribed: AtomicUsize,
 }
 
 /// A subscription, until it is dropped.
-pub(super) struct Subscribed<'a>(&'a Sources);
+pub(super) struct ActiveSubscription<'a>(&'a Subscriptions);
 
-impl Sources {
+impl Subscriptions {
     /// One more is received from, for as long as the process lives.
     pub fn want(&self) {
         self.wanted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One of them is subscribed to.
-    pub fn subscribed(&self) -> Subscribed<'_> {
+    pub fn subscribed(&self) -> ActiveSubscription<'_> {
         self.subscribed.fetch_add(1, Ordering::Relaxed);
-        Subscribed(self)
+        ActiveSubscription(self)
     }
 
     fn are_subscribed(&self) -> bool {
@@ -59,7 +59,7 @@ impl Sources {
     }
 }
 
-impl Drop for Subscribed<'_> {
+impl Drop for ActiveSubscription<'_> {
     fn drop(&mut self) {
         self.0.subscribed.fetch_sub(1, Ordering::Relaxed);
     }
@@ -71,9 +71,9 @@ pub(super) struct Generation {
     /// Calls leave here and replies come back here, as direct reply-to wants it.
     pub(super) calls: Channel,
     /// Hints, fan-outs and questions to the broker.
-    pub(super) hints: Channel,
+    pub(super) publish_channel: Channel,
     /// The calls that wait for a reply, by correlation id.
-    pending: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
+    pending: Mutex<HashMap<String, oneshot::Sender<CallReply>>>,
     /// Whether the broker refuses publishes now (a memory or disk alarm).
     blocked: watch::Sender<bool>,
     /// How many consumers a queue had, and when that was asked.
@@ -83,7 +83,7 @@ pub(super) struct Generation {
 
 /// What became of a call.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum CallReply {
     Reply(Vec<u8>),
     /// The broker had no queue for it.
     NoRoute,
@@ -104,7 +104,7 @@ impl Bus {
             publisher,
         };
         tokio::spawn(supervisor.run());
-        Self { generation, topology, sources: Arc::default(), stopping }
+        Self { generation, topology, subscriptions: Arc::default(), stopping }
     }
 
     /// Whether the bus is connected and takes messages, and the process receives what is meant for it.
@@ -112,7 +112,7 @@ impl Bus {
     pub fn is_ready(&self) -> bool {
         let takes_messages =
             self.generation.borrow().as_ref().is_some_and(|generation| !generation.is_blocked());
-        takes_messages && self.sources.are_subscribed()
+        takes_messages && self.subscriptions.are_subscribed()
     }
 
     /// The names that it uses.
@@ -138,9 +138,9 @@ impl Bus {
         }
     }
 
-    /// Waits up to `patience` for a connection.
-    pub async fn wait_until_ready(&self, patience: Duration) -> bool {
-        matches!(tokio::time::timeout(patience, self.next_generation()).await, Ok(Some(_)))
+    /// Waits up to `timeout` for a connection.
+    pub async fn wait_until_ready(&self, timeout: Duration) -> bool {
+        matches!(tokio::time::timeout(timeout, self.next_generation()).await, Ok(Some(_)))
     }
 }
 
@@ -165,13 +165,13 @@ impl Generation {
         }
     }
 
-    pub(super) fn expect_reply(&self, correlation_id: String) -> oneshot::Receiver<Answer> {
+    pub(super) fn expect_reply(&self, correlation_id: String) -> oneshot::Receiver<CallReply> {
         let (sender, receiver) = oneshot::channel();
         self.pending().insert(correlation_id, sender);
         receiver
     }
 
-    pub(super) fn answer(&self, correlation_id: &str, answer: Answer) {
+    pub(super) fn answer(&self, correlation_id: &str, answer: CallReply) {
         if let Some(waiting) = self.pending().remove(correlation_id) {
             // whoever waited may have given up
             let _ = waiting.send(answer);
@@ -186,7 +186,7 @@ impl Generation {
         self.connection.create_channel().await
     }
 
-    fn pending(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Answer>>> {
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<CallReply>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -200,13 +200,13 @@ struct Supervisor {
 
 impl Supervisor {
     async fn run(self) {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = INITIAL_BACKOFF;
         let mut complained = false;
         while !self.publisher.is_closed() {
             match self.build().await {
                 Ok(generation) => {
                     tracing::info!("the bus is connected");
-                    (pause, complained) = (FIRST_PAUSE, false);
+                    (pause, complained) = (INITIAL_BACKOFF, false);
                     self.live(generation).await;
                 }
                 Err(error) if complained => {
@@ -214,14 +214,14 @@ impl Supervisor {
                 }
                 Err(error) => {
                     complained = true;
-                    tracing::warn!(%error, "the bus cannot be connected; trying until it can");
+                    tracing::warn!(%error, "the bus cannot be connected; retrying");
                 }
             }
             tokio::select! {
                 () = self.publisher.closed() => {}
                 () = tokio::time::sleep(jittered(pause)) => {}
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_BACKOFF);
         }
     }
 
@@ -234,14 +234,14 @@ impl Supervisor {
         self.publisher.send_replace(None);
         generation.ended.cancel();
         generation.pending().clear();
-        // politeness towards the broker, not worth more than a moment
+        // an orderly close is optional, so it gets a short timeout
         let close = generation.connection.close(200, "bye".into());
         let _ = tokio::time::timeout(Duration::from_millis(500), close).await;
     }
 
     async fn build(&self) -> Result<Arc<Generation>, BuildError> {
         let limit = Duration::from_secs(self.config.connect_timeout_seconds);
-        tokio::time::timeout(limit, self.connect()).await.map_err(|_| BuildError::TooSlow)?
+        tokio::time::timeout(limit, self.connect()).await.map_err(|_| BuildError::TimedOut)?
     }
 
     async fn connect(&self) -> Result<Arc<Generation>, BuildError> {
@@ -260,12 +260,12 @@ impl Supervisor {
                 FieldTable::default(),
             )
             .await?;
-        let hints = connection.create_channel().await?;
-        self.topology.declare_exchanges(&hints).await?;
+        let publish_channel = connection.create_channel().await?;
+        self.topology.declare_exchanges(&publish_channel).await?;
         let generation = Arc::new(Generation {
             connection,
             calls,
-            hints,
+            publish_channel,
             pending: Mutex::default(),
             blocked: watch::Sender::new(false),
             consumers: tokio::sync::Mutex::default(),
@@ -286,7 +286,7 @@ impl Supervisor {
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
     #[error("the broker takes too long")]
-    TooSlow,
+    TimedOut,
     #[error(transparent)]
     Amqp(#[from] lapin::Error),
 }
@@ -302,7 +302,7 @@ async fn watch_events(
         };
         match event {
             Some(Event::ConnectionBlocked(reason)) => {
-                tracing::warn!(reason, "the broker refuses messages");
+                tracing::warn!(reason, "the broker blocks publishing");
                 generation.blocked.send_replace(true);
             }
             Some(Event::ConnectionUnblocked) => {
@@ -325,7 +325,7 @@ async fn take_replies(generation: Arc<Generation>, mut replies: Consumer) {
         match delivery {
             Some(Ok(delivery)) => {
                 if let Some(correlation_id) = delivery.properties.correlation_id() {
-                    generation.answer(correlation_id.as_str(), Answer::Reply(delivery.data));
+                    generation.answer(correlation_id.as_str(), CallReply::Reply(delivery.data));
                 }
             }
             Some(Err(error)) => return generation.end(&error.to_string()),
@@ -334,7 +334,7 @@ async fn take_replies(generation: Arc<Generation>, mut replies: Consumer) {
     }
 }
 
-/// Between the whole and one and a half times the pause, so that processes do not return in step.
+/// The backoff with jitter, 100 to 150 %, so that processes do not reconnect at the same time.
 fn jittered(pause: Duration) -> Duration {
     let share = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 512.0;
     pause.mul_f64(1.0 + share)

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 text_enum! {
     /// How callers prove who they are.
     pub enum Identity {
-        /// They do not: whatever they say is believed. For development.
+        /// No authentication: the caller's headers are trusted. For development.
         Noauth = "noauth",
     }
 }

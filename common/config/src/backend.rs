@@ -27,9 +27,9 @@ pub struct BackendConfig {
     pub volume_backend_name: Option<String>,
     /// Its zone, when it differs from the machine's.
     pub availability_zone: Option<String>,
-    /// How much may be promised per GiB of storage.
+    /// How much may be provisioned per GiB of storage.
     pub max_over_subscription_ratio: f64,
-    /// The share of the storage that is kept free.
+    /// The share of the storage that is reserved.
     pub reserved_percentage: u8,
     /// The name that workers on several machines share, if they work for the backend together.
     pub cluster: Option<String>,
@@ -109,10 +109,10 @@ impl BackendConfig {
                 ));
             }
             if id == "default" {
-                return Err(invalid(key(), "backend_id 'default' means the backend's own side"));
+                return Err(invalid(key(), "backend_id 'default' is reserved for the primary"));
             }
             if self.replication_device[..position].iter().any(|other| other.backend_id == id) {
-                return Err(invalid(key(), "each needs a backend_id of its own"));
+                return Err(invalid(key(), "each needs a unique backend_id"));
             }
             if self.driver == DriverName::File && !device.directory.is_absolute() {
                 return Err(invalid(

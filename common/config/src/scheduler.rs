@@ -13,9 +13,9 @@ pub struct SchedulerConfig {
     pub concurrency: u16,
     /// Whether a frozen or disabled backend refuses attach and detach too.
     pub frozen_refuses_connections: bool,
-    /// How much the room that is left counts for a place; negative fills up first.
+    /// The multiplier of the free-capacity weigher; negative: full pools first.
     pub capacity_weight_multiplier: f64,
-    /// How much the number of volumes counts for a place; negative spreads them.
+    /// The multiplier of the volume-number weigher; negative: pools with few volumes first.
     pub volume_number_multiplier: f64,
 }
 

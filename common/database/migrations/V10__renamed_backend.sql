@@ -12,13 +12,13 @@ begin
                when b.id = current and seen_recently(b.seen_at) then 'is up: stop its workers first'
                when b.frozen_at is not null then 'is frozen'
                when b.active_backend_id is not null or b.replication_status in ('failing-over', 'failover-error')
-                   then 'does not serve from its own side'
+                   then 'is failed over'
                when exists (select from operations o
                             where o.backend_id = b.id and o.state in ('admitted', 'running'))
-                   then 'has operations under way'
+                   then 'has operations in progress'
                when exists (select from backends other
                             where other.id in (current, renamed) and other.storage_id <> b.storage_id)
-                   then 'is another storage'
+                   then 'has a different storage id'
            end
     into reason
     from backends b where b.id in (current, renamed)

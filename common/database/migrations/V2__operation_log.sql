@@ -19,8 +19,8 @@ create table operations (
     others jsonb not null default '[]',
     -- resources that it does not change, but that must stay as they are until it ends
     uses uuid[] not null default '{}',
-    -- a resource on which no other such operation may be under way
-    alone_on uuid,
+    -- a resource on which no other such operation may be in progress
+    exclusive_on uuid,
     -- admitted, running, done, failed, or revoked (the caller gave up before it was admitted)
     state text not null,
     -- what becomes of its rows when it fails, and whether its quota is taken all the same: for who ends it
@@ -46,7 +46,7 @@ create table operations (
 );
 
 create unique index one_live_operation on operations (subject_id) where state in ('admitted', 'running');
-create unique index one_live_connection on operations (alone_on) where state in ('admitted', 'running');
+create unique index one_live_connection on operations (exclusive_on) where state in ('admitted', 'running');
 create index live_operations_by_backend on operations (backend_id, created_at) where state in ('admitted', 'running');
 create index live_uses on operations using gin (uses) where state in ('admitted', 'running') and uses <> '{}';
 create index ended_operations on operations (finished_at) where finished_at is not null;
@@ -59,7 +59,7 @@ create table outbox (
     event_type text not null,
     payload jsonb not null,
     -- whoever publishes has it until then
-    taken_until timestamptz,
+    claimed_until timestamptz,
     created_at timestamptz not null default now()
 );
 
@@ -75,10 +75,10 @@ language sql as $$
 $$;
 
 -- Notifications for whoever publishes them now; another one gets them when this one has not in time.
-create function take_notifications(most integer) returns setof outbox
+create function claim_notifications(most integer) returns setof outbox
 language sql as $$
-    update outbox set taken_until = clock_timestamp() + interval '30 seconds'
-    where id in (select id from outbox where taken_until is null or taken_until < clock_timestamp()
+    update outbox set claimed_until = clock_timestamp() + interval '30 seconds'
+    where id in (select id from outbox where claimed_until is null or claimed_until < clock_timestamp()
                  order by id limit most for update skip locked)
     returning *
 $$;

@@ -35,9 +35,9 @@ begin
                                 where volume_id = (subject ->> 'id')::uuid and deleted_at is null
                                   and id <> (arguments ->> 'attachment_id')::uuid
                                   and instance_id = (arguments ->> 'instance_id')::uuid)))
-        when 'takes_mode' then
+        when 'attach_mode_allowed' then
             not coalesce((subject ->> 'readonly')::boolean, false) or arguments ->> 'mode' = 'ro'
-        when 'only_connection' then
+        when 'no_other_connection' then
             (subject ->> 'multiattach')::boolean
             or not exists (select from attachments other
                            where other.volume_id = (subject ->> 'id')::uuid and other.deleted_at is null
@@ -45,21 +45,21 @@ begin
                              and other.id <> (arguments ->> 'attachment_id')::uuid
                              and other.instance_id is distinct from
                                  (select instance_id from attachments where id = (arguments ->> 'attachment_id')::uuid))
-        when 'keeps_mode' then
+        when 'attach_mode_unchanged' then
             subject ->> 'connector' is null or subject ->> 'attach_mode' = arguments ->> 'mode'
-        when 'keeps_host' then
+        when 'host_unchanged' then
             subject ->> 'connector' is null
             or subject #> '{connector,host}' is not distinct from arguments #> '{connector,host}'
         when 'not_in_error' then
             subject ->> 'status' not like '%error%'
         when 'not_connected' then
             subject ->> 'connector' is null
-        when 'copyable_where_it_is' then
+        when 'online_copy_supported' then
             subject ->> 'status' = 'available'
             or exists (select from backends
                        where id = (subject ->> 'backend_id')::uuid
                          and (report ->> 'online_snapshot_support')::boolean)
-        when 'snapshottable_where_it_is' then
+        when 'online_snapshot_supported' then
             subject ->> 'status' = 'available'
             or ((arguments ->> 'while_attached')::boolean
                 and exists (select from backends
@@ -73,31 +73,31 @@ begin
                         where id = (subject ->> 'volume_id')::uuid and size_gb = (subject ->> 'size_gb')::integer)
         when 'size_increases' then
             (arguments ->> 'new_size_gb')::integer > (subject ->> 'size_gb')::integer
-        when 'extendable_where_it_is' then
+        when 'online_extend_supported' then
             subject ->> 'status' <> 'in-use'
             or ((arguments ->> 'while_attached')::boolean
                 and exists (select from backends
                             where id = (subject ->> 'backend_id')::uuid
                               and (report ->> 'online_extend_support')::boolean))
-        when 'not_being_worked_on' then
+        when 'no_operation_in_progress' then
             not exists (select from operations
                         where state in ('admitted', 'running')
                           and (subject_id = (subject ->> 'id')::uuid
                                or others @> jsonb_build_array(jsonb_build_object('id', subject -> 'id'))))
-        when 'fits_attachments' then
+        when 'status_matches_attachments' then
             case when exists (select from attachments
                               where volume_id = (subject ->> 'id')::uuid and deleted_at is null)
                  then arguments ->> 'status' is distinct from 'available' and not (arguments ->> 'detached')::boolean
                  else arguments ->> 'status' is distinct from 'in-use'
             end
-        when 'is_served' then
+        when 'on_active_side' then
             arguments ->> 'status' is null
             or subject ->> 'replication_status' not in ('not-capable', 'failover-error')
         when 'type_changes' then
             subject ->> 'volume_type_id' <> arguments ->> 'volume_type_id'
         when 'keeps_multiattach' then
             subject ->> 'status' = 'available' or subject -> 'multiattach' = arguments -> 'multiattach'
-        when 'not_in_use_elsewhere' then
+        when 'not_used_by_operation' then
             not exists (select from operations
                         where state in ('admitted', 'running') and uses <> '{}'
                           and uses @> array[(subject ->> 'id')::uuid])
@@ -116,10 +116,10 @@ begin
             and not exists (select from operations
                             where state in ('admitted', 'running') and uses <> '{}'
                               and uses @> array[(subject ->> 'id')::uuid])
-        when 'type_is_there' then
+        when 'type_exists' then
             exists (select from volume_types
                     where id = (subject ->> 'volume_type_id')::uuid and deleted_at is null)
-        when 'no_projects_default' then
+        when 'not_a_project_default' then
             not exists (select from projects where default_volume_type_id = (subject ->> 'id')::uuid)
         when 'encryption_changes' then
             (jsonb_typeof(subject -> 'encryption') = 'object') = (arguments ->> 'is_there')::boolean
@@ -148,7 +148,7 @@ begin
             or not exists (select from quota_usages u, jsonb_each_text(arguments -> 'limits') l (resource, quota_limit)
                            where u.project_id = arguments ->> 'project' and u.resource = l.resource
                              and l.quota_limit::bigint >= 0 and u.in_use + u.reserved > l.quota_limit::bigint)
-        when 'replicates_there' then
+        when 'backend_replicates' then
             not (subject ->> 'replicated')::boolean
             or exists (select from backends
                        where id = (subject ->> 'backend_id')::uuid
@@ -157,7 +157,7 @@ begin
             not (subject ->> 'replicated')::boolean
         when 'can_fail_over' then
             subject ->> 'replication_status' in ('enabled', 'failed-over', 'failover-error')
-        when 'target_offered' then
+        when 'target_configured' then
             (arguments ->> 'target' is null
              or subject #> '{report,replication_targets}' ? (arguments ->> 'target'))
             and (arguments ->> 'target' is distinct from subject ->> 'active_backend_id'

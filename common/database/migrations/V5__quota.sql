@@ -114,7 +114,7 @@ from (select v.project_id, r.resource, r.amount
       where s.deleted_at is null and s.consumes_quota) counted
 group by project_id, resource;
 
--- Usages that are not what the rows come to. True while nothing is under way.
+-- Usages that are not what the rows come to. True while nothing is in progress.
 create view quota_drift as
 select coalesce(u.project_id, c.project_id) as project_id, coalesce(u.resource, c.resource) as resource,
        coalesce(u.in_use, 0) as in_use, coalesce(u.reserved, 0) as reserved, coalesce(c.amount, 0) as counted

@@ -36,7 +36,7 @@ language sql stable as $$
 $$;
 
 -- The conditions that keep the operation out, as a reason for `refuse`; null when there are none.
-create function gate_refusal(backend uuid, allowed_conditions jsonb) returns jsonb
+create function condition_refusal(backend uuid, allowed_conditions jsonb) returns jsonb
 language sql volatile as $$
     select jsonb_build_object('reason', 'condition', 'backend', to_jsonb(b),
                               'conditions', to_jsonb(array(select unnest(b.conditions)
@@ -53,10 +53,10 @@ language sql stable as $$
 $$;
 
 -- Of several backends that an operation needs, the reason of the first that keeps it out.
-create function first_gate_refusal(gates jsonb) returns jsonb
+create function first_condition_refusal(gates jsonb) returns jsonb
 language sql volatile as $$
     select refusal
-    from jsonb_array_elements(gates) gate, gate_refusal((gate ->> 'backend_id')::uuid, gate -> 'allowed_conditions') refusal
+    from jsonb_array_elements(gates) gate, condition_refusal((gate ->> 'backend_id')::uuid, gate -> 'allowed_conditions') refusal
     where refusal is not null
     limit 1
 $$;
@@ -99,9 +99,9 @@ begin
         'superseded by a failover');
 end $$;
 
--- The volumes of a backend whose replication begins anew from where it serves now. What is not there any
+-- The volumes of a backend whose replication restarts from where it serves now. What is not there any
 -- more stays in error, and does not wait for a failback.
-create function volumes_follow(backend uuid) returns void
+create function reset_volume_replication(backend uuid) returns void
 language sql as $$
     update volumes
     set replication_status = case when replicated and status <> 'error' then 'enabled' else 'disabled' end,
@@ -123,7 +123,7 @@ declare
     project_scope text := subject ->> 'project_scope';
     backend uuid := coalesce((request ->> 'backend_id')::uuid, backend_of(located ->> 'table', located_id, project_scope));
     gates jsonb := jsonb_build_array(jsonb_build_object('backend_id', backend, 'allowed_conditions', request -> 'allowed_conditions'))
-                   || (request -> 'further_gates');
+                   || (request -> 'additional_backends');
     refusal jsonb;
     step jsonb;
     amounts jsonb := '[]';
@@ -134,7 +134,7 @@ begin
 
     perform lock_backends(array(select (gate ->> 'backend_id')::uuid from jsonb_array_elements(gates) gate),
                           (request ->> 'exclusive')::boolean);
-    refusal := first_gate_refusal(gates);
+    refusal := first_condition_refusal(gates);
     if refusal is not null then
         -- a request that was admitted before the gate closed stays admitted
         return coalesce(recorded_outcome(key), refuse(refusal));
@@ -144,12 +144,12 @@ begin
         perform begin_epoch(backend);
     end if;
     insert into operations (id, request_key, request_id, traceparent, user_id, project_id, kind, arguments,
-                            subject_table, subject_id, others, uses, alone_on, backend_id, backend_epoch, migration,
+                            subject_table, subject_id, others, uses, exclusive_on, backend_id, backend_epoch, migration,
                             when_failed, fails_with_quota, event, state, finished_at)
     select (operation ->> 'id')::uuid, key, operation ->> 'request_id',
            operation ->> 'traceparent', operation ->> 'user_id', operation ->> 'project_id',
            operation ->> 'kind', operation -> 'arguments', subject ->> 'table', (subject ->> 'id')::uuid,
-           request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid), (request ->> 'alone_on')::uuid,
+           request -> 'others', array(select jsonb_array_elements_text(request -> 'uses')::uuid), (request ->> 'exclusive_on')::uuid,
            backend, (select epoch from backends where id = backend), nullif(request -> 'migration', 'null'),
            request -> 'when_failed', (request ->> 'fails_with_quota')::boolean, request ->> 'event',
            case when in_admission then 'done' else 'admitted' end,
@@ -168,7 +168,7 @@ begin
     end if;
 
     if (request ->> 'restarts_replication')::boolean then
-        perform volumes_follow(backend);
+        perform reset_volume_replication(backend);
     end if;
 
     if amounts <> '[]' then

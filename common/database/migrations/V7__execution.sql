@@ -61,7 +61,7 @@ begin
     update volumes v
     set replication_status = case
             when o.fate = 'failed' then 'failover-error'
-            when o.fate = 'absent' then 'not-capable'
+            when o.fate = 'not-replicated' then 'not-capable'
             when not v.replicated then 'disabled'
             when new_active is null then 'enabled'
             else 'failed-over'
@@ -69,13 +69,13 @@ begin
         replication_extended_status = null,
         replication_driver_data = null,
         status = case
-            when o.fate <> 'moved' then 'error'
+            when o.fate <> 'failed-over' then 'error'
             when v.replication_status in ('not-capable', 'failover-error') then coalesce(v.previous_status, v.status)
             else v.status
         end,
         previous_status = case
-            when o.fate <> 'moved' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
-            when o.fate <> 'moved' then v.status
+            when o.fate <> 'failed-over' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
+            when o.fate <> 'failed-over' then v.status
         end,
         updated_at = now()
     from jsonb_to_recordset(failover -> 'volumes') as o (id uuid, fate text)
@@ -91,17 +91,17 @@ begin
       and ((there.id is null and s.status <> 'error') or (there.id is not null and s.previous_status is not null));
 end $$;
 
--- Records how far the replicas of a backend's volumes are: those in step, and those that lack something. What is in
+-- Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is in
 -- neither list keeps what was recorded, as long as it is replicated.
-create function record_replicas(backend uuid, in_step uuid[], behind uuid[], driver_data text) returns void
+create function record_replicas(backend uuid, in_sync uuid[], behind uuid[], driver_data text) returns void
 language sql as $$
     update volumes v
     set replication_extended_status = n.status, replication_driver_data = n.driver_data
     from (select id,
-                 case when not has_one then null when id = any (in_step) then 'in-sync' else 'out-of-sync' end as status,
+                 case when not has_one then null when id = any (in_sync) then 'in-sync' else 'out-of-sync' end as status,
                  case when has_one then record_replicas.driver_data end as driver_data
           from volumes, lateral (select replicated and replication_status = 'enabled') r (has_one)
-          where backend_id = backend and deleted_at is null and (id = any (in_step || behind) or not has_one)) n
+          where backend_id = backend and deleted_at is null and (id = any (in_sync || behind) or not has_one)) n
     where v.id = n.id
       and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
 $$;

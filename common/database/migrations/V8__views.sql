@@ -25,7 +25,7 @@ join volumes v on v.id = s.volume_id
 join backends b on b.id = v.backend_id;
 
 create view service_details as
-select s.*, seen_recently(s.seen_at) as is_up, coalesce(s.epoch = b.epoch, s.backend_id is null) as follows
+select s.*, seen_recently(s.seen_at) as is_up, coalesce(s.epoch = b.epoch, s.backend_id is null) as confirmed_epoch
 from services s left join backends b on b.id = s.backend_id;
 
 create view message_details as

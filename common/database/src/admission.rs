@@ -24,17 +24,17 @@ pub struct Admit<'a> {
     /// What is asked.
     pub operation: &'a Operation,
     /// Where its subject goes.
-    pub place: Place<'a>,
+    pub place: PlacementChange<'a>,
     /// The conditions of the backend under which the gate lets it pass.
     pub allowed: &'a [Condition],
     /// Other backends that must let it pass too.
-    pub further_gates: &'a [FurtherGate],
+    pub additional_backends: &'a [AdditionalBackend],
 }
 
-/// Where an operation puts its subject.
+/// The effect of an operation on the placement of its subject.
 #[derive(Clone, Copy, Debug)]
-pub enum Place<'a> {
-    /// It stays wherever it is.
+pub enum PlacementChange<'a> {
+    /// The placement does not change.
     Unchanged,
     /// It is new, and goes here.
     New(&'a Placement),
@@ -49,7 +49,7 @@ pub enum Place<'a> {
     },
 }
 
-impl Place<'_> {
+impl PlacementChange<'_> {
     /// The backend that the operation runs on (first), where that is decided.
     const fn backend_id(&self) -> Option<BackendId> {
         match self {
@@ -71,9 +71,9 @@ impl Place<'_> {
     }
 }
 
-/// A backend beside the one that an operation runs on.
+/// A second backend whose conditions must allow the operation, beside the one that executes it.
 #[derive(Clone, Debug, Serialize)]
-pub struct FurtherGate {
+pub struct AdditionalBackend {
     /// Which backend.
     pub backend_id: BackendId,
     /// The conditions of it under which the gate lets the operation pass.
@@ -83,8 +83,8 @@ pub struct FurtherGate {
 /// The outcome of a request for admission that was not refused.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Admission {
-    /// Whether it was admitted now, earlier, or can never be.
-    pub outcome: Outcome,
+    /// Whether it was admitted now, was admitted earlier, or has been revoked.
+    pub outcome: AdmissionOutcome,
     /// The operation's id.
     pub operation_id: OperationId,
     /// The backend that it runs on; `None` when it concerns none.
@@ -97,10 +97,10 @@ pub struct Admission {
     pub operations_in_flight: Option<u64>,
 }
 
-/// What became of a request for admission.
+/// The outcome of a request for admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum AdmissionOutcome {
     /// Admitted by this call.
     Admitted,
     /// Admitted by an earlier delivery of the same request.
@@ -141,7 +141,7 @@ pub enum Refusal {
         /// Its row.
         row: Value,
     },
-    /// The backend is in conditions that keep the operation out.
+    /// The backend's conditions block the operation.
     Condition {
         /// Those conditions.
         conditions: Vec<Condition>,
@@ -164,7 +164,7 @@ pub enum Refusal {
     NameTaken,
     /// The resource moved to another backend meanwhile.
     Moved,
-    /// Another operation on the resource is under way.
+    /// Another operation on the resource is in progress.
     #[serde(skip)]
     Busy {
         /// Which one, unless it ended meanwhile.
@@ -226,7 +226,7 @@ pub async fn admit(
     }
 }
 
-/// Makes sure that a request can never be admitted any more, or tells what became of it.
+/// Revokes a request, or returns its outcome if it was already admitted.
 ///
 /// # Errors
 /// When the database does not answer: then nothing is certain.
@@ -288,7 +288,7 @@ struct AdmitArguments<'a> {
     located_by: Option<RowAt>,
     others: Vec<OtherAt>,
     uses: Vec<Uuid>,
-    alone_on: Option<Uuid>,
+    exclusive_on: Option<Uuid>,
     backend_id: Option<BackendId>,
     migration: Option<Migration>,
     event: Option<String>,
@@ -299,7 +299,7 @@ struct AdmitArguments<'a> {
     fails_with_quota: bool,
     exclusive: bool,
     allowed_conditions: &'a [Condition],
-    further_gates: &'a [FurtherGate],
+    additional_backends: &'a [AdditionalBackend],
     view: &'static str,
     count_in_flight: bool,
 }
@@ -318,7 +318,7 @@ impl<'a> AdmitArguments<'a> {
             located_by: transition::located_by(operation),
             others: transition::others(operation),
             uses: definition.uses(),
-            alone_on: definition.alone_on(),
+            exclusive_on: definition.exclusive_on(),
             backend_id: request.place.backend_id(),
             migration: request.place.migration(),
             event: operation.kind().event(),
@@ -328,7 +328,7 @@ impl<'a> AdmitArguments<'a> {
             fails_with_quota: transition::takes_quota(operation, false),
             exclusive: contract.class.is_exclusive(),
             allowed_conditions: request.allowed,
-            further_gates: request.further_gates,
+            additional_backends: request.additional_backends,
             view: contract.subject.resource.view(),
             count_in_flight: contract.class.is_exclusive(),
         }
@@ -343,7 +343,7 @@ async fn clash(
 ) -> Result<Refusal, DbError> {
     let (column, id) = match constraint {
         "one_live_operation" => ("subject_id", Some(operation.definition().subject())),
-        "one_live_connection" => ("alone_on", operation.definition().alone_on()),
+        "one_live_connection" => ("exclusive_on", operation.definition().exclusive_on()),
         "volume_types_name" | "qos_specs_name" => return Ok(Refusal::NameTaken),
         _ => return Err(DbError::Duplicate(constraint.to_owned())),
     };

@@ -13,7 +13,7 @@ use tokio_postgres::types::Json;
 pub async fn list(database: &Database) -> Result<Vec<Backend>, DbError> {
     database
         .rows(
-            "select to_jsonb(b) || jsonb_build_object('promised_gb', coalesce(( \
+            "select to_jsonb(b) || jsonb_build_object('allocated_gb', coalesce(( \
                  select jsonb_object_agg(pool, gigabytes) \
                  from (select pool, sum(size_gb) as gigabytes from volumes \
                        where backend_id = b.id and deleted_at is null group by pool) p), '{}')) \
@@ -52,9 +52,9 @@ pub async fn register(
     id.ok_or_else(|| DbError::Defect("registering a backend returned no id".into()))
 }
 
-/// From where a backend serves.
+/// The active side of a backend, with its epoch.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Serving {
+pub struct ActiveSide {
     /// The side.
     #[serde(rename = "active_backend_id")]
     pub active: Side,
@@ -64,15 +64,15 @@ pub struct Serving {
     pub replication_status: ReplicationStatus,
     /// Whether the epoch began with the promotion of a target.
     pub promoted: bool,
-    /// What identifies the storage that holds its volumes, if that is known.
+    /// The identifier of the storage that holds the volumes, if it is known.
     pub storage_id: Option<String>,
 }
 
-/// From where a backend serves now.
+/// The current active side of a backend.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn serving(database: &Database, backend: BackendId) -> Result<Serving, DbError> {
+pub async fn serving(database: &Database, backend: BackendId) -> Result<ActiveSide, DbError> {
     let sql = "select jsonb_build_object('active_backend_id', active_backend_id, 'epoch', epoch, \
                    'replication_status', replication_status, 'promoted', promoted, 'storage_id', storage_id) from backends where id = $1";
     let serving = database.row(sql, &[&backend.0]).await?;
@@ -95,18 +95,18 @@ pub async fn bind_storage(
     is_it.ok_or_else(|| DbError::Defect("the backend is gone".into()))
 }
 
-/// What giving a backend's volumes to another one came to.
+/// The outcome of [`update_host`].
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostUpdate {
-    /// So many volumes are the other backend's now.
+    /// The number of volumes that were moved.
     Moved(i64),
     /// Nothing changed, for this reason.
     Reason(String),
 }
 
-/// Gives what is on a backend to another one, which is the same storage under a new name. Needs the first to
-/// be down, and neither to be frozen, failed over or at work.
+/// Moves the volumes of a backend to another one, which is the same storage under a new name. Needs the first to
+/// be down, and neither to be frozen, failed over or executing operations.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -119,7 +119,7 @@ pub async fn update_host(
     updated.ok_or_else(|| DbError::Defect("updating a host returned nothing".into()))
 }
 
-/// Records that a worker is alive and what it says of its backend.
+/// Records the capacity report of a worker, and that the worker is up.
 ///
 /// # Errors
 /// When the database does not answer.

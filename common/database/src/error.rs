@@ -39,17 +39,21 @@ impl From<tokio_postgres::Error> for DbError {
         if *state == SqlState::UNIQUE_VIOLATION {
             return Self::Duplicate(reported.constraint().unwrap_or_default().to_owned());
         }
-        if is_passing(state) { Self::Unavailable(error.into()) } else { Self::Defect(error.into()) }
+        if is_transient(state) {
+            Self::Unavailable(error.into())
+        } else {
+            Self::Defect(error.into())
+        }
     }
 }
 
 /// Whether the same statement may succeed a little later.
-fn is_passing(state: &SqlState) -> bool {
-    const PASSING_CLASSES: [&str; 3] = ["08", "53", "57"];
+fn is_transient(state: &SqlState) -> bool {
+    const TRANSIENT_CLASSES: [&str; 3] = ["08", "53", "57"];
     *state == SqlState::LOCK_NOT_AVAILABLE
         || *state == SqlState::T_R_DEADLOCK_DETECTED
         || *state == SqlState::T_R_SERIALIZATION_FAILURE
-        || PASSING_CLASSES.iter().any(|class| state.code().starts_with(class))
+        || TRANSIENT_CLASSES.iter().any(|class| state.code().starts_with(class))
 }
 
 impl From<PoolError> for DbError {

@@ -1,8 +1,8 @@
-//! The operation log: claim, renew, finish, and what nobody announced.
+//! The operation log: claim, renew, finish, and operations that were not dispatched.
 use super::transition::{self, Step};
 use super::{Database, DbError};
 use model::migration::Stage;
-use model::{BackendId, FailedOver, Migration, OperationId, OperationState, RequestId};
+use model::{BackendId, FailoverOutcome, Migration, OperationId, OperationState, RequestId};
 use operation::Operation;
 use operation::contract::{Columns, Role};
 use serde::{Deserialize, Serialize};
@@ -30,14 +30,14 @@ pub struct ClaimedOperation {
     /// The subject's row.
     pub subject: Value,
     /// The rows of the other resources that it changes.
-    pub others: Vec<OtherRow>,
+    pub others: Vec<RelatedRow>,
     /// Where its subject goes, and how far it has come, if it changes its backend.
     pub migration: Option<Migration>,
 }
 
 /// A resource beside the subject.
 #[derive(Clone, Debug, Deserialize)]
-pub struct OtherRow {
+pub struct RelatedRow {
     /// The part that it plays.
     pub role: Role,
     /// Its row.
@@ -46,18 +46,18 @@ pub struct OtherRow {
 
 /// How an operation ended.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// Columns of the subject that the driver filled in.
-    pub found: Columns,
-    /// What whoever waits for the operation is told.
+pub struct OperationOutcome {
+    /// The model update: columns of the subject that the driver returned.
+    pub model_update: Columns,
+    /// The result, for a caller that waits for the operation.
     pub result: Option<Value>,
-    /// What a failover came to.
-    pub failover: Option<FailedOver>,
+    /// The outcome of a failover.
+    pub failover: Option<FailoverOutcome>,
     /// Why it failed, for the operation's record; `None` when it succeeded.
     pub error: Option<String>,
 }
 
-/// Takes an admitted operation of the backend. `None` when somebody else has it, it has ended, or the
+/// Claims an admitted operation of the backend. `None` if another worker holds the lease, it has ended, or the
 /// backend has failed over since it was admitted, or since `known_epoch`.
 ///
 /// # Errors
@@ -108,7 +108,7 @@ struct FinishArguments<'a> {
     error: Option<&'a str>,
     steps: Vec<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failover: Option<&'a FailedOver>,
+    failover: Option<&'a FailoverOutcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Message>,
 }
@@ -140,7 +140,7 @@ impl Message {
 pub async fn finish(
     database: &Database,
     claimed: &ClaimedOperation,
-    outcome: &Outcome,
+    outcome: &OperationOutcome,
 ) -> Result<bool, DbError> {
     let (operation, succeeded) = (&claimed.operation, outcome.error.is_none());
     let request = FinishArguments {
@@ -150,7 +150,7 @@ pub async fn finish(
         takes_quota: transition::takes_quota(operation, succeeded),
         result: outcome.result.as_ref(),
         error: outcome.error.as_deref(),
-        steps: transition::on_finish(operation, succeeded, &outcome.found),
+        steps: transition::on_finish(operation, succeeded, &outcome.model_update),
         failover: outcome.failover.as_ref(),
         message: if succeeded { None } else { Message::of_failure(operation) },
     };
@@ -215,9 +215,9 @@ pub async fn expire_leases(
     Ok(expired.unwrap_or(0))
 }
 
-/// How an operation has ended, for whoever waits for it.
+/// The result of an ended operation.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Ended {
+pub struct OperationResult {
     /// Why it failed; `None` when it succeeded.
     pub error: Option<String>,
     /// What it resulted in.
@@ -228,7 +228,10 @@ pub struct Ended {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn ended(database: &Database, operation: OperationId) -> Result<Option<Ended>, DbError> {
+pub async fn ended(
+    database: &Database,
+    operation: OperationId,
+) -> Result<Option<OperationResult>, DbError> {
     database
         .row(
             "select jsonb_build_object('result', result, 'error', \
@@ -251,7 +254,7 @@ pub async fn in_flight(database: &Database, backend: BackendId) -> Result<u64, D
 
 /// An operation, for operators.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Logged {
+pub struct OperationRecord {
     /// Its id.
     pub id: OperationId,
     /// What it is.
@@ -287,7 +290,7 @@ pub async fn logged(
     id: Option<OperationId>,
     live_only: bool,
     most: i64,
-) -> Result<Vec<Logged>, DbError> {
+) -> Result<Vec<OperationRecord>, DbError> {
     let sql = "select to_jsonb(o) || jsonb_build_object('backend', b.name) \
                from operations o left join backends b on b.id = o.backend_id \
                where o.id = coalesce($1, o.id) and (not $2 or o.state in ('admitted', 'running')) \
@@ -295,7 +298,7 @@ pub async fn logged(
     database.rows(sql, &[&id.map(|id| id.0), &live_only, &most]).await
 }
 
-/// Takes a running operation from whoever works on it: it is free for the next worker, with as many attempts as
+/// Expires the lease of a running operation: the next worker can claim it, with as many attempts as
 /// a new one. `false` when nobody works on it.
 ///
 /// # Errors
@@ -305,7 +308,7 @@ pub async fn retry(database: &Database, id: OperationId) -> Result<bool, DbError
     Ok(taken.unwrap_or(false))
 }
 
-/// Ends an operation as failed, whoever works on it. `false` when it has ended already.
+/// Aborts an operation, even while a worker executes it. `false` if it has already ended.
 ///
 /// # Errors
 /// When the database does not answer.

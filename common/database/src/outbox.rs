@@ -23,7 +23,7 @@ pub struct Notification {
 /// When the database does not answer.
 pub async fn take(database: &Database) -> Result<Vec<Notification>, DbError> {
     let mut taken: Vec<Notification> =
-        database.rows("select to_jsonb(n) from take_notifications(100) n", &[]).await?;
+        database.rows("select to_jsonb(n) from claim_notifications(100) n", &[]).await?;
     taken.sort_by_key(|notification| notification.id);
     Ok(taken)
 }

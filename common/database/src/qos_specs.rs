@@ -1,4 +1,4 @@
-//! Qualities of service, as readers see them. Changes come through admitted operations alone.
+//! QoS specs, as readers see them. Changes come through admitted operations alone.
 
 use super::listing::Listed;
 use super::{Database, DbError};

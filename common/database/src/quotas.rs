@@ -60,7 +60,7 @@ pub struct Drift {
     pub counted: i64,
 }
 
-/// Usages that are not what the rows come to; reservations of what is under way show here, too.
+/// Usages that are not what the rows come to; reservations of what is in progress show here, too.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -69,7 +69,7 @@ pub async fn drift(database: &Database) -> Result<Vec<Drift>, DbError> {
 }
 
 /// Records what there is as in use, wherever it differs. Returns for how many usages. Only where no
-/// operation is under way: otherwise its reservation would be lost, and nothing is changed.
+/// operation is in progress: otherwise its reservation would be lost, and nothing is changed.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// A process as it announces itself.
 #[derive(Clone, Debug)]
-pub struct Announcement {
+pub struct ServiceRegistration {
     /// What kind of service it is.
     pub binary: Binary,
     /// `host` for a scheduler, `host@backend` for a volume service.
@@ -27,7 +27,7 @@ pub struct Announcement {
 /// When the database does not answer.
 pub async fn heartbeat(
     database: &Database,
-    service: &Announcement,
+    service: &ServiceRegistration,
     log_levels: &Metadata,
     epoch: Option<i64>,
 ) -> Result<(), DbError> {
@@ -74,7 +74,10 @@ pub async fn record_log_levels(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sign_off(database: &Database, service: &Announcement) -> Result<(), DbError> {
+pub async fn record_stop(
+    database: &Database,
+    service: &ServiceRegistration,
+) -> Result<(), DbError> {
     database
         .execute(
             "with stopped as ( \

@@ -1,6 +1,6 @@
 //! The only place where a status is decided: a contract and its operation become changes of rows.
 
-use super::admission::Place;
+use super::admission::PlacementChange;
 use model::{Caller, Placement};
 use operation::Operation;
 use operation::contract::{
@@ -74,7 +74,7 @@ pub(super) struct OtherAt {
 pub(super) fn on_admission(
     operation: &Operation,
     caller: &Caller,
-    place: &Place<'_>,
+    place: &PlacementChange<'_>,
     default_limit: &dyn Fn(&str) -> i64,
 ) -> Vec<BeginStep> {
     let touches = operation.touches().into_iter();
@@ -97,10 +97,10 @@ fn begin(
     operation: &Operation,
     (role, id, touch): (Role, Uuid, &Touch),
     caller: &Caller,
-    place: &Place<'_>,
+    place: &PlacementChange<'_>,
 ) -> Step {
     let mut columns = operation.definition().columns_on_admission(role, caller);
-    if let (Role::Subject, Place::New(placement)) = (role, place) {
+    if let (Role::Subject, PlacementChange::New(placement)) = (role, place) {
         columns.add(placed(placement));
     }
     let mut remember_status = false;
@@ -126,10 +126,13 @@ fn statuses(starts_from: StartsFrom) -> Option<Vec<&'static str>> {
 }
 
 /// What must be true of the row, by name.
-fn preconditions(role: Role, touch: &Touch, place: &Place<'_>) -> Vec<&'static str> {
+fn preconditions(role: Role, touch: &Touch, place: &PlacementChange<'_>) -> Vec<&'static str> {
     let of_migration = match (role, place) {
-        (Role::Subject, Place::Migrates { .. }) => Effect::Migrates.preconditions(),
-        (Role::Subject, Place::Unchanged | Place::New(_) | Place::StaysOn(_))
+        (Role::Subject, PlacementChange::Migrates { .. }) => Effect::Migrates.preconditions(),
+        (
+            Role::Subject,
+            PlacementChange::Unchanged | PlacementChange::New(_) | PlacementChange::StaysOn(_),
+        )
         | (Role::Volume | Role::Snapshot | Role::VolumeType, _) => &[],
     };
     touch.preconditions.iter().chain(of_migration).map(|precondition| precondition.name).collect()
@@ -151,12 +154,17 @@ pub(super) fn on_arrival(operation: &Operation, placement: &Placement) -> Step {
     change(operation.definition().subject(), &operation.contract().subject, placed(placement))
 }
 
-/// The changes of rows that go with the end of the operation, the subject's first. `found` are columns
+/// The changes of rows that go with the end of the operation, the subject's first. `model_update` are columns
 /// of the subject that the driver filled in.
-pub(super) fn on_finish(operation: &Operation, succeeded: bool, found: &Columns) -> Vec<Step> {
+pub(super) fn on_finish(
+    operation: &Operation,
+    succeeded: bool,
+    model_update: &Columns,
+) -> Vec<Step> {
     let definition = operation.definition();
     let end = |(role, id, touch): (Role, Uuid, &Touch)| {
-        let mut columns = if role == Role::Subject { found.clone() } else { Columns::none() };
+        let mut columns =
+            if role == Role::Subject { model_update.clone() } else { Columns::none() };
         columns.add(if succeeded {
             definition.columns_when_done(role)
         } else {
@@ -257,10 +265,10 @@ mod tests {
     use model::VolumeId;
     use operation::{ExtendVolume, ResetQuota};
 
-    fn begun(operation: impl Into<Operation>) -> Value {
+    fn started(operation: impl Into<Operation>) -> Value {
         let caller =
             Caller { user_id: "u".to_owned(), project_id: "p".to_owned(), roles: Vec::new() };
-        json!(on_admission(&operation.into(), &caller, &Place::Unchanged, &|_| 7))
+        json!(on_admission(&operation.into(), &caller, &PlacementChange::Unchanged, &|_| 7))
     }
 
     #[test]
@@ -277,7 +285,7 @@ mod tests {
             "is_new": false,
             "project_scope": "p",
             "statuses": ["available", "in-use"],
-            "preconditions": ["size_increases", "extendable_where_it_is"],
+            "preconditions": ["size_increases", "online_extend_supported"],
             "quota": [
                 {
                     "rule": "each", "resource": "per_volume_gigabytes", "column": "size_gb",
@@ -290,12 +298,12 @@ mod tests {
             ],
             "when_done": { "size_gb": 2 },
         }]);
-        assert_eq!(begun(extend), expected);
+        assert_eq!(started(extend), expected);
     }
 
     #[test]
     fn a_key_is_absent_where_its_presence_means_something() {
-        let reset = begun(ResetQuota { project: "p".to_owned() });
+        let reset = started(ResetQuota { project: "p".to_owned() });
         let keys = reset[0]
             .as_object()
             .map(|step| ["statuses", "base", "merge", "remove"].map(|key| step.contains_key(key)));

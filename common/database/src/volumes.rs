@@ -48,7 +48,7 @@ pub struct ToReplicate {
 }
 
 /// The volumes on a backend that are to be replicated now: those that are there, and on no way elsewhere.
-/// `None` while the backend does not serve from its own side, or begins to serve from another one.
+/// `None` while the backend does not serve from its primary, or begins to serve from another one.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -66,7 +66,7 @@ pub async fn to_replicate(
     database.row(sql, &[&backend.0]).await
 }
 
-/// Records how far the replicas of a backend's volumes are: those in step, and those that lack something. What is
+/// Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is
 /// in neither list keeps what was recorded, as long as it is replicated.
 ///
 /// # Errors
@@ -74,14 +74,14 @@ pub async fn to_replicate(
 pub async fn record_replicas(
     database: &Database,
     backend: BackendId,
-    in_step: &[VolumeId],
-    behind: &[VolumeId],
+    in_sync: &[VolumeId],
+    out_of_sync: &[VolumeId],
     driver_data: Option<&str>,
 ) -> Result<(), DbError> {
     let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<uuid::Uuid>>();
     let sql = "select record_replicas($1, $2, $3, $4)";
-    let (in_step, behind) = (ids(in_step), ids(behind));
-    database.execute(sql, &[&backend.0, &in_step, &behind, &driver_data]).await.map(drop)
+    let (in_sync, out_of_sync) = (ids(in_sync), ids(out_of_sync));
+    database.execute(sql, &[&backend.0, &in_sync, &out_of_sync, &driver_data]).await.map(drop)
 }
 
 /// What many volumes come to.

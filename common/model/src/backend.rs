@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 
 text_enum! {
-    /// A fact about a backend that may keep operations out. Several can hold at once, and each is
+    /// A fact about a backend that can block operations. Several can hold at once, and each is
     /// set and cleared on its own: thawing never enables, enabling never thaws.
     pub enum Condition {
         /// An operator took it out of service.
         Disabled = "disabled",
         /// An operator froze its control plane, for instance during a disaster.
         Frozen = "frozen",
-        /// It is moving to another replication target.
+        /// A failover is in progress.
         FailingOver = "failing_over",
         /// Its worker has not reported for longer than `scheduler.service_down_seconds`.
         Down = "down",
@@ -28,11 +28,11 @@ text_enum! {
         Disabled = "disabled",
         /// Replicated.
         Enabled = "enabled",
-        /// A failover is under way.
+        /// A failover is in progress.
         FailingOver = "failing-over",
-        /// Serving from a replication target.
+        /// A replication target is the active side.
         FailedOver = "failed-over",
-        /// Not replicated, and so not there after a failover.
+        /// Not replicated, so not available after a failover.
         NotCapable = "not-capable",
         /// The last failover did not succeed.
         FailoverError = "failover-error",
@@ -40,9 +40,9 @@ text_enum! {
 }
 
 impl ReplicationStatus {
-    /// Whether a volume of this status is where its backend serves from.
+    /// Whether a volume with this replication status is available on the active side.
     #[must_use]
-    pub const fn is_served(self) -> bool {
+    pub const fn on_active_side(self) -> bool {
         match self {
             Self::NotCapable | Self::FailoverError => false,
             Self::Disabled | Self::Enabled | Self::FailingOver | Self::FailedOver => true,
@@ -88,11 +88,11 @@ pub struct Backend {
     pub updated_at: Option<OffsetDateTime>,
     /// The worker's newest report, `None` before the first one.
     pub report: Option<BackendReport>,
-    /// Everything that holds now and may keep operations out.
+    /// The conditions that hold now.
     pub conditions: Vec<Condition>,
-    /// What was promised to the volumes of each pool, in GiB, those being created included.
+    /// Allocated capacity per pool, in GiB: the sizes of its volumes, those being created included.
     #[serde(default)]
-    pub promised_gb: BTreeMap<String, f64>,
+    pub allocated_gb: BTreeMap<String, f64>,
 }
 
 impl Backend {
@@ -102,7 +102,7 @@ impl Backend {
         self.clustered.then_some(self.name.as_str())
     }
 
-    /// The first target that it does not serve from, and that is not down.
+    /// The first replication target that is neither active nor down.
     #[must_use]
     pub fn next_target(&self) -> Option<Side> {
         let report = self.report.as_ref()?;
@@ -141,13 +141,13 @@ pub struct BackendReport {
     /// Whether volumes made now are replicated, if their type asks for it.
     #[serde(default)]
     pub replication_enabled: bool,
-    /// The targets that it can be served from, in the order of the configuration.
+    /// The replication targets, in the order of the configuration.
     #[serde(default)]
     pub replication_targets: Vec<String>,
     /// The sides that cannot be used now.
     #[serde(default, with = "side::by_name")]
     pub sides_down: Vec<Side>,
-    /// How far the replicas are.
+    /// The state of the replicas.
     #[serde(default)]
     pub replication: ReplicationProgress,
     /// What the driver implements; empty in the report of a worker that does not say it.
@@ -157,38 +157,38 @@ pub struct BackendReport {
     pub pools: Vec<PoolReport>,
 }
 
-/// How far the replicas of a backend's volumes are.
+/// The state of the replicas of a backend's volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicationProgress {
     /// How many volumes are to be replicated.
     pub total: usize,
     /// How many replicas have every acknowledged write.
-    pub in_step: usize,
-    /// How much the others lack, in bytes.
-    pub bytes_left: u64,
-    /// The volumes whose replicas lack something.
+    pub in_sync: usize,
+    /// Bytes of the other replicas that are out of sync.
+    pub out_of_sync_bytes: u64,
+    /// The volumes whose replicas are out of sync.
     #[serde(default)]
-    pub behind: Vec<VolumeId>,
+    pub out_of_sync: Vec<VolumeId>,
     /// When the replicas were looked at for this, by the database's clock; `None` while a failover brings volumes
     /// over, which looks all the time.
     #[serde(default, with = "rfc3339::option")]
     pub looked_at: Option<OffsetDateTime>,
 }
 
-/// The room in one pool. All sizes in GiB.
+/// The capacity of one pool. All sizes in GiB.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PoolReport {
     /// Its name, unique in the backend.
     pub name: String,
     /// The size of the storage below.
     pub total_capacity_gb: f64,
-    /// What the storage below could still take.
+    /// The free capacity of the storage.
     pub free_capacity_gb: f64,
     /// The size of all that is there, as its users see it.
     pub provisioned_capacity_gb: f64,
-    /// How much may be promised per GiB of storage.
+    /// How much may be provisioned per GiB of storage.
     pub max_over_subscription_ratio: f64,
-    /// The share of the total that is kept free.
+    /// The share of the total that is reserved.
     pub reserved_percentage: u8,
     /// Whether a volume takes room only as it is written to.
     pub thin_provisioning_support: bool,
@@ -196,7 +196,7 @@ pub struct PoolReport {
     pub total_volumes: u64,
 }
 
-/// The place that the scheduler chose for a volume.
+/// The backend and pool that the scheduler chose for a volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     /// The backend.

@@ -1,4 +1,4 @@
-//! How a client reaches a volume's data.
+//! Connection info: how a server connects to a volume.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

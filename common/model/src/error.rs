@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The result of anything that may fail towards a client.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error with a text for the client and, if there is one, a cause for the log.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     #[serde(skip)]
-    source: Option<Source>,
+    source: Option<BoxedError>,
 }
 
 impl Error {
@@ -45,7 +45,7 @@ impl Error {
     }
 
     /// A defect: the client gets a fixed text, the log gets the cause.
-    pub fn internal(source: impl Into<Source>) -> Self {
+    pub fn internal(source: impl Into<BoxedError>) -> Self {
         Self::new(
             ErrorKind::Internal,
             "The server has either erred or is incapable of performing the requested operation.",
@@ -55,7 +55,7 @@ impl Error {
 
     /// The same error with its cause.
     #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Source>) -> Self {
+    pub fn caused_by(mut self, source: impl Into<BoxedError>) -> Self {
         self.source = Some(source.into());
         self
     }

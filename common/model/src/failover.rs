@@ -5,13 +5,13 @@ use serde::Serialize;
 
 /// The result of a failover.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct FailedOver {
+pub struct FailoverOutcome {
     /// The side that serves from now on.
     pub active: Side,
     /// What identifies its storage.
     pub storage_id: Option<String>,
     /// The result for each volume.
-    pub volumes: Vec<VolumeFate>,
+    pub volumes: Vec<VolumeFailover>,
     /// The snapshots that the backend has had.
     pub known_snapshots: Vec<SnapshotId>,
     /// Those of them that are on the side that serves.
@@ -20,21 +20,21 @@ pub struct FailedOver {
 
 /// The result of a failover for one volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct VolumeFate {
+pub struct VolumeFailover {
     /// The volume.
     pub id: VolumeId,
     /// Its result.
-    pub fate: Fate,
+    pub outcome: VolumeOutcome,
 }
 
 text_enum! {
     /// The result of a failover for a volume.
-    pub enum Fate {
-        /// It is served from the other side.
-        Moved = "moved",
+    pub enum VolumeOutcome {
+        /// Available on the new active side.
+        FailedOver = "failed-over",
         /// It is replicated, and cannot be served from there.
         Failed = "failed",
         /// It is not replicated, and so is not there.
-        Absent = "absent",
+        NotReplicated = "not-replicated",
     }
 }

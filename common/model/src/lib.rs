@@ -32,7 +32,7 @@ pub use caller::{Caller, Role};
 pub use capability::Capability;
 pub use connection::ConnectionInfo;
 pub use error::{Error, ErrorKind, Result};
-pub use failover::{FailedOver, Fate, VolumeFate};
+pub use failover::{FailoverOutcome, VolumeFailover, VolumeOutcome};
 pub use ids::{
     AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
     VolumeId, VolumeTypeId,

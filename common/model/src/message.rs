@@ -1,4 +1,4 @@
-//! A message: what a user is told of an operation that failed after it had been accepted.
+//! A user message: the record for a user of an operation that failed after it had been accepted.
 
 use super::MessageId;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! A volume's way from one backend to another.
+//! The migration of a volume from one backend to another.
 
 use super::{BackendId, ConnectionInfo, Placement};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ text_enum! {
     }
 }
 
-/// Where a migration leads, and how far it has come. Two backends work on it in turn, each in the stages
+/// Source, destination and stage of a migration. The workers of both backends execute it in turn, each in the stages
 /// that concern what it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Migration {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 
 text_enum! {
-    /// Who keeps to a quality of service, in Cinder's words.
+    /// Who keeps to a QoS specification, in Cinder's words.
     pub enum QosConsumer {
         /// The servers.
         FrontEnd = "front-end",

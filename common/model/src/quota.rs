@@ -1,4 +1,4 @@
-//! Quotas: how much of what a project may have.
+//! Quotas: the limits of a project.
 
 use std::collections::BTreeMap;
 use uuid::Uuid;

@@ -9,9 +9,9 @@ use uuid::Uuid;
 text_enum! {
     /// The kinds of services that are listed, in the words that Cinder's clients filter by.
     pub enum Binary {
-        /// The gate and the choice.
+        /// The scheduler.
         Scheduler = "cinder-scheduler",
-        /// The hands on one backend.
+        /// The worker of one backend.
         Volume = "cinder-volume",
     }
 }
@@ -76,6 +76,6 @@ pub struct Service {
     pub seen_at: Option<OffsetDateTime>,
     /// Whether the newest heartbeat is recent enough.
     pub is_up: bool,
-    /// Whether it has confirmed that it works on the side from which its backend serves.
-    pub follows: bool,
+    /// Whether it has confirmed the current epoch of its backend.
+    pub confirmed_epoch: bool,
 }

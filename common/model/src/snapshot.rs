@@ -14,7 +14,7 @@ text_enum! {
         Available = "available",
         /// Its volume is being put back to it.
         Restoring = "restoring",
-        /// The backend is letting go of it.
+        /// The backend is unmanaging it.
         Unmanaging = "unmanaging",
         /// The backend is removing it.
         Deleting = "deleting",
@@ -28,7 +28,7 @@ text_enum! {
 }
 
 impl SnapshotStatus {
-    /// Whether an operation must be under way while a snapshot shows this status.
+    /// Whether an operation must be in progress while a snapshot shows this status.
     #[must_use]
     pub const fn is_transitional(self) -> bool {
         match self {

@@ -10,7 +10,7 @@ use time::serde::rfc3339;
 use uuid::Uuid;
 
 text_enum! {
-    /// Where a volume stands, in Cinder's words.
+    /// The status of a volume, as Cinder names it.
     pub enum VolumeStatus {
         /// The backend is making it.
         Creating = "creating",
@@ -32,9 +32,9 @@ text_enum! {
         Retyping = "retyping",
         /// It is on its way to another backend.
         Maintenance = "maintenance",
-        /// The backend is taking over what was there.
+        /// The backend is starting to manage existing storage.
         Managing = "managing",
-        /// The backend is letting go of it.
+        /// The backend is unmanaging it.
         Unmanaging = "unmanaging",
         /// The backend is removing it.
         Deleting = "deleting",
@@ -46,7 +46,7 @@ text_enum! {
         ErrorExtending = "error_extending",
         /// What was there could not be taken over; it is as it was.
         ErrorManaging = "error_managing",
-        /// It could not be let go.
+        /// Unmanaging failed.
         ErrorUnmanaging = "error_unmanaging",
         /// It could not be removed.
         ErrorDeleting = "error_deleting",
@@ -54,7 +54,7 @@ text_enum! {
 }
 
 impl VolumeStatus {
-    /// Whether an operation must be under way while a volume shows this status.
+    /// Whether an operation must be in progress while a volume shows this status.
     #[must_use]
     pub const fn is_transitional(self) -> bool {
         match self {
@@ -122,7 +122,7 @@ pub struct Volume {
     pub size_gb: i32,
     /// Where it stands.
     pub status: VolumeStatus,
-    /// Where it stood before the operation under way.
+    /// The status before the operation in progress.
     pub previous_status: Option<VolumeStatus>,
     /// The progress of its newest migration.
     pub migration_status: Option<MigrationStatus>,
@@ -142,7 +142,7 @@ pub struct Volume {
     pub image_metadata: Metadata,
     /// The servers that are attached.
     pub attachments: Vec<AttachedServer>,
-    /// What servers must keep to, of the quality of service that goes with its type.
+    /// The front-end QoS specs of its volume type.
     #[serde(default)]
     pub front_end_qos: Option<Metadata>,
     /// Whether its type asks for replication.
@@ -153,7 +153,7 @@ pub struct Volume {
     /// The state of its replica as of the newest replication report; `None` when it has no replica.
     #[serde(default)]
     pub replication_extended_status: Option<ReplicaState>,
-    /// What the driver says of where its replica is.
+    /// The location of its replica, as reported by the driver.
     #[serde(default)]
     pub replication_driver_data: Option<String>,
     /// Whether it counts against the project's quota.

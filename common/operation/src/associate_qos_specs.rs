@@ -1,4 +1,4 @@
-//! `associate_qos_specs`: give volumes of a kind a quality of service.
+//! `associate_qos_specs`: give volumes of a kind a QoS specification.
 
 use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use super::precondition::{Of, Precondition, Row};
@@ -35,7 +35,7 @@ pub(super) fn other_qos(named: QosSpecsId, row: &Row<'_>) -> Error {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "give volumes of a kind a quality of service",
+    summary: "associate QoS specs with a volume type",
     class: Class::Record,
     subject: Touch {
         preconditions: &[NO_OTHER_QOS],

@@ -5,7 +5,7 @@ use super::contract::{
     Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
-use super::precondition::shared::TAKES_MODE;
+use super::precondition::shared::ATTACH_MODE_ALLOWED;
 use super::precondition::{OfAny, Precondition};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
@@ -29,12 +29,12 @@ pub struct AttachVolume {
     pub mode: AttachMode,
 }
 
-const KEEPS_MODE: Precondition = Precondition {
-    name: "keeps_mode",
+const ATTACH_MODE_UNCHANGED: Precondition = Precondition {
+    name: "attach_mode_unchanged",
     meaning: "the mode is the one that its data path was opened with, if it was",
     refusal: &OfAny(|row| {
         row.invalid(format!(
-            "It is being attached with mode {}; close its connection first.",
+            "The attachment already has a connection with mode {}; terminate that connection first.",
             row.text("attach_mode")
         ))
     }),
@@ -46,13 +46,13 @@ pub(crate) const CONTRACT: Contract = Contract {
     subject: Touch {
         resource: Resource::Attachment,
         starts_from: StartsFrom::Statuses(&[Attachment(AttachmentStatus::Attaching)]),
-        preconditions: &[KEEPS_MODE],
+        preconditions: &[ATTACH_MODE_UNCHANGED],
         while_running: WhileRunning::Unchanged,
         when_done: Ending::Becomes(Attachment(AttachmentStatus::Attached)),
         when_failed: Ending::Unchanged,
         quota: &[],
     },
-    others: &[(Role::Volume, Touch { preconditions: &[TAKES_MODE], ..FOLLOWING_VOLUME })],
+    others: &[(Role::Volume, Touch { preconditions: &[ATTACH_MODE_ALLOWED], ..FOLLOWING_VOLUME })],
     effects: &[],
 };
 

@@ -4,7 +4,7 @@
 //! how it ends. It is data: the gate, the database, the worker, the generated documentation and the
 //! tests all read the same one, and none of them knows a single operation by name.
 
-use super::placement::WantedPlace;
+use super::placement::PlacementRequest;
 use super::precondition::{Precondition, shared::TO_MIGRATE};
 use model::{AttachmentStatus, Caller, SnapshotStatus, VolumeStatus, text_enum};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use std::any::Any;
 use uuid::Uuid;
 
 text_enum! {
-    /// What an operation does to a backend, which decides when the gate lets it pass.
+    /// The effect of an operation on a backend, which decides under which conditions it is admitted.
     pub enum Class {
         /// Puts something new on a backend.
         Place = "place",
@@ -21,7 +21,7 @@ text_enum! {
         Modify = "modify",
         /// Opens or closes access to data.
         Connect = "connect",
-        /// Changes only what cinderblock remembers.
+        /// Changes only records in the database.
         Record = "record",
         /// An operator's decision about the backend itself.
         Operate = "operate",
@@ -49,7 +49,7 @@ impl Class {
 }
 
 text_enum! {
-    /// What an operation can be about; the word is what users read in error messages.
+    /// The kinds of resources; the text form appears in error messages.
     pub enum Resource {
         /// A volume.
         Volume = "volume",
@@ -165,7 +165,7 @@ impl Status {
         }
     }
 
-    /// Whether an operation must be under way while a resource shows this status.
+    /// Whether an operation must be in progress while a resource shows this status.
     #[must_use]
     pub const fn is_transitional(self) -> bool {
         match self {
@@ -187,7 +187,7 @@ pub enum StartsFrom {
     Anything,
 }
 
-/// What the resource shows while the operation runs.
+/// The status of the resource while the operation runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhileRunning {
     /// This status.
@@ -198,7 +198,7 @@ pub enum WhileRunning {
     Unchanged,
 }
 
-/// What the resource shows once the operation has ended.
+/// The status of the resource after the operation has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// This status.
@@ -216,7 +216,7 @@ pub enum Ending {
 }
 
 text_enum! {
-    /// The part that a resource plays in an operation.
+    /// The role of a resource in an operation.
     pub enum Role {
         /// The operation is about it.
         Subject = "subject",
@@ -229,7 +229,7 @@ text_enum! {
     }
 }
 
-/// What an operation does to one resource.
+/// The effect of an operation on one resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Touch {
     /// Which kind of resource.
@@ -275,7 +275,7 @@ pub enum Runs {
 }
 
 text_enum! {
-    /// What becomes of an operation whose worker died between claim and finish.
+    /// How an operation is recovered whose worker died between claim and finish.
     pub enum AfterCrash {
         /// It is run again: every driver call converges on the same end, however often it is made.
         Rerun = "rerun",
@@ -380,7 +380,7 @@ impl Contract {
 pub enum Effect {
     /// What was admitted for the backend before, and has not ended, ends as failed.
     BeginsEpoch,
-    /// The replication of the backend's volumes begins anew from the side that it serves now.
+    /// The replication of the backend's volumes restarts from the side that it serves now.
     RestartsReplication,
     /// The subject may go to another backend.
     Migrates,
@@ -450,15 +450,15 @@ pub trait Definition: Any {
         Vec::new()
     }
 
-    /// Resources that must stay as they are while the operation is under way, though it does not
+    /// Resources that must stay as they are while the operation is in progress, though it does not
     /// change them: what it copies from.
     fn uses(&self) -> Vec<Uuid> {
         Vec::new()
     }
 
-    /// The resource on which no other such operation may be under way at the same time, although both
+    /// The resource on which no other such operation may be in progress at the same time, although both
     /// may be about other resources: the data path of a volume is opened and closed by one at a time.
-    fn alone_on(&self) -> Option<Uuid> {
+    fn exclusive_on(&self) -> Option<Uuid> {
         None
     }
 
@@ -484,7 +484,7 @@ pub trait Definition: Any {
     }
 
     /// What the place must be like, for an operation that puts a volume on a backend.
-    fn wanted_place(&self) -> Option<WantedPlace> {
+    fn placement_request(&self) -> Option<PlacementRequest> {
         None
     }
 }

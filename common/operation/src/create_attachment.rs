@@ -4,7 +4,7 @@ use super::contract::{
     Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Attachment,
     Touch, WhileRunning,
 };
-use super::precondition::shared::{RESERVABLE, TAKES_MODE};
+use super::precondition::shared::{ATTACH_MODE_ALLOWED, RESERVABLE};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -35,7 +35,7 @@ pub(super) const FOLLOWING_VOLUME: Touch = Touch {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "keep a volume for a server",
+    summary: "reserve a volume for a server",
     class: Class::Connect,
     subject: Touch {
         resource: Resource::Attachment,
@@ -48,7 +48,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     },
     others: &[(
         Role::Volume,
-        Touch { preconditions: &[RESERVABLE, TAKES_MODE], ..FOLLOWING_VOLUME },
+        Touch { preconditions: &[RESERVABLE, ATTACH_MODE_ALLOWED], ..FOLLOWING_VOLUME },
     )],
     effects: &[],
 };

@@ -1,4 +1,4 @@
-//! `create_qos_specs`: make a quality of service that volume types can have.
+//! `create_qos_specs`: make a QoS specification that volume types can have.
 
 use super::contract::{
     Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
@@ -22,7 +22,7 @@ pub struct CreateQosSpecs {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "make a quality of service that volume types can have",
+    summary: "create QoS specs",
     class: Class::Record,
     subject: Touch {
         resource: Resource::QosSpecs,

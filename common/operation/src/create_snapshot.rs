@@ -41,8 +41,8 @@ pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
     QuotaRule::Column { resource: quota::GIGABYTES, column: "size_gb", sign: 1 },
 ];
 
-const SNAPSHOTTABLE_WHERE_IT_IS: Precondition = Precondition {
-    name: "snapshottable_where_it_is",
+const ONLINE_SNAPSHOT_SUPPORTED: Precondition = Precondition {
+    name: "online_snapshot_supported",
     meaning: "it is not attached, or the caller accepts that and its backend can take a \
               snapshot of an attached volume",
     refusal: &Of::<CreateSnapshot>(|create, row| {
@@ -63,7 +63,7 @@ const SNAPSHOTTABLE_WHERE_IT_IS: Precondition = Precondition {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "keep a volume's content as it is now",
+    summary: "create a snapshot of a volume",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Snapshot,
@@ -81,7 +81,7 @@ pub(crate) const CONTRACT: Contract = Contract {
                 Volume(VolumeStatus::Available),
                 Volume(VolumeStatus::InUse),
             ]),
-            preconditions: &[SNAPSHOTTABLE_WHERE_IT_IS],
+            preconditions: &[ONLINE_SNAPSHOT_SUPPORTED],
             ..Touch::keeping_status(Resource::Volume)
         },
     )],

@@ -6,8 +6,8 @@ use super::contract::{
     Status::{Snapshot, Volume},
     Touch, WhileRunning,
 };
-use super::placement::{Affinity, WantedPlace};
-use super::precondition::shared::{REPLICATES_THERE, TYPE_IS_THERE};
+use super::placement::{Affinity, PlacementRequest};
+use super::precondition::shared::{BACKEND_REPLICATES, TYPE_EXISTS};
 use super::precondition::{OfAny, Precondition};
 use model::volume_type::asks_for_replication;
 use model::{
@@ -29,7 +29,7 @@ pub struct CreateVolume {
     pub description: Option<String>,
     /// Size in GiB.
     pub size_gb: i32,
-    /// What it must be like.
+    /// The volume type.
     pub volume_type_id: VolumeTypeId,
     /// What the type asks of a backend.
     pub extra_specs: Metadata,
@@ -37,16 +37,16 @@ pub struct CreateVolume {
     pub multiattach: bool,
     /// The zone in which it must be, if the user cares.
     pub availability_zone: Option<String>,
-    /// Which other volumes must be where it goes, or must not.
+    /// The scheduler hints `same_host` and `different_host`.
     #[serde(default)]
     pub affinity: Affinity,
     /// The user's key-value pairs.
     pub metadata: Metadata,
-    /// What its content is at first; nothing by default.
+    /// The snapshot or volume to clone; `None` for an empty volume.
     pub source: Option<VolumeSource>,
 }
 
-/// What a new volume's content is copied from, and what comes with it.
+/// The source of a clone, with the properties that the volume inherits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeSource {
     /// What it is.
@@ -69,7 +69,7 @@ pub enum Content {
     Volume(VolumeId),
 }
 
-/// Where the replication of a volume stands at first: placement has seen to it that the backend does what
+/// The initial replication status of a volume: placement has chosen a backend that satisfies
 /// the type asks.
 pub(super) fn replication_status(extra_specs: &Metadata) -> ReplicationStatus {
     if asks_for_replication(extra_specs) {
@@ -86,8 +86,8 @@ pub(super) const TAKEN_QUOTA: &[QuotaRule] = &[
     QuotaRule::Column { resource: quota::GIGABYTES, column: "size_gb", sign: 1 },
 ];
 
-const COPYABLE_WHERE_IT_IS: Precondition = Precondition {
-    name: "copyable_where_it_is",
+const ONLINE_COPY_SUPPORTED: Precondition = Precondition {
+    name: "online_copy_supported",
     meaning: "it is not attached, or its backend can copy an attached volume",
     refusal: &OfAny(|row| {
         row.invalid("Volume is attached, and its backend cannot copy an attached volume.")
@@ -97,12 +97,12 @@ const COPYABLE_WHERE_IT_IS: Precondition = Precondition {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "make a volume, empty or like a snapshot or another volume",
+    summary: "create a volume, empty or from a snapshot or another volume",
     class: Class::Place,
     subject: Touch {
         resource: Resource::Volume,
         starts_from: StartsFrom::New,
-        preconditions: &[TYPE_IS_THERE, REPLICATES_THERE],
+        preconditions: &[TYPE_EXISTS, BACKEND_REPLICATES],
         while_running: WhileRunning::Becomes(Volume(VolumeStatus::Creating)),
         when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
         when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),
@@ -123,7 +123,7 @@ pub(crate) const CONTRACT: Contract = Contract {
                     Volume(VolumeStatus::Available),
                     Volume(VolumeStatus::InUse),
                 ]),
-                preconditions: &[COPYABLE_WHERE_IT_IS],
+                preconditions: &[ONLINE_COPY_SUPPORTED],
                 ..Touch::keeping_status(Resource::Volume)
             },
         ),
@@ -178,14 +178,14 @@ impl Definition for CreateVolume {
         }))
     }
 
-    fn wanted_place(&self) -> Option<WantedPlace> {
-        Some(WantedPlace {
+    fn placement_request(&self) -> Option<PlacementRequest> {
+        Some(PlacementRequest {
             size_gb: self.size_gb,
             availability_zone: self.availability_zone.clone(),
             backend_id: self.source.as_ref().map(|source| source.backend_id),
             extra_specs: self.extra_specs.clone(),
             affinity: self.affinity.clone(),
-            ..WantedPlace::default()
+            ..PlacementRequest::default()
         })
     }
 }

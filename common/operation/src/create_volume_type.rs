@@ -24,7 +24,7 @@ pub struct CreateVolumeType {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "make a kind of volume that users can ask for",
+    summary: "create a volume type",
     class: Class::Record,
     subject: Touch {
         resource: Resource::VolumeType,

@@ -1,4 +1,4 @@
-//! `delete_qos_specs`: remove a quality of service.
+//! `delete_qos_specs`: remove a QoS specification.
 
 use super::contract::{Class, Contract, Definition, Ending, Resource, Touch};
 use super::precondition::{OfAny, Precondition};
@@ -20,7 +20,7 @@ const QOS_UNUSED: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "remove a quality of service",
+    summary: "delete QoS specs",
     class: Class::Record,
     subject: Touch {
         preconditions: &[QOS_UNUSED],

@@ -5,7 +5,7 @@ use super::contract::{
     WhileRunning,
 };
 use super::delete_volume::RETURNED_SNAPSHOT_QUOTA;
-use super::precondition::shared::NOT_IN_USE_ELSEWHERE;
+use super::precondition::shared::NOT_USED_BY_OPERATION;
 use model::{SnapshotId, SnapshotStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             Snapshot(SnapshotStatus::Available),
             Snapshot(SnapshotStatus::Error),
         ]),
-        preconditions: &[NOT_IN_USE_ELSEWHERE],
+        preconditions: &[NOT_USED_BY_OPERATION],
         while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
         when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
         when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),

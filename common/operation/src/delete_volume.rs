@@ -6,7 +6,7 @@ use super::contract::{
     Touch, WhileRunning,
 };
 use super::precondition::Precondition;
-use super::precondition::shared::{NO_SNAPSHOTS, NOT_ATTACHED, NOT_IN_USE_ELSEWHERE};
+use super::precondition::shared::{NO_SNAPSHOTS, NOT_ATTACHED, NOT_USED_BY_OPERATION};
 use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus, quota};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -32,13 +32,13 @@ pub(super) const RETURNED_SNAPSHOT_QUOTA: &[QuotaRule] = &[
     QuotaRule::Column { resource: quota::GIGABYTES, column: "size_gb", sign: -1 },
 ];
 
-/// What is asked of a volume before it may go, whatever its status.
-pub(super) const UNUSED: &[Precondition] = &[NOT_ATTACHED, NO_SNAPSHOTS, NOT_IN_USE_ELSEWHERE];
+/// The preconditions of every deletion of a volume.
+pub(super) const UNUSED: &[Precondition] = &[NOT_ATTACHED, NO_SNAPSHOTS, NOT_USED_BY_OPERATION];
 
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "remove a volume that nobody uses, with its data",
+    summary: "delete a volume that is not attached, with its data",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Volume,
@@ -62,7 +62,7 @@ pub(crate) const CONTRACT: Contract = Contract {
                 Snapshot(SnapshotStatus::Available),
                 Snapshot(SnapshotStatus::Error),
             ]),
-            preconditions: &[NOT_IN_USE_ELSEWHERE],
+            preconditions: &[NOT_USED_BY_OPERATION],
             while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
             when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
             when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),

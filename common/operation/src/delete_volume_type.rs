@@ -16,12 +16,12 @@ pub struct DeleteVolumeType {
     pub volume_type_id: VolumeTypeId,
 }
 
-const NO_PROJECTS_DEFAULT: Precondition = Precondition {
-    name: "no_projects_default",
+const NOT_A_PROJECT_DEFAULT: Precondition = Precondition {
+    name: "not_a_project_default",
     meaning: "it is the default type of no project",
     refusal: &OfAny(|_| {
         Error::bad_request(
-            "The volume type is the default of a project; give that another one first.",
+            "The volume type is the default type of a project; set another default type first.",
         )
     }),
 };
@@ -35,12 +35,12 @@ const NOT_THE_ONLY_TYPE: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "remove a kind of volume that no volume is of",
+    summary: "delete an unused volume type",
     class: Class::Record,
     subject: Touch {
         resource: Resource::VolumeType,
         starts_from: StartsFrom::Anything,
-        preconditions: &[TYPE_UNUSED, NOT_THE_ONLY_TYPE, NO_PROJECTS_DEFAULT],
+        preconditions: &[TYPE_UNUSED, NOT_THE_ONLY_TYPE, NOT_A_PROJECT_DEFAULT],
         while_running: WhileRunning::Unchanged,
         when_done: Ending::Removed(None),
         when_failed: Ending::Unchanged,

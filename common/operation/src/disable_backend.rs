@@ -16,7 +16,7 @@ pub struct DisableBackend {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "take a backend out of service",
+    summary: "disable a backend",
     class: Class::Operate,
     subject: Touch::keeping_status(Resource::Backend),
     others: &[],

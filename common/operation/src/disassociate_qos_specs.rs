@@ -25,7 +25,7 @@ const NO_OTHER_QOS: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "take its quality of service from a kind of volume",
+    summary: "disassociate QoS specs from a volume type",
     class: Class::Record,
     subject: Touch {
         preconditions: &[NO_OTHER_QOS],

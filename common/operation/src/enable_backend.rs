@@ -14,7 +14,7 @@ pub struct EnableBackend {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "put a backend back into service",
+    summary: "enable a backend",
     class: Class::Operate,
     subject: Touch::keeping_status(Resource::Backend),
     others: &[],

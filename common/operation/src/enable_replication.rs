@@ -16,10 +16,10 @@ pub struct EnableReplication {
 
 const CAN_REPLICATE: Precondition = Precondition {
     name: "can_replicate",
-    meaning: "the backend has targets, serves from its own side and is not replicated",
+    meaning: "the backend has targets, serves from its primary and is not replicated",
     refusal: &OfAny(|row| {
         Error::bad_request(format!(
-            "The backend's replication status is {}, its targets are {}: there is nothing to enable.",
+            "Replication cannot be enabled: the backend's replication status is {}, its targets are {}.",
             row.text("replication_status"),
             row.json("report")["replication_targets"]
         ))
@@ -27,7 +27,7 @@ const CAN_REPLICATE: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "replicate a backend that has got targets",
+    summary: "enable the replication of a backend that has replication targets",
     class: Class::Operate,
     subject: Touch { preconditions: &[CAN_REPLICATE], ..Touch::keeping_status(Resource::Backend) },
     others: &[],

@@ -35,8 +35,8 @@ const SIZE_INCREASES: Precondition = Precondition {
     }),
 };
 
-const EXTENDABLE_WHERE_IT_IS: Precondition = Precondition {
-    name: "extendable_where_it_is",
+const ONLINE_EXTEND_SUPPORTED: Precondition = Precondition {
+    name: "online_extend_supported",
     meaning: "it is not attached, or the caller accepts that and its backend can extend an \
               attached volume",
     refusal: &Of::<ExtendVolume>(|extend, row| {
@@ -60,7 +60,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             Volume(VolumeStatus::Available),
             Volume(VolumeStatus::InUse),
         ]),
-        preconditions: &[SIZE_INCREASES, EXTENDABLE_WHERE_IT_IS],
+        preconditions: &[SIZE_INCREASES, ONLINE_EXTEND_SUPPORTED],
         while_running: WhileRunning::Becomes(Volume(VolumeStatus::Extending)),
         when_done: Ending::PreviousStatus,
         when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorExtending)),

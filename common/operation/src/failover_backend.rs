@@ -1,4 +1,4 @@
-//! `failover_backend`: serve a backend from a replication target, or from its own side again.
+//! `failover_backend`: fail a backend over to a replication target, or back to the primary.
 
 use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Effect, Resource, Role, Touch,
@@ -16,14 +16,14 @@ pub struct FailoverBackend {
     pub backend_id: BackendId,
     /// The side to serve from; the primary for a failback.
     pub target: Side,
-    /// Whether volumes that may lack acknowledged writes there are served all the same.
+    /// Whether volumes whose replicas may lack acknowledged writes are failed over too.
     #[serde(default)]
     pub accept_data_loss: bool,
 }
 
 const CAN_FAIL_OVER: Precondition = Precondition {
     name: "can_fail_over",
-    meaning: "the backend is replicated, and no failover is under way",
+    meaning: "the backend is replicated, and no failover is in progress",
     refusal: &OfAny(|row| {
         Error::bad_request(format!(
             "The backend cannot fail over while its replication status is {}.",
@@ -32,13 +32,13 @@ const CAN_FAIL_OVER: Precondition = Precondition {
     }),
 };
 
-const TARGET_OFFERED: Precondition = Precondition {
-    name: "target_offered",
+const TARGET_CONFIGURED: Precondition = Precondition {
+    name: "target_configured",
     meaning: "the backend has the target and does not serve from it already, unless the caller \
               accepts data loss",
     refusal: &Of::<FailoverBackend>(|failover, row| {
         Error::bad_request(match &failover.target {
-            Side::Primary => "The backend serves from its own side already.".to_owned(),
+            Side::Primary => "The backend serves from its primary already.".to_owned(),
             Side::Target(target) if target == row.text("active_backend_id") => {
                 format!("The backend serves from {target} already.")
             }
@@ -54,7 +54,7 @@ const TARGET_IS_UP: Precondition = Precondition {
     name: "target_is_up",
     meaning: "the worker has not reported the target as down",
     refusal: &Of::<FailoverBackend>(|failover, _| {
-        let target = failover.target.target().unwrap_or("The backend's own side");
+        let target = failover.target.target().unwrap_or("The backend's primary");
         Error::bad_request(format!("{target} is down: the backend's worker cannot use it."))
     }),
 };
@@ -63,17 +63,17 @@ const WORKER_IS_UP: Precondition = Precondition {
     name: "worker_is_up",
     meaning: "a worker of the backend is up",
     refusal: &OfAny(|_| {
-        Error::bad_request("The backend's worker is down: nobody could fail it over.")
+        Error::bad_request("The backend's worker is down and cannot execute the failover.")
     }),
 };
 
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "serve a backend from a replication target, or from its own side again",
+    summary: "fail a backend over to a replication target, or back to the primary",
     class: Class::Operate,
     subject: Touch {
-        preconditions: &[CAN_FAIL_OVER, TARGET_OFFERED, TARGET_IS_UP, WORKER_IS_UP],
+        preconditions: &[CAN_FAIL_OVER, TARGET_CONFIGURED, TARGET_IS_UP, WORKER_IS_UP],
         ..Touch::keeping_status(Resource::Backend)
     },
     others: &[],

@@ -5,7 +5,7 @@ use super::contract::{
     WhileRunning,
 };
 use super::delete_volume::RETURNED_SNAPSHOT_QUOTA;
-use super::precondition::shared::NOT_IN_USE_ELSEWHERE;
+use super::precondition::shared::NOT_USED_BY_OPERATION;
 use model::{SnapshotId, SnapshotStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,12 +20,12 @@ pub struct ForceDeleteSnapshot {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "remove a snapshot whatever its status, unless it is being worked on",
+    summary: "delete a snapshot in any status, unless an operation on it is in progress",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Snapshot,
         starts_from: StartsFrom::Anything,
-        preconditions: &[NOT_IN_USE_ELSEWHERE],
+        preconditions: &[NOT_USED_BY_OPERATION],
         while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
         when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
         when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),

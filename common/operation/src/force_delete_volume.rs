@@ -19,7 +19,7 @@ pub struct ForceDeleteVolume {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "remove a volume whatever its status, unless it is attached or being worked on",
+    summary: "delete a volume in any status, unless it is attached or an operation on it is in progress",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Volume,

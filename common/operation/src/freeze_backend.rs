@@ -21,7 +21,7 @@ const IS_NOT_FROZEN: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "stop every change of a backend, keep the data path",
+    summary: "block every change on a backend; the data path stays open",
     class: Class::Operate,
     subject: Touch { preconditions: &[IS_NOT_FROZEN], ..Touch::keeping_status(Resource::Backend) },
     others: &[],

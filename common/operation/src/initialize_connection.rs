@@ -5,7 +5,7 @@ use super::contract::{
     Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
-use super::precondition::shared::{NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE};
+use super::precondition::shared::{ATTACH_MODE_ALLOWED, NO_OTHER_CONNECTION, NOT_IN_ERROR};
 use super::precondition::{OfAny, Precondition};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
@@ -19,22 +19,26 @@ pub struct InitializeConnection {
     pub attachment_id: AttachmentId,
     /// Its volume.
     pub volume_id: VolumeId,
-    /// What the host says of itself; `host` means more to us.
+    /// The connector of the host; cinderblock itself reads `host`.
     pub connector: Map<String, Value>,
     /// What the server may do.
     pub mode: AttachMode,
 }
 
-const KEEPS_HOST: Precondition = Precondition {
-    name: "keeps_host",
+const HOST_UNCHANGED: Precondition = Precondition {
+    name: "host_unchanged",
     meaning: "no data path is open for another host",
-    refusal: &OfAny(|row| row.invalid("Its data path is open for another host; close that first.")),
+    refusal: &OfAny(|row| {
+        row.invalid(
+            "The attachment's data path is open for another host; terminate that connection first.",
+        )
+    }),
 };
 
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "open a volume's data path for a server that is coming or has come",
+    summary: "open a volume's data path for a server that is attaching or attached",
     class: Class::Connect,
     subject: Touch {
         resource: Resource::Attachment,
@@ -42,7 +46,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             Attachment(AttachmentStatus::Attaching),
             Attachment(AttachmentStatus::Attached),
         ]),
-        preconditions: &[KEEPS_HOST],
+        preconditions: &[HOST_UNCHANGED],
         while_running: WhileRunning::Unchanged,
         when_done: Ending::Unchanged,
         when_failed: Ending::Unchanged,
@@ -50,7 +54,10 @@ pub(crate) const CONTRACT: Contract = Contract {
     },
     others: &[(
         Role::Volume,
-        Touch { preconditions: &[NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE], ..FOLLOWING_VOLUME },
+        Touch {
+            preconditions: &[NOT_IN_ERROR, NO_OTHER_CONNECTION, ATTACH_MODE_ALLOWED],
+            ..FOLLOWING_VOLUME
+        },
     )],
     effects: &[],
 };
@@ -64,7 +71,7 @@ impl Definition for InitializeConnection {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn alone_on(&self) -> Option<Uuid> {
+    fn exclusive_on(&self) -> Option<Uuid> {
         Some(self.volume_id.0)
     }
 

@@ -35,7 +35,7 @@ pub struct ManageSnapshot {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "make something that is on a volume's backend a snapshot of it",
+    summary: "manage existing storage of a volume's backend as a snapshot of that volume",
     class: Class::Place,
     subject: Touch {
         resource: Resource::Snapshot,

@@ -5,8 +5,8 @@ use super::contract::{
     Status::Volume, Touch, WhileRunning,
 };
 use super::create_volume::{TAKEN_QUOTA, replication_status};
-use super::placement::WantedPlace;
-use super::precondition::shared::{REPLICATES_THERE, TYPE_IS_THERE};
+use super::placement::PlacementRequest;
+use super::precondition::shared::{BACKEND_REPLICATES, TYPE_EXISTS};
 use model::volume_type::asks_for_replication;
 use model::{BackendId, Caller, Metadata, VolumeId, VolumeStatus, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -43,12 +43,12 @@ pub struct ManageVolume {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "make something that is on a backend a volume",
+    summary: "manage existing storage of a backend as a volume",
     class: Class::Place,
     subject: Touch {
         resource: Resource::Volume,
         starts_from: StartsFrom::New,
-        preconditions: &[TYPE_IS_THERE, REPLICATES_THERE],
+        preconditions: &[TYPE_EXISTS, BACKEND_REPLICATES],
         while_running: WhileRunning::Becomes(Volume(VolumeStatus::Managing)),
         when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
         when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorManaging)),
@@ -80,13 +80,13 @@ impl Definition for ManageVolume {
         }))
     }
 
-    fn wanted_place(&self) -> Option<WantedPlace> {
-        Some(WantedPlace {
-            // it takes no room that it does not have already
+    fn placement_request(&self) -> Option<PlacementRequest> {
+        Some(PlacementRequest {
+            // existing storage needs no additional capacity
             size_gb: 0,
             backend_id: Some(self.backend_id),
             extra_specs: self.extra_specs.clone(),
-            ..WantedPlace::default()
+            ..PlacementRequest::default()
         })
     }
 }

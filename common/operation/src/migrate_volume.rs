@@ -4,7 +4,7 @@ use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Effect, Ending, Resource, Role, StartsFrom,
     Status::Volume, Touch, WhileRunning,
 };
-use super::placement::{Origin, WantedPlace};
+use super::placement::{Origin, PlacementRequest};
 use model::{BackendId, Caller, Metadata, MigrationStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -30,7 +30,7 @@ pub struct MigrateVolume {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "take a volume to another backend",
+    summary: "migrate a volume to another backend",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Volume,
@@ -62,14 +62,14 @@ impl Definition for MigrateVolume {
         Columns::set(json!({ "migration_status": MigrationStatus::Error }))
     }
 
-    fn wanted_place(&self) -> Option<WantedPlace> {
-        Some(WantedPlace {
+    fn placement_request(&self) -> Option<PlacementRequest> {
+        Some(PlacementRequest {
             size_gb: self.size_gb,
             backend_id: Some(self.to),
             pool: self.to_pool.clone(),
             extra_specs: self.extra_specs.clone(),
             origin: Some(self.origin.clone()),
-            ..WantedPlace::default()
+            ..PlacementRequest::default()
         })
     }
 }

@@ -3,10 +3,10 @@
 use model::{BackendId, Metadata};
 use serde::{Deserialize, Serialize};
 
-/// What a place for a volume must be like.
+/// The requirements on the placement of a volume.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct WantedPlace {
-    /// The room that it needs, in GiB.
+pub struct PlacementRequest {
+    /// The required capacity, in GiB.
     pub size_gb: i32,
     /// The zone in which it must be, if that matters.
     pub availability_zone: Option<String>,

@@ -1,4 +1,4 @@
-//! `promote_backend`: the target that a backend serves from becomes its own side, for good.
+//! `promote_backend`: the active replication target becomes the primary, for good.
 
 use super::contract::{Class, Columns, Contract, Definition, Effect, Resource, Role, Touch};
 use super::precondition::shared::IS_FROZEN;
@@ -20,7 +20,7 @@ const IS_FAILED_OVER: Precondition = Precondition {
     meaning: "the backend serves from a target",
     refusal: &OfAny(|row| {
         Error::bad_request(format!(
-            "The backend does not serve from a target: its replication status is {}.",
+            "The backend is not failed over: its replication status is {}.",
             row.text("replication_status")
         ))
     }),
@@ -28,18 +28,18 @@ const IS_FAILED_OVER: Precondition = Precondition {
 
 const READY_FOR_PROMOTION: Precondition = Precondition {
     name: "ready_for_promotion",
-    meaning: "no worker of the backend is up, or the target is its own side in its configuration",
+    meaning: "no worker of the backend is up, or the target is its primary in its configuration",
     refusal: &OfAny(|row| {
         Error::bad_request(format!(
-            "The worker still has {} as a target. Stop it, make the target its own side in the \
-             configuration, and ask again.",
+            "The worker's configuration still names {} as a target. Stop the worker, configure the target as the \
+             primary, and try again.",
             row.text("active_backend_id")
         ))
     }),
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "make the target that a backend serves from its own side",
+    summary: "promote the active replication target to primary",
     class: Class::Operate,
     subject: Touch {
         preconditions: &[IS_FROZEN, IS_FAILED_OVER, READY_FOR_PROMOTION],

@@ -24,12 +24,14 @@ const NOT_CONNECTED: Precondition = Precondition {
     name: "not_connected",
     meaning: "no data path was opened for it",
     refusal: &OfAny(|row| {
-        row.invalid("A server has been told how to connect; close its connection.")
+        row.invalid(
+            "The attachment already has connection information; terminate its connection first.",
+        )
     }),
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "give up an attachment for which no data path was opened",
+    summary: "delete an attachment that has no data path",
     class: Class::Connect,
     subject: Touch {
         resource: Resource::Attachment,

@@ -6,7 +6,7 @@ use super::contract::{
     Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
-use super::precondition::shared::{RESERVABLE, TAKES_MODE};
+use super::precondition::shared::{ATTACH_MODE_ALLOWED, RESERVABLE};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,7 +24,7 @@ pub struct ReserveVolume {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "keep a volume for a server that is not named yet",
+    summary: "reserve a volume for a server that is not named yet",
     class: Class::Connect,
     subject: Touch {
         resource: Resource::Attachment,
@@ -43,7 +43,7 @@ pub(crate) const CONTRACT: Contract = Contract {
                 Volume(VolumeStatus::Available),
                 Volume(VolumeStatus::InUse),
             ]),
-            preconditions: &[RESERVABLE, TAKES_MODE],
+            preconditions: &[RESERVABLE, ATTACH_MODE_ALLOWED],
             ..FOLLOWING_VOLUME
         },
     )],

@@ -14,7 +14,7 @@ pub struct ResetQuota {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "give a project the limits that every project has",
+    summary: "reset a project to the default quota limits",
     class: Class::Record,
     subject: Touch::keeping_status(Resource::Project),
     others: &[],

@@ -3,7 +3,7 @@
 use super::contract::{
     Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
 };
-use super::precondition::shared::NOT_BEING_WORKED_ON;
+use super::precondition::shared::NO_OPERATION_IN_PROGRESS;
 use model::{Caller, SnapshotId, SnapshotStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,12 +19,12 @@ pub struct ResetSnapshotStatus {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say where a snapshot stands, unless it is being worked on",
+    summary: "set the status of a snapshot, unless an operation on it is in progress",
     class: Class::Record,
     subject: Touch {
         resource: Resource::Snapshot,
         starts_from: StartsFrom::Anything,
-        preconditions: &[NOT_BEING_WORKED_ON],
+        preconditions: &[NO_OPERATION_IN_PROGRESS],
         while_running: WhileRunning::Unchanged,
         when_done: Ending::AsAsked,
         when_failed: Ending::Unchanged,

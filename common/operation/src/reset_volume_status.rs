@@ -3,7 +3,7 @@
 use super::contract::{
     Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
 };
-use super::precondition::shared::NOT_BEING_WORKED_ON;
+use super::precondition::shared::NO_OPERATION_IN_PROGRESS;
 use super::precondition::{Of, OfAny, Precondition};
 use model::{Caller, MigrationStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,9 @@ use uuid::Uuid;
 pub struct ResetVolumeStatus {
     /// Which volume.
     pub volume_id: VolumeId,
-    /// Where it stands; never a status that only a running operation shows.
+    /// The new status; never a transitional one.
     pub status: Option<VolumeStatus>,
-    /// Whether nobody may be attached for this to make sense.
+    /// Whether the caller asks for the attach status `detached`.
     pub detached: bool,
     /// The progress of a migration; `Some(None)` forgets it.
     #[serde(
@@ -28,35 +28,35 @@ pub struct ResetVolumeStatus {
     pub migration_status: Option<Option<MigrationStatus>>,
 }
 
-const FITS_ATTACHMENTS: Precondition = Precondition {
-    name: "fits_attachments",
+const STATUS_MATCHES_ATTACHMENTS: Precondition = Precondition {
+    name: "status_matches_attachments",
     meaning: "its attachments allow the status that is asked for",
     refusal: &Of::<ResetVolumeStatus>(|reset, row| {
         row.invalid(format!(
-            "Status {} does not fit the volume's attachments; change those.",
+            "Status {} contradicts the volume's attachments; delete the attachments first.",
             json!(reset.status)
         ))
     }),
 };
 
-const IS_SERVED: Precondition = Precondition {
-    name: "is_served",
+const ON_ACTIVE_SIDE: Precondition = Precondition {
+    name: "on_active_side",
     meaning: "it is on the side that its backend serves, or no status is asked for",
     refusal: &OfAny(|row| {
         row.invalid(
-            "The volume is not where its backend serves from. It is given back when the backend fails over to \
-             where it is; or an operator fails over and accepts the loss.",
+            "The volume is not available on the active side of its backend. It becomes available after failback, \
+             or after a failover that accepts data loss.",
         )
     }),
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say where a volume stands, unless it is being worked on",
+    summary: "set the status of a volume, unless an operation on it is in progress",
     class: Class::Record,
     subject: Touch {
         resource: Resource::Volume,
         starts_from: StartsFrom::Anything,
-        preconditions: &[NOT_BEING_WORKED_ON, FITS_ATTACHMENTS, IS_SERVED],
+        preconditions: &[NO_OPERATION_IN_PROGRESS, STATUS_MATCHES_ATTACHMENTS, ON_ACTIVE_SIDE],
         while_running: WhileRunning::Unchanged,
         when_done: Ending::AsAsked,
         when_failed: Ending::Unchanged,

@@ -5,7 +5,7 @@ use super::contract::{
     StartsFrom, Status::Volume, Touch, WhileRunning,
 };
 use super::create_volume::replication_status;
-use super::placement::{Origin, WantedPlace};
+use super::placement::{Origin, PlacementRequest};
 use super::precondition::{OfAny, Precondition};
 use model::volume_type::asks_for_replication;
 use model::{Metadata, VolumeId, VolumeStatus, VolumeTypeId, quota};
@@ -42,7 +42,7 @@ const KEEPS_MULTIATTACH: Precondition = Precondition {
     name: "keeps_multiattach",
     meaning: "it is not attached, or as many servers may attach it as before",
     refusal: &OfAny(|row| {
-        row.invalid("Volume is attached: whether several servers may attach it cannot change.")
+        row.invalid("Volume is attached: the multiattach property cannot change.")
     }),
 };
 
@@ -50,16 +50,14 @@ const KEEPS_FRONT_END_QOS: Precondition = Precondition {
     name: "keeps_front_end_qos",
     meaning: "it is not attached, or the limits that servers must keep to stay the same",
     refusal: &OfAny(|row| {
-        row.invalid(
-            "Volume is attached: what servers must keep to of its quality of service cannot change.",
-        )
+        row.invalid("Volume is attached: its front-end QoS specs cannot change.")
     }),
 };
 
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "give a volume another type, and with it another backend where the type needs one",
+    summary: "change the type of a volume, and migrate it where the new type needs another backend",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Volume,
@@ -105,13 +103,13 @@ impl Definition for RetypeVolume {
         }
     }
 
-    fn wanted_place(&self) -> Option<WantedPlace> {
-        Some(WantedPlace {
+    fn placement_request(&self) -> Option<PlacementRequest> {
+        Some(PlacementRequest {
             size_gb: self.size_gb,
             availability_zone: Some(self.availability_zone.clone()),
             extra_specs: self.extra_specs.clone(),
             origin: Some(self.origin.clone()),
-            ..WantedPlace::default()
+            ..PlacementRequest::default()
         })
     }
 }

@@ -5,7 +5,7 @@ use super::contract::{
     Status::{Snapshot, Volume},
     Touch, WhileRunning,
 };
-use super::precondition::shared::{NOT_ATTACHED, NOT_IN_USE_ELSEWHERE};
+use super::precondition::shared::{NOT_ATTACHED, NOT_USED_BY_OPERATION};
 use super::precondition::{OfAny, Precondition};
 use model::{Error, SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
@@ -33,12 +33,12 @@ const NEWEST_OF_ITS_SIZE: Precondition = Precondition {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "put a volume's content back to its newest snapshot",
+    summary: "revert a volume to its latest snapshot",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Volume,
         starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
-        preconditions: &[NOT_ATTACHED, NOT_IN_USE_ELSEWHERE],
+        preconditions: &[NOT_ATTACHED, NOT_USED_BY_OPERATION],
         while_running: WhileRunning::Becomes(Volume(VolumeStatus::Reverting)),
         when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
         when_failed: Ending::Becomes(Volume(VolumeStatus::Error)),

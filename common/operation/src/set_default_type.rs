@@ -16,7 +16,7 @@ pub struct SetDefaultType {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say which kind of volume a project gets when it asks for none",
+    summary: "set the default volume type of a project",
     class: Class::Record,
     subject: Touch::keeping_status(Resource::Project),
     others: &[],

@@ -16,7 +16,7 @@ pub struct SetVolumeBootable {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say whether a server may boot from a volume",
+    summary: "set the bootable flag of a volume",
     class: Class::Record,
     subject: Touch::keeping_status(Resource::Volume),
     others: &[],

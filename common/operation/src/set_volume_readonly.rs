@@ -18,7 +18,7 @@ pub struct SetVolumeReadonly {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say whether servers may only read a volume",
+    summary: "set the read-only flag of a volume",
     class: Class::Record,
     subject: Touch {
         starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),

@@ -53,7 +53,7 @@ impl Definition for TerminateConnection {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn alone_on(&self) -> Option<Uuid> {
+    fn exclusive_on(&self) -> Option<Uuid> {
         Some(self.volume_id.0)
     }
 

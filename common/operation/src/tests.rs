@@ -71,12 +71,12 @@ fn a_refusal_of_one_operation_speaks_of_its_arguments() {
         )
     );
     assert_eq!(
-        told(false, "extendable_where_it_is").1,
+        told(false, "online_extend_supported").1,
         "Invalid volume: Volume status must be available to extend, but current status is: in-use. \
          Ask for microversion 3.42 to extend an attached volume."
     );
     assert_eq!(
-        told(true, "extendable_where_it_is").1,
+        told(true, "online_extend_supported").1,
         "Invalid volume: Volume is attached, and its backend cannot extend an attached volume."
     );
     assert_eq!(told(true, "is_frozen").0, ErrorKind::Internal);
@@ -85,6 +85,6 @@ fn a_refusal_of_one_operation_speaks_of_its_arguments() {
 #[test]
 fn a_refusal_of_several_operations_speaks_of_the_resource() {
     let delete = Operation::from(DeleteSnapshot { snapshot_id: SnapshotId(Uuid::nil()) });
-    let error = delete.refusal("not_in_use_elsewhere", Resource::Snapshot, &json!({}));
+    let error = delete.refusal("not_used_by_operation", Resource::Snapshot, &json!({}));
     assert_eq!(error.message(), "Invalid snapshot: Snapshot is being copied from.");
 }

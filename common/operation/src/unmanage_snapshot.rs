@@ -1,11 +1,11 @@
-//! `unmanage_snapshot`: let go of a snapshot, and leave its data where they are.
+//! `unmanage_snapshot`: stop managing a snapshot; its data stays on the backend.
 
 use super::contract::{
     AfterCrash, Class, Contract, Definition, Ending, Resource, StartsFrom, Status::Snapshot, Touch,
     WhileRunning,
 };
 use super::delete_volume::RETURNED_SNAPSHOT_QUOTA;
-use super::precondition::shared::NOT_IN_USE_ELSEWHERE;
+use super::precondition::shared::NOT_USED_BY_OPERATION;
 use model::{SnapshotId, SnapshotStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub struct UnmanageSnapshot {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "let go of a snapshot, and leave its data where they are",
+    summary: "stop managing a snapshot; keep its data",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Snapshot,
@@ -28,7 +28,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             Snapshot(SnapshotStatus::Available),
             Snapshot(SnapshotStatus::Error),
         ]),
-        preconditions: &[NOT_IN_USE_ELSEWHERE],
+        preconditions: &[NOT_USED_BY_OPERATION],
         while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Unmanaging)),
         when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
         when_failed: Ending::Becomes(Snapshot(SnapshotStatus::Error)),

@@ -1,4 +1,4 @@
-//! `unmanage_volume`: let go of a volume, and leave its data where they are.
+//! `unmanage_volume`: stop managing a volume; its data stays on the backend.
 
 use super::contract::{
     AfterCrash, Class, Contract, Definition, Ending, Resource, StartsFrom, Status::Volume, Touch,
@@ -19,7 +19,7 @@ pub struct UnmanageVolume {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "let go of a volume, and leave its data where they are",
+    summary: "stop managing a volume; keep its data",
     class: Class::Modify,
     subject: Touch {
         resource: Resource::Volume,

@@ -5,7 +5,7 @@ use super::contract::{
     Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
-use super::precondition::shared::{NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE};
+use super::precondition::shared::{ATTACH_MODE_ALLOWED, NO_OTHER_CONNECTION, NOT_IN_ERROR};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ pub struct UpdateAttachment {
     pub attachment_id: AttachmentId,
     /// Its volume.
     pub volume_id: VolumeId,
-    /// What the host says of itself; with `host`, `mountpoint` and `mode` meaning more to us.
+    /// The connector of the host; cinderblock itself reads `host`, `mountpoint` and `mode`.
     pub connector: Map<String, Value>,
     /// What the server may do.
     pub mode: AttachMode,
@@ -43,7 +43,10 @@ pub(crate) const CONTRACT: Contract = Contract {
     },
     others: &[(
         Role::Volume,
-        Touch { preconditions: &[NOT_IN_ERROR, ONLY_CONNECTION, TAKES_MODE], ..FOLLOWING_VOLUME },
+        Touch {
+            preconditions: &[NOT_IN_ERROR, NO_OTHER_CONNECTION, ATTACH_MODE_ALLOWED],
+            ..FOLLOWING_VOLUME
+        },
     )],
     effects: &[],
 };
@@ -57,7 +60,7 @@ impl Definition for UpdateAttachment {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn alone_on(&self) -> Option<Uuid> {
+    fn exclusive_on(&self) -> Option<Uuid> {
         Some(self.volume_id.0)
     }
 

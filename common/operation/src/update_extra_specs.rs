@@ -31,7 +31,7 @@ const HAS_EXTRA_SPEC: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "change what a kind of volume asks of a backend",
+    summary: "change the extra specs of a volume type",
     class: Class::Record,
     subject: Touch {
         preconditions: &[HAS_EXTRA_SPEC, TYPE_UNUSED],

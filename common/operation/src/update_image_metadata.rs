@@ -29,7 +29,7 @@ const HAS_IMAGE_METADATA_KEY: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "change what is remembered of the image that a volume was made from",
+    summary: "change the image metadata of a volume",
     class: Class::Record,
     subject: Touch {
         preconditions: &[HAS_IMAGE_METADATA_KEY],

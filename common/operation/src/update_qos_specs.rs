@@ -1,4 +1,4 @@
-//! `update_qos_specs`: change a quality of service.
+//! `update_qos_specs`: change a QoS specification.
 
 use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
 use super::precondition::{Of, Precondition};
@@ -25,7 +25,7 @@ const HAS_SPECS: Precondition = Precondition {
     meaning: "it has every key that is to be removed",
     refusal: &Of::<UpdateQosSpecs>(|update, row| {
         Error::not_found(format!(
-            "QoS spec {} has not all of the keys {}.",
+            "QoS spec {} does not have all of the keys {}.",
             row.text("id"),
             json!(update.remove_keys)
         ))
@@ -33,7 +33,7 @@ const HAS_SPECS: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "change a quality of service",
+    summary: "change QoS specs",
     class: Class::Record,
     subject: Touch { preconditions: &[HAS_SPECS], ..Touch::keeping_status(Resource::QosSpecs) },
     others: &[],

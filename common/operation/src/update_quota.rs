@@ -23,7 +23,7 @@ const LIMITS_COVER_USAGE: Precondition = Precondition {
     meaning: "the limits allow what the project uses, where the caller asks for that check",
     refusal: &Of::<UpdateQuota>(|update, _| {
         Error::bad_request(format!(
-            "Quota limits {} are less than what project {} uses already.",
+            "Quota limits {} are less than the current usage of project {}.",
             json!(update.limits),
             json!(update.project)
         ))
@@ -31,7 +31,7 @@ const LIMITS_COVER_USAGE: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say how much a project may have",
+    summary: "set the quota limits of a project",
     class: Class::Record,
     subject: Touch {
         preconditions: &[LIMITS_COVER_USAGE],

@@ -16,7 +16,7 @@ pub struct UpdateQuotaClass {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say how much projects may have for which nothing else was said",
+    summary: "set the limits of a quota class",
     class: Class::Record,
     subject: Touch::keeping_status(Resource::QuotaClass),
     others: &[],

@@ -41,7 +41,7 @@ const ACCESS_CHANGES: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "let a project use a private kind of volume, or no longer",
+    summary: "grant a project access to a private volume type, or revoke it",
     class: Class::Record,
     subject: Touch {
         preconditions: &[IS_PRIVATE, ACCESS_CHANGES],

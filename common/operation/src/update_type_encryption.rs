@@ -34,7 +34,7 @@ const ENCRYPTION_CHANGES: Precondition = Precondition {
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "say how volumes of a kind are encrypted",
+    summary: "change the encryption of a volume type",
     class: Class::Record,
     subject: Touch {
         preconditions: &[TYPE_UNUSED, ENCRYPTION_CHANGES],

@@ -31,7 +31,7 @@ const METADATA_UNCHANGED: Precondition = Precondition {
     name: "metadata_unchanged",
     meaning: "the metadata is what the caller saw (`If-Match`)",
     refusal: &OfAny(|_| {
-        Error::new(ErrorKind::PreconditionFailed, "The metadata has changed meanwhile.")
+        Error::new(ErrorKind::PreconditionFailed, "The metadata has changed since it was read.")
     }),
 };
 

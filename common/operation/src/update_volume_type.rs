@@ -22,7 +22,7 @@ pub struct UpdateVolumeType {
 }
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "change the name, description or visibility of a kind of volume",
+    summary: "change the name, description or visibility of a volume type",
     class: Class::Record,
     subject: Touch::keeping_status(Resource::VolumeType),
     others: &[],

@@ -1,4 +1,4 @@
-//! `GET /healthcheck`: 200 while the process can do its work, 503 with what is missing otherwise; and what else
+//! `GET /healthcheck`: 200 while the process is ready, 503 with the list of failed checks otherwise; and what else
 //! the process tells of itself.
 
 use axum::Json;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How long the database may take to answer before it counts as silent.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the database may take to answer before the check fails.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the process needs to work.
 #[derive(Clone)]
@@ -67,13 +67,14 @@ impl Health {
     async fn missing(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();
         if self.stopping.is_cancelled() {
-            missing.push("time: the process is ending");
+            missing.push("running: the process is shutting down");
         }
         if !self.bus.is_ready() {
-            missing.push("the message bus");
+            missing.push("message bus");
         }
-        if !matches!(tokio::time::timeout(PATIENCE, self.database.ping()).await, Ok(Ok(()))) {
-            missing.push("the database");
+        if !matches!(tokio::time::timeout(DATABASE_TIMEOUT, self.database.ping()).await, Ok(Ok(())))
+        {
+            missing.push("database");
         }
         missing
     }

@@ -1,5 +1,5 @@
-//! What every cinderblock process does around its work: read its command line and configuration, set
-//! up its log, say that it is healthy, and end in order.
+//! The common parts of all cinderblock processes: command line and configuration, set
+//! up logging, health check, and orderly shutdown.
 
 mod command_line;
 pub mod health;
@@ -7,4 +7,4 @@ pub mod log_levels;
 mod run;
 mod telemetry;
 
-pub use run::{About, Life, main};
+pub use run::{About, ProcessLifecycle, main};

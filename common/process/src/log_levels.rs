@@ -1,13 +1,13 @@
-//! What the process logs of what: as configured, until somebody asks for more or less.
+//! The log levels of the process: as configured, until an operator changes them over the API.
 
-use bus::serve::{Receive, Source};
+use bus::serve::{ConsumerSource, Receive};
 use bus::{Bus, Context, FanOut};
 use configuration::Config;
 use database::{Database, services};
 use model::{Error, LogLevel, LogLevelChange, Metadata, Result};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// The parts of the program, by which levels are shown.
+/// The log targets whose levels are reported.
 const PARTS: [&str; 6] = [
     "cinderblock_api",
     "cinderblock_common",
@@ -23,7 +23,7 @@ type Reload = Box<dyn Fn(&str) -> anyhow::Result<()> + Send + Sync>;
 struct Levels {
     /// As configured.
     directives: String,
-    /// What was asked since, by what targets begin with; later ones hold.
+    /// The levels set since the start, by target prefix; the last one for a prefix applies.
     changes: Mutex<Vec<(String, LogLevel)>>,
     reload: Reload,
 }
@@ -70,7 +70,7 @@ fn change(prefix: &str, level: LogLevel) -> anyhow::Result<()> {
     (levels.reload)(&directives)
 }
 
-/// The level of what no directive names.
+/// The level of targets that no directive names.
 fn configured(directives: &str) -> LogLevel {
     let plain = directives.split(',').find(|directive| !directive.contains('='));
     match plain.unwrap_or("info").trim() {
@@ -102,7 +102,7 @@ impl LogLevels {
     pub async fn serve(binary: &'static str, config: &Config, database: &Database, bus: &Bus) {
         let host = config.services.host.clone();
         let receiver = Self { binary, host, database: database.clone() };
-        bus.serve(Source::FanOut, Arc::new(receiver)).await;
+        bus.serve(ConsumerSource::FanOut, Arc::new(receiver)).await;
     }
 }
 

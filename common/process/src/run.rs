@@ -1,4 +1,4 @@
-//! The frame of a process: from `main` to the exit code.
+//! The life cycle of a process, from `main` to the exit code.
 
 use crate::command_line::CommandLine;
 use crate::telemetry;
@@ -22,20 +22,20 @@ pub struct About {
     pub check: fn(&Config) -> anyhow::Result<()>,
 }
 
-/// What the work of a process needs to know of the process.
+/// The state of the process that its main task needs.
 #[derive(Clone, Debug)]
-pub struct Life {
+pub struct ProcessLifecycle {
     stopping: CancellationToken,
 }
 
-impl Life {
+impl ProcessLifecycle {
     /// Cancelled when the process is asked to end: then nothing new may begin.
     #[must_use]
     pub fn stopping(&self) -> CancellationToken {
         self.stopping.clone()
     }
 
-    /// Tells systemd, where there is one, that the process does its work from now on.
+    /// Tells systemd, if it runs, that the process is ready.
     pub fn ready(&self) {
         notify(NotifyState::Ready);
         tracing::info!("ready");
@@ -45,7 +45,7 @@ impl Life {
 /// Runs a process until its work ends or it is told to stop (SIGTERM, SIGINT).
 pub fn main<Work: Future<Output = anyhow::Result<()>>>(
     about: About,
-    work: impl FnOnce(Config, Life) -> Work,
+    work: impl FnOnce(Config, ProcessLifecycle) -> Work,
 ) -> ExitCode {
     let command_line = CommandLine::read(&about);
     match run(&about, &command_line, work) {
@@ -61,7 +61,7 @@ pub fn main<Work: Future<Output = anyhow::Result<()>>>(
 fn run<Work: Future<Output = anyhow::Result<()>>>(
     about: &About,
     command_line: &CommandLine,
-    work: impl FnOnce(Config, Life) -> Work,
+    work: impl FnOnce(Config, ProcessLifecycle) -> Work,
 ) -> anyhow::Result<()> {
     let config = Config::load(command_line.config.as_deref()).context("configuration")?;
     (about.check)(&config).context("configuration")?;
@@ -73,38 +73,40 @@ fn run<Work: Future<Output = anyhow::Result<()>>>(
     #[cfg(feature = "failpoints")]
     let _crash_points = fail::FailScenario::setup();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let patience = Duration::from_secs(config.services.shutdown_seconds);
-    let outcome = runtime.block_on(live(patience, |life| work(config, life)));
-    // a driver call that cannot be interrupted must not keep the process
+    let timeout = Duration::from_secs(config.services.shutdown_seconds);
+    let outcome = runtime.block_on(live(timeout, |lifecycle| work(config, lifecycle)));
+    // a driver call that cannot be interrupted must not prevent the exit
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
 }
 
 async fn live<Work: Future<Output = anyhow::Result<()>>>(
-    patience: Duration,
-    work: impl FnOnce(Life) -> Work,
+    timeout: Duration,
+    work: impl FnOnce(ProcessLifecycle) -> Work,
 ) -> anyhow::Result<()> {
     let stopping = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut work = std::pin::pin!(work(Life { stopping: stopping.clone() }));
+    let mut work = std::pin::pin!(work(ProcessLifecycle { stopping: stopping.clone() }));
     tokio::select! {
         outcome = &mut work => return outcome,
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("stopping: nothing new begins, what has begun is finished or handed over");
+    tracing::info!(
+        "stopping: no new operation starts; running operations finish or are handed over"
+    );
     notify(NotifyState::Stopping);
     stopping.cancel();
-    match tokio::time::timeout(patience, work).await {
+    match tokio::time::timeout(timeout, work).await {
         Ok(outcome) => {
             tracing::info!("stopped");
             outcome
         }
         Err(_) => {
             tracing::warn!(
-                seconds = patience.as_secs(),
-                "stopped with work unfinished: others take over"
+                seconds = timeout.as_secs(),
+                "stopped with operations in progress: other workers recover them"
             );
             Ok(())
         }
@@ -112,6 +114,6 @@ async fn live<Work: Future<Output = anyhow::Result<()>>>(
 }
 
 fn notify(state: NotifyState<'_>) {
-    // outside systemd there is nobody to tell
+    // no systemd: nothing to notify
     let _ = sd_notify::notify(&[state]);
 }

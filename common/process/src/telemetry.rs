@@ -5,8 +5,8 @@ use anyhow::Context;
 use configuration::{LogConfig, LogFormat};
 use tracing_subscriber::EnvFilter;
 
-/// What libraries log is off unless the filter names them: what matters of it is logged by us, where it
-/// is handled, and lapin's messages would show the bodies of requests.
+/// Log events of libraries are off unless the filter names them: cinderblock logs the relevant errors where it
+/// handles them, and lapin's messages would show the bodies of requests.
 const LIBRARIES: [(&str, &str); 3] = [
     ("lapin", "lapin=off"),
     ("refinery", "refinery_core=warn"),

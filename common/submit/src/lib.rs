@@ -1,8 +1,8 @@
 //! Submit: one request to the gate, and a certain answer.
 //!
-//! Where no answer comes, the same request is sent again; it carries its key, so it can be admitted
-//! only once. When the time is up, the request is *revoked*: either it can never be admitted any more,
-//! and the client is told so, or it was admitted, and the client is told that. Nothing is guessed.
+//! Without an answer, the same request is sent again; it carries its request key, so it can be admitted
+//! only once. After the deadline, the request is *revoked*: either it can never be admitted any more,
+//! and the client gets a 503, or it was already admitted, and the client gets that answer.
 
 use bus::message::Submitted;
 use bus::{Bus, CallError, Context, Queue, SchedulerMessage, SubmitAnswer};
@@ -12,23 +12,23 @@ use operation::Operation;
 use std::time::{Duration, Instant};
 use tracing::{Instrument, info_span};
 
-/// How long one delivery is given before the next.
+/// How long one attempt waits for an answer.
 const ATTEMPT: Duration = Duration::from_secs(3);
-/// How long a lost connection is given to come back.
+/// How long to wait for a lost connection to be restored.
 const RECONNECT: Duration = Duration::from_secs(1);
 /// How long the database is asked whether a request was admitted.
-const REVOKE_FOR: Duration = Duration::from_secs(20);
-const REVOKE_AGAIN_AFTER: Duration = Duration::from_millis(250);
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(20);
+const REVOKE_RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What it takes to submit operations. Cheap to clone.
 #[derive(Clone)]
 pub struct Submitter {
-    /// Where the schedulers are asked.
+    /// The bus to the schedulers.
     pub bus: Bus,
-    /// Where it is looked up what became of a request that was not answered.
+    /// The database, to revoke a request that was not answered.
     pub database: Database,
-    /// How long an answer is waited for.
-    pub patience: Duration,
+    /// How long the submitter waits for an answer.
+    pub timeout: Duration,
 }
 
 impl Submitter {
@@ -57,9 +57,9 @@ struct Submission<'a> {
     operation: &'a Operation,
 }
 
-/// Why the gate has not answered.
-enum Silence {
-    /// It has never heard of the request.
+/// Why the scheduler has not answered.
+enum NoAnswer {
+    /// The request was not sent; it cannot have been admitted.
     NeverAsked(&'static str),
     /// It may have.
     Unknown,
@@ -76,63 +76,65 @@ impl Submission<'_> {
                 tracing::info!("refused");
                 Err(error)
             }
-            Err(Silence::NeverAsked(why)) => {
+            Err(NoAnswer::NeverAsked(why)) => {
                 Err(Error::unavailable("No scheduler can be reached. Nothing was changed.")
                     .caused_by(why))
             }
-            Err(Silence::Unknown) => self.revoke().await,
+            Err(NoAnswer::Unknown) => self.revoke().await,
         }
     }
 
     /// Asks until there is an answer or the time is up.
-    async fn ask(&self) -> Result<SubmitAnswer, Silence> {
-        let patience = self.submitter.patience;
-        let begun = Instant::now();
+    async fn ask(&self) -> Result<SubmitAnswer, NoAnswer> {
+        let timeout = self.submitter.timeout;
+        let started = Instant::now();
         let mut silence = None;
         loop {
-            let remaining = patience.saturating_sub(begun.elapsed());
+            let remaining = timeout.saturating_sub(started.elapsed());
             if remaining.is_zero() {
-                return Err(silence.unwrap_or(Silence::Unknown));
+                return Err(silence.unwrap_or(NoAnswer::Unknown));
             }
             match self.deliver(remaining.min(ATTEMPT)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failed)) => {
-                    tracing::warn!(%failed, "the scheduler could not decide");
-                    return Err(Silence::Unknown);
+                    tracing::warn!(%failed, "the scheduler answered with an internal failure; asking again");
+                    return Err(NoAnswer::Unknown);
                 }
                 Err(CallError::NotSent(why)) => {
-                    return Err(silence.unwrap_or(Silence::NeverAsked(why)));
+                    return Err(silence.unwrap_or(NoAnswer::NeverAsked(why)));
                 }
-                Err(CallError::NotAnswered(why)) => tracing::warn!(why, "asking the gate again"),
-                Err(CallError::NobodyToAnswer(why)) => {
-                    tracing::warn!(why, "giving up on the gate");
-                    return Err(Silence::Unknown);
+                Err(CallError::NotAnswered(why)) => {
+                    tracing::warn!(why, "no answer from the scheduler; sending the request again")
+                }
+                Err(CallError::NoReplyExpected(why)) => {
+                    tracing::warn!(why, "no answer from the scheduler before the deadline");
+                    return Err(NoAnswer::Unknown);
                 }
                 Err(CallError::Undecodable(error)) => {
-                    tracing::error!(%error, "the gate's answer is not understood");
-                    return Err(Silence::Unknown);
+                    tracing::error!(%error, "the scheduler's answer cannot be decoded");
+                    return Err(NoAnswer::Unknown);
                 }
             }
-            silence = Some(Silence::Unknown);
+            silence = Some(NoAnswer::Unknown);
             if !self.submitter.bus.wait_until_ready(RECONNECT).await {
-                return Err(Silence::Unknown);
+                return Err(NoAnswer::Unknown);
             }
         }
     }
 
-    async fn deliver(&self, patience: Duration) -> Result<Result<SubmitAnswer>, CallError> {
+    async fn deliver(&self, timeout: Duration) -> Result<Result<SubmitAnswer>, CallError> {
         let message = SchedulerMessage::Submit {
             operation_id: self.id,
             operation: Box::new(self.operation.clone()),
         };
         self.submitter
             .bus
-            .call(&Queue::Scheduler, self.context.for_the_next(patience), message)
+            .call(&Queue::Scheduler, self.context.for_the_next(timeout), message)
             .await
     }
 
     async fn revoke(&self) -> Result<Submitted> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let Context { request_id, caller, .. } = &self.context;
             let database = &self.submitter.database;
@@ -140,14 +142,14 @@ impl Submission<'_> {
                 Ok(None) => {
                     tracing::info!("revoked");
                     return Err(Error::unavailable(
-                        "The scheduler did not answer. The request was withdrawn; nothing was changed.",
+                        "The scheduler did not answer. The request was revoked; nothing was changed.",
                     ));
                 }
                 Ok(Some(_)) => {
-                    tracing::info!("adopted: it was admitted, only the answer was lost");
+                    tracing::info!("adopted: the request was admitted, its answer was lost");
                     return Ok(Submitted { subject: None, operations_in_flight: None });
                 }
-                Err(error) if begun.elapsed() > REVOKE_FOR => {
+                Err(error) if started.elapsed() > REVOKE_TIMEOUT => {
                     return Err(Error::unavailable(
                         "Neither the scheduler nor the database answers. Look at the resource before \
                          you try again.",
@@ -156,7 +158,7 @@ impl Submission<'_> {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "not revoked yet");
-                    tokio::time::sleep(REVOKE_AGAIN_AFTER).await;
+                    tokio::time::sleep(REVOKE_RETRY_INTERVAL).await;
                 }
             }
         }

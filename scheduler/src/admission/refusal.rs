@@ -1,4 +1,4 @@
-//! What a refused caller is told: what stands against it, since when, and for admins why.
+//! The error text of a refusal: the condition or precondition, since when, and for admins the reason.
 
 use super::{Request, Verdict, verdict};
 use database::admission::Refusal;
@@ -30,7 +30,7 @@ pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> 
             request.operation.refusal(&precondition, resource, &row)
         }
         Refusal::Condition { conditions, backend } => {
-            kept_out(&conditions, &backend, request, strict)
+            blocked_by_condition(&conditions, &backend, request, strict)
         }
         Refusal::OverQuota { resource, requested, in_use, limit } => {
             Error::new(ErrorKind::OverLimit, over_quota(&resource, requested, in_use, limit))
@@ -39,7 +39,8 @@ pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> 
             let other = operation.map_or("another operation", OperationKind::stem);
             let (noun, capital) = (subject.noun(), subject.capital_noun());
             let id = request.operation.definition().subject();
-            let message = format!("Invalid {noun}: {capital} {id} is being worked on ({other}).");
+            let message =
+                format!("Invalid {noun}: {capital} {id} has an operation in progress ({other}).");
             Error::new(ErrorKind::Busy, message)
         }
         Refusal::NameTaken => {
@@ -50,7 +51,7 @@ pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> 
     }
 }
 
-fn kept_out(
+fn blocked_by_condition(
     conditions: &[Condition],
     backend: &Backend,
     request: &Request<'_>,

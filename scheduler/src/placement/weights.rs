@@ -1,15 +1,15 @@
-//! Weights: which of the fitting places is best.
+//! Weighers: which of the remaining candidates is best.
 
 use super::Candidate;
 use configuration::SchedulerConfig;
 use std::cmp::Ordering;
 
-/// How much each measure counts. Negative numbers turn a measure around.
+/// The multiplier of each weigher. A negative multiplier reverses its order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Weights {
-    /// Room that is left.
+    /// Multiplier of the available capacity.
     capacity: f64,
-    /// Volumes that are there.
+    /// Multiplier of the number of volumes.
     volume_number: f64,
 }
 
@@ -24,10 +24,10 @@ impl Weights {
     /// Sorts places, best first; by name where they are equally good, so that the choice is the same on
     /// every scheduler.
     pub(super) fn sort(self, candidates: &mut [Candidate<'_>]) {
-        let capacity = Scale::of(candidates.iter().map(Candidate::room_gb));
+        let capacity = Scale::of(candidates.iter().map(Candidate::available_gb));
         let volumes = Scale::of(candidates.iter().map(Candidate::volumes));
         let weight = |candidate: &Candidate<'_>| {
-            self.capacity * capacity.part(candidate.room_gb())
+            self.capacity * capacity.part(candidate.available_gb())
                 + self.volume_number * volumes.part(candidate.volumes())
         };
         candidates.sort_by(|left, right| {

@@ -26,8 +26,8 @@ impl DriverError {
     #[must_use]
     pub fn unknown_target(target: &Side) -> Self {
         Self::failed(format!(
-            "the backend serves from {target}, which is no replication_device of it any more. If {target} is \
-             its own side now, promote it (cinderblock-manage backend promote); otherwise restore the \
+            "the active side of the backend is {target}, which its configuration no longer has as a replication_device. If {target} is \
+             the primary now, promote it (cinderblock-manage backend promote); otherwise restore the \
              configuration"
         ))
     }

@@ -1,6 +1,6 @@
 //! The fencing token of a claim.
 
-/// The number of the claim under which a driver acts. A driver whose storage outlives the worker refuses a number
+/// The fencing token of a driver call: the number of the claim. A driver whose storage outlives the worker refuses a number
 /// smaller than one that it has seen for the same object: that worker has lost the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fence(pub i64);

@@ -32,7 +32,7 @@ pub use manage::Manage;
 pub use migration::Migration;
 pub use progress::LatestProgress;
 pub use replication::{Failover, Replica, Replicas, Replication};
-pub use volumes::{Source, Volumes};
+pub use volumes::{CloneSource, Volumes};
 
 /// For implementations of the traits, whose methods are asynchronous.
 pub use async_trait::async_trait;

@@ -2,7 +2,7 @@
 
 use crate::{DriverError, Fence, LatestProgress};
 use async_trait::async_trait;
-use model::{FailedOver, Side, Snapshot, Volume, VolumeId};
+use model::{FailoverOutcome, Side, Snapshot, Volume, VolumeId};
 
 /// The sides of a backend: replicas on its targets, and failovers between them.
 #[async_trait]
@@ -14,7 +14,7 @@ pub trait Replication: Send + Sync {
     /// Makes the target ready to serve, and returns which of the backend's volumes and snapshots are there. Nothing
     /// that is written on the side that was active counts from then on; the driver itself goes on there until
     /// [`Self::failover_completed`].
-    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError>;
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailoverOutcome, DriverError>;
 
     /// This side is the active one now. Called in every worker of the backend, also in those that have not executed
     /// the failover.
@@ -25,7 +25,7 @@ pub trait Replication: Send + Sync {
     async fn promoted(&self, volumes: &[Volume]) -> Result<(), DriverError>;
 
     /// The identifier of a side's storage, the same on every way to it. `None` when it cannot be distinguished from
-    /// another one. Makes nothing.
+    /// its storage. Creates nothing.
     async fn storage_id(&self, side: &Side) -> Result<Option<String>, DriverError>;
 }
 
@@ -40,7 +40,7 @@ pub struct Failover<'a> {
     pub volumes: &'a [Volume],
     /// All snapshots of the backend.
     pub snapshots: &'a [Snapshot],
-    /// Whether volumes that may lack acknowledged writes there count as moved.
+    /// Whether volumes whose replicas may lack acknowledged writes are failed over too.
     pub accept_data_loss: bool,
     /// The epoch that begins with it.
     pub epoch: i64,
@@ -66,5 +66,5 @@ pub struct Replica {
     /// The volume.
     pub id: VolumeId,
     /// How much of it is out of sync, in bytes; 0 when it has every acknowledged write.
-    pub missing: u64,
+    pub out_of_sync_bytes: u64,
 }

@@ -16,7 +16,7 @@ pub trait Volumes: Send + Sync {
     /// progress of replication.
     async fn report(&self) -> Result<BackendReport, DriverError>;
 
-    /// Makes the volume's storage, all zeros, of the volume's size.
+    /// Creates the volume's storage, filled with zeros, of the volume's size.
     async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
 
     /// Removes the volume's storage; that there is none is no error.
@@ -35,7 +35,7 @@ pub trait Volumes: Send + Sync {
     async fn create_volume_like(
         &self,
         volume: &Volume,
-        source: Source<'_>,
+        source: CloneSource<'_>,
         fence: Fence,
     ) -> Result<(), DriverError>;
 
@@ -60,7 +60,7 @@ pub trait Volumes: Send + Sync {
 
 /// Where the content of a new volume comes from.
 #[derive(Clone, Copy, Debug)]
-pub enum Source<'a> {
+pub enum CloneSource<'a> {
     /// A snapshot.
     Snapshot(&'a Snapshot),
     /// Another volume.

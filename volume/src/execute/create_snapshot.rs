@@ -1,4 +1,4 @@
-//! `create_snapshot`, done.
+//! Executes `create_snapshot`.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

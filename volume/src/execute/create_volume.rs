@@ -1,8 +1,8 @@
-//! `create_volume`, done.
+//! Executes `create_volume`.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;
-use driver::Source;
+use driver::CloneSource;
 use model::{Snapshot, Volume};
 use operation::CreateVolume;
 use operation::contract::Role;
@@ -18,11 +18,11 @@ pub(crate) async fn execute(
         None => driver.create_volume(&volume, fence).await?,
         Some(Content::Snapshot(_)) => {
             let snapshot: Snapshot = execution.other(Role::Snapshot)?;
-            driver.create_volume_like(&volume, Source::Snapshot(&snapshot), fence).await?;
+            driver.create_volume_like(&volume, CloneSource::Snapshot(&snapshot), fence).await?;
         }
         Some(Content::Volume(_)) => {
             let source: Volume = execution.other(Role::Volume)?;
-            driver.create_volume_like(&volume, Source::Volume(&source), fence).await?;
+            driver.create_volume_like(&volume, CloneSource::Volume(&source), fence).await?;
         }
     }
     Ok(Done::default())

@@ -1,4 +1,4 @@
-//! `delete_attachment`, done: the data path is closed, unless another server needs it.
+//! Executes `delete_attachment`: the data path is closed, unless another server needs it.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

@@ -1,4 +1,4 @@
-//! `delete_snapshot`, done.
+//! Executes `delete_snapshot`.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

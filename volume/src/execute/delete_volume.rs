@@ -1,4 +1,4 @@
-//! `delete_volume`, done.
+//! Executes `delete_volume`.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

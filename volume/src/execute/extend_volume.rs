@@ -1,4 +1,4 @@
-//! `extend_volume`, done.
+//! Executes `extend_volume`.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

@@ -1,10 +1,10 @@
-//! `failover_backend`, done: the other side is ready to serve, and it is known what is there.
+//! Executes `failover_backend`: the other side is ready to serve, and it is known what is there.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;
 use database::{snapshots, volumes};
 use driver::Failover;
-use model::{Backend, Fate};
+use model::{Backend, VolumeOutcome};
 use operation::FailoverBackend;
 use serde_json::json;
 
@@ -28,8 +28,14 @@ pub(crate) async fn execute(
         progress: execution.progress,
     };
     let failed_over = execution.replication()?.failover(&failover).await?;
-    let count = |fate: Fate| failed_over.volumes.iter().filter(|one| one.fate == fate).count();
-    let (moved, failed, absent) = (count(Fate::Moved), count(Fate::Failed), count(Fate::Absent));
+    let count = |outcome: VolumeOutcome| {
+        failed_over.volumes.iter().filter(|one| one.outcome == outcome).count()
+    };
+    let (moved, failed, absent) = (
+        count(VolumeOutcome::FailedOver),
+        count(VolumeOutcome::Failed),
+        count(VolumeOutcome::NotReplicated),
+    );
     tracing::info!(
         moved,
         failed,
@@ -37,6 +43,6 @@ pub(crate) async fn execute(
         %target,
         "failed over"
     );
-    let result = json!({ "moved": moved, "failed": failed, "absent": absent });
+    let result = json!({ "failed_over": moved, "failed": failed, "not_replicated": absent });
     Ok(Done { result: Some(result), failover: Some(failed_over), ..Done::default() })
 }

@@ -1,4 +1,4 @@
-//! `initialize_connection`, done: the data path is open, and whoever asked is told how to reach it.
+//! Executes `initialize_connection`: the data path is open, and whoever asked is told how to reach it.
 
 use crate::execute::connection;
 use crate::execution::{Done, Execution};
@@ -17,6 +17,6 @@ pub(crate) async fn execute(
     let info = connection::open(execution, &volume, *mode).await?;
     let result = connection::nested(&info, connector);
     let flat = connection::flat(info, *attachment_id, connector);
-    let found = Columns::set(json!({ "connection_info": flat }));
-    Ok(Done { found, result: Some(result), ..Done::default() })
+    let model_update = Columns::set(json!({ "connection_info": flat }));
+    Ok(Done { model_update, result: Some(result), ..Done::default() })
 }

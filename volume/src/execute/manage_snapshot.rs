@@ -1,4 +1,4 @@
-//! `manage_snapshot`, done: what was stored under another name is the snapshot's storage.
+//! Executes `manage_snapshot`: what was stored under another name is the snapshot's storage.
 
 use crate::execute::manage_volume::refuse_managed;
 use crate::execution::{Done, Execution};

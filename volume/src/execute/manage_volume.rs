@@ -1,4 +1,4 @@
-//! `manage_volume`, done: what was stored under another name is the volume's storage.
+//! Executes `manage_volume`: what was stored under another name is the volume's storage.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

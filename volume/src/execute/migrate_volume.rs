@@ -10,7 +10,7 @@ use model::migration::Stage;
 use model::{ConnectionInfo, Migration, Volume};
 
 /// Does what is this backend's part now.
-pub(crate) async fn go_on(
+pub(crate) async fn run_stage(
     execution: &Execution<'_>,
     migration: &Migration,
 ) -> Result<Progress, StepError> {
@@ -37,7 +37,7 @@ pub(crate) async fn go_on(
 }
 
 /// Ends a migration that cannot go on, so that the volume is in one place and nothing is left elsewhere.
-pub(crate) async fn give_up(
+pub(crate) async fn abort_migration(
     execution: &Execution<'_>,
     migration: &Migration,
     reason: String,
@@ -51,7 +51,7 @@ pub(crate) async fn give_up(
             Ok(Progress::HandOver(migration.at(Stage::Close { reason })))
         }
         Stage::Remove => {
-            tracing::error!(reason, "the volume has moved, but what it left behind is not removed");
+            tracing::error!(reason, "the volume has moved, but its old copy is not removed");
             Ok(Progress::Done(Done::default()))
         }
         Stage::Close { reason: why } => {

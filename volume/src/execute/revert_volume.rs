@@ -1,4 +1,4 @@
-//! `revert_volume`, done.
+//! Executes `revert_volume`.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

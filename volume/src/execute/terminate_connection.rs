@@ -1,4 +1,4 @@
-//! `terminate_connection`, done: the data path is closed, unless another server needs it.
+//! Executes `terminate_connection`: the data path is closed, unless another server needs it.
 
 use crate::execute::delete_attachment::close_unless_needed;
 use crate::execution::{Done, Execution};

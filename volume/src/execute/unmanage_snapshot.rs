@@ -1,4 +1,4 @@
-//! `unmanage_snapshot`, done: the driver keeps the snapshot's storage, and works on it no more.
+//! Executes `unmanage_snapshot`: the driver keeps the snapshot's storage, and works on it no more.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

@@ -1,4 +1,4 @@
-//! `unmanage_volume`, done: nothing is open of the volume any more, and its storage stays.
+//! Executes `unmanage_volume`: nothing is open of the volume any more, and its storage stays.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;

@@ -1,4 +1,4 @@
-//! `update_attachment`, done: the data path is open, and the server's host is told how to reach it.
+//! Executes `update_attachment`: the data path is open, and the server's host is told how to reach it.
 
 use crate::execute::connection;
 use crate::execution::{Done, Execution};
@@ -16,6 +16,6 @@ pub(crate) async fn execute(
     let UpdateAttachment { attachment_id, connector, mode, .. } = arguments;
     let info = connection::open(execution, &volume, *mode).await?;
     let flat = connection::flat(info, *attachment_id, connector);
-    let found = Columns::set(json!({ "connection_info": flat }));
-    Ok(Done { found, ..Done::default() })
+    let model_update = Columns::set(json!({ "connection_info": flat }));
+    Ok(Done { model_update, ..Done::default() })
 }

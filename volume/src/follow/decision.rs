@@ -1,6 +1,6 @@
 //! What a worker has to do so that its driver works on the active side.
 
-use database::backends::Serving;
+use database::backends::ActiveSide;
 use model::ReplicationStatus;
 
 /// What is to be done.
@@ -19,7 +19,7 @@ pub(crate) enum Decision {
 
 /// Decides by the backend's row, the epoch whose side the driver works on (0: none), and whether this worker has seen
 /// a failover in progress.
-pub(crate) fn decide(serving: &Serving, worker_epoch: i64, saw_failover: bool) -> Decision {
+pub(crate) fn decide(serving: &ActiveSide, worker_epoch: i64, saw_failover: bool) -> Decision {
     let failed = serving.replication_status == ReplicationStatus::FailoverError;
     if serving.replication_status == ReplicationStatus::FailingOver {
         Decision::WaitForFailover
@@ -54,9 +54,9 @@ mod tests {
     use super::*;
     use model::Side;
 
-    fn serving(epoch: i64, replication_status: ReplicationStatus) -> Serving {
+    fn serving(epoch: i64, replication_status: ReplicationStatus) -> ActiveSide {
         let active = Side::Primary;
-        Serving { active, epoch, replication_status, promoted: false, storage_id: None }
+        ActiveSide { active, epoch, replication_status, promoted: false, storage_id: None }
     }
 
     #[test]
@@ -83,9 +83,9 @@ mod tests {
     fn only_a_worker_that_has_just_begun_and_seen_no_failover_starts() {
         for (status, epoch, saw_failover, decision) in [
             (ReplicationStatus::Disabled, 0, false, Decision::Start),
-            (ReplicationStatus::FailedOver, 0, false, Decision::Start),
-            (ReplicationStatus::FailedOver, 0, true, Decision::CompleteFailover),
-            (ReplicationStatus::FailedOver, 3, false, Decision::CompleteFailover),
+            (ReplicationStatus::FailoverOutcome, 0, false, Decision::Start),
+            (ReplicationStatus::FailoverOutcome, 0, true, Decision::CompleteFailover),
+            (ReplicationStatus::FailoverOutcome, 3, false, Decision::CompleteFailover),
             (ReplicationStatus::FailoverError, 0, false, Decision::CompleteFailover),
         ] {
             assert_eq!(

@@ -1,4 +1,4 @@
-//! `POST /attachments/{id}/action` with `os-complete`: `complete_attachment`, asked.
+//! `POST /attachments/{id}/action` with `os-complete`: submits `complete_attachment`.
 
 use super::find;
 use crate::action::{self, Action, ActionEntry};

@@ -1,4 +1,4 @@
-//! `POST /attachments`: `create_attachment`, asked; with a connector, `update_attachment` too.
+//! `POST /attachments`: submits `create_attachment`; with a connector, `update_attachment` too.
 
 use super::{SINCE, find, release_attachment};
 use crate::app::App;
@@ -41,7 +41,8 @@ pub(crate) async fn create(
     if let Some(connector) = connector {
         let update = UpdateAttachment { attachment_id, volume_id, connector, mode };
         if let Err(error) = submit_and_wait(&app, &context, update).await {
-            release_attachment::give_up(&app, &context, attachment_id, volume_id).await;
+            release_attachment::release_failed_attachment(&app, &context, attachment_id, volume_id)
+                .await;
             return Err(Fault(error));
         }
     }

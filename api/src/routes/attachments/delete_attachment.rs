@@ -1,4 +1,4 @@
-//! `DELETE /attachments/{id}`: `delete_attachment`, asked; where no data path was opened, there is less
+//! `DELETE /attachments/{id}`: submits `delete_attachment`; where no data path was opened, there is less
 //! to do.
 
 use super::{SINCE, find, release_attachment};

@@ -17,7 +17,7 @@ pub(crate) async fn release(
 }
 
 /// Releases an attachment whose client is told that it has failed, so that it does not keep the volume.
-pub(crate) async fn give_up(
+pub(crate) async fn release_failed_attachment(
     app: &App,
     context: &RequestContext,
     attachment_id: AttachmentId,

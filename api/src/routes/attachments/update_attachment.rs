@@ -1,4 +1,4 @@
-//! `PUT /attachments/{id}`: `update_attachment`, asked.
+//! `PUT /attachments/{id}`: submits `update_attachment`.
 
 use super::create_attachment::{connector, parse_mode};
 use super::{SINCE, find};

@@ -1,4 +1,4 @@
-//! `PUT` and `DELETE /default-types/{project}`: `set_default_type`, asked.
+//! `PUT` and `DELETE /default-types/{project}`: submits `set_default_type`.
 
 use super::SINCE;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `POST /manageable_snapshots`: `manage_snapshot`, asked.
+//! `POST /manageable_snapshots`: submits `manage_snapshot`.
 
 use super::{backend, reference, referenced};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `POST /manageable_volumes`: `manage_volume`, asked.
+//! `POST /manageable_volumes`: submits `manage_volume`.
 
 use super::{backend, reference, referenced};
 use crate::app::App;

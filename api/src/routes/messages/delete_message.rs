@@ -1,4 +1,4 @@
-//! `DELETE /messages/{id}`: `delete_message`, asked.
+//! `DELETE /messages/{id}`: submits `delete_message`.
 
 use super::{SINCE, parse_id};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `GET /qos-specs/{id}/associate` (which changes something, as in Cinder): `associate_qos_specs`, asked;
+//! `GET /qos-specs/{id}/associate` (which changes something, as in Cinder): submits `associate_qos_specs`;
 //! and `GET /qos-specs/{id}/associations`.
 
 use super::find;

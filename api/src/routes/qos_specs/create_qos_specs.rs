@@ -1,4 +1,4 @@
-//! `POST /qos-specs`: `create_qos_specs`, asked.
+//! `POST /qos-specs`: submits `create_qos_specs`.
 
 use super::{consumer, find};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `DELETE /qos-specs/{id}`: `delete_qos_specs`, asked; with `force`, it is taken from its volume types
+//! `DELETE /qos-specs/{id}`: submits `delete_qos_specs`; with `force`, it is taken from its volume types
 //! before.
 
 use super::disassociate_qos_specs::disassociate_from_all;

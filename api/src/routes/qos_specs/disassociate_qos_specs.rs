@@ -1,4 +1,4 @@
-//! `GET /qos-specs/{id}/disassociate` and `…/disassociate_all`: `disassociate_qos_specs`, asked.
+//! `GET /qos-specs/{id}/disassociate` and `…/disassociate_all`: submits `disassociate_qos_specs`.
 
 use super::associate_qos_specs::named_type;
 use super::find;
@@ -36,7 +36,7 @@ pub(crate) async fn disassociate_all(
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// Takes a quality of service from every volume type that has it.
+/// Takes a QoS specification from every volume type that has it.
 pub(super) async fn disassociate_from_all(
     app: &App,
     context: &RequestContext,

@@ -1,4 +1,4 @@
-//! `PUT /qos-specs/{id}` and `PUT /qos-specs/{id}/delete_keys`: `update_qos_specs`, asked.
+//! `PUT /qos-specs/{id}` and `PUT /qos-specs/{id}/delete_keys`: submits `update_qos_specs`.
 
 use super::{consumer, find};
 use crate::app::App;

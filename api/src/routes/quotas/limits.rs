@@ -1,6 +1,6 @@
 //! `GET /limits`
 
-use super::{Holding, find, holding};
+use super::{EffectiveQuota, effective_quota, find};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::paging::Parameters;
@@ -31,10 +31,10 @@ pub(crate) async fn show(
     let asked = parameters.take("project_id").or(parameters.take("tenant_id"));
     let asked = asked.filter(|_| context.version.0 >= PROJECT_SINCE && context.caller.is_admin());
     let project = asked.unwrap_or_else(|| context.caller.project_id.clone());
-    let held = holding(&app, &find(&app, &context, &project).await?, true);
+    let held = effective_quota(&app, &find(&app, &context, &project).await?, true);
     let mut absolute = Map::<String, Value>::new();
     for (limit_name, usage_name, of) in SHOWN {
-        let Some(Holding { limit, usage }) = held.get(*of) else { continue };
+        let Some(EffectiveQuota { limit, usage }) = held.get(*of) else { continue };
         absolute.insert((*limit_name).to_owned(), json!(limit));
         absolute.insert((*usage_name).to_owned(), json!(usage.in_use + usage.reserved));
     }

@@ -1,4 +1,4 @@
-//! `DELETE /os-quota-sets/{project}`: `reset_quota`, asked.
+//! `DELETE /os-quota-sets/{project}`: submits `reset_quota`.
 
 use crate::app::App;
 use crate::fault::Answer;

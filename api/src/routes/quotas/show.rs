@@ -1,6 +1,6 @@
 //! `GET /os-quota-sets/{project}`, `…/defaults` and `GET /os-quota-class-sets/{class}`
 
-use super::{Holding, find, holding};
+use super::{EffectiveQuota, effective_quota, find};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::paging::Parameters;
@@ -19,12 +19,14 @@ pub(crate) async fn show(
 ) -> Answer {
     let with_usage = Parameters::parse(query.as_deref())?.flag("usage")?;
     let quota = find(&app, &context, &project).await?;
-    let view = |Holding { limit, usage }| match with_usage {
+    let view = |EffectiveQuota { limit, usage }| match with_usage {
         true => json!({ "limit": limit, "in_use": usage.in_use, "reserved": usage.reserved }),
         false => json!(limit),
     };
-    let mut set: Map<String, Value> =
-        holding(&app, &quota, true).into_iter().map(|(name, held)| (name, view(held))).collect();
+    let mut set: Map<String, Value> = effective_quota(&app, &quota, true)
+        .into_iter()
+        .map(|(name, held)| (name, view(held)))
+        .collect();
     set.insert("id".to_owned(), json!(project));
     Ok(Json(json!({ "quota_set": set })).into_response())
 }
@@ -35,19 +37,21 @@ pub(crate) async fn defaults(
     Path(project): Path<String>,
 ) -> Answer {
     let quota = find(&app, &context, &project).await?;
-    let mut set = limits(holding(&app, &quota, false));
+    let mut set = limits(effective_quota(&app, &quota, false));
     set.insert("id".to_owned(), json!(project));
     Ok(Json(json!({ "quota_set": set })).into_response())
 }
 
 pub(crate) async fn class(State(app): State<App>, Path(class): Path<String>) -> Answer {
     let quota = quotas::of(&app.database, "", &class).await?;
-    let mut set = limits(holding(&app, &quota, false));
+    let mut set = limits(effective_quota(&app, &quota, false));
     set.insert("id".to_owned(), json!(class));
     Ok(Json(json!({ "quota_class_set": set })).into_response())
 }
 
 /// The limits alone.
-pub(super) fn limits(holding: impl IntoIterator<Item = (String, Holding)>) -> Map<String, Value> {
-    holding.into_iter().map(|(name, held)| (name, json!(held.limit))).collect()
+pub(super) fn limits(
+    effective_quota: impl IntoIterator<Item = (String, EffectiveQuota)>,
+) -> Map<String, Value> {
+    effective_quota.into_iter().map(|(name, held)| (name, json!(held.limit))).collect()
 }

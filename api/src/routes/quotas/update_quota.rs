@@ -1,7 +1,7 @@
-//! `PUT /os-quota-sets/{project}`: `update_quota`, asked.
+//! `PUT /os-quota-sets/{project}`: submits `update_quota`.
 
 use super::show::limits as limits_view;
-use super::{find, holding, limits};
+use super::{effective_quota, find, limits};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
@@ -33,6 +33,6 @@ pub(crate) async fn update(
     let operation = UpdateQuota { project: project.clone(), limits, must_cover_usage };
     submit(&app, &context, operation).await?;
     let quota = find(&app, &context, &project).await?;
-    let view = limits_view(holding(&app, &quota, true));
+    let view = limits_view(effective_quota(&app, &quota, true));
     Ok(Json(json!({ "quota_set": view })).into_response())
 }

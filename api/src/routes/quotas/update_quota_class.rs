@@ -1,7 +1,7 @@
-//! `PUT /os-quota-class-sets/{class}`: `update_quota_class`, asked.
+//! `PUT /os-quota-class-sets/{class}`: submits `update_quota_class`.
 
 use super::show::limits as limits_view;
-use super::{holding, limits};
+use super::{effective_quota, limits};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
@@ -28,6 +28,6 @@ pub(crate) async fn update(
     set.refuse_rest()?;
     submit(&app, &context, UpdateQuotaClass { class: class.clone(), limits }).await?;
     let quota = quotas::of(&app.database, "", &class).await?;
-    let view = limits_view(holding(&app, &quota, false));
+    let view = limits_view(effective_quota(&app, &quota, false));
     Ok(Json(json!({ "quota_class_set": view })).into_response())
 }

@@ -1,4 +1,4 @@
-//! `PUT /os-services/disable` and `/os-services/disable-log-reason`: `disable_backend`, asked.
+//! `PUT /os-services/disable` and `/os-services/disable-log-reason`: submits `disable_backend`.
 
 use super::target::Named;
 use crate::app::App;

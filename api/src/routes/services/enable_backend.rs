@@ -1,4 +1,4 @@
-//! `PUT /os-services/enable`: `enable_backend`, asked.
+//! `PUT /os-services/enable`: submits `enable_backend`.
 
 use super::target::Named;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `PUT /os-services/failover_host` and `/os-services/failover`: `failover_backend`, asked.
+//! `PUT /os-services/failover_host` and `/os-services/failover`: submits `failover_backend`.
 
 use super::target::host_or_cluster;
 use crate::app::App;

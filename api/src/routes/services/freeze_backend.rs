@@ -1,4 +1,4 @@
-//! `PUT /os-services/freeze`: `freeze_backend`, asked.
+//! `PUT /os-services/freeze`: submits `freeze_backend`.
 //!
 //! The answer says how many operations, admitted before the freeze, still run; with `?drain=SECONDS` it
 //! comes once there are none, or when that time is up.
@@ -20,7 +20,7 @@ use operation::FreezeBackend;
 use std::time::{Duration, Instant};
 
 const IN_FLIGHT: &str = "x-cinderblock-operations-in-flight";
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The longest time that an answer is delayed.
 const MAX_DRAIN: Duration = Duration::from_secs(600);
 
@@ -38,7 +38,7 @@ pub(crate) async fn freeze(
     let in_flight = match (submitted.operations_in_flight, drain) {
         (Some(count), None) => count,
         (None, None) => operation_log::in_flight(&app.database, backend.id).await?,
-        (_, Some(patience)) => wait_until_idle(&app, backend.id, patience).await?,
+        (_, Some(timeout)) => wait_until_idle(&app, backend.id, timeout).await?,
     };
     Ok((StatusCode::OK, [(IN_FLIGHT, in_flight.to_string())]).into_response())
 }
@@ -46,7 +46,7 @@ pub(crate) async fn freeze(
 fn drain(query: Option<&str>) -> Result<Option<Duration>> {
     let Some(text) = Parameters::parse(query)?.take("drain") else { return Ok(None) };
     match text.parse().map(Duration::from_secs) {
-        Ok(patience) if patience <= MAX_DRAIN => Ok(Some(patience)),
+        Ok(timeout) if timeout <= MAX_DRAIN => Ok(Some(timeout)),
         _ => Err(Error::bad_request(format!(
             "drain: give the longest time to wait in seconds, at most {}.",
             MAX_DRAIN.as_secs()
@@ -54,13 +54,13 @@ fn drain(query: Option<&str>) -> Result<Option<Duration>> {
     }
 }
 
-async fn wait_until_idle(app: &App, backend: BackendId, patience: Duration) -> Answer<u64> {
-    let begun = Instant::now();
+async fn wait_until_idle(app: &App, backend: BackendId, timeout: Duration) -> Answer<u64> {
+    let started = Instant::now();
     loop {
         let count = operation_log::in_flight(&app.database, backend).await?;
-        if count == 0 || begun.elapsed() >= patience {
+        if count == 0 || started.elapsed() >= timeout {
             return Ok(count);
         }
-        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -22,7 +22,7 @@ const SINCE: u16 = 32;
 const API: &str = "cinder-api";
 const BINARIES: [&str; 4] = [API, "cinder-scheduler", "cinder-volume", "cinder-backup"];
 /// How long a process may be away and still hear of it.
-const LIFETIME: Duration = Duration::from_secs(30);
+const MESSAGE_TTL: Duration = Duration::from_secs(30);
 
 pub(crate) async fn set(
     State(app): State<App>,
@@ -34,7 +34,7 @@ pub(crate) async fn set(
     let level = asked.text("level")?.flatten().unwrap_or_default();
     let change = take(&mut asked, parse(&level)?)?;
     asked.refuse_rest()?;
-    let bus_context = context.for_the_bus().for_the_next(LIFETIME);
+    let bus_context = context.for_the_bus().for_the_next(MESSAGE_TTL);
     app.bus.fan_out(bus_context, FanOut::SetLogLevel(change)).await;
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -41,7 +41,7 @@ impl Named {
             Ok(Binary::Volume) => {}
             Ok(Binary::Scheduler) => {
                 return Err(Error::bad_request(
-                    "A scheduler cannot be disabled: stop the process instead, others go on.",
+                    "A scheduler cannot be disabled: stop the process instead; other schedulers continue.",
                 )
                 .into());
             }

@@ -1,4 +1,4 @@
-//! `os-force_delete`: `force_delete_snapshot`, asked.
+//! `os-force_delete`: submits `force_delete_snapshot`.
 
 use super::Action;
 use crate::fault::Answer;

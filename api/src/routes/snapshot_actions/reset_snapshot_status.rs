@@ -1,4 +1,4 @@
-//! `os-reset_status`: `reset_snapshot_status`, asked.
+//! `os-reset_status`: submits `reset_snapshot_status`.
 
 use super::Action;
 use crate::fault::Answer;

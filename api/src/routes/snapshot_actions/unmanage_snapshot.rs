@@ -1,4 +1,4 @@
-//! `os-unmanage`: `unmanage_snapshot`, asked.
+//! `os-unmanage`: submits `unmanage_snapshot`.
 
 use super::Action;
 use crate::fault::Answer;

@@ -1,4 +1,4 @@
-//! `POST /snapshots`: `create_snapshot`, asked.
+//! `POST /snapshots`: submits `create_snapshot`.
 
 use super::after;
 use crate::app::App;

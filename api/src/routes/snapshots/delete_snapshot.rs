@@ -1,4 +1,4 @@
-//! `DELETE /snapshots/{id}`: `delete_snapshot`, asked.
+//! `DELETE /snapshots/{id}`: submits `delete_snapshot`.
 
 use super::parse_id;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `/snapshots/{id}/metadata` and `/snapshots/{id}/metadata/{key}`: `update_snapshot`, asked for
+//! `/snapshots/{id}/metadata` and `/snapshots/{id}/metadata/{key}`: submits `update_snapshot` for
 //! metadata. Unlike those of volumes, they have no entity tags.
 
 use super::{after, find};

@@ -1,4 +1,4 @@
-//! `PUT /snapshots/{id}`: `update_snapshot`, asked.
+//! `PUT /snapshots/{id}`: submits `update_snapshot`.
 
 use super::{after, parse_id};
 use crate::app::App;

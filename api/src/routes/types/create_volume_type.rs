@@ -1,4 +1,4 @@
-//! `POST /types`: `create_volume_type`, asked.
+//! `POST /types`: submits `create_volume_type`.
 
 use super::after;
 use crate::app::App;

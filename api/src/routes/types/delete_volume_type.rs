@@ -1,4 +1,4 @@
-//! `DELETE /types/{id}`: `delete_volume_type`, asked.
+//! `DELETE /types/{id}`: submits `delete_volume_type`.
 
 use super::find;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `/types/{id}/extra_specs` and `/types/{id}/extra_specs/{key}`: read, or `update_extra_specs`, asked.
+//! `/types/{id}/extra_specs` and `/types/{id}/extra_specs/{key}`: reads, or submits `update_extra_specs`.
 
 use super::find;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `GET /types/{id}/os-volume-type-access`, and `POST /types/{id}/action`: `update_type_access`, asked.
+//! `GET /types/{id}/os-volume-type-access`, and `POST /types/{id}/action`: submits `update_type_access`.
 
 use super::{find, parse_id};
 use crate::action::{self, Action, ActionEntry};

@@ -1,4 +1,4 @@
-//! `PUT /types/{id}`: `update_volume_type`, asked.
+//! `PUT /types/{id}`: submits `update_volume_type`.
 
 use super::{after, parse_id};
 use crate::app::App;

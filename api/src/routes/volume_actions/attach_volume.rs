@@ -1,4 +1,4 @@
-//! `os-attach`: `attach_volume`, asked.
+//! `os-attach`: submits `attach_volume`.
 
 use super::Action;
 use super::reserve_volume::{mode_of, reservation, reserve_for};
@@ -54,7 +54,8 @@ pub(super) async fn attach(mut action: Action<'_>) -> Answer {
     };
     if let Err(error) = submit(app, context, operation).await {
         if is_new {
-            release_attachment::give_up(app, context, attachment_id, volume.id).await;
+            release_attachment::release_failed_attachment(app, context, attachment_id, volume.id)
+                .await;
         }
         return Err(Fault(error));
     }

@@ -1,4 +1,4 @@
-//! `os-begin_detaching`: `begin_detaching`, asked.
+//! `os-begin_detaching`: submits `begin_detaching`.
 
 use super::Action;
 use super::detach::only;

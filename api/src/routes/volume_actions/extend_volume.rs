@@ -1,4 +1,4 @@
-//! `os-extend`: `extend_volume`, asked.
+//! `os-extend`: submits `extend_volume`.
 
 use super::Action;
 use crate::fault::Answer;

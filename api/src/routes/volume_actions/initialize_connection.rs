@@ -1,4 +1,4 @@
-//! `os-initialize_connection`: `initialize_connection`, asked.
+//! `os-initialize_connection`: submits `initialize_connection`.
 
 use super::Action;
 use super::reserve_volume::{mode_of, reserve_for};
@@ -37,7 +37,13 @@ pub(super) async fn initialize(mut action: Action<'_>) -> Answer {
         Ok(info) => info,
         Err(error) => {
             if is_new {
-                release_attachment::give_up(app, context, attachment_id, volume.id).await;
+                release_attachment::release_failed_attachment(
+                    app,
+                    context,
+                    attachment_id,
+                    volume.id,
+                )
+                .await;
             }
             return Err(Fault(error));
         }

@@ -1,4 +1,4 @@
-//! `os-migrate_volume`: `migrate_volume`, asked.
+//! `os-migrate_volume`: submits `migrate_volume`.
 
 use super::Action;
 use crate::fault::Answer;
@@ -36,7 +36,7 @@ pub(super) async fn migrate(mut action: Action<'_>) -> Answer {
     };
     if destination.id == volume.backend_id {
         return Err(Error::bad_request(format!(
-            "Invalid volume: Volume {} is on {name} already: the destination must be another one.",
+            "Invalid volume: Volume {} is already on {name}: the destination must be another backend.",
             volume.id
         ))
         .into());

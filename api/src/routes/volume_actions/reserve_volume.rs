@@ -1,4 +1,4 @@
-//! `os-reserve`: `reserve_volume`, asked; and `os-unreserve`, which gives up what it made.
+//! `os-reserve`: submits `reserve_volume`; and `os-unreserve`, which gives up what it made.
 
 use super::Action;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `os-reset_status`: `reset_volume_status`, asked.
+//! `os-reset_status`: submits `reset_volume_status`.
 
 use super::Action;
 use crate::fault::Answer;

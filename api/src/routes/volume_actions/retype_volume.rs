@@ -1,4 +1,4 @@
-//! `os-retype`: `retype_volume`, asked.
+//! `os-retype`: submits `retype_volume`.
 
 use super::Action;
 use crate::fault::Answer;

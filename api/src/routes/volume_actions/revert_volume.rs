@@ -1,4 +1,4 @@
-//! `revert`: `revert_volume`, asked.
+//! `revert`: submits `revert_volume`.
 
 use super::Action;
 use crate::fault::{Answer, Fault};

@@ -1,4 +1,4 @@
-//! `os-roll_detaching`: `roll_detaching`, asked.
+//! `os-roll_detaching`: submits `roll_detaching`.
 
 use super::Action;
 use crate::fault::Answer;

@@ -1,4 +1,4 @@
-//! `os-set_bootable`: `set_volume_bootable`, asked.
+//! `os-set_bootable`: submits `set_volume_bootable`.
 
 use super::Action;
 use crate::fault::Answer;

@@ -1,4 +1,4 @@
-//! `os-update_readonly_flag`: `set_volume_readonly`, asked.
+//! `os-update_readonly_flag`: submits `set_volume_readonly`.
 
 use super::Action;
 use crate::fault::Answer;

@@ -1,4 +1,4 @@
-//! `os-terminate_connection`: `terminate_connection`, asked; where the server never came, what was
+//! `os-terminate_connection`: submits `terminate_connection`; where the server never came, what was
 //! reserved for it goes too.
 
 use super::Action;

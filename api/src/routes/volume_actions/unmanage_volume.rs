@@ -1,4 +1,4 @@
-//! `os-unmanage`: `unmanage_volume`, asked.
+//! `os-unmanage`: submits `unmanage_volume`.
 
 use super::Action;
 use crate::fault::Answer;

@@ -1,4 +1,4 @@
-//! `os-set_image_metadata` and `os-unset_image_metadata`: `update_image_metadata`, asked;
+//! `os-set_image_metadata` and `os-unset_image_metadata`: submits `update_image_metadata`;
 //! `os-show_image_metadata`, read.
 
 use super::Action;

@@ -1,4 +1,4 @@
-//! `POST /volumes`: `create_volume`, asked.
+//! `POST /volumes`: submits `create_volume`.
 
 use super::source::{self, Found};
 use super::{after, scheduler_hints};

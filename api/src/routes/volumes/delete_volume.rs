@@ -1,4 +1,4 @@
-//! `DELETE /volumes/{id}`: `delete_volume` or `force_delete_volume`, asked.
+//! `DELETE /volumes/{id}`: submits `delete_volume` or `force_delete_volume`.
 
 use super::{find, parse_id};
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! `/volumes/{id}/metadata` and `/volumes/{id}/metadata/{key}`: `update_volume`, asked for metadata.
+//! `/volumes/{id}/metadata` and `/volumes/{id}/metadata/{key}`: submits `update_volume` for metadata.
 
 use super::{after, find};
 use crate::app::App;

@@ -50,7 +50,7 @@ async fn backends_of(
         let found = volumes::find(&app.database, id, context.caller.project_scope()).await?;
         let found = found.ok_or_else(|| {
             Error::bad_request(format!(
-                "Invalid input received: there is no volume {id} to be near to."
+                "Invalid input received: volume {id} in the scheduler hints does not exist."
             ))
         })?;
         backends.push(found.backend_id);

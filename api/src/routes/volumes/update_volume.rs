@@ -1,4 +1,4 @@
-//! `PUT /volumes/{id}`: `update_volume`, asked.
+//! `PUT /volumes/{id}`: submits `update_volume`.
 
 use super::{after, parse_id};
 use crate::app::App;

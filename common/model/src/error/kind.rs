@@ -5,7 +5,7 @@ text_enum! {
     pub enum ErrorKind {
         /// The request cannot be understood, or the state of things does not allow it.
         BadRequest = "bad_request",
-        /// Another operation on the resource is under way; it will end by itself.
+        /// An operation on the resource is already in progress.
         Busy = "busy",
         /// The caller did not say who they are.
         Unauthorized = "unauthorized",

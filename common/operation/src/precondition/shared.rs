@@ -7,7 +7,7 @@ pub(crate) const NOT_ATTACHED: Precondition = Precondition {
     name: "not_attached",
     meaning: "no server is attached to it, and none is expected",
     refusal: &OfAny(|row| {
-        row.invalid("Volume is attached, or kept for a server; detach it first.")
+        row.invalid("Volume is attached or reserved; detach or unreserve it first.")
     }),
 };
 
@@ -15,12 +15,14 @@ pub(crate) const NO_SNAPSHOTS: Precondition = Precondition {
     name: "no_snapshots",
     meaning: "it has no snapshots but those that go with it",
     refusal: &OfAny(|row| {
-        row.invalid("Volume still has snapshots; delete them first, or with it (cascade).")
+        row.invalid(
+            "Volume still has snapshots; delete them first, or delete the volume with cascade.",
+        )
     }),
 };
 
-pub(crate) const NOT_IN_USE_ELSEWHERE: Precondition = Precondition {
-    name: "not_in_use_elsewhere",
+pub(crate) const NOT_USED_BY_OPERATION: Precondition = Precondition {
+    name: "not_used_by_operation",
     meaning: "no live operation uses it, for instance copies from it",
     refusal: &OfAny(|row| {
         row.invalid(format!("{} is being copied from.", row.resource().capital_noun()))
@@ -32,20 +34,20 @@ pub(crate) const NOT_REPLICATED: Precondition = Precondition {
     meaning: "its type does not ask for replication",
     refusal: &OfAny(|row| {
         row.invalid(
-            "Volume is replicated; give it a type without replication before it goes elsewhere.",
+            "Volume is replicated; retype it to a type without replication before migrating it.",
         )
     }),
 };
 
-pub(crate) const NOT_BEING_WORKED_ON: Precondition = Precondition {
-    name: "not_being_worked_on",
+pub(crate) const NO_OPERATION_IN_PROGRESS: Precondition = Precondition {
+    name: "no_operation_in_progress",
     meaning: "no live operation is about it or changes it",
     refusal: &OfAny(|row| {
         let (noun, capital) = (row.resource().noun(), row.resource().capital_noun());
         let status = row.text("status");
         Error::new(
             ErrorKind::Busy,
-            format!("Invalid {noun}: {capital} is {status}; what brings that about is under way."),
+            format!("Invalid {noun}: {capital} is {status}; an operation is already in progress."),
         )
     }),
 };
@@ -62,16 +64,16 @@ pub(crate) const RESERVABLE: Precondition = Precondition {
     }),
 };
 
-pub(crate) const TAKES_MODE: Precondition = Precondition {
-    name: "takes_mode",
+pub(crate) const ATTACH_MODE_ALLOWED: Precondition = Precondition {
+    name: "attach_mode_allowed",
     meaning: "it is not read-only, or the server only wants to read",
     refusal: &OfAny(|row| {
-        row.invalid("Volume is read-only: it can be attached with mode ro alone.")
+        row.invalid("Volume is read-only: it can only be attached with mode ro.")
     }),
 };
 
-pub(crate) const ONLY_CONNECTION: Precondition = Precondition {
-    name: "only_connection",
+pub(crate) const NO_OTHER_CONNECTION: Precondition = Precondition {
+    name: "no_other_connection",
     meaning: "no other server is connected to it, unless several may be",
     refusal: &OfAny(|row| {
         let message = format!("Volume {} is connected to another server already.", row.text("id"));
@@ -94,8 +96,8 @@ pub(crate) const NOT_IN_ERROR: Precondition = Precondition {
     }),
 };
 
-pub(crate) const TYPE_IS_THERE: Precondition = Precondition {
-    name: "type_is_there",
+pub(crate) const TYPE_EXISTS: Precondition = Precondition {
+    name: "type_exists",
     meaning: "its volume type exists",
     refusal: &OfAny(|row| {
         let volume_type = row.text("volume_type_id");
@@ -103,12 +105,12 @@ pub(crate) const TYPE_IS_THERE: Precondition = Precondition {
     }),
 };
 
-pub(crate) const REPLICATES_THERE: Precondition = Precondition {
-    name: "replicates_there",
+pub(crate) const BACKEND_REPLICATES: Precondition = Precondition {
+    name: "backend_replicates",
     meaning: "the backend replicates it, if its type asks for that",
     refusal: &OfAny(|_| {
         Error::bad_request(
-            "No valid backend was found: the one that fits has failed over, and replicates nothing now.",
+            "No valid backend was found: the matching backend has failed over and does not replicate.",
         )
     }),
 };
@@ -116,7 +118,7 @@ pub(crate) const REPLICATES_THERE: Precondition = Precondition {
 pub(crate) const TYPE_UNUSED: Precondition = Precondition {
     name: "type_unused",
     meaning: "no volume is of this type, and none is about to be",
-    refusal: &OfAny(|_| Error::bad_request("The volume type is in use: there are volumes of it.")),
+    refusal: &OfAny(|_| Error::bad_request("The volume type is in use by volumes.")),
 };
 
 pub(crate) const IS_FROZEN: Precondition = Precondition {
@@ -127,4 +129,4 @@ pub(crate) const IS_FROZEN: Precondition = Precondition {
 
 /// What must be true of a volume that goes to another backend, beside the operation's own preconditions.
 pub(crate) const TO_MIGRATE: &[Precondition] =
-    &[NOT_ATTACHED, NO_SNAPSHOTS, NOT_IN_USE_ELSEWHERE, NOT_REPLICATED];
+    &[NOT_ATTACHED, NO_SNAPSHOTS, NOT_USED_BY_OPERATION, NOT_REPLICATED];

@@ -26,7 +26,7 @@ impl Migration for FakeDriver {
     ) -> Result<(), DriverError> {
         self.pretend("import_volume", &volume.metadata).await?;
         if connection.driver_volume_type != "fake" {
-            return Err(DriverError::failed("a fake backend takes volumes of fake backends alone"));
+            return Err(DriverError::failed("a fake backend imports only from fake backends"));
         }
         self.memory().volumes.insert(volume.id, volume.size_gb);
         Ok(())

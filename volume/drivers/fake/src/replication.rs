@@ -3,37 +3,44 @@
 use crate::faults;
 use crate::memory::FakeDriver;
 use driver::{DriverError, Failover, Replica, Replicas, Replication};
-use model::{FailedOver, Fate, Side, Snapshot, Volume, VolumeFate};
+use model::{FailoverOutcome, Side, Snapshot, Volume, VolumeFailover, VolumeOutcome};
 
 #[driver::async_trait]
 impl Replication for FakeDriver {
     async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
-        let missing = |volume: &Volume| if shall_fail(volume, "replicate") { 1 << 20 } else { 0 };
-        let each = volumes.iter().map(|one| Replica { id: one.id, missing: missing(one) });
+        let out_of_sync_bytes =
+            |volume: &Volume| if shall_fail(volume, "replicate") { 1 << 20 } else { 0 };
+        let each = volumes
+            .iter()
+            .map(|one| Replica { id: one.id, out_of_sync_bytes: out_of_sync_bytes(one) });
         Ok(Replicas { driver_data: self.config.targets().first().cloned(), each: each.collect() })
     }
 
-    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailoverOutcome, DriverError> {
         faults::take(self.config.fake.latency_ms).await;
         if failover.volumes.iter().any(|volume| shall_fail(volume, "failover_backend")) {
             return Err(DriverError::failed("failover fails because fake:fail says so"));
         }
-        let fate = |volume: &Volume| match failover.target {
-            same if same == failover.from && volume.replication_status.is_served() => Fate::Moved,
-            _ if shall_fail(volume, "failover") => Fate::Failed,
-            Side::Target(_) if !volume.replicated => Fate::Absent,
-            Side::Target(_) | Side::Primary => Fate::Moved,
+        let outcome = |volume: &Volume| match failover.target {
+            same if same == failover.from && volume.replication_status.on_active_side() => {
+                VolumeOutcome::FailedOver
+            }
+            _ if shall_fail(volume, "failover") => VolumeOutcome::Failed,
+            Side::Target(_) if !volume.replicated => VolumeOutcome::NotReplicated,
+            Side::Target(_) | Side::Primary => VolumeOutcome::FailedOver,
         };
         let volumes: Vec<_> = failover
             .volumes
             .iter()
-            .map(|volume| VolumeFate { id: volume.id, fate: fate(volume) })
+            .map(|volume| VolumeFailover { id: volume.id, outcome: outcome(volume) })
             .collect();
         let is_there = |snapshot: &&Snapshot| {
-            volumes.iter().any(|one| one.id == snapshot.volume_id && one.fate == Fate::Moved)
+            volumes
+                .iter()
+                .any(|one| one.id == snapshot.volume_id && one.outcome == VolumeOutcome::FailedOver)
         };
         let snapshots = failover.snapshots.iter().filter(is_there).map(|snapshot| snapshot.id);
-        Ok(FailedOver {
+        Ok(FailoverOutcome {
             active: failover.target.clone(),
             storage_id: None,
             known_snapshots: failover.snapshots.iter().map(|snapshot| snapshot.id).collect(),

@@ -1,7 +1,7 @@
 //! Volumes and snapshots in memory.
 
 use crate::memory::FakeDriver;
-use driver::{DriverError, Fence, Replication, Source, Volumes};
+use driver::{CloneSource, DriverError, Fence, Replication, Volumes};
 use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
 
 #[driver::async_trait]
@@ -73,12 +73,12 @@ impl Volumes for FakeDriver {
     async fn create_volume_like(
         &self,
         volume: &Volume,
-        source: Source<'_>,
+        source: CloneSource<'_>,
         fence: Fence,
     ) -> Result<(), DriverError> {
         let is_there = match source {
-            Source::Snapshot(snapshot) => self.memory().snapshots.contains(&snapshot.id),
-            Source::Volume(source) => self.memory().volumes.contains_key(&source.id),
+            CloneSource::Snapshot(snapshot) => self.memory().snapshots.contains(&snapshot.id),
+            CloneSource::Volume(source) => self.memory().volumes.contains_key(&source.id),
         };
         // memory is lost with the process, so what is not there may have been
         if !is_there {

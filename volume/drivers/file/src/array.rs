@@ -1,8 +1,8 @@
 //! One side of a backend: an array with its daemons.
 
 use crate::blocking::blocking;
-use crate::directory::{Directory, NotEntered};
-use crate::fences::{self, Held};
+use crate::directory::{Directory, EpochRejected};
+use crate::fences::{self, ObjectLock};
 use crate::iscsi_targets::IscsiTargets;
 use crate::object::Object;
 use crate::relay::Relay;
@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 /// How long the array may take to be told that it does not serve.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STANDBY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An array with its daemons.
 pub(crate) struct Array {
@@ -26,8 +26,8 @@ pub(crate) struct Array {
     pub relay: Relay,
     pub targets: IscsiTargets,
     pub protocol: TargetProtocol,
-    /// A look whether the array can be used; on storage that hangs it does not end.
-    look: Mutex<Option<JoinHandle<bool>>>,
+    /// A running probe of the array; it does not end while the storage hangs.
+    probe: Mutex<Option<JoinHandle<bool>>>,
 }
 
 impl Array {
@@ -38,7 +38,7 @@ impl Array {
             relay: Relay::new(&directory, config),
             targets: IscsiTargets::new(&directory, config),
             protocol: config.target_protocol,
-            look: Mutex::default(),
+            probe: Mutex::default(),
             directory,
         }
     }
@@ -52,32 +52,32 @@ impl Array {
         }
     }
 
-    /// Tells the array that it does not serve a backend's volumes; `false` when it cannot be told. Fails when it
+    /// Records in the array that it is standby for a backend; `false` if the array cannot be written. Fails if it
     /// has seen a newer epoch.
-    pub async fn rest(&self, backend: BackendId, epoch: i64) -> Result<bool, DriverError> {
+    pub async fn set_standby(&self, backend: BackendId, epoch: i64) -> Result<bool, DriverError> {
         let directory = self.directory.clone();
-        let told = blocking(move || Ok(directory.enter(backend, epoch, false)));
-        match tokio::time::timeout(PATIENCE, told).await {
+        let told = blocking(move || Ok(directory.record_epoch(backend, epoch, false)));
+        match tokio::time::timeout(STANDBY_TIMEOUT, told).await {
             Ok(Ok(Ok(()))) => return Ok(true),
-            Ok(Ok(Err(newer @ NotEntered::Newer(..)))) => return Err(newer.into()),
-            Ok(Ok(Err(NotEntered::Unusable(error))) | Err(error)) => {
-                tracing::warn!(%error, "an array is not told that it does not serve");
+            Ok(Ok(Err(newer @ EpochRejected::Newer(..)))) => return Err(newer.into()),
+            Ok(Ok(Err(EpochRejected::Unusable(error))) | Err(error)) => {
+                tracing::warn!(%error, "an array could not be updated to standby");
             }
-            Err(_) => tracing::warn!("an array hangs, and is not told that it does not serve"),
+            Err(_) => tracing::warn!("an array hangs and could not be updated to standby"),
         }
         Ok(false)
     }
 
     /// Whether the array can be used, as far as can be told in time. There is one look at a time, so that
     /// storage that hangs takes one thread and not all of them.
-    pub async fn can_be_used(&self, patience: Duration) -> bool {
-        let mut look = self.look.lock().await;
+    pub async fn can_be_used(&self, timeout: Duration) -> bool {
+        let mut probe = self.probe.lock().await;
         let directory = self.directory.clone();
-        let looking = look
+        let looking = probe
             .get_or_insert_with(|| tokio::task::spawn_blocking(move || directory.can_be_used()));
-        match tokio::time::timeout(patience, looking).await {
+        match tokio::time::timeout(timeout, looking).await {
             Ok(seen) => {
-                *look = None;
+                *probe = None;
                 seen.unwrap_or(false)
             }
             Err(_) => false,
@@ -86,10 +86,14 @@ impl Array {
 
     /// Keeps every other worker away from an object while the result lives; waits for as long as the caller
     /// does.
-    pub async fn hold(&self, object: Object, fence: Fence) -> Result<Held, DriverError> {
+    pub async fn lock_exclusive(
+        &self,
+        object: Object,
+        fence: Fence,
+    ) -> Result<ObjectLock, DriverError> {
         loop {
             let file = self.directory.fence_file(object);
-            match blocking(move || fences::hold(&file, fence)).await {
+            match blocking(move || fences::lock_exclusive(&file, fence)).await {
                 Err(DriverError::Transient(busy)) => tracing::info!(%object, busy, "still waiting"),
                 held => return held,
             }
@@ -97,9 +101,9 @@ impl Array {
     }
 
     /// Keeps an object as it is while the result lives.
-    pub async fn share(&self, object: Object) -> Result<Held, DriverError> {
+    pub async fn lock_shared(&self, object: Object) -> Result<ObjectLock, DriverError> {
         let file = self.directory.fence_file(object);
-        blocking(move || fences::share(&file)).await
+        blocking(move || fences::lock_shared(&file)).await
     }
 
     /// Closes everything that is open of a volume and returns what was; fails, and closes nothing that is
@@ -121,16 +125,16 @@ impl Array {
     }
 
     /// Makes a file of this name an object.
-    pub async fn adopt(
+    pub async fn import_file(
         &self,
         object: Object,
         name: &str,
         size: u64,
         fence: Fence,
     ) -> Result<(), DriverError> {
-        let _held = self.hold(object, fence).await?;
+        let _held = self.lock_exclusive(object, fence).await?;
         let (directory, name) = (self.directory.clone(), name.to_owned());
-        blocking(move || directory.adopt(object, &name, size)).await
+        blocking(move || directory.import_file(object, &name, size)).await
     }
 
     /// Whether a data path leads to this array.

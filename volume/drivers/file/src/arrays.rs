@@ -17,17 +17,17 @@ pub(crate) struct Arrays {
     pub targets: Vec<(String, Arc<Array>)>,
     /// How long a replica may hold up a write.
     pub replica_timeout: Duration,
-    serving: Mutex<Serving>,
+    serving: Mutex<ActiveArray>,
 }
 
 /// Which array serves.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Serving {
+pub(crate) struct ActiveArray {
     /// Its side.
     pub active: Side,
     /// The epoch in which it does.
     pub epoch: i64,
-    /// The array's own name: another one in its place is not served.
+    /// The id of the array: another array at the same path is not served.
     pub array_id: String,
 }
 
@@ -46,11 +46,11 @@ impl Arrays {
         }
     }
 
-    pub fn serving(&self) -> Serving {
+    pub fn serving(&self) -> ActiveArray {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn set_serving(&self, serving: Serving) {
+    pub fn set_serving(&self, serving: ActiveArray) {
         *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = serving;
     }
 
@@ -77,13 +77,13 @@ impl Arrays {
     }
 
     /// Fails when the array does not serve any more, or is another one than it was.
-    pub async fn require_serving(&self, array: &Array) -> Result<(), DriverError> {
+    pub async fn require_active(&self, array: &Array) -> Result<(), DriverError> {
         let (directory, backend, serving) = (array.directory.clone(), self.backend, self.serving());
         blocking(move || {
             if directory.id()? != serving.array_id {
-                return Err(DriverError::failed("the array is another one than it was"));
+                return Err(DriverError::failed("the array has been replaced: its id has changed"));
             }
-            directory.require_serving(backend, serving.epoch)
+            directory.require_active(backend, serving.epoch)
         })
         .await
     }

@@ -17,7 +17,7 @@ pub(crate) async fn copy(
     size: u64,
     mirror: Option<Mirror<'_>>,
 ) -> Result<(), DriverError> {
-    let _kept = array.share(source).await?;
+    let _kept = array.lock_shared(source).await?;
     let directory = array.directory.clone();
     if blocking(move || directory.reflink(source, target, size)).await? {
         return Ok(());

@@ -13,10 +13,10 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How often a copy is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What the daemon copies from.
-enum Source {
+enum CopySource {
     /// A volume of this array that is open. What a server overwrites is copied before it is.
     Open(VolumeId),
     /// An export of another array that nobody writes to: this node.
@@ -26,7 +26,7 @@ enum Source {
 /// A copy by the daemon.
 pub(crate) struct CopyJob<'a> {
     daemon: &'a StorageDaemon,
-    source: Source,
+    source: CopySource,
     job: String,
     target_node: String,
 }
@@ -35,7 +35,7 @@ impl<'a> CopyJob<'a> {
     /// A copy of a volume that servers may write to, as it is when the copy begins.
     pub fn of_open_volume(daemon: &'a StorageDaemon, id: VolumeId, target: Object) -> Self {
         let job = names::copy_job(id, target);
-        Self { daemon, source: Source::Open(id), job, target_node: names::target_node(target) }
+        Self { daemon, source: CopySource::Open(id), job, target_node: names::target_node(target) }
     }
 
     /// A copy of what another array exports at a URI.
@@ -49,7 +49,7 @@ impl<'a> CopyJob<'a> {
             .ok_or_else(|| DriverError::failed(format!("{uri} is no NBD export")))?;
         Ok(Self {
             daemon,
-            source: Source::Remote { node, description },
+            source: CopySource::Remote { node, description },
             job: names::import_job(target),
             target_node: names::target_node(Object::Volume(target)),
         })
@@ -74,12 +74,12 @@ impl<'a> CopyJob<'a> {
             "job-id": self.job, "target": self.target_node, "sync": "full", "auto-dismiss": false,
         });
         match &self.source {
-            Source::Open(id) => {
+            CopySource::Open(id) => {
                 arguments["device"] = json!(self.daemon.open_node(&mut session, *id).await?);
                 session.execute("blockdev-backup", arguments).await?;
             }
             // unlike a backup, a mirror leaves holes where it finds them
-            Source::Remote { node, description } => {
+            CopySource::Remote { node, description } => {
                 session.execute("blockdev-add", description.clone()).await?;
                 arguments["device"] = json!(node);
                 session.execute("blockdev-mirror", arguments).await?;
@@ -91,14 +91,14 @@ impl<'a> CopyJob<'a> {
     async fn finish(&self) -> Result<(), DriverError> {
         let mut progress = CopyProgress::default();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             let Some(job) = self.status().await? else {
                 return Err(DriverError::failed("the copy was cancelled"));
             };
             progress.total = job["total-progress"].as_u64().unwrap_or_default();
             progress.log(job["current-progress"].as_u64().unwrap_or_default());
             match job["status"].as_str() {
-                // a mirror is in step, and would stay so
+                // a mirror is in sync, and would stay so
                 Some("ready") => {
                     let mut session = self.daemon.session().await?;
                     session.execute("job-complete", json!({ "id": self.job })).await?;
@@ -129,8 +129,8 @@ impl<'a> CopyJob<'a> {
     /// Closes the nodes that were opened for the copy.
     async fn close_nodes(&self) -> Result<(), DriverError> {
         let remote = match &self.source {
-            Source::Open(_) => None,
-            Source::Remote { node, .. } => Some(node),
+            CopySource::Open(_) => None,
+            CopySource::Remote { node, .. } => Some(node),
         };
         let mut session = self.daemon.session().await?;
         for node in remote.into_iter().chain([&self.target_node]) {
@@ -149,7 +149,7 @@ impl<'a> CopyJob<'a> {
                 break;
             }
             self.daemon.session().await?.execute("job-cancel", json!({ "id": self.job })).await?;
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         self.close_nodes().await
     }

@@ -31,7 +31,7 @@ pub(crate) async fn open_nbd(
 ) -> Result<ConnectionInfo, DriverError> {
     if let Some(opening) = array.daemon.begin_export(id, mode).await? {
         if let Some(mirror) = mirror.filter(|_| !opening.is_mirrored()) {
-            mirror.disown().await?;
+            mirror.invalidate().await?;
         }
         opening.finish().await?;
     }

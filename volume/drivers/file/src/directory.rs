@@ -6,7 +6,7 @@
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
 //! | `….unfinished` | either, until it is complete |
 //! | `chap/…` | with what servers log in to the iSCSI target of this name |
-//! | `in-step/volume-<id>` | the link of the relay over which the replica here is complete |
+//! | `in-sync/volume-<id>` | the mirror connection over which the replica here is in sync |
 //! | `fences/…` | the newest claim that touched the object of this name |
 //! | `epochs/<backend>` | the newest epoch of a backend that the array has seen, and whether it serves in it |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
@@ -27,14 +27,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// After so long no worker can still believe that it has an operation on a removed object.
-const FENCES_OUTLIVE_OBJECTS_BY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the fencing token of a removed object is kept: no claim on it is still in use after that.
+const FENCE_FILE_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What the file of an epoch says of the array.
-const SERVES: &str = "serves";
-const RESTS: &str = "rests";
+/// The content of an epoch file: whether the array is active or standby.
+const ACTIVE: &str = "active";
+const STANDBY: &str = "standby";
 
-/// What a file is called while it is not yet what it shall be.
+/// The suffix of an incomplete file.
 const UNFINISHED: &str = "unfinished";
 
 /// An array's directory.
@@ -45,27 +45,27 @@ pub(crate) struct Directory {
 
 /// Why an array does not enter an epoch.
 #[derive(Debug)]
-pub(crate) enum NotEntered {
+pub(crate) enum EpochRejected {
     /// It has seen this epoch, which is newer than that one.
     Newer(i64, i64),
     /// Its files cannot be read or written.
     Unusable(DriverError),
 }
 
-impl From<NotEntered> for DriverError {
-    fn from(reason: NotEntered) -> Self {
+impl From<EpochRejected> for DriverError {
+    fn from(reason: EpochRejected) -> Self {
         match reason {
-            NotEntered::Newer(newest, epoch) => Self::failed(format!(
-                "the array has seen epoch {newest} of the backend, and epoch {epoch} is older: either a newer \
+            EpochRejected::Newer(newest, epoch) => Self::failed(format!(
+                "the array is in epoch {newest} of the backend, and epoch {epoch} is older: either a newer \
                  failover has overtaken this worker, or the database is older than the array"
             )),
-            NotEntered::Unusable(error) => error,
+            EpochRejected::Unusable(error) => error,
         }
     }
 }
 
-/// The room on the file system below, in bytes.
-pub(crate) struct Room {
+/// The capacity of the file system, in bytes.
+pub(crate) struct Capacity {
     pub total: u64,
     pub free: u64,
     pub provisioned: u64,
@@ -99,20 +99,20 @@ impl Directory {
         self.chap().join(export)
     }
 
-    /// What says that the replica of a volume is complete.
-    pub fn in_step_file(&self, id: VolumeId) -> PathBuf {
-        self.in_step().join(Object::Volume(id).to_string())
+    /// The file that marks the replica of a volume as in sync.
+    pub fn in_sync_file(&self, id: VolumeId) -> PathBuf {
+        self.in_sync().join(Object::Volume(id).to_string())
     }
 
     /// Forgets which replicas are complete.
-    pub fn forget_replicas(&self) -> Result<(), DriverError> {
-        self.forget_replicas_but(&HashSet::new())
+    pub fn clear_in_sync_marks(&self) -> Result<(), DriverError> {
+        self.clear_in_sync_marks_except(&HashSet::new())
     }
 
     /// Forgets which replicas are complete, but for those of these volumes.
-    pub fn forget_replicas_but(&self, kept: &HashSet<VolumeId>) -> Result<(), DriverError> {
-        let directory = self.in_step();
-        let kept: HashSet<PathBuf> = kept.iter().map(|id| self.in_step_file(*id)).collect();
+    pub fn clear_in_sync_marks_except(&self, kept: &HashSet<VolumeId>) -> Result<(), DriverError> {
+        let directory = self.in_sync();
+        let kept: HashSet<PathBuf> = kept.iter().map(|id| self.in_sync_file(*id)).collect();
         let forget = || -> io::Result<()> {
             for entry in fs::read_dir(&directory)? {
                 let path = entry?.path();
@@ -147,7 +147,7 @@ impl Directory {
     }
 
     /// Whether all of a volume is here, as it was at some time.
-    pub fn has_all_of(&self, id: VolumeId) -> bool {
+    pub fn is_complete(&self, id: VolumeId) -> bool {
         self.has(Object::Volume(id)) && !self.incomplete_file(id).exists()
     }
 
@@ -157,17 +157,22 @@ impl Directory {
 
     /// Takes a backend's volumes into an epoch, in which the array serves them or does not. Refused when a newer
     /// epoch has been here.
-    pub fn enter(&self, backend: BackendId, epoch: i64, serves: bool) -> Result<(), NotEntered> {
+    pub fn record_epoch(
+        &self,
+        backend: BackendId,
+        epoch: i64,
+        is_active: bool,
+    ) -> Result<(), EpochRejected> {
         let path = self.epochs().join(backend.to_string());
-        let unusable = |error: io::Error| NotEntered::Unusable(unusable(&path, &error));
+        let unusable = |error: io::Error| EpochRejected::Unusable(unusable(&path, &error));
         let _one_at_a_time = lock_file(&path.with_extension("lock")).map_err(unusable)?;
-        match self.epoch(backend).map_err(NotEntered::Unusable)? {
-            Some((newest, _)) if newest > epoch => return Err(NotEntered::Newer(newest, epoch)),
+        match self.epoch(backend).map_err(EpochRejected::Unusable)? {
+            Some((newest, _)) if newest > epoch => return Err(EpochRejected::Newer(newest, epoch)),
             // a full array can be entered again
-            Some(known) if known == (epoch, serves) => return Ok(()),
+            Some(known) if known == (epoch, is_active) => return Ok(()),
             Some(_) | None => {}
         }
-        let text = format!("{epoch} {}", if serves { SERVES } else { RESTS });
+        let text = format!("{epoch} {}", if is_active { ACTIVE } else { STANDBY });
         let unfinished = path.with_extension(UNFINISHED);
         let write = || -> io::Result<()> {
             let mut file = File::create(&unfinished)?;
@@ -180,16 +185,16 @@ impl Directory {
     }
 
     /// Fails unless the array serves a backend's volumes in this very epoch.
-    pub fn require_serving(&self, backend: BackendId, epoch: i64) -> Result<(), DriverError> {
+    pub fn require_active(&self, backend: BackendId, epoch: i64) -> Result<(), DriverError> {
         if self.epoch(backend)? == Some((epoch, true)) {
             return Ok(());
         }
-        Err(DriverError::failed("the array does not serve the backend's volumes any more"))
+        Err(DriverError::failed("the array is no longer the active side of the backend"))
     }
 
     /// Whether the array serves a backend's volumes in its newest epoch.
-    pub fn serves(&self, backend: BackendId) -> Result<bool, DriverError> {
-        Ok(self.epoch(backend)?.is_some_and(|(_, serves)| serves))
+    pub fn is_active(&self, backend: BackendId) -> Result<bool, DriverError> {
+        Ok(self.epoch(backend)?.is_some_and(|(_, is_active)| is_active))
     }
 
     fn epoch(&self, backend: BackendId) -> Result<Option<(i64, bool)>, DriverError> {
@@ -204,7 +209,7 @@ impl Directory {
         }
         let parsed = text
             .split_once(' ')
-            .and_then(|(epoch, role)| Some((epoch.parse().ok()?, role == SERVES)));
+            .and_then(|(epoch, role)| Some((epoch.parse().ok()?, role == ACTIVE)));
         parsed.map(Some).ok_or_else(|| DriverError::failed(format!("{}: {text}", path.display())))
     }
 
@@ -212,8 +217,8 @@ impl Directory {
         self.directory.join("epochs")
     }
 
-    fn in_step(&self) -> PathBuf {
-        self.directory.join("in-step")
+    fn in_sync(&self) -> PathBuf {
+        self.directory.join("in-sync")
     }
 
     fn incomplete(&self) -> PathBuf {
@@ -248,14 +253,14 @@ impl Directory {
             self.snapshots(),
             self.fences(),
             self.chap(),
-            self.in_step(),
+            self.in_sync(),
             self.incomplete(),
             self.epochs(),
             run,
         ] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
-        self.name_itself().map_err(|error| unusable(&self.id_file(), &error))?;
+        self.create_id().map_err(|error| unusable(&self.id_file(), &error))?;
         self.remove_leftovers().map_err(|error| unusable(&self.directory, &error))
     }
 
@@ -274,7 +279,7 @@ impl Directory {
         self.directory.join("array.id")
     }
 
-    fn name_itself(&self) -> io::Result<()> {
+    fn create_id(&self) -> io::Result<()> {
         if self.id_file().exists() {
             return Ok(());
         }
@@ -302,12 +307,12 @@ impl Directory {
                 let path = entry?.path();
                 let is_unfinished = path.extension().is_some_and(|end| end == UNFINISHED);
                 // one whose object is locked is another worker's, and growing
-                if is_unfinished && !fences::is_held(&self.fence_of(&path))? {
+                if is_unfinished && !fences::is_locked(&self.fence_of(&path))? {
                     fs::remove_file(path)?;
                 }
             }
         }
-        let outlived = SystemTime::now() - FENCES_OUTLIVE_OBJECTS_BY;
+        let outlived = SystemTime::now() - FENCE_FILE_RETENTION;
         for entry in fs::read_dir(self.fences())? {
             let entry = entry?;
             let name = entry.file_name();
@@ -324,8 +329,8 @@ impl Directory {
         self.fences().join(object_file.file_stem().unwrap_or_default())
     }
 
-    pub fn room(&self) -> Result<Room, DriverError> {
-        let measure = || -> io::Result<Room> {
+    pub fn capacity(&self) -> Result<Capacity, DriverError> {
+        let measure = || -> io::Result<Capacity> {
             let below = rustix::fs::statvfs(&self.directory)?;
             let (mut provisioned, mut volumes) = (0, 0);
             for entry in fs::read_dir(self.volumes())? {
@@ -339,7 +344,7 @@ impl Directory {
                 }
             }
             let (total, free) = (below.f_blocks * below.f_frsize, below.f_bavail * below.f_frsize);
-            Ok(Room { total, free, provisioned, volumes })
+            Ok(Capacity { total, free, provisioned, volumes })
         };
         measure().map_err(|error| unusable(&self.directory, &error))
     }
@@ -392,7 +397,7 @@ impl Directory {
     }
 
     /// Makes a file of the object's kind the object, grown to `size`. One that it is already stays.
-    pub fn adopt(&self, object: Object, name: &str, size: u64) -> Result<(), DriverError> {
+    pub fn import_file(&self, object: Object, name: &str, size: u64) -> Result<(), DriverError> {
         let path = self.file(object);
         if path.exists() {
             return Ok(());
@@ -402,7 +407,7 @@ impl Directory {
         if !is_plain || !source.is_file() {
             return Err(DriverError::failed(format!("there is no file {name}")));
         }
-        let adopt = || -> io::Result<()> {
+        let import_file = || -> io::Result<()> {
             let file = OpenOptions::new().write(true).open(&source)?;
             if file.metadata()?.len() < size {
                 file.set_len(size)?;
@@ -411,7 +416,7 @@ impl Directory {
             fs::rename(&source, &path)?;
             sync_directory(&path)
         };
-        adopt().map_err(|error| unusable(&source, &error))
+        import_file().map_err(|error| unusable(&source, &error))
     }
 
     pub fn extend(&self, object: Object, size: u64) -> Result<(), DriverError> {

@@ -18,7 +18,7 @@ impl Exports for FileDriver {
     ) -> Result<ConnectionInfo, DriverError> {
         let array = self.arrays.active_array();
         // not while it is copied without the daemon
-        let _held = array.hold(Object::Volume(volume.id), fence).await?;
+        let _held = array.lock_exclusive(Object::Volume(volume.id), fence).await?;
         self.open(&array, volume, mode).await
     }
 
@@ -37,10 +37,10 @@ impl Exports for FileDriver {
 
     async fn ensure_data_plane(&self) -> Result<bool, DriverError> {
         let array = self.arrays.active_array();
-        self.arrays.require_serving(&array).await?;
+        self.arrays.require_active(&array).await?;
         let was_started = array.ensure_data_plane().await?;
         // a failover may have ended it meanwhile
-        if let Err(left) = self.arrays.require_serving(&array).await {
+        if let Err(left) = self.arrays.require_active(&array).await {
             array.daemon.end().await?;
             return Err(left);
         }
@@ -49,7 +49,7 @@ impl Exports for FileDriver {
 
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
-        let _kept = array.share(Object::Volume(volume.id)).await?;
+        let _kept = array.lock_shared(Object::Volume(volume.id)).await?;
         self.open(&array, volume, mode).await.map(drop)
     }
 }
@@ -62,7 +62,7 @@ impl FileDriver {
         volume: &Volume,
         mode: AttachMode,
     ) -> Result<ConnectionInfo, DriverError> {
-        self.arrays.require_serving(array).await?;
+        self.arrays.require_active(array).await?;
         let mirror = replicas::mirror_of(&self.arrays, volume.id, volume.size_gb);
         data_paths::open(array, volume.id, mode, mirror.as_ref()).await
     }

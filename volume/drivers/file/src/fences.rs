@@ -1,4 +1,4 @@
-//! One worker at a time for each object, and never one whose claim is older than the last.
+//! Object locks: one worker at a time per object, and never one with an older fencing token.
 //!
 //! The file of an object's fence is locked while somebody works on the object and holds the number of
 //! the newest claim. It outlives the object, so that a worker that slept through its removal cannot
@@ -13,12 +13,12 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 /// The lock on an object, until it is dropped.
-pub(crate) struct Held {
+pub(crate) struct ObjectLock {
     _file: File,
 }
 
 /// Locks an object for the bearer of `fence`; waits while anybody else has it.
-pub(crate) fn hold(path: &Path, fence: Fence) -> Result<Held, DriverError> {
+pub(crate) fn lock_exclusive(path: &Path, fence: Fence) -> Result<ObjectLock, DriverError> {
     let mut file = open(path).map_err(|error| unusable(path, &error))?;
     wait_for(&file, FlockOperation::NonBlockingLockExclusive)
         .map_err(|error| busy(path, &error))?;
@@ -26,27 +26,27 @@ pub(crate) fn hold(path: &Path, fence: Fence) -> Result<Held, DriverError> {
         return Err(DriverError::Superseded);
     }
     record(&mut file, fence).map_err(|error| unusable(path, &error))?;
-    Ok(Held { _file: file })
+    Ok(ObjectLock { _file: file })
 }
 
 /// Keeps an object as it is; waits while somebody works on it.
-pub(crate) fn share(path: &Path) -> Result<Held, DriverError> {
+pub(crate) fn lock_shared(path: &Path) -> Result<ObjectLock, DriverError> {
     let file = open(path).map_err(|error| unusable(path, &error))?;
     wait_for(&file, FlockOperation::NonBlockingLockShared).map_err(|error| busy(path, &error))?;
-    Ok(Held { _file: file })
+    Ok(ObjectLock { _file: file })
 }
 
 /// Keeps everybody else away from an object, unless somebody works on it, or keeps it as it is, now.
-pub(crate) fn try_hold(path: &Path) -> Result<Option<Held>, DriverError> {
+pub(crate) fn try_lock_exclusive(path: &Path) -> Result<Option<ObjectLock>, DriverError> {
     match lock(path, FlockOperation::NonBlockingLockExclusive) {
-        Ok(file) => Ok(Some(Held { _file: file })),
+        Ok(file) => Ok(Some(ObjectLock { _file: file })),
         Err(held) if held.kind() == io::ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(unusable(path, &error)),
     }
 }
 
 /// Whether somebody works on an object now.
-pub(crate) fn is_held(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_locked(path: &Path) -> io::Result<bool> {
     match lock(path, FlockOperation::NonBlockingLockShared) {
         Ok(_) => Ok(false),
         Err(held) if held.kind() == io::ErrorKind::WouldBlock => Ok(true),
@@ -64,11 +64,11 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-/// Whoever works on an object longer than anybody waits may be done when the operation is claimed again.
+/// A lock timeout is a transient error: the holder may have finished when the operation is claimed again.
 fn busy(path: &Path, error: &io::Error) -> DriverError {
     match error.kind() {
         io::ErrorKind::TimedOut => {
-            DriverError::Transient(format!("{}: another worker is at it", path.display()))
+            DriverError::Transient(format!("{}: another worker holds the lock", path.display()))
         }
         _ => unusable(path, error),
     }
@@ -94,9 +94,9 @@ mod tests {
     fn an_older_claim_is_kept_out_even_after_the_newer_one_let_go() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("volume");
-        drop(hold(&path, Fence(7)).unwrap());
-        assert!(matches!(hold(&path, Fence(6)), Err(DriverError::Superseded)));
-        hold(&path, Fence(7)).unwrap();
-        hold(&path, Fence(8)).unwrap();
+        drop(lock_exclusive(&path, Fence(7)).unwrap());
+        assert!(matches!(lock_exclusive(&path, Fence(6)), Err(DriverError::Superseded)));
+        lock_exclusive(&path, Fence(7)).unwrap();
+        lock_exclusive(&path, Fence(8)).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How long a lock is waited for.
 const TIMEOUT: Duration = Duration::from_secs(60);
-const TRY_EVERY: Duration = Duration::from_millis(10);
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// An exclusive lock on a file, which is made if there is none, until the result is dropped.
 pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
@@ -20,11 +20,13 @@ pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
 
 /// Tries to lock a file again and again; `TimedOut` in the end.
 pub(crate) fn wait_for(file: &File, operation: FlockOperation) -> io::Result<()> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         match flock(file, operation) {
             Ok(()) => return Ok(()),
-            Err(Errno::WOULDBLOCK) if begun.elapsed() < TIMEOUT => std::thread::sleep(TRY_EVERY),
+            Err(Errno::WOULDBLOCK) if started.elapsed() < TIMEOUT => {
+                std::thread::sleep(LOCK_RETRY_INTERVAL)
+            }
             Err(Errno::WOULDBLOCK) => return Err(io::ErrorKind::TimedOut.into()),
             Err(error) => return Err(error.into()),
         }

@@ -24,7 +24,7 @@ const PREFIX: &str = "iqn.2010-10.org.openstack:";
 /// The number of the disk in each target; 0 is the controller.
 pub(crate) const LUN: u32 = 1;
 /// How long the daemon may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TGTADM_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the daemon is given to answer after its start.
 const START_TRIES: u32 = 50;
 const START_PAUSE: Duration = Duration::from_millis(50);
@@ -63,7 +63,7 @@ impl IscsiTargets {
         if self.targets().await.is_ok() {
             return Ok(false);
         }
-        let _alone = self.alone().await?;
+        let _alone = self.lock_daemon().await?;
         // another worker may have been faster
         if self.targets().await.is_ok() {
             return Ok(false);
@@ -72,7 +72,7 @@ impl IscsiTargets {
     }
 
     /// Keeps every other worker of the array away from the daemon while the result lives.
-    async fn alone(&self) -> Result<File, DriverError> {
+    async fn lock_daemon(&self) -> Result<File, DriverError> {
         let lock = self.directory.run_file("tgtd.lock");
         blocking(move || lock_file(&lock).map_err(|error| unusable(&lock, &error))).await
     }
@@ -101,7 +101,7 @@ impl IscsiTargets {
     /// Opens a target for a volume, unless it is open, and tells how to log in.
     pub async fn export(&self, id: VolumeId, mode: AttachMode) -> Result<Login, DriverError> {
         // targets have numbers that are chosen among those in use
-        let _alone = self.alone().await?;
+        let _alone = self.lock_daemon().await?;
         let chap = Chap::keep(&self.directory.chap_file(&export_name(id, mode)))?;
         let targets = self.targets().await?;
         let known = targets.iter().find(|target| target.iqn == iqn(id, mode));
@@ -230,7 +230,7 @@ impl IscsiTargets {
 /// be a secret among them.
 async fn run(mut command: Command) -> Result<String, DriverError> {
     let program = command.as_std().get_program().display().to_string();
-    let output = match tokio::time::timeout(PATIENCE, command.output()).await {
+    let output = match tokio::time::timeout(TGTADM_TIMEOUT, command.output()).await {
         Err(_) => return Err(DriverError::failed(format!("{program} does not answer"))),
         Ok(Err(error)) => return Err(DriverError::failed(format!("{program}: {error}"))),
         Ok(Ok(output)) => output,

@@ -24,12 +24,12 @@ impl Manage for FileDriver {
     ) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let object = Object::Volume(volume.id);
-        array.adopt(object, source_name, bytes(volume.size_gb), fence).await
+        array.import_file(object, source_name, bytes(volume.size_gb), fence).await
     }
 
     async fn unmanage_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
-        let _held = array.hold(Object::Volume(volume.id), fence).await?;
+        let _held = array.lock_exclusive(Object::Volume(volume.id), fence).await?;
         replicas::stop_mirror(&self.arrays, volume).await?;
         array.close(volume.id).await
     }
@@ -42,7 +42,7 @@ impl Manage for FileDriver {
     ) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let object = Object::Snapshot(snapshot.id);
-        array.adopt(object, source_name, bytes(snapshot.size_gb), fence).await
+        array.import_file(object, source_name, bytes(snapshot.size_gb), fence).await
     }
 
     /// No data path leads to a snapshot, so nothing is open of it; a copy of it that an earlier worker has begun ends
@@ -53,6 +53,6 @@ impl Manage for FileDriver {
         fence: Fence,
     ) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
-        array.hold(Object::Snapshot(snapshot.id), fence).await.map(drop)
+        array.lock_exclusive(Object::Snapshot(snapshot.id), fence).await.map(drop)
     }
 }

@@ -18,8 +18,8 @@ impl Migration for FileDriver {
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
         let array = self.arrays.active_array();
-        let _held = array.hold(Object::Volume(volume.id), fence).await?;
-        self.arrays.require_serving(&array).await?;
+        let _held = array.lock_exclusive(Object::Volume(volume.id), fence).await?;
+        self.arrays.require_active(&array).await?;
         // nobody writes
         open_nbd(&array, volume.id, AttachMode::ReadOnly, None).await
     }
@@ -37,7 +37,7 @@ impl Migration for FileDriver {
     ) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let target = Object::Volume(volume.id);
-        let _held = array.hold(target, fence).await?;
+        let _held = array.lock_exclusive(target, fence).await?;
         let Some(uri) = nbd_uri(connection) else {
             let protocol = &connection.driver_volume_type;
             return Err(DriverError::failed(format!("a volume cannot be read over {protocol}")));

@@ -1,9 +1,9 @@
-//! A synchronous mirror of a volume, from one side to another: a write is acknowledged when it is on both.
+//! A synchronous mirror of a volume, from one side to another: a write is acknowledged when both have it.
 //!
-//! A mirror whose target fails goes on without it, remembers what it could not mirror and says so; then the
-//! replica is not *in step* until the rest has been brought over. What is in step is noted on the target's
-//! side, together with the link of the relay over which it came to be so: as long as the relay knows that link, the
-//! replica has missed nothing.
+//! A mirror whose target fails continues without it and records the unmirrored blocks; then the
+//! replica is *out of sync* until it is resynchronised. The in-sync state is recorded on the target's
+//! side, together with the id of the mirror connection: as long as the relay knows that connection, the
+//! replica has missed no write.
 
 use crate::array::Array;
 use crate::block_nodes::has_node;
@@ -11,7 +11,7 @@ use crate::blocking::blocking;
 use crate::io_error::unusable;
 use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name, replica_node};
 use crate::object::Object;
-use crate::relay::Links;
+use crate::relay::MirrorConnections;
 use driver::DriverError;
 use model::{BackendId, VolumeId};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long the target's daemon may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+const UNMARK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A mirror of a volume.
 pub(crate) struct Mirror<'a> {
@@ -36,9 +36,9 @@ pub(crate) struct Mirror<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// Every acknowledged write is on the target.
-    InStep,
-    /// So many bytes are not.
-    Behind(u64),
+    InSync,
+    /// This many bytes are out of sync.
+    OutOfSync(u64),
 }
 
 fn is_ready(job: &Value) -> bool {
@@ -46,21 +46,21 @@ fn is_ready(job: &Value) -> bool {
 }
 
 /// What mirrors from one side to another are judged by.
-pub(crate) struct Seen {
+pub(crate) struct MirrorQuery {
     /// `None` when the relay does not answer.
-    links: Option<Links>,
+    connections: Option<MirrorConnections>,
     jobs: Value,
     nodes: Value,
 }
 
-impl Seen {
-    /// The links come first: what is in step later, and has missed nothing since then, is in step over them.
-    pub async fn look(from: &Array, to: &Array) -> Result<Self, DriverError> {
-        let links = to.relay.links().await;
+impl MirrorQuery {
+    /// The links come first: what is in sync later, and has missed nothing since then, is in sync over them.
+    pub async fn run(from: &Array, to: &Array) -> Result<Self, DriverError> {
+        let connections = to.relay.connections().await;
         let mut session = from.daemon.session().await?;
         let jobs = session.execute("query-block-jobs", json!({})).await?;
         let nodes = session.execute("query-named-block-nodes", json!({ "flat": true })).await?;
-        Ok(Self { links, jobs, nodes })
+        Ok(Self { connections, jobs, nodes })
     }
 
     fn jobs(&self) -> impl Iterator<Item = &Value> {
@@ -95,52 +95,53 @@ impl Mirror<'_> {
         mirror_job(self.id)
     }
 
-    /// Begins the mirror, or mends it, or finds it as it is.
-    pub async fn keep(&self, seen: &Seen) -> Result<State, DriverError> {
+    /// Makes sure that the mirror runs: starts it, restarts it, or leaves it as it is.
+    pub async fn ensure_running(&self, query: &MirrorQuery) -> Result<State, DriverError> {
         let name = self.job();
-        let Some(job) = seen.job(&name) else {
+        let Some(job) = query.job(&name) else {
             let copying = copies_of(self.id);
             let is_copy =
                 |job: &Value| job["device"].as_str().is_some_and(|job| job.starts_with(&copying));
             // the daemon does one thing with a volume at a time
-            if !seen.jobs().any(is_copy) {
+            if !query.jobs().any(is_copy) {
                 self.begin().await?;
             }
-            return Ok(State::Behind(self.size));
+            return Ok(State::OutOfSync(self.size));
         };
         let number = |key: &str| job[key].as_u64().unwrap_or_default();
-        let behind = State::Behind(number("len").saturating_sub(number("offset")).max(1));
-        if !seen.leads_to(&replica_node(self.id), &self.to.relay.socket()) {
+        let out_of_sync = State::OutOfSync(number("len").saturating_sub(number("offset")).max(1));
+        if !query.leads_to(&replica_node(self.id), &self.to.relay.socket()) {
             // it is that of another target
             self.stop().await?;
-            return Ok(State::Behind(self.size));
+            return Ok(State::OutOfSync(self.size));
         }
         if job["io-status"] != "ok" || job["paused"] == true {
-            self.unmark().await?;
+            self.clear_in_sync_mark().await?;
             self.open_replica().await?;
             let mut session = self.from.daemon.session().await?;
             session.execute("block-job-resume", json!({ "device": name })).await?;
-            return Ok(behind);
+            return Ok(out_of_sync);
         }
-        match &seen.links {
-            Some(links) if is_ready(job) => match links.of(self.id) {
-                Some(link) => {
-                    self.mark(link)?;
-                    return Ok(State::InStep);
+        match &query.connections {
+            Some(connections) if is_ready(job) => match connections.of(self.id) {
+                Some(connection) => {
+                    self.mark(connection)?;
+                    return Ok(State::InSync);
                 }
                 None => self.begin_anew_without_link().await?,
             },
-            Some(_) | None => self.unmark().await?,
+            Some(_) | None => self.clear_in_sync_mark().await?,
         }
-        Ok(behind)
+        Ok(out_of_sync)
     }
 
     /// An idle mirror does not notice that its link is gone, and so never gets another one.
     async fn begin_anew_without_link(&self) -> Result<(), DriverError> {
-        self.unmark().await?;
-        let again = Seen::look(self.from, self.to).await?;
+        self.clear_in_sync_mark().await?;
+        let again = MirrorQuery::run(self.from, self.to).await?;
         let is_still_ready = again.job(&self.job()).is_some_and(is_ready);
-        let has_link = again.links.is_none_or(|links| links.of(self.id).is_some());
+        let has_link =
+            again.connections.is_none_or(|connections| connections.of(self.id).is_some());
         if is_still_ready && !has_link { self.stop().await } else { Ok(()) }
     }
 
@@ -151,13 +152,13 @@ impl Mirror<'_> {
     }
 
     async fn begin(&self) -> Result<(), DriverError> {
-        if self.to.directory.serves(self.backend)? {
-            return Err(DriverError::failed("the target serves the volume"));
+        if self.to.directory.is_active(self.backend)? {
+            return Err(DriverError::failed("the target is the active side of the volume"));
         }
-        self.unmark().await?;
+        self.clear_in_sync_mark().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
-        // until the first time that it is in step, it is neither what it was nor what it shall be
+        // until the first time that it is in sync, it is neither what it was nor what it shall be
         self.to.directory.set_incomplete(self.id, true)?;
         let (directory, object, size) =
             (self.to.directory.clone(), Object::Volume(self.id), self.size);
@@ -189,29 +190,29 @@ impl Mirror<'_> {
 
     /// Ends the mirror; the replica stays as it is, and counts for nothing any more.
     pub async fn stop(&self) -> Result<(), DriverError> {
-        self.unmark().await?;
+        self.clear_in_sync_mark().await?;
         self.from.daemon.end_mirror(self.id).await?;
         // a target that is not there has nothing open
-        if self.to.daemon.answers_within(PATIENCE).await {
+        if self.to.daemon.answers_within(UNMARK_TIMEOUT).await {
             self.to.daemon.close_replica(self.id).await?;
         }
         Ok(())
     }
 
     /// Notes that the replica is complete as long as the link has missed nothing.
-    fn mark(&self, link: &str) -> Result<(), DriverError> {
-        let path = self.to.directory.in_step_file(self.id);
-        if std::fs::read_to_string(&path).is_ok_and(|marked| marked == link) {
+    fn mark(&self, connection: &str) -> Result<(), DriverError> {
+        let path = self.to.directory.in_sync_file(self.id);
+        if std::fs::read_to_string(&path).is_ok_and(|marked| marked == connection) {
             return Ok(());
         }
-        tracing::info!(volume.id = %self.id, "in step");
-        std::fs::write(&path, link).map_err(|error| unusable(&path, &error))?;
+        tracing::info!(volume.id = %self.id, "replica in sync");
+        std::fs::write(&path, connection).map_err(|error| unusable(&path, &error))?;
         self.to.directory.set_incomplete(self.id, false)
     }
 
-    /// What is written from now on comes to no replica. Should that not be noted, nothing is known of any.
-    pub async fn disown(&self) -> Result<(), DriverError> {
-        match self.unmark().await {
+    /// Invalidates the replica: the next writes are not mirrored. If that cannot be recorded, all replicas are invalidated.
+    pub async fn invalidate(&self) -> Result<(), DriverError> {
+        match self.clear_in_sync_mark().await {
             Ok(()) => Ok(()),
             Err(error) => {
                 tracing::warn!(volume.id = %self.id, %error, "the relay is ended instead");
@@ -220,23 +221,23 @@ impl Mirror<'_> {
         }
     }
 
-    async fn unmark(&self) -> Result<(), DriverError> {
-        let path = self.to.directory.in_step_file(self.id);
+    async fn clear_in_sync_mark(&self) -> Result<(), DriverError> {
+        let path = self.to.directory.in_sync_file(self.id);
         let unmarking = blocking(move || match std::fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(unusable(&path, &error)),
         });
         let late = |_| Err(DriverError::failed("the target does not answer"));
-        if tokio::time::timeout(PATIENCE, unmarking).await.unwrap_or_else(late)? {
-            tracing::warn!(volume.id = %self.id, "no longer in step");
+        if tokio::time::timeout(UNMARK_TIMEOUT, unmarking).await.unwrap_or_else(late)? {
+            tracing::warn!(volume.id = %self.id, "replica out of sync");
         }
         Ok(())
     }
 }
 
 /// Whether the replica of a volume on this side is known to be complete, by the links that have missed nothing.
-pub(crate) fn is_in_step(array: &Array, id: VolumeId, links: &Links) -> bool {
-    let marked = std::fs::read_to_string(array.directory.in_step_file(id)).ok();
-    marked.is_some() && marked.as_deref() == links.of(id)
+pub(crate) fn is_in_sync(array: &Array, id: VolumeId, connections: &MirrorConnections) -> bool {
+    let marked = std::fs::read_to_string(array.directory.in_sync_file(id)).ok();
+    marked.is_some() && marked.as_deref() == connections.of(id)
 }

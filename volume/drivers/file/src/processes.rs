@@ -1,5 +1,5 @@
-//! Processes that outlive the worker. They are known by a socket that they were started with, not by a number
-//! that was noted: numbers are given to others, and notes go with the directory that burns.
+//! Processes that outlive the worker. They are identified by a socket in their arguments, not by a process id
+//! in a file: process ids are reused, and the file is lost with the array's directory.
 
 use crate::blocking::blocking;
 use driver::DriverError;
@@ -8,19 +8,19 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a process that was killed may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(2);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Kills whoever was started with this socket, and returns when it is gone. That there is nobody is fine.
 pub(crate) async fn end(socket: &Path) -> Result<(), DriverError> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let path = socket.display().to_string();
         let found = blocking(move || Ok(started_with(&path))).await?;
         if found.is_empty() {
             return Ok(());
         }
-        if begun.elapsed() > PATIENCE {
+        if started.elapsed() > KILL_TIMEOUT {
             let socket = socket.display();
             return Err(DriverError::failed(format!("the process of {socket} cannot be killed")));
         }
@@ -28,7 +28,7 @@ pub(crate) async fn end(socket: &Path) -> Result<(), DriverError> {
             // that it is gone by now is what was wanted
             let _ = kill_process(process, Signal::KILL);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// How long the monitor may take for one answer, another client's session included.
-const PATIENCE: Duration = Duration::from_secs(20);
+const QMP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long to wait before a monitor for which too many wait is asked again.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
@@ -22,11 +22,11 @@ const FULL_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QmpError {
     #[error("the storage daemon does not answer: {0}")]
-    Silent(#[from] std::io::Error),
-    #[error("the storage daemon took longer than {} s", PATIENCE.as_secs())]
-    TooSlow,
+    Unreachable(#[from] std::io::Error),
+    #[error("the storage daemon took longer than {} s", QMP_TIMEOUT.as_secs())]
+    TimedOut,
     #[error("the storage daemon said something that is no QMP")]
-    Gibberish,
+    MalformedReply,
     #[error("the storage daemon refuses {command}: {description}")]
     Refused { command: &'static str, description: String },
 }
@@ -46,27 +46,27 @@ pub(crate) struct Qmp {
 
 impl Qmp {
     pub async fn connect(socket: &Path) -> Result<Self, QmpError> {
-        within_patience(async {
+        with_timeout(async {
             let (reader, writer) = connect(socket).await?.into_split();
             let lines = BufReader::new(reader).lines();
             let mut session = Self { lines, writer, events: VecDeque::new() };
             let greeting = session.receive().await?;
             if greeting.get("QMP").is_none() {
-                return Err(QmpError::Gibberish);
+                return Err(QmpError::MalformedReply);
             }
             session.execute("qmp_capabilities", json!({})).await.map(|_| session)
         })
         .await
     }
 
-    /// Carries out a command and returns what it returns.
+    /// ExportProtocol out a command and returns what it returns.
     pub async fn execute(
         &mut self,
         command: &'static str,
         arguments: Value,
     ) -> Result<Value, QmpError> {
         let line = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
-        within_patience(async {
+        with_timeout(async {
             self.writer.write_all(line.as_bytes()).await?;
             loop {
                 let mut message = self.receive().await?;
@@ -93,7 +93,7 @@ impl Qmp {
             message["event"] == event
                 && entries.iter().all(|(key, value)| message["data"][key] == *value)
         };
-        within_patience(async {
+        with_timeout(async {
             loop {
                 let message = match self.events.pop_front() {
                     Some(message) => message,
@@ -109,9 +109,9 @@ impl Qmp {
 
     async fn receive(&mut self) -> Result<Value, QmpError> {
         let line = self.lines.next_line().await?.ok_or_else(|| {
-            QmpError::Silent(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
+            QmpError::Unreachable(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
         })?;
-        serde_json::from_str(&line).map_err(|_| QmpError::Gibberish)
+        serde_json::from_str(&line).map_err(|_| QmpError::MalformedReply)
     }
 }
 
@@ -128,10 +128,8 @@ async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
     }
 }
 
-async fn within_patience<T>(
-    work: impl Future<Output = Result<T, QmpError>>,
-) -> Result<T, QmpError> {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(QmpError::TooSlow))
+async fn with_timeout<T>(work: impl Future<Output = Result<T, QmpError>>) -> Result<T, QmpError> {
+    tokio::time::timeout(QMP_TIMEOUT, work).await.unwrap_or(Err(QmpError::TimedOut))
 }
 
 #[cfg(test)]
@@ -154,6 +152,6 @@ mod tests {
         tokio::pin!(session);
         assert!(tokio::time::timeout(3 * FULL_PAUSE, &mut session).await.is_err());
         let _taken = monitor.accept().await.unwrap();
-        tokio::time::timeout(PATIENCE, session).await.unwrap().unwrap();
+        tokio::time::timeout(QMP_TIMEOUT, session).await.unwrap().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The relay of an array: starting it, finding it again, and what it knows of the replicas on the array.
+//! The relay of an array: starting it, finding it after a restart, and querying its mirror connections.
 
 use crate::blocking::blocking;
 use crate::directory::Directory;
@@ -20,10 +20,10 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 
 /// How long it may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long it may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// An array's `cinderblock-relay`.
 pub(crate) struct Relay {
@@ -33,18 +33,18 @@ pub(crate) struct Relay {
 
 /// The links that have missed nothing, at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Links(HashMap<String, Link>);
+pub(crate) struct MirrorConnections(HashMap<String, MirrorConnection>);
 
 #[derive(Debug)]
-struct Link {
+struct MirrorConnection {
     id: String,
     is_open: bool,
 }
 
-impl Links {
+impl MirrorConnections {
     /// What the link of a volume's mirror is known by.
     pub fn of(&self, volume: VolumeId) -> Option<&str> {
-        self.0.get(&replica_name(volume)).map(|link| link.id.as_str())
+        self.0.get(&replica_name(volume)).map(|connection| connection.id.as_str())
     }
 
     /// A line for each: the export, the id, and `open` or `closed`.
@@ -57,7 +57,7 @@ impl Links {
                 "closed" => false,
                 _ => return None,
             };
-            Some((export.to_owned(), Link { id: id.to_owned(), is_open }))
+            Some((export.to_owned(), MirrorConnection { id: id.to_owned(), is_open }))
         };
         listing.lines().map(parse).collect::<Option<_>>().map(Self)
     }
@@ -78,34 +78,36 @@ impl Relay {
     }
 
     /// The links that have missed nothing; `None` when no relay answers.
-    pub async fn links(&self) -> Option<Links> {
-        self.ask().await.map(|(_, links)| links)
+    pub async fn connections(&self) -> Option<MirrorConnections> {
+        self.ask().await.map(|(_, connections)| connections)
     }
 
     /// What the relay carries to whom, and the links that have missed nothing.
-    async fn ask(&self) -> Option<(String, Links)> {
+    async fn ask(&self) -> Option<(String, MirrorConnections)> {
         let read = async {
             let mut answer = String::new();
             UnixStream::connect(self.control()).await?.read_to_string(&mut answer).await?;
             io::Result::Ok(answer)
         };
-        let answer = tokio::time::timeout(PATIENCE, read).await.ok()?.ok()?;
+        let answer = tokio::time::timeout(CONTROL_TIMEOUT, read).await.ok()?.ok()?;
         let (task, listing) = answer.split_once('\n')?;
-        Some((task.to_owned(), Links::parse(listing)?))
+        Some((task.to_owned(), MirrorConnections::parse(listing)?))
     }
 
     /// The links that have missed nothing, of mirrors whose daemon is dead; none when no relay knows.
-    pub async fn final_links(&self) -> Links {
-        let begun = Instant::now();
+    pub async fn final_connections(&self) -> MirrorConnections {
+        let started = Instant::now();
         // what it was carrying when the daemon died may take so long
-        let patience = self.config.replica_timeout() + PATIENCE;
+        let timeout = self.config.replica_timeout() + CONTROL_TIMEOUT;
         loop {
-            let mut links = self.links().await.unwrap_or_default();
-            if links.0.values().all(|link| !link.is_open) || begun.elapsed() > patience {
-                links.0.retain(|_, link| !link.is_open);
-                return links;
+            let mut connections = self.connections().await.unwrap_or_default();
+            if connections.0.values().all(|connection| !connection.is_open)
+                || started.elapsed() > timeout
+            {
+                connections.0.retain(|_, connection| !connection.is_open);
+                return connections;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -126,15 +128,15 @@ impl Relay {
         self.start(target).map_err(|error| {
             DriverError::failed(format!("{}: {error}", self.program().display()))
         })?;
-        let begun = Instant::now();
+        let started = Instant::now();
         while !self.answers(target).await {
-            if begun.elapsed() > START_TIMEOUT {
+            if started.elapsed() > START_TIMEOUT {
                 return Err(DriverError::failed(format!(
                     "{} does not start",
                     self.program().display()
                 )));
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
@@ -190,11 +192,12 @@ mod tests {
     fn a_listing_is_read_as_a_whole_or_not_at_all() {
         let volume = VolumeId(uuid::Uuid::nil());
         let export = replica_name(volume);
-        let links = Links::parse(&format!("{export} 1 open\nother 2 closed\n")).unwrap();
-        assert_eq!(links.of(volume), Some("1"));
-        assert!(Links::parse("").unwrap().of(volume).is_none());
+        let connections =
+            MirrorConnections::parse(&format!("{export} 1 open\nother 2 closed\n")).unwrap();
+        assert_eq!(connections.of(volume), Some("1"));
+        assert!(MirrorConnections::parse("").unwrap().of(volume).is_none());
         for bad in ["other 2", "other 2 ajar", "\n"] {
-            assert!(Links::parse(bad).is_none(), "{bad:?}");
+            assert!(MirrorConnections::parse(bad).is_none(), "{bad:?}");
         }
     }
 }

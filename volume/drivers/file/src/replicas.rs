@@ -1,10 +1,10 @@
-//! The replicas of a backend that serves from its own side: kept on its first target, ended, and disowned.
+//! The replicas of a backend whose primary is active: mirrored to its first target, stopped, and invalidated.
 
 use crate::array::Array;
 use crate::arrays::Arrays;
 use crate::blocking::blocking;
 use crate::fences;
-use crate::mirror::{Mirror, Seen, State};
+use crate::mirror::{Mirror, MirrorQuery, State};
 use crate::object::Object;
 use crate::sizes::bytes;
 use driver::{DriverError, Replica};
@@ -12,7 +12,7 @@ use model::{Volume, VolumeId};
 use std::time::Duration;
 
 /// How long a target may take to forget its replicas.
-const PATIENCE: Duration = Duration::from_secs(5);
+const INVALIDATE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
 pub(crate) async fn mirror_all(
@@ -21,31 +21,34 @@ pub(crate) async fn mirror_all(
     volumes: &[Volume],
 ) -> Result<Vec<Replica>, DriverError> {
     if let Err(error) = prepare_target(arrays, to).await {
-        tracing::warn!(%error, "not mirrored");
-        let all_of = |volume: &Volume| Replica { id: volume.id, missing: bytes(volume.size_gb) };
+        tracing::warn!(%error, "mirror not established");
+        let all_of =
+            |volume: &Volume| Replica { id: volume.id, out_of_sync_bytes: bytes(volume.size_gb) };
         return Ok(volumes.iter().map(all_of).collect());
     }
     let from = &*arrays.primary;
-    let seen = Seen::look(from, to).await?;
+    let query = MirrorQuery::run(from, to).await?;
     // nobody sees when the mirror of another one breaks
     let looked_at = volumes.iter().map(|volume| volume.id).collect();
     let directory = to.directory.clone();
-    blocking(move || directory.forget_replicas_but(&looked_at)).await?;
+    blocking(move || directory.clear_in_sync_marks_except(&looked_at)).await?;
     let mut replicas = Vec::new();
     for volume in volumes {
         let fence = from.directory.fence_file(Object::Volume(volume.id));
-        // what is being worked on has its turn next time
-        let Some(_kept) = blocking(move || fences::try_hold(&fence)).await? else { continue };
+        // what has an operation in progress has its turn next time
+        let Some(_kept) = blocking(move || fences::try_lock_exclusive(&fence)).await? else {
+            continue;
+        };
         let mirror = mirror_to(arrays, to, volume.id, volume.size_gb);
-        let missing = match mirror.keep(&seen).await {
-            Ok(State::InStep) => 0,
-            Ok(State::Behind(bytes)) => bytes,
+        let out_of_sync_bytes = match mirror.ensure_running(&query).await {
+            Ok(State::InSync) => 0,
+            Ok(State::OutOfSync(bytes)) => bytes,
             Err(error) => {
-                tracing::warn!(volume.id = %volume.id, %error, "not mirrored");
+                tracing::warn!(volume.id = %volume.id, %error, "mirror not established");
                 mirror.size
             }
         };
-        replicas.push(Replica { id: volume.id, missing });
+        replicas.push(Replica { id: volume.id, out_of_sync_bytes });
     }
     Ok(replicas)
 }
@@ -82,12 +85,12 @@ fn mirror_to<'a>(arrays: &'a Arrays, to: &'a Array, id: VolumeId, size_gb: i32) 
 
 /// Makes a target ready to be mirrored to.
 async fn prepare_target(arrays: &Arrays, to: &Array) -> Result<(), DriverError> {
-    let patience = arrays.replica_timeout;
-    if !to.can_be_used(patience).await {
+    let timeout = arrays.replica_timeout;
+    if !to.can_be_used(timeout).await {
         return Err(DriverError::failed("the target's storage cannot be used"));
     }
     // the relay goes on without one that hangs; it can be used again once it was started again
-    if !to.daemon.answers_within(patience).await {
+    if !to.daemon.answers_within(timeout).await {
         to.daemon.end().await?;
     }
     let (directory, backend, epoch) =
@@ -95,7 +98,7 @@ async fn prepare_target(arrays: &Arrays, to: &Array) -> Result<(), DriverError> 
     blocking(move || {
         directory.prepare()?;
         // it may have served once, and not been there when it was left
-        Ok(directory.enter(backend, epoch, false)?)
+        Ok(directory.record_epoch(backend, epoch, false)?)
     })
     .await?;
     to.daemon.ensure_running().await?;
@@ -104,17 +107,17 @@ async fn prepare_target(arrays: &Arrays, to: &Array) -> Result<(), DriverError> 
 
 /// Tells all targets that they do not serve. There is no mirror yet, and what servers are going to write is on
 /// no replica.
-pub(crate) async fn disown_targets(arrays: &Arrays, epoch: i64) -> Result<(), DriverError> {
+pub(crate) async fn invalidate_targets(arrays: &Arrays, epoch: i64) -> Result<(), DriverError> {
     for (name, target) in &arrays.targets {
         let directory = target.directory.clone();
         let forget =
-            blocking(move || directory.prepare().and_then(|()| directory.forget_replicas()));
-        let forgotten = tokio::time::timeout(PATIENCE, forget).await;
-        let is_told = target.rest(arrays.backend, epoch).await?;
+            blocking(move || directory.prepare().and_then(|()| directory.clear_in_sync_marks()));
+        let forgotten = tokio::time::timeout(INVALIDATE_TIMEOUT, forget).await;
+        let is_told = target.set_standby(arrays.backend, epoch).await?;
         if !is_told || !matches!(forgotten, Ok(Ok(()))) {
             tracing::warn!(
                 target = name,
-                "what it knows of replicas is not told; its relay is ended"
+                "a target could not be updated; its replicas are invalidated by ending its relay"
             );
             target.relay.end().await?;
         }

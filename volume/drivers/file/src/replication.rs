@@ -1,18 +1,18 @@
 //! The sides of a backend: mirrors to the first target, and failovers between all of them.
 
 use crate::blocking::blocking;
-use crate::failover::{Sides, Way};
+use crate::failover::{DataMovement, Sides};
 use crate::file_driver::FileDriver;
 use crate::replicas;
 use driver::{DriverError, Failover, Replicas, Replication, Volumes};
-use model::{FailedOver, Side, Volume};
+use model::{FailoverOutcome, Side, Volume};
 
 #[driver::async_trait]
 impl Replication for FileDriver {
     async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
         match self.arrays.first_target() {
             Some((name, to)) if self.arrays.active().is_primary() => {
-                self.arrays.require_serving(&self.arrays.primary).await?;
+                self.arrays.require_active(&self.arrays.primary).await?;
                 let each = replicas::mirror_all(&self.arrays, to, volumes).await?;
                 Ok(Replicas { driver_data: Some(name.to_owned()), each })
             }
@@ -20,23 +20,23 @@ impl Replication for FileDriver {
         }
     }
 
-    async fn failover(&self, failover: &Failover<'_>) -> Result<FailedOver, DriverError> {
+    async fn failover(&self, failover: &Failover<'_>) -> Result<FailoverOutcome, DriverError> {
         let (from, to) = (self.arrays.of(failover.from)?, self.arrays.of(failover.target)?);
         let first = self.arrays.first_target().map(|(name, _)| name);
         let to_first = first.is_some() && failover.target.target() == first;
         let way = if failover.from == failover.target {
-            Way::Nowhere
+            DataMovement::None
         } else if failover.from.is_primary() && to_first {
-            Way::Mirrored
+            DataMovement::Mirrored
         } else {
-            Way::Copying
+            DataMovement::Resynchronise
         };
         Sides { backend: self.arrays.backend, from: &from, to: &to, way }.fail_over(failover).await
     }
 
     async fn failover_completed(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
         if active.is_primary() {
-            replicas::disown_targets(&self.arrays, epoch).await?;
+            replicas::invalidate_targets(&self.arrays, epoch).await?;
         }
         self.start(active, epoch).await
     }

@@ -22,18 +22,18 @@ pub(crate) struct SparseCopy {
     directory: Directory,
     source: Object,
     target: Object,
-    given_up: Arc<AtomicBool>,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Drop for SparseCopy {
     fn drop(&mut self) {
-        self.given_up.store(true, Ordering::Relaxed);
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 }
 
 impl SparseCopy {
     pub fn new(directory: &Directory, source: Object, target: Object) -> Self {
-        Self { directory: directory.clone(), source, target, given_up: Arc::default() }
+        Self { directory: directory.clone(), source, target, cancelled: Arc::default() }
     }
 
     /// Copies to the target's unfinished file.
@@ -41,7 +41,7 @@ impl SparseCopy {
         let work = Work {
             source: self.directory.file(self.source),
             target: self.directory.unfinished(self.target),
-            given_up: self.given_up.clone(),
+            cancelled: self.cancelled.clone(),
         };
         blocking(move || work.carry_out()).await
     }
@@ -50,7 +50,7 @@ impl SparseCopy {
 struct Work {
     source: PathBuf,
     target: PathBuf,
-    given_up: Arc<AtomicBool>,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -75,7 +75,7 @@ impl Work {
             let end = next(&source, SeekFrom::Hole(start))?.unwrap_or(size);
             position = start;
             while position < end {
-                if self.given_up.load(Ordering::Relaxed) {
+                if self.cancelled.load(Ordering::Relaxed) {
                     return Err(io::Error::other("given up"));
                 }
                 let wanted = CHUNK.min(usize::try_from(end - position).unwrap_or(CHUNK));
@@ -116,7 +116,7 @@ mod tests {
         Work {
             source: directory.join("source"),
             target: directory.join("target"),
-            given_up: Arc::default(),
+            cancelled: Arc::default(),
         }
     }
 
@@ -149,7 +149,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let work = work(directory.path());
         std::fs::write(&work.source, vec![1; 8 << 20]).unwrap();
-        work.given_up.store(true, Ordering::Relaxed);
+        work.cancelled.store(true, Ordering::Relaxed);
         assert!(work.carry_out().is_err());
         assert!(!work.target.exists());
     }

@@ -25,7 +25,7 @@ use tokio::process::Command;
 const DYING_TRIES: u32 = 20;
 const DYING_PAUSE: Duration = Duration::from_millis(50);
 /// How often a mirror that is being ended is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long the daemon may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -96,13 +96,13 @@ impl StorageDaemon {
         for _ in 0..DYING_TRIES {
             match self.session().await {
                 Ok(_) => return Ok(true),
-                Err(QmpError::Silent(error)) if is_nobody_there(&error) => return Ok(false),
+                Err(QmpError::Unreachable(error)) if is_nobody_there(&error) => return Ok(false),
                 // it is about to go
-                Err(QmpError::Silent(_)) => tokio::time::sleep(DYING_PAUSE).await,
+                Err(QmpError::Unreachable(_)) => tokio::time::sleep(DYING_PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(DriverError::failed("the storage daemon hangs up on us"))
+        Err(DriverError::failed("the storage daemon closes every connection"))
     }
 
     async fn start(&self) -> Result<(), DriverError> {
@@ -184,8 +184,8 @@ impl StorageDaemon {
     }
 
     /// Whether there is one, and it answers in time.
-    pub async fn answers_within(&self, patience: Duration) -> bool {
-        tokio::time::timeout(patience, self.session()).await.is_ok_and(|session| session.is_ok())
+    pub async fn answers_within(&self, timeout: Duration) -> bool {
+        tokio::time::timeout(timeout, self.session()).await.is_ok_and(|session| session.is_ok())
     }
 
     /// Ends the daemon, and returns when it is gone; its clients lose their connections. That there is none
@@ -305,7 +305,7 @@ impl StorageDaemon {
             let cancel = json!({ "device": mirror_job(id), "force": true });
             // it may end by itself meanwhile
             let _ = session.execute("block-job-cancel", cancel).await;
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         let replica = replica_node(id);
         if has_node(&mut session, &replica).await? {

@@ -1,6 +1,6 @@
 //! Volumes and snapshots: files of an array.
 
-use crate::arrays::Serving;
+use crate::arrays::ActiveArray;
 use crate::blocking::blocking;
 use crate::copy::copy;
 use crate::data_paths::open_again;
@@ -9,7 +9,7 @@ use crate::object::Object;
 use crate::sizes::{bytes, gibibytes};
 use crate::{mirror, replicas};
 use configuration::TargetProtocol;
-use driver::{DriverError, Fence, Source, Volumes};
+use driver::{CloneSource, DriverError, Fence, Volumes};
 use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
 
 #[driver::async_trait]
@@ -19,9 +19,9 @@ impl Volumes for FileDriver {
         let (directory, backend) = (array.directory.clone(), self.arrays.backend);
         let array_id = blocking(move || {
             directory.prepare()?;
-            directory.enter(backend, epoch, true)?;
+            directory.record_epoch(backend, epoch, true)?;
             // what is served is no replica
-            directory.forget_replicas()?;
+            directory.clear_in_sync_marks()?;
             directory.id()
         })
         .await?;
@@ -31,14 +31,14 @@ impl Volumes for FileDriver {
             // an attempt to go elsewhere may have left some
             mirror::end_all(&array).await?;
         }
-        self.arrays.set_serving(Serving { active: active.clone(), epoch, array_id });
+        self.arrays.set_serving(ActiveArray { active: active.clone(), epoch, array_id });
         Ok(())
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
         let array = self.arrays.active_array();
         let directory = array.directory.clone();
-        let room = blocking(move || directory.room()).await?;
+        let capacity = blocking(move || directory.capacity()).await?;
         Ok(BackendReport {
             volume_backend_name: self.config.name_or(&self.name),
             vendor_name: "cinderblock".to_owned(),
@@ -59,13 +59,13 @@ impl Volumes for FileDriver {
             sides_down: self.arrays.sides_down().await,
             pools: vec![PoolReport {
                 name: self.name.clone(),
-                total_capacity_gb: gibibytes(room.total),
-                free_capacity_gb: gibibytes(room.free),
-                provisioned_capacity_gb: gibibytes(room.provisioned),
+                total_capacity_gb: gibibytes(capacity.total),
+                free_capacity_gb: gibibytes(capacity.free),
+                provisioned_capacity_gb: gibibytes(capacity.provisioned),
                 max_over_subscription_ratio: self.config.max_over_subscription_ratio,
                 reserved_percentage: self.config.reserved_percentage,
                 thin_provisioning_support: true,
-                total_volumes: room.volumes,
+                total_volumes: capacity.volumes,
             }],
         })
     }
@@ -73,7 +73,7 @@ impl Volumes for FileDriver {
     async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let object = Object::Volume(volume.id);
-        let _held = array.hold(object, fence).await?;
+        let _held = array.lock_exclusive(object, fence).await?;
         let (directory, size) = (array.directory.clone(), bytes(volume.size_gb));
         blocking(move || directory.create(object, size)).await
     }
@@ -81,7 +81,7 @@ impl Volumes for FileDriver {
     async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let object = Object::Volume(volume.id);
-        let _held = array.hold(object, fence).await?;
+        let _held = array.lock_exclusive(object, fence).await?;
         replicas::stop_mirror(&self.arrays, volume).await?;
         array.close(volume.id).await?;
         let directory = array.directory.clone();
@@ -98,7 +98,7 @@ impl Volumes for FileDriver {
     ) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let object = Object::Volume(volume.id);
-        let _held = array.hold(object, fence).await?;
+        let _held = array.lock_exclusive(object, fence).await?;
         replicas::stop_mirror(&self.arrays, volume).await?;
         // neither daemon sees a file grow under an open export, so it is opened again; a client
         // that is connected keeps it from being closed, and the volume stays as it is
@@ -112,32 +112,33 @@ impl Volumes for FileDriver {
     async fn create_volume_like(
         &self,
         volume: &Volume,
-        source: Source<'_>,
+        source: CloneSource<'_>,
         fence: Fence,
     ) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let target = Object::Volume(volume.id);
         let (source, mirror) = match source {
-            Source::Snapshot(snapshot) => (Object::Snapshot(snapshot.id), None),
-            Source::Volume(volume) => (
+            CloneSource::Snapshot(snapshot) => (Object::Snapshot(snapshot.id), None),
+            CloneSource::Volume(volume) => (
                 Object::Volume(volume.id),
                 replicas::mirror_of(&self.arrays, volume.id, volume.size_gb),
             ),
         };
-        let _held = array.hold(target, fence).await?;
+        let _held = array.lock_exclusive(target, fence).await?;
         copy(&array, source, target, bytes(volume.size_gb), mirror).await
     }
 
-    /// The mirror begins anew if the new type asks for one.
+    /// The mirror restarts if the new type asks for one.
     async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        let _held = self.arrays.active_array().hold(Object::Volume(volume.id), fence).await?;
+        let _held =
+            self.arrays.active_array().lock_exclusive(Object::Volume(volume.id), fence).await?;
         replicas::stop_mirror(&self.arrays, volume).await
     }
 
     async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let target = Object::Snapshot(snapshot.id);
-        let _held = array.hold(target, fence).await?;
+        let _held = array.lock_exclusive(target, fence).await?;
         let mirror = replicas::mirror_of(&self.arrays, snapshot.volume_id, snapshot.size_gb);
         copy(&array, Object::Volume(snapshot.volume_id), target, bytes(snapshot.size_gb), mirror)
             .await
@@ -146,7 +147,7 @@ impl Volumes for FileDriver {
     async fn delete_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let object = Object::Snapshot(snapshot.id);
-        let _held = array.hold(object, fence).await?;
+        let _held = array.lock_exclusive(object, fence).await?;
         let directory = array.directory.clone();
         blocking(move || directory.delete(object)).await
     }
@@ -159,7 +160,7 @@ impl Volumes for FileDriver {
     ) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let target = Object::Volume(volume.id);
-        let _held = array.hold(target, fence).await?;
+        let _held = array.lock_exclusive(target, fence).await?;
         replicas::stop_mirror(&self.arrays, volume).await?;
         let was_open = array.close_unused(volume.id).await?;
         let size = bytes(volume.size_gb);

@@ -1,7 +1,7 @@
 //! What clients see through an export, with QEMU's own NBD client.
 
-use crate::driver::conformance::{Carries, TestArray, config, snapshot, volume};
-use crate::driver::{self, Driver, DriverError, Fence, Source};
+use crate::driver::conformance::{ExportProtocol, TestArray, config, snapshot, volume};
+use crate::driver::{self, CloneSource, Driver, DriverError, Fence};
 use configuration::DriverName;
 use model::{AttachMode, BackendId, Side, Volume};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-fn file_driver(directory: &TestArray, carries: Carries) -> Arc<dyn Driver> {
+fn file_driver(directory: &TestArray, carries: ExportProtocol) -> Arc<dyn Driver> {
     driver::new(
         "b",
         &config(DriverName::File, directory.path(), carries),
@@ -53,7 +53,7 @@ async fn connect(uri: &str) -> Child {
 
 #[tokio::test]
 async fn what_is_written_is_read_after_growth_and_a_new_worker() {
-    for listen in [Carries::NbdOnUnixSocket, Carries::NbdOnTcpPort] {
+    for listen in [ExportProtocol::NbdOnUnixSocket, ExportProtocol::NbdOnTcpPort] {
         let directory = TestArray::new();
         let driver = file_driver(&directory, listen);
         driver.start(&Side::Primary, 1).await.unwrap();
@@ -75,7 +75,7 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
 #[tokio::test]
 async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size() {
     let directory = TestArray::new();
-    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
     driver.start(&Side::Primary, 1).await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
 #[tokio::test]
 async fn a_daemon_that_died_is_started_again() {
     let directory = TestArray::new();
-    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
     driver.start(&Side::Primary, 1).await.unwrap();
     let pid = || std::fs::read_to_string(directory.path().join("run/daemon.pid")).unwrap();
     let first = pid();
@@ -111,7 +111,7 @@ async fn a_daemon_that_died_is_started_again() {
 #[tokio::test]
 async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
     let directory = TestArray::new();
-    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
     driver.start(&Side::Primary, 1).await.unwrap();
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
 #[tokio::test]
 async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() {
     let directory = TestArray::new();
-    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
     driver.start(&Side::Primary, 1).await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
@@ -147,8 +147,11 @@ async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() 
     driver.unexport(&original, AttachMode::ReadWrite, Fence(6)).await.unwrap();
 
     let (from_snapshot, clone) = (volume(2), volume(1));
-    driver.create_volume_like(&from_snapshot, Source::Snapshot(&kept), Fence(7)).await.unwrap();
-    driver.create_volume_like(&clone, Source::Volume(&original), Fence(7)).await.unwrap();
+    driver
+        .create_volume_like(&from_snapshot, CloneSource::Snapshot(&kept), Fence(7))
+        .await
+        .unwrap();
+    driver.create_volume_like(&clone, CloneSource::Volume(&original), Fence(7)).await.unwrap();
     let path = uri(&*driver, &from_snapshot, 8).await;
     assert!(qemu_io(&path, &["read -P 1 0 8M", "read -P 0 1G 1M"]).await);
     let path = uri(&*driver, &clone, 8).await;
@@ -168,7 +171,7 @@ async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     const BLOCKS: usize = 64;
     const TURNS: u8 = 12;
     let directory = TestArray::new();
-    let driver = file_driver(&directory, Carries::NbdOnUnixSocket);
+    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
     driver.start(&Side::Primary, 1).await.unwrap();
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();

@@ -22,8 +22,8 @@ const REP_ERR_UNSUP: u32 = REP_FLAG_ERROR | 1;
 /// More than any option or reply needs.
 const LONGEST: u32 = 64 * 1024;
 
-/// Passes the negotiation on. Returns the export once requests may follow; `None` when the mirror has
-/// thought better of it.
+/// Forwards the negotiation. Returns the export once requests may follow; `None` if the mirror has
+/// aborted it.
 pub async fn negotiate<M, T>(mirror: &mut M, target: &mut T) -> Result<Option<String>>
 where
     M: AsyncRead + AsyncWrite + Unpin,

@@ -1,24 +1,24 @@
-//! `cinderblock-relay`: the witness. It carries the writes of mirrors to the replicas of one array, and knows at
+//! `cinderblock-relay`: the write tracker. It forwards the writes of mirrors to the replicas of one array, and knows at
 //! every moment whether a replica has missed one.
 //!
-//! A mirror whose target fails acknowledges writes without it, before anybody could take note. The relay sees
-//! the failure first: it forgets the mirror's link ([`links`]), and only then passes the failure on. So a link that it still
-//! knows has missed nothing. It also ends a link whose target does not answer, so that no server waits for a
+//! A mirror whose target fails acknowledges writes without it, before a worker could record that. The relay sees
+//! the failure first: it drops the mirror connection ([`connections`]), and only then forwards the failure. So a connection that it still
+//! knows has missed no write. It also drops a connection whose target does not answer, so that no server waits for a
 //! replica for longer than the bound.
 //!
 //! | step | file |
 //! |---|---|
 //! | a mirror connects, and names the export that it writes to | [`handshake`] |
 //! | its requests go to the target, the target's replies come back | [`transmission`] |
-//! | somebody asks which links have missed nothing | [`links`] |
+//! | a worker queries the intact mirror connections | [`connections`] |
 
+mod connections;
 mod handshake;
-mod links;
 mod transmission;
 
 use anyhow::Context as _;
 use clap::Parser;
-use links::Links;
+use connections::MirrorConnections;
 use rustix::process::{Resource, Rlimit};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,11 +29,11 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use transmission::End;
 
 /// How often it looks whether its array is still there.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be accepted.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Carries the writes of mirrors to the replicas of one array, and knows whether a replica has missed one.
+/// Forwards the writes of mirrors to the replicas of one array, and tracks whether a replica has missed one.
 /// cinderblock-volume starts it; it goes on while that restarts.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
@@ -41,17 +41,17 @@ struct CommandLine {
     /// The socket that mirrors connect to
     #[arg(long, value_name = "SOCKET")]
     listen: PathBuf,
-    /// The socket that answers with the target and the timeout in the first line, and then with all links, a line
-    /// each: export, id, and `open` or `closed`
+    /// The control socket: answers with the target and the timeout in the first line, and then one line per intact
+    /// mirror connection: export, id, and `open` or `closed`
     #[arg(long, value_name = "SOCKET")]
     control: PathBuf,
     /// Where the array's storage daemon takes NBD: `unix:SOCKET` or `HOST:PORT`
     #[arg(long, value_name = "ADDRESS")]
     target: String,
-    /// How long the storage daemon may take for one request, before the link ends without it
+    /// The timeout of one request to the storage daemon, after which the mirror connection is dropped
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     timeout: f64,
-    /// Where to note the number of the process
+    /// The file for the process id
     #[arg(long, value_name = "FILE")]
     pid_file: PathBuf,
 }
@@ -72,15 +72,15 @@ async fn main() -> ExitCode {
 async fn run(command_line: CommandLine) -> anyhow::Result<()> {
     allow_many_connections();
     let mirrors = listen(&command_line.listen)?;
-    let links = Arc::new(Links::default());
+    let connections = Arc::new(MirrorConnections::default());
     std::fs::write(&command_line.pid_file, std::process::id().to_string())
         .with_context(|| command_line.pid_file.display().to_string())?;
     // who can ask can also connect
     let control = listen(&command_line.control)?;
     tracing::info!(target = command_line.target, "ready");
     tokio::select! {
-        () = accept_mirrors(&mirrors, &links, &command_line) => {}
-        () = answer(&control, &links, &command_line) => {}
+        () = accept_mirrors(&mirrors, &connections, &command_line) => {}
+        () = answer(&control, &connections, &command_line) => {}
         () = array_is_gone(&command_line.control) => tracing::info!("the array is gone"),
     }
     Ok(())
@@ -101,20 +101,24 @@ fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
     UnixListener::bind(socket).with_context(|| socket.display().to_string())
 }
 
-async fn accept_mirrors(mirrors: &UnixListener, links: &Arc<Links>, command_line: &CommandLine) {
+async fn accept_mirrors(
+    mirrors: &UnixListener,
+    connections: &Arc<MirrorConnections>,
+    command_line: &CommandLine,
+) {
     loop {
         match mirrors.accept().await {
             Ok((mirror, _)) => {
-                let (links, command_line) = (links.clone(), command_line.clone());
+                let (connections, command_line) = (connections.clone(), command_line.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = relay(mirror, &links, &command_line).await {
+                    if let Err(error) = relay(mirror, &connections, &command_line).await {
                         tracing::warn!(%error, "a mirror was not connected");
                     }
                 });
             }
             Err(error) => {
                 tracing::warn!(%error, "not accepted");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
@@ -122,20 +126,20 @@ async fn accept_mirrors(mirrors: &UnixListener, links: &Arc<Links>, command_line
 
 async fn relay(
     mut mirror: UnixStream,
-    links: &Links,
+    connections: &MirrorConnections,
     command_line: &CommandLine,
 ) -> std::io::Result<()> {
-    let bound = Duration::from_secs_f64(command_line.timeout);
+    let timeout = Duration::from_secs_f64(command_line.timeout);
     let connecting = async {
         let mut target = Target::connect(&command_line.target).await?;
         let export = target.negotiate(&mut mirror).await?;
         Ok::<_, std::io::Error>((target, export))
     };
-    let (target, export) = tokio::time::timeout(bound, connecting).await??;
+    let (target, export) = tokio::time::timeout(timeout, connecting).await??;
     let Some(export) = export else { return Ok(()) };
-    let link = links.open(&export);
-    tracing::info!(export, link = %link.id(), "linked");
-    let end = target.carry(mirror, &link, bound).await;
+    let connection = connections.open(&export);
+    tracing::info!(export, connection = %connection.id(), "linked");
+    let end = target.carry(mirror, &connection, timeout).await;
     tracing::info!(export, ?end, "ended");
     Ok(())
 }
@@ -165,30 +169,41 @@ impl Target {
         }
     }
 
-    async fn carry(self, mirror: UnixStream, link: &links::Link<'_>, bound: Duration) -> End {
+    async fn carry(
+        self,
+        mirror: UnixStream,
+        connection: &connections::MirrorConnection<'_>,
+        timeout: Duration,
+    ) -> End {
         match self {
             Self::Unix(stream) => {
-                transmission::carry(mirror.into_split(), stream.into_split(), link, bound).await
+                transmission::carry(mirror.into_split(), stream.into_split(), connection, timeout)
+                    .await
             }
             Self::Tcp(stream) => {
-                transmission::carry(mirror.into_split(), stream.into_split(), link, bound).await
+                transmission::carry(mirror.into_split(), stream.into_split(), connection, timeout)
+                    .await
             }
         }
     }
 }
 
-async fn answer(control: &UnixListener, links: &Links, command_line: &CommandLine) {
+async fn answer(
+    control: &UnixListener,
+    connections: &MirrorConnections,
+    command_line: &CommandLine,
+) {
     let CommandLine { target, timeout, .. } = command_line;
     loop {
         match control.accept().await {
             Ok((mut asking, _)) => {
-                let answer = format!("{target} {timeout}\n{}", links.listing());
+                let answer = format!("{target} {timeout}\n{}", connections.listing());
                 // whoever has asked and does not listen asks again
                 drop(asking.write_all(answer.as_bytes()).await);
             }
             Err(error) => {
                 tracing::warn!(%error, "not accepted");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
@@ -197,6 +212,6 @@ async fn answer(control: &UnixListener, links: &Links, command_line: &CommandLin
 /// Returns when nobody can ask any more.
 async fn array_is_gone(control: &Path) {
     while control.exists() {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -1,6 +1,6 @@
-//! The transmission: requests to the target, simple replies back, and what is under way between them.
+//! The transmission: requests to the target, simple replies back, and what is in progress between them.
 
-use crate::links::Link;
+use crate::connections::MirrorConnection;
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Result};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,10 +26,10 @@ const LONGEST: usize = 64 << 20;
 /// How a transmission ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The mirror has gone without a word.
+    /// The mirror has disconnected without NBD_CMD_DISC.
     MirrorGone,
-    /// The mirror has said goodbye, and perhaps goes on alone.
-    MirrorLeft,
+    /// The mirror has sent NBD_CMD_DISC and may continue without its replica.
+    MirrorDisconnected,
     /// The target has gone.
     TargetGone,
     /// The target has refused to write something. The mirror has been told, and connects again when it has
@@ -39,32 +39,34 @@ pub enum End {
     TargetHangs,
 }
 
-/// Carries requests and replies until one side has gone, or the target has not answered for `bound`.
+/// ExportProtocol requests and replies until one side has gone, or the target has not answered for `timeout`.
 pub async fn carry(
     mut mirror: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     mut target: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
-    link: &Link<'_>,
-    bound: Duration,
+    connection: &MirrorConnection<'_>,
+    timeout: Duration,
 ) -> End {
-    let under_way = UnderWay::default();
+    let in_flight = InFlight::default();
     let end = tokio::select! {
         // of several things that are true, what is worse for the link
         biased;
-        end = pass_replies(&mut target.0, &mut mirror.1, &under_way, link) => end,
-        () = under_way.overdue(bound) => End::TargetHangs,
-        end = pass_requests(&mut mirror.0, &mut target.1, &under_way, bound) => end,
+        end = pass_replies(&mut target.0, &mut mirror.1, &in_flight, connection) => end,
+        () = in_flight.overdue(timeout) => End::TargetHangs,
+        end = pass_requests(&mut mirror.0, &mut target.1, &in_flight, timeout) => end,
     };
     // before the connections close, which is when the mirror hears of it
     match end {
-        End::MirrorGone => link.close(),
-        End::MirrorLeft | End::TargetGone | End::TargetHangs | End::TargetRefused => link.sever(),
+        End::MirrorGone => connection.close(),
+        End::MirrorDisconnected | End::TargetGone | End::TargetHangs | End::TargetRefused => {
+            connection.mark_broken()
+        }
     }
     end
 }
 
 /// Requests that were not answered yet, by their cookies.
 #[derive(Debug, Default)]
-struct UnderWay(Mutex<HashMap<u64, Request>>);
+struct InFlight(Mutex<HashMap<u64, Request>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Request {
@@ -80,16 +82,16 @@ impl Request {
     }
 }
 
-impl UnderWay {
+impl InFlight {
     fn requests(&self) -> MutexGuard<'_, HashMap<u64, Request>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns when a request has been under way for `bound`.
-    async fn overdue(&self, bound: Duration) {
+    /// Returns when a request has been in progress for `timeout`.
+    async fn overdue(&self, timeout: Duration) {
         loop {
             let oldest = self.requests().values().map(|request| request.since.elapsed()).max();
-            let left = bound.saturating_sub(oldest.unwrap_or_default());
+            let left = timeout.saturating_sub(oldest.unwrap_or_default());
             if left.is_zero() {
                 return;
             }
@@ -101,8 +103,8 @@ impl UnderWay {
 async fn pass_requests(
     mirror: impl AsyncRead + Unpin,
     target: impl AsyncWrite + Unpin,
-    under_way: &UnderWay,
-    bound: Duration,
+    in_flight: &InFlight,
+    timeout: Duration,
 ) -> End {
     let mut mirror = BufReader::with_capacity(BUFFER, mirror);
     let mut target = BufWriter::with_capacity(BUFFER, target);
@@ -112,22 +114,22 @@ async fn pass_requests(
         if mirror.read_exact(&mut header).await.is_err() {
             return End::MirrorGone;
         }
-        let Some((cookie, request)) = read_request(&header) else { return End::MirrorLeft };
+        let Some((cookie, request)) = read_request(&header) else { return End::MirrorDisconnected };
         if request.command == CMD_DISC {
-            return End::MirrorLeft;
+            return End::MirrorDisconnected;
         }
         payload.resize(request.payload(), 0);
         if mirror.read_exact(&mut payload).await.is_err() {
             return End::MirrorGone;
         }
         // from now on it is the target's turn
-        under_way.requests().insert(cookie, Request { since: Instant::now(), ..request });
+        in_flight.requests().insert(cookie, Request { since: Instant::now(), ..request });
         let passing = async {
             target.write_all(&header).await?;
             target.write_all(&payload).await?;
             if mirror.buffer().is_empty() { target.flush().await } else { Ok(()) }
         };
-        match tokio::time::timeout(bound, passing).await {
+        match tokio::time::timeout(timeout, passing).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return End::TargetGone,
             Err(_) => return End::TargetHangs,
@@ -138,19 +140,19 @@ async fn pass_requests(
 async fn pass_replies(
     target: impl AsyncRead + Unpin,
     mirror: impl AsyncWrite + Unpin,
-    under_way: &UnderWay,
-    link: &Link<'_>,
+    in_flight: &InFlight,
+    connection: &MirrorConnection<'_>,
 ) -> End {
     let mut target = BufReader::with_capacity(BUFFER, target);
     let mut mirror = BufWriter::with_capacity(BUFFER, mirror);
     loop {
         let mut header = [0; REPLY_LENGTH];
-        let Ok((request, error)) = next_reply(&mut target, &mut header, under_way).await else {
+        let Ok((request, error)) = next_reply(&mut target, &mut header, in_flight).await else {
             return End::TargetGone;
         };
         let is_missed = error != 0 && request.command != CMD_READ;
         if is_missed {
-            link.sever();
+            connection.mark_broken();
         }
         let carries_data = error == 0 && request.command == CMD_READ;
         let payload = if carries_data { u64::from(request.length) } else { 0 };
@@ -202,7 +204,7 @@ async fn pass(
 async fn next_reply(
     target: &mut (impl AsyncRead + Unpin),
     header: &mut [u8; REPLY_LENGTH],
-    under_way: &UnderWay,
+    in_flight: &InFlight,
 ) -> Result<(Request, u32)> {
     target.read_exact(header).await?;
     let unknown = || Error::new(ErrorKind::InvalidData, "no reply to any request");
@@ -211,7 +213,7 @@ async fn next_reply(
         return Err(unknown());
     }
     let (error, cookie) = (fields.read_u32().await?, fields.read_u64().await?);
-    let request = under_way.requests().remove(&cookie).ok_or_else(unknown)?;
+    let request = in_flight.requests().remove(&cookie).ok_or_else(unknown)?;
     Ok((request, error))
 }
 
@@ -235,7 +237,7 @@ fn read_request(header: &[u8; REQUEST_LENGTH]) -> Option<(u64, Request)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::links::Links;
+    use crate::connections::MirrorConnections;
     use tokio::io::{DuplexStream, duplex, split};
 
     const BOUND: Duration = Duration::from_millis(200);
@@ -274,21 +276,21 @@ mod tests {
         expect(target, request).await;
     }
 
-    /// Carries between the two ends that `act` gets, and returns how that ended.
+    /// ExportProtocol between the two ends that `act` gets, and returns how that ended.
     async fn carry_while<F: Future<Output = ()>>(
-        link: &Link<'_>,
+        connection: &MirrorConnection<'_>,
         act: impl FnOnce(DuplexStream, DuplexStream) -> F,
     ) -> End {
         let ((mirror, near), (target, far)) = (duplex(1 << 20), duplex(1 << 20));
-        let carried = carry(split(near), split(far), link, BOUND);
+        let carried = carry(split(near), split(far), connection, BOUND);
         tokio::join!(carried, act(mirror, target)).0
     }
 
     #[tokio::test]
     async fn requests_and_replies_pass_and_a_mirror_that_is_killed_has_missed_nothing() {
-        let links = Links::default();
-        let link = links.open("v");
-        let end = carry_while(&link, async |mut mirror, mut target| {
+        let connections = MirrorConnections::default();
+        let connection = connections.open("v");
+        let end = carry_while(&connection, async |mut mirror, mut target| {
             for request in [write(1, b"abcd"), request(CMD_READ, 2, 3)] {
                 ask(&mut mirror, &mut target, &request).await;
             }
@@ -303,23 +305,23 @@ mod tests {
         })
         .await;
         assert_eq!(end, End::MirrorGone);
-        assert_eq!(links.listing(), format!("v {} closed\n", link.id()));
+        assert_eq!(connections.listing(), format!("v {} closed\n", connection.id()));
     }
 
     #[tokio::test]
     async fn what_the_target_refuses_is_known_before_the_mirror_hears_of_it() {
-        let links = Links::default();
-        let link = links.open("v");
-        let before = links.listing();
-        let end = carry_while(&link, async |mut mirror, mut target| {
+        let connections = MirrorConnections::default();
+        let connection = connections.open("v");
+        let before = connections.listing();
+        let end = carry_while(&connection, async |mut mirror, mut target| {
             ask(&mut mirror, &mut target, &request(CMD_READ, 1, 1)).await;
             target.write_all(&reply(5, 1)).await.unwrap();
             expect(&mut mirror, &reply(5, 1)).await;
-            assert_eq!(links.listing(), before, "what is read is not missed");
+            assert_eq!(connections.listing(), before, "what is read is not missed");
             ask(&mut mirror, &mut target, &write(2, b"abcd")).await;
             target.write_all(&reply(28, 2)).await.unwrap();
             expect(&mut mirror, &reply(28, 2)).await;
-            assert_eq!(links.listing(), "");
+            assert_eq!(connections.listing(), "");
             assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         })
         .await;
@@ -328,12 +330,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_target_that_is_lost_is_known_before_the_mirror_hears_of_it() {
-        let links = Links::default();
-        let link = links.open("v");
-        let end = carry_while(&link, async |mut mirror, target| {
+        let connections = MirrorConnections::default();
+        let connection = connections.open("v");
+        let end = carry_while(&connection, async |mut mirror, target| {
             drop(target);
             assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
-            assert_eq!(links.listing(), "");
+            assert_eq!(connections.listing(), "");
         })
         .await;
         assert_eq!(end, End::TargetGone);
@@ -341,36 +343,36 @@ mod tests {
 
     #[tokio::test]
     async fn a_target_that_talks_nonsense_is_lost() {
-        let links = Links::default();
-        let link = links.open("v");
-        let end = carry_while(&link, async |_mirror, mut target| {
+        let connections = MirrorConnections::default();
+        let connection = connections.open("v");
+        let end = carry_while(&connection, async |_mirror, mut target| {
             target.write_all(&reply(0, 99)).await.unwrap();
         })
         .await;
-        assert_eq!((end, links.listing()), (End::TargetGone, String::new()));
+        assert_eq!((end, connections.listing()), (End::TargetGone, String::new()));
     }
 
     #[tokio::test]
     async fn a_mirror_that_says_goodbye_may_go_on_alone() {
-        let links = Links::default();
-        let link = links.open("v");
-        let end = carry_while(&link, async |mut mirror, mut target| {
+        let connections = MirrorConnections::default();
+        let connection = connections.open("v");
+        let end = carry_while(&connection, async |mut mirror, mut target| {
             mirror.write_all(&request(CMD_DISC, 1, 0)).await.unwrap();
             target.read_to_end(&mut Vec::new()).await.unwrap();
         })
         .await;
-        assert_eq!((end, links.listing()), (End::MirrorLeft, String::new()));
+        assert_eq!((end, connections.listing()), (End::MirrorDisconnected, String::new()));
     }
 
     /// The mirror's daemon sleeps in the middle of a request.
     #[tokio::test]
     async fn a_mirror_that_hangs_is_not_charged_to_the_target() {
-        let links = Links::default();
-        let link = links.open("v");
-        let end = carry_while(&link, async |mut mirror, mut target| {
+        let connections = MirrorConnections::default();
+        let connection = connections.open("v");
+        let end = carry_while(&connection, async |mut mirror, mut target| {
             mirror.write_all(&write(1, b"abcd")[..30]).await.unwrap();
             tokio::time::sleep(BOUND * 3).await;
-            assert_eq!(links.listing(), format!("v {} open\n", link.id()));
+            assert_eq!(connections.listing(), format!("v {} open\n", connection.id()));
             drop(mirror);
             assert_eq!(target.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         })
@@ -380,9 +382,9 @@ mod tests {
 
     #[tokio::test]
     async fn one_request_without_an_answer_ends_the_link() {
-        let links = Links::default();
-        let link = links.open("v");
-        let end = carry_while(&link, async |mut mirror, mut target| {
+        let connections = MirrorConnections::default();
+        let connection = connections.open("v");
+        let end = carry_while(&connection, async |mut mirror, mut target| {
             ask(&mut mirror, &mut target, &write(1, b"abcd")).await;
             // another one is answered meanwhile
             tokio::time::sleep(BOUND / 2).await;
@@ -390,7 +392,7 @@ mod tests {
             target.write_all(&reply(0, 2)).await.unwrap();
             expect(&mut mirror, &reply(0, 2)).await;
             assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
-            assert_eq!(links.listing(), "");
+            assert_eq!(connections.listing(), "");
         })
         .await;
         assert_eq!(end, End::TargetHangs);

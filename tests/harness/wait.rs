@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Looks until there is a result.
 ///
@@ -13,13 +13,13 @@ pub async fn until_some<T, Looking: Future<Output = Option<T>>>(
     deadline: Duration,
     mut look: impl FnMut() -> Looking,
 ) -> anyhow::Result<T> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         if let Some(found) = look().await {
             return Ok(found);
         }
-        anyhow::ensure!(begun.elapsed() < deadline, "waited {deadline:?} in vain: {what}");
-        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        anyhow::ensure!(started.elapsed() < deadline, "waited {deadline:?} in vain: {what}");
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
