@@ -124,7 +124,7 @@ mod tests {
         for (epoch, status, decision) in [
             (2, ReplicationStatus::Enabled, Decision::ServeAndReport),
             (3, ReplicationStatus::FailingOver, Decision::Report),
-            (3, ReplicationStatus::FailoverOutcome, Decision::Nothing),
+            (3, ReplicationStatus::FailedOver, Decision::Nothing),
             (3, ReplicationStatus::FailoverError, Decision::Nothing),
         ] {
             assert_eq!(decide(&serving(epoch, status), 2), decision, "{epoch} {status}");

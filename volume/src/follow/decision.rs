@@ -83,9 +83,9 @@ mod tests {
     fn only_a_worker_that_has_just_begun_and_seen_no_failover_starts() {
         for (status, epoch, saw_failover, decision) in [
             (ReplicationStatus::Disabled, 0, false, Decision::Start),
-            (ReplicationStatus::FailoverOutcome, 0, false, Decision::Start),
-            (ReplicationStatus::FailoverOutcome, 0, true, Decision::CompleteFailover),
-            (ReplicationStatus::FailoverOutcome, 3, false, Decision::CompleteFailover),
+            (ReplicationStatus::FailedOver, 0, false, Decision::Start),
+            (ReplicationStatus::FailedOver, 0, true, Decision::CompleteFailover),
+            (ReplicationStatus::FailedOver, 3, false, Decision::CompleteFailover),
             (ReplicationStatus::FailoverError, 0, false, Decision::CompleteFailover),
         ] {
             assert_eq!(
