@@ -52,6 +52,8 @@ lint:
 
 fast-test:
 	cargo test --workspace --lib --bins --features failpoints
+	cargo build -p cinderblock-relay
+	cargo test -p cinderblock-driver-fake -p cinderblock-driver-file
 	cargo test -p cinderblock-tests --test house
 
 build:

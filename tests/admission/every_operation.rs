@@ -74,20 +74,21 @@ async fn check(condition: Condition) -> anyhow::Result<()> {
     let mut cluster = ClusterBuilder::for_test().await?.fake("a").fake("spare").start().await?;
     let (client, host) = (cluster.client(), cluster.host("a"));
     // there is nothing to choose from, but for what asks for another backend
-    client.operate("disable", &cluster.host("spare")).await?.expect_status(200)?;
+    let spare = cluster.host("spare");
+    client.operate("disable", &spare).await?.expect_status(200)?;
     let mut scenes = Vec::new();
     for kind in OperationKind::ALL {
-        scenes.push(Scene::prepare(&client, *kind).await?);
+        scenes.push(Scene::prepare(&client, *kind, &host).await?);
     }
     bring_about(&mut cluster, condition).await?;
 
     for (kind, scene) in OperationKind::ALL.iter().zip(&scenes) {
         let expected = expectation(*kind, condition);
         if *kind == OperationKind::MigrateVolume {
-            client.operate("enable", &scene.elsewhere).await?.expect_status(200)?;
+            client.operate("enable", &spare).await?.expect_status(200)?;
         }
         let before = everything(&cluster).await?;
-        let answer = scene.ask(&client, *kind, &host).await?;
+        let answer = scene.ask(&client).await?;
         let context = format!("{kind} while {condition}: {} {}", answer.status, answer.body);
         match expected {
             Expected::Accepted => assert!(answer.status < 300, "{context}"),
@@ -103,7 +104,7 @@ async fn check(condition: Condition) -> anyhow::Result<()> {
         let read = client.get(&format!("/volumes/{}", scene.volume)).await?;
         assert_eq!(read.status, 200, "{context}");
         if *kind == OperationKind::MigrateVolume {
-            client.operate("disable", &scene.elsewhere).await?.expect_status(200)?;
+            client.operate("disable", &spare).await?.expect_status(200)?;
         }
         if kind.contract().class == Class::Operate {
             restore(&cluster, condition).await?;

@@ -1,7 +1,8 @@
-//! What each operation may do while a condition holds. An operation without a line does not compile.
+//! What each operation may do while a condition holds: what its class says, unless it is an exception.
 
-use model::Condition;
+use model::Condition::{self, Disabled, Down, FailingOver, Frozen};
 use operation::OperationKind;
+use operation::contract::Class;
 
 /// What a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,105 +15,39 @@ pub enum Expected {
     Unavailable,
 }
 
-/// The expectation for an operation on a backend in which only this condition holds.
+/// Operations that get something else than their class says.
+const EXCEPTIONS: &[(OperationKind, &[Condition], Expected)] = &[
+    // the backend has no targets; what holds where there are some is in tests/replication
+    (OperationKind::FailoverBackend, Condition::ALL, Expected::Refused),
+    (OperationKind::PromoteBackend, Condition::ALL, Expected::Refused),
+    (OperationKind::EnableReplication, Condition::ALL, Expected::Refused),
+    // their own preconditions
+    (OperationKind::FreezeBackend, &[Frozen], Expected::Refused),
+    (OperationKind::ThawBackend, &[Disabled, FailingOver, Down], Expected::Refused),
+];
+
+/// The expectation for an operation on a backend in which only this condition holds. There is no other
+/// backend to choose for what is new.
 pub fn expectation(kind: OperationKind, condition: Condition) -> Expected {
-    use Condition::{Disabled, Down, FailingOver, Frozen};
-    use Expected::{Accepted, Refused, Unavailable};
-    match (kind, condition) {
-        // there is one backend, and with it nothing to choose from
-        (OperationKind::CreateVolume, Disabled | Frozen | FailingOver) => Refused,
-        (OperationKind::CreateVolume, Down) => Unavailable,
-        (
-            OperationKind::DeleteVolume
-            | OperationKind::ForceDeleteVolume
-            | OperationKind::ExtendVolume
-            | OperationKind::RevertVolume
-            | OperationKind::RetypeVolume
-            | OperationKind::MigrateVolume
-            | OperationKind::UnmanageVolume
-            | OperationKind::UnmanageSnapshot
-            | OperationKind::ManageVolume
-            | OperationKind::ManageSnapshot
-            | OperationKind::CreateSnapshot
-            | OperationKind::DeleteSnapshot
-            | OperationKind::ForceDeleteSnapshot,
-            Disabled | Frozen | FailingOver,
-        ) => Refused,
-        (
-            OperationKind::DeleteVolume
-            | OperationKind::ForceDeleteVolume
-            | OperationKind::ExtendVolume
-            | OperationKind::RevertVolume
-            | OperationKind::RetypeVolume
-            | OperationKind::MigrateVolume
-            | OperationKind::UnmanageVolume
-            | OperationKind::UnmanageSnapshot
-            | OperationKind::ManageVolume
-            | OperationKind::ManageSnapshot
-            | OperationKind::CreateSnapshot
-            | OperationKind::DeleteSnapshot
-            | OperationKind::ForceDeleteSnapshot,
-            Down,
-        ) => Unavailable,
+    let excepted = EXCEPTIONS
+        .iter()
+        .find(|(excepted, conditions, _)| *excepted == kind && conditions.contains(&condition));
+    match excepted {
+        Some((_, _, expected)) => *expected,
+        None => of_class(kind.contract().class, condition),
+    }
+}
+
+/// That an operation has the right class is for the tests of the catalogue.
+const fn of_class(class: Class, condition: Condition) -> Expected {
+    match (class, condition) {
+        (Class::Place | Class::Modify, Disabled | Frozen | FailingOver)
+        | (Class::Connect, FailingOver) => Expected::Refused,
+        (Class::Place | Class::Modify | Class::Connect, Down) => Expected::Unavailable,
         // servers come and go while the control plane is frozen
-        (
-            OperationKind::CreateAttachment
-            | OperationKind::UpdateAttachment
-            | OperationKind::CompleteAttachment
-            | OperationKind::ReleaseAttachment
-            | OperationKind::DeleteAttachment
-            | OperationKind::ReserveVolume
-            | OperationKind::InitializeConnection
-            | OperationKind::AttachVolume
-            | OperationKind::BeginDetaching
-            | OperationKind::RollDetaching
-            | OperationKind::TerminateConnection,
-            condition,
-        ) => match condition {
-            Disabled | Frozen => Accepted,
-            FailingOver => Refused,
-            Down => Unavailable,
-        },
-        (
-            OperationKind::UpdateVolume
-            | OperationKind::ResetVolumeStatus
-            | OperationKind::SetVolumeReadonly
-            | OperationKind::SetVolumeBootable
-            | OperationKind::UpdateImageMetadata
-            | OperationKind::UpdateSnapshot
-            | OperationKind::ResetSnapshotStatus
-            | OperationKind::CreateVolumeType
-            | OperationKind::UpdateVolumeType
-            | OperationKind::DeleteVolumeType
-            | OperationKind::UpdateExtraSpecs
-            | OperationKind::UpdateTypeAccess
-            | OperationKind::UpdateTypeEncryption
-            | OperationKind::SetDefaultType
-            | OperationKind::CreateQosSpecs
-            | OperationKind::UpdateQosSpecs
-            | OperationKind::DeleteQosSpecs
-            | OperationKind::AssociateQosSpecs
-            | OperationKind::DisassociateQosSpecs
-            | OperationKind::UpdateQuota
-            | OperationKind::DeleteMessage
-            | OperationKind::ResetQuota
-            | OperationKind::UpdateQuotaClass,
-            Disabled | Frozen | FailingOver | Down,
-        ) => Accepted,
-        (
-            OperationKind::EnableBackend | OperationKind::DisableBackend,
-            Disabled | Frozen | FailingOver | Down,
-        ) => Accepted,
-        // it has no targets; what holds where there are some is in tests/replication
-        (
-            OperationKind::FailoverBackend
-            | OperationKind::PromoteBackend
-            | OperationKind::EnableReplication,
-            Disabled | Frozen | FailingOver | Down,
-        ) => Refused,
-        (OperationKind::FreezeBackend, Frozen) => Refused,
-        (OperationKind::FreezeBackend, Disabled | FailingOver | Down) => Accepted,
-        (OperationKind::ThawBackend, Frozen) => Accepted,
-        (OperationKind::ThawBackend, Disabled | FailingOver | Down) => Refused,
+        (Class::Connect, Disabled | Frozen)
+        | (Class::Record | Class::Operate, Disabled | Frozen | FailingOver | Down) => {
+            Expected::Accepted
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! backend's condition and its commit, so that the window is there to be hit. With the lock nothing
 //! falls into it; without the lock, which is the proof that the test can fail, many do.
 
-use harness::{Client, Cluster, ClusterBuilder};
+use harness::{Client, Cluster, ClusterBuilder, until};
 use operation::OperationKind;
 use operation::contract::Class;
 use serde_json::json;
@@ -27,12 +27,30 @@ struct Operator {
     accepted: AtomicU64,
     refused: AtomicU64,
     accepted_while_frozen: AtomicU64,
+    /// How many requests of each client were answered.
+    answered: [AtomicU64; CLIENTS],
+}
+
+impl Operator {
+    fn answered(&self) -> [u64; CLIENTS] {
+        std::array::from_fn(|client| self.answered[client].load(Ordering::Relaxed))
+    }
+
+    /// Waits until each client was answered twice more: whatever was asked before has been decided by then.
+    async fn let_every_client_be_answered(&self) -> anyhow::Result<()> {
+        let before = self.answered();
+        until("every client is answered twice", Duration::from_secs(30), || async {
+            before.iter().zip(self.answered()).all(|(before, now)| now >= before + 2)
+        })
+        .await
+    }
 }
 
 /// Counts an answer to a request sent at `sent`. A request that was sent after a freeze had answered,
 /// and was answered before anybody asked for a thaw, met a frozen backend for certain.
-async fn judge(operator: &Operator, sent: Instant, accepted: bool) {
+async fn judge(operator: &Operator, client: usize, sent: Instant, accepted: bool) {
     let frozen_since = operator.frozen_since.read().await;
+    operator.answered[client].fetch_add(1, Ordering::Relaxed);
     if !accepted {
         operator.refused.fetch_add(1, Ordering::Relaxed);
         return;
@@ -44,18 +62,18 @@ async fn judge(operator: &Operator, sent: Instant, accepted: bool) {
 }
 
 /// Creates, extends and deletes volumes, one after another.
-async fn hammer(client: Client, operator: Arc<Operator>) -> anyhow::Result<()> {
+async fn hammer(client: Client, number: usize, operator: Arc<Operator>) -> anyhow::Result<()> {
     while !operator.over.load(Ordering::Relaxed) {
         let sent = Instant::now();
         let created = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
-        judge(&operator, sent, created.status == 202).await;
+        judge(&operator, number, sent, created.status == 202).await;
         let Some(id) = created.body["volume"]["id"].as_str() else { continue };
         let sent = Instant::now();
         let extended = client.act(id, "os-extend", json!({ "new_size": 2 })).await?;
-        judge(&operator, sent, extended.status == 202).await;
+        judge(&operator, number, sent, extended.status == 202).await;
         let sent = Instant::now();
         let deleted = client.act(id, "os-force_delete", json!(null)).await?;
-        judge(&operator, sent, deleted.status == 202).await;
+        judge(&operator, number, sent, deleted.status == 202).await;
     }
     Ok(())
 }
@@ -78,11 +96,12 @@ async fn operate(cluster: &Cluster, operator: &Operator) -> anyhow::Result<usize
     let mut late = 0;
     for _ in 0..ROUNDS {
         let pause = u64::from(Uuid::new_v4().as_bytes()[0]) % 60;
-        tokio::time::sleep(Duration::from_millis(20 + pause)).await;
+        operator.let_every_client_be_answered().await?;
+        tokio::time::sleep(Duration::from_millis(pause)).await;
         client.operate("freeze", &host).await?.expect_status(200)?;
         let by_then = admitted(&database).await?;
         *operator.frozen_since.write().await = Some(Instant::now());
-        tokio::time::sleep(Duration::from_millis(120)).await;
+        operator.let_every_client_be_answered().await?;
         late += admitted(&database).await?.difference(&by_then).count();
         *operator.frozen_since.write().await = None;
         client.operate("thaw", &host).await?.expect_status(200)?;
@@ -111,7 +130,7 @@ async fn race(sabotage: &str) -> anyhow::Result<(usize, Arc<Operator>)> {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
             let client = cluster.client().at(&cluster.apis[number % 2].endpoint());
-            tokio::spawn(hammer(client, operator.clone()))
+            tokio::spawn(hammer(client, number, operator.clone()))
         })
         .collect();
     let late = operate(&cluster, &operator).await?;

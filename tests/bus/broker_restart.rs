@@ -30,11 +30,17 @@ async fn pending_calls_fail_at_once_when_the_broker_dies() -> anyhow::Result<()>
         bus.call::<_, Result<SubmitAnswer, Error>>(&Queue::Scheduler, timeout, message).await
     };
     let killing = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until("the broker has the request", Duration::from_secs(20), || async {
+            let queues = broker.control(&["list_queues", "--quiet", "name", "messages"]).await;
+            let has_one = |line: &str| line.contains("scheduler") && line.ends_with("\t1");
+            queues.is_ok_and(|queues| queues.lines().any(has_one))
+        })
+        .await?;
         broker.kill();
-        Instant::now()
+        anyhow::Ok(Instant::now())
     };
     let (outcome, killed) = tokio::join!(call, killing);
+    let killed = killed?;
     assert!(matches!(outcome, Err(CallError::NotAnswered(_))), "{outcome:?}");
     assert!(killed.elapsed() < Duration::from_secs(1), "it took {:?}", killed.elapsed());
     drop(cluster);

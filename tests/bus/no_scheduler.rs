@@ -51,15 +51,12 @@ async fn without_a_scheduler_the_services_are_listed_at_every_version() -> anyho
     // since 3.49 Cinder asks the schedulers for the backends' states
     for version in ["", "volume 3.0", "volume 3.48", "volume 3.49", "volume 3.71"] {
         let client = client.with_version(version);
-        let mut fastest = Duration::MAX;
-        for _ in 0..5 {
-            let started = Instant::now();
-            let listed = client.get("/os-services").await?.expect_status(200)?.body;
-            fastest = fastest.min(started.elapsed());
-            assert_eq!(state(&listed, "cinder-scheduler"), "down", "{version}: {listed}");
-            assert_eq!(state(&listed, "cinder-volume"), "up", "{version}: {listed}");
-        }
-        assert!(fastest < Duration::from_millis(100), "{version}: it took {fastest:?}");
+        let started = Instant::now();
+        let listed = client.get("/os-services").await?.expect_status(200)?.body;
+        // nobody was waited for who does not answer
+        assert!(started.elapsed() < Duration::from_secs(5), "{version}: {:?}", started.elapsed());
+        assert_eq!(state(&listed, "cinder-scheduler"), "down", "{version}: {listed}");
+        assert_eq!(state(&listed, "cinder-volume"), "up", "{version}: {listed}");
     }
     let listed = client.get("/os-services?binary=cinder-volume").await?.expect_status(200)?.body;
     assert_eq!(listed["services"][0]["backend_state"], "up");

@@ -48,15 +48,15 @@ async fn what_could_not_be_acknowledged_is_delivered_again() -> anyhow::Result<(
     });
     let deliveries = || async { receiver.deliveries.load(Ordering::SeqCst) };
 
-    until("the message is delivered", Duration::from_secs(5), || async {
-        let message = BackendMessage::Execute { operation_id: OperationId::next() };
-        if deliveries().await == 0 {
-            bus.hint("nobody's", context(Duration::from_secs(60)), message).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        deliveries().await == 1
+    // a hint to a queue that is not there yet would be lost
+    until("the queue is there", Duration::from_secs(20), || async {
+        let queues = broker.control(&["list_queues", "--quiet", "name"]).await;
+        queues.is_ok_and(|queues| queues.contains("nobody's"))
     })
     .await?;
+    let message = BackendMessage::Execute { operation_id: OperationId::next() };
+    bus.send_to_backend("nobody's", context(Duration::from_secs(60)), message).await;
+    until("it is delivered", Duration::from_secs(10), || async { deliveries().await == 1 }).await?;
     broker.control(&["close_all_connections", "a test"]).await?;
     receiver.go_on.notify_one();
     until("it is delivered again", Duration::from_secs(10), || async { deliveries().await >= 2 })

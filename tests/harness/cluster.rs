@@ -373,6 +373,16 @@ impl Cluster {
         Ok(())
     }
 
+    /// One more volume process that is not waited for: it may die of its failpoints before it can tell that it works.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_worker(&mut self, environment: &[(&str, &str)]) -> anyhow::Result<()> {
+        let service = self.service(Kind::Volume, environment)?;
+        self.workers.push(service);
+        Ok(())
+    }
+
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         for service in self.apis.iter_mut().chain(&mut self.schedulers).chain(&mut self.workers) {
             wait_for(service).await?;

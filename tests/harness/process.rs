@@ -129,8 +129,15 @@ impl Drop for Process {
     }
 }
 
-/// What carries the data paths of an array.
-const DAEMONS: [&str; 3] = ["qemu-storage-daemon", "cinderblock-relay", "tgtd"];
+/// What carries the data paths of an array, and what a test that was killed has not ended.
+const DAEMONS: [&str; 6] = [
+    "qemu-storage-daemon",
+    "cinderblock-relay",
+    "tgtd",
+    "cinderblock-api",
+    "cinderblock-scheduler",
+    "cinderblock-volume",
+];
 
 /// Ends the daemons that were started with a path below this directory: they outlive the processes that start
 /// them, and one that was being started, or whose array has burned, has no pid file by which it could be found.

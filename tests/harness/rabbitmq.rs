@@ -158,6 +158,9 @@ fn start_broker(
     command.envs(environment(directory, node, mapper_port));
     command.env("RABBITMQ_DIST_PORT", distribution_port.to_string());
     command.env("RABBITMQ_SERVER_START_ARGS", "-start_epmd false");
+    // idle schedulers of Erlang look for work in a loop, and take the processors from those who have some
+    let idle_is_idle = "+sbwt none +sbwtdcpu none +sbwtdio none";
+    command.env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", idle_is_idle);
     Process::start("rabbitmq", &mut command, &directory.join("broker.log"), true)
         .context("RabbitMQ is not installed: `make packages`")
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot read the repository has failed")]
 
 mod catalogue;
+mod circles;
 mod documents;
 mod faults;
 mod layers;

@@ -1,59 +1,10 @@
 //! Every operation with the three real processes: done, refused, failed, repeated. What holds of all of
 //! them alike is in the tests of admission and resilience.
 
-mod associate_qos_specs;
-mod attach_volume;
-mod begin_detaching;
-mod complete_attachment;
-mod create_attachment;
-mod create_qos_specs;
-mod create_snapshot;
-mod create_volume;
-mod create_volume_type;
-mod delete_attachment;
-mod delete_message;
-mod delete_qos_specs;
-mod delete_snapshot;
-mod delete_volume;
-mod delete_volume_type;
-mod disable_backend;
-mod disassociate_qos_specs;
-mod enable_backend;
-mod enable_replication;
-mod extend_volume;
-mod failover_backend;
-mod force_delete_snapshot;
-mod force_delete_volume;
-mod freeze_backend;
-mod initialize_connection;
-mod manage_snapshot;
-mod manage_volume;
-mod migrate_volume;
-mod promote_backend;
-mod release_attachment;
-mod reserve_volume;
-mod reset_quota;
-mod reset_snapshot_status;
-mod reset_volume_status;
-mod retype_volume;
-mod revert_volume;
-mod roll_detaching;
-mod set_default_type;
-mod set_volume_bootable;
-mod set_volume_readonly;
-mod terminate_connection;
-mod thaw_backend;
+/// One file for each operation: without it, this does not compile.
+macro_rules! modules {
+    ($($section:ident { $($stem:ident: $arguments:ident,)+ })+) => { $($( mod $stem; )+)+ };
+}
+
+operation::list!(modules);
 mod twice;
-mod unmanage_snapshot;
-mod unmanage_volume;
-mod update_attachment;
-mod update_extra_specs;
-mod update_image_metadata;
-mod update_qos_specs;
-mod update_quota;
-mod update_quota_class;
-mod update_snapshot;
-mod update_type_access;
-mod update_type_encryption;
-mod update_volume;
-mod update_volume_type;

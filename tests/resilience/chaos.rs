@@ -1,9 +1,9 @@
 //! Random deaths of schedulers and workers under load: every answer is kept.
 
-use harness::{Client, ClusterBuilder};
+use harness::{Client, ClusterBuilder, until};
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -16,7 +16,11 @@ struct Promises {
     undecided: usize,
 }
 
-async fn work(client: Client, over: Arc<AtomicBool>) -> anyhow::Result<Promises> {
+async fn work(
+    client: Client,
+    over: Arc<AtomicBool>,
+    promised: Arc<AtomicUsize>,
+) -> anyhow::Result<Promises> {
     let mut promises = Promises::default();
     while !over.load(Ordering::Relaxed) {
         let Ok(created) = client.post("/volumes", json!({ "volume": { "size": 1 } })).await else {
@@ -30,7 +34,10 @@ async fn work(client: Client, over: Arc<AtomicBool>) -> anyhow::Result<Promises>
         client.wait_for_status(&id, "available").await?;
         let deleted = client.delete(&format!("/volumes/{id}")).await?;
         match deleted.status {
-            202 => promises.deleted.push(id),
+            202 => {
+                promised.fetch_add(1, Ordering::Relaxed);
+                promises.deleted.push(id);
+            }
             503 => promises.kept.push(id),
             _ => anyhow::bail!("{} {}", deleted.status, deleted.body),
         }
@@ -43,11 +50,18 @@ async fn every_answer_is_kept_while_processes_die() -> anyhow::Result<()> {
     let mut cluster =
         ClusterBuilder::for_test().await?.fake("a").schedulers(2).workers(2).start().await?;
     let over = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> =
-        (0..6).map(|_| tokio::spawn(work(cluster.client(), over.clone()))).collect();
+    let promised = Arc::new(AtomicUsize::new(0));
+    let clients: Vec<_> = (0..6)
+        .map(|_| tokio::spawn(work(cluster.client(), over.clone(), promised.clone())))
+        .collect();
     for round in 0..10_u8 {
-        tokio::time::sleep(Duration::from_millis(300 + u64::from(Uuid::new_v4().as_bytes()[0])))
-            .await;
+        // at any moment, but only when the death before is survived
+        let before = promised.load(Ordering::Relaxed);
+        until("volumes come and go again", Duration::from_secs(20), || async {
+            promised.load(Ordering::Relaxed) > before + 2
+        })
+        .await?;
+        tokio::time::sleep(Duration::from_millis(u64::from(Uuid::new_v4().as_bytes()[0]))).await;
         if round % 2 == 0 {
             drop(cluster.schedulers.remove(0));
             cluster.add_scheduler(&[]).await?;
@@ -72,7 +86,7 @@ async fn every_answer_is_kept_while_processes_die() -> anyhow::Result<()> {
         anyhow::ensure!(promises.undecided == 0, "the API itself did not die");
     }
     assert!(
-        deleted > 20,
+        deleted >= 30,
         "only {deleted} volumes lived through it ({kept} deletions were refused)"
     );
     let database = cluster.database().await?;

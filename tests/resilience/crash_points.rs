@@ -125,10 +125,10 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
             continue;
         }
         let (client, host) = (cluster.client(), cluster.host("disk"));
-        let scene = Scene::prepare(&client, *kind).await?;
+        let scene = Scene::prepare(&client, *kind, &host).await?;
         let before = times_done(&cluster, *kind).await?;
         arm(&mut cluster, point).await?;
-        let asked = tokio::spawn(async move { scene.ask(&client, *kind, &host).await });
+        let asked = tokio::spawn(async move { scene.ask(&client).await });
         replace(&mut cluster, point).await?;
         // the answer is a promise, though a process dies meanwhile
         let answer = asked.await??;

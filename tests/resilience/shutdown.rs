@@ -1,5 +1,6 @@
 //! Processes that are told to stop.
 
+use crate::two_workers::wait_until_running;
 use harness::ClusterBuilder;
 use serde_json::json;
 use std::time::Duration;
@@ -10,7 +11,7 @@ async fn a_worker_that_is_told_to_stop_finishes_what_it_has_begun() -> anyhow::R
     let client = cluster.client();
     let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "1000" } });
     let id = client.create_volume(slow).await?;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    wait_until_running(&cluster).await?;
     let (status, took) = cluster.workers[0].process.terminate(Duration::from_secs(20))?;
     assert!(status.success(), "{status}");
     assert!(took < Duration::from_secs(5), "it took {took:?}");
@@ -28,7 +29,7 @@ async fn what_a_stopping_worker_cannot_finish_is_handed_over() -> anyhow::Result
     let client = cluster.client();
     let endless = json!({ "size": 1, "metadata": { "fake:latency_ms": "60000" } });
     let id = client.create_volume(endless).await?;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    wait_until_running(&cluster).await?;
     let (status, took) = cluster.workers[0].process.terminate(Duration::from_secs(20))?;
     assert!(status.success(), "{status}");
     assert!(took < Duration::from_secs(12), "it took {took:?}");

@@ -9,9 +9,11 @@ use std::time::Duration;
 async fn a_killed_workers_operation_is_finished_by_another_one() -> anyhow::Result<()> {
     let mut cluster = ClusterBuilder::for_test().await?.start().await?;
     let client = cluster.client();
-    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "1000" } });
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "2000" } });
     let id = client.create_volume(slow).await?;
     wait_until_running(&cluster).await?;
+    // it shall not be done before the other one is there
+    cluster.workers[0].process.signal(Signal::STOP)?;
     cluster.add_worker(&[]).await?;
     cluster.workers[0].process.kill();
     // after the lease has run out, not before
@@ -81,7 +83,8 @@ async fn a_worker_that_slept_through_its_lease_does_no_harm() -> anyhow::Result<
     cluster.finish(&["the lease cannot be renewed", "the bus connection ends"]).await
 }
 
-async fn wait_until_running(cluster: &harness::Cluster) -> anyhow::Result<()> {
+/// Waits until a worker has the only operation there is.
+pub(crate) async fn wait_until_running(cluster: &harness::Cluster) -> anyhow::Result<()> {
     let database = cluster.database().await?;
     until("the operation is claimed", Duration::from_secs(5), || async {
         let state = database.query_one("select state from operations", &[]).await;

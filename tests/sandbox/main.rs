@@ -10,7 +10,11 @@ use harness::servers::{OwnServers, VARIABLE};
 use rustix::process::{Pid, Signal};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a command may take to end when it is told to.
+const TO_END: Duration = Duration::from_secs(20);
 
 /// Private servers and cinderblock clusters, everything below .run/
 #[derive(Parser)]
@@ -90,7 +94,15 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let status = tokio::select! {
         status = child.wait() => Some(status?),
-        interrupted = interrupted() => { interrupted?; None }
+        interrupted = interrupted() => {
+            interrupted?;
+            // a test runner has its tests in groups of their own, and only it can end them
+            if let Some(group) = group {
+                let _ = rustix::process::kill_process_group(group, Signal::TERM);
+            }
+            let _ = tokio::time::timeout(TO_END, child.wait()).await;
+            None
+        }
     };
     // what a test that crashed has left
     if let Some(group) = group {

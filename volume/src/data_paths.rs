@@ -1,4 +1,4 @@
-//! The data paths that servers were told of are open, whichever process carries them died.
+//! The data paths that servers were told of are open, also after the process that carries them has died.
 
 use crate::position::FollowedEpoch;
 use crate::step::StepError;

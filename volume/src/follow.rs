@@ -13,7 +13,7 @@ use crate::position::FollowedEpoch;
 use crate::step::StepError;
 use database::backends::{self, ActiveSide};
 use database::{Database, volumes};
-use decision::{Decision, Storage};
+use decision::Decision;
 use driver::{Driver, LatestProgress};
 use model::{ReplicationProgress, Side};
 use std::sync::Arc;
@@ -113,13 +113,13 @@ impl Follow {
         Ok(replication.promoted(&volumes).await?)
     }
 
-    /// Refuses a storage that does not hold the backend's volumes.
+    /// Refuses a storage that does not hold the backend's volumes: an array that was promoted away, or one that is new
+    /// where another one has burned.
     async fn check_storage(&self, serving: &ActiveSide) -> Result<(), StepError> {
-        let Some(recorded) = serving.storage_id.as_deref() else { return Ok(()) };
-        let Some(found) = self.storage_id(&serving.active).await? else { return Ok(()) };
-        match decision::compare(Some(recorded), Some(&found)) {
-            Storage::Accepted => Ok(()),
-            Storage::Other => Err(other_storage(&serving.active, &found)),
+        let Some(recorded) = &serving.storage_id else { return Ok(()) };
+        match self.storage_id(&serving.active).await? {
+            Some(found) if found != *recorded => Err(other_storage(&serving.active, &found)),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -1,6 +1,10 @@
 //! A driver: the adapter to one kind of storage, as the sum of its capabilities.
 
-use crate::{Exports, Manage, Migration, Replication, Volumes};
+use crate::exports::Exports;
+use crate::manage::Manage;
+use crate::migration::Migration;
+use crate::replication::Replication;
+use crate::volumes::Volumes;
 use model::Capability;
 
 /// The adapter to one kind of storage. Every driver has volumes and snapshots; each further capability is a trait
@@ -31,4 +35,85 @@ pub fn capabilities(driver: &dyn Driver) -> Vec<Capability> {
         Capability::Replication => driver.replication().is_some(),
     };
     Capability::ALL.iter().copied().filter(is_implemented).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::DriverError;
+    use crate::fence::Fence;
+    use crate::volumes::CloneSource;
+    use async_trait::async_trait;
+    use model::{BackendReport, Side, Snapshot, Volume};
+
+    /// A driver whose every call fails.
+    struct VolumesAlone;
+
+    fn nothing<T>() -> Result<T, DriverError> {
+        Err(DriverError::failed("it has no storage"))
+    }
+
+    #[async_trait]
+    impl Volumes for VolumesAlone {
+        async fn start(&self, _: &Side, _: i64) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn report(&self) -> Result<BackendReport, DriverError> {
+            nothing()
+        }
+        async fn create_volume(&self, _: &Volume, _: Fence) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn delete_volume(&self, _: &Volume, _: Fence) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn extend_volume(&self, _: &Volume, _: i32, _: Fence) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn create_volume_like(
+            &self,
+            _: &Volume,
+            _: CloneSource<'_>,
+            _: Fence,
+        ) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn retype_volume(&self, _: &Volume, _: Fence) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn create_snapshot(&self, _: &Snapshot, _: Fence) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn delete_snapshot(&self, _: &Snapshot, _: Fence) -> Result<(), DriverError> {
+            nothing()
+        }
+        async fn revert_volume(
+            &self,
+            _: &Volume,
+            _: &Snapshot,
+            _: Fence,
+        ) -> Result<(), DriverError> {
+            nothing()
+        }
+    }
+
+    impl Driver for VolumesAlone {
+        fn exports(&self) -> Option<&dyn Exports> {
+            None
+        }
+        fn manage(&self) -> Option<&dyn Manage> {
+            None
+        }
+        fn migration(&self) -> Option<&dyn Migration> {
+            None
+        }
+        fn replication(&self) -> Option<&dyn Replication> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_capability_that_is_not_implemented_is_known_before_the_driver_has_started() {
+        assert_eq!(capabilities(&VolumesAlone), [Capability::Volumes]);
+    }
 }

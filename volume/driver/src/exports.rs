@@ -1,6 +1,7 @@
 //! The capability to open data paths.
 
-use crate::{DriverError, Fence};
+use crate::error::DriverError;
+use crate::fence::Fence;
 use async_trait::async_trait;
 use model::{AttachMode, ConnectionInfo, Volume};
 

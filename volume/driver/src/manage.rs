@@ -1,6 +1,7 @@
 //! The capability to manage and unmanage storage that exists.
 
-use crate::{DriverError, Fence};
+use crate::error::DriverError;
+use crate::fence::Fence;
 use async_trait::async_trait;
 use model::{Manageable, Snapshot, StoredObject, Volume};
 

@@ -1,6 +1,8 @@
 //! The capability to replicate volumes to other sides, and to serve them from there.
 
-use crate::{DriverError, Fence, LatestProgress};
+use crate::error::DriverError;
+use crate::fence::Fence;
+use crate::progress::LatestProgress;
 use async_trait::async_trait;
 use model::{FailoverOutcome, Side, Snapshot, Volume, VolumeId};
 

@@ -1,6 +1,7 @@
 //! The capability that every driver has: volumes and snapshots.
 
-use crate::{DriverError, Fence};
+use crate::error::DriverError;
+use crate::fence::Fence;
 use async_trait::async_trait;
 use model::{BackendReport, Side, Snapshot, Volume};
 

@@ -32,23 +32,6 @@ pub(crate) fn decide(serving: &ActiveSide, worker_epoch: i64, saw_failover: bool
     }
 }
 
-/// Whether the storage of a side is the one that holds the backend's volumes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Storage {
-    /// It is, or the two cannot be compared.
-    Accepted,
-    /// It is another one: an array that was promoted away, or one that is new where another one has burned.
-    Other,
-}
-
-/// Compares the storage that is recorded for the backend with the one that was found.
-pub(crate) fn compare(recorded: Option<&str>, found: Option<&str>) -> Storage {
-    match (recorded, found) {
-        (Some(recorded), Some(found)) if recorded != found => Storage::Other,
-        (Some(_) | None, Some(_) | None) => Storage::Accepted,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,16 +76,6 @@ mod tests {
                 decision,
                 "{status} {epoch}"
             );
-        }
-    }
-
-    #[test]
-    fn storage_is_refused_when_it_is_known_to_be_another_one() {
-        assert_eq!(compare(Some("a"), Some("b")), Storage::Other);
-        for (recorded, found) in
-            [(Some("a"), Some("a")), (Some("a"), None), (None, Some("b")), (None, None)]
-        {
-            assert_eq!(compare(recorded, found), Storage::Accepted, "{recorded:?} {found:?}");
         }
     }
 }

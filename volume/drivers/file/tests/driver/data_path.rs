@@ -1,24 +1,20 @@
 //! What clients see through an export, with QEMU's own NBD client.
 
-use crate::driver::conformance::{ExportProtocol, TestArray, config, snapshot, volume};
-use crate::driver::{self, CloneSource, Driver, DriverError, Fence};
-use configuration::DriverName;
-use model::{AttachMode, BackendId, Side, Volume};
+use crate::test_arrays::{ExportProtocol, TestArrays};
+use driver::conformance::rows::{snapshot, volume};
+use driver::conformance::storage::Storage;
+use driver::{CloneSource, Driver, DriverError, Exports, Fence};
+use model::{AttachMode, Volume};
 use std::process::Stdio;
-use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-fn file_driver(directory: &TestArray, carries: ExportProtocol) -> Arc<dyn Driver> {
-    driver::new(
-        "b",
-        &config(DriverName::File, directory.path(), carries),
-        BackendId(uuid::Uuid::nil()),
-    )
+fn exports(driver: &dyn Driver) -> &dyn Exports {
+    driver.exports().unwrap()
 }
 
 async fn uri(driver: &dyn Driver, volume: &Volume, fence: i64) -> String {
-    let info = driver.export(volume, AttachMode::ReadWrite, Fence(fence)).await.unwrap();
+    let info = exports(driver).export(volume, AttachMode::ReadWrite, Fence(fence)).await.unwrap();
     assert_eq!(info.driver_volume_type, "nbd");
     info.data["uri"].as_str().unwrap().to_owned()
 }
@@ -54,9 +50,8 @@ async fn connect(uri: &str) -> Child {
 #[tokio::test]
 async fn what_is_written_is_read_after_growth_and_a_new_worker() {
     for listen in [ExportProtocol::NbdOnUnixSocket, ExportProtocol::NbdOnTcpPort] {
-        let directory = TestArray::new();
-        let driver = file_driver(&directory, listen);
-        driver.start(&Side::Primary, 1).await.unwrap();
+        let directory = TestArrays::new(listen);
+        let driver = directory.started().await;
         let volume = volume(1);
         driver.create_volume(&volume, Fence(1)).await.unwrap();
         let before = uri(&*driver, &volume, 2).await;
@@ -65,8 +60,7 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
         assert!(qemu_io(&before, &["read -P 0x5a 1M 1M", "read -P 0 1G 1M"]).await);
 
         // another worker finds the daemon and its export as they are
-        let successor = file_driver(&directory, listen);
-        successor.start(&Side::Primary, 1).await.unwrap();
+        let successor = directory.started().await;
         assert_eq!(uri(&*successor, &volume, 4).await, before);
         assert!(qemu_io(&before, &["read -P 0x5a 1M 1M"]).await);
     }
@@ -74,9 +68,8 @@ async fn what_is_written_is_read_after_growth_and_a_new_worker() {
 
 #[tokio::test]
 async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size() {
-    let directory = TestArray::new();
-    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
-    driver.start(&Side::Primary, 1).await.unwrap();
+    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let driver = directory.started().await;
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let uri = uri(&*driver, &volume, 2).await;
@@ -91,32 +84,30 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
     BufReader::new(client.stdout.as_mut().unwrap()).read_line(&mut line).await.unwrap();
     assert!(line.contains("read 4096/4096"), "{line}");
 
-    driver.unexport(&volume, AttachMode::ReadWrite, Fence(4)).await.unwrap();
+    exports(&*driver).unexport(&volume, AttachMode::ReadWrite, Fence(4)).await.unwrap();
     assert!(!qemu_io(&uri, &["read 0 4k"]).await);
 }
 
 #[tokio::test]
 async fn a_daemon_that_died_is_started_again() {
-    let directory = TestArray::new();
-    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
-    driver.start(&Side::Primary, 1).await.unwrap();
+    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let driver = directory.started().await;
     let pid = || std::fs::read_to_string(directory.path().join("run/daemon.pid")).unwrap();
     let first = pid();
     let process = rustix::process::Pid::from_raw(first.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
-    assert!(driver.ensure_data_plane().await.unwrap());
+    assert!(exports(&*driver).ensure_data_plane().await.unwrap());
     assert_ne!(pid(), first);
 }
 
 #[tokio::test]
 async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
-    let directory = TestArray::new();
-    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
-    driver.start(&Side::Primary, 1).await.unwrap();
+    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let driver = directory.started().await;
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let writable = uri(&*driver, &volume, 2).await;
-    let info = driver.export(&volume, AttachMode::ReadOnly, Fence(3)).await.unwrap();
+    let info = exports(&*driver).export(&volume, AttachMode::ReadOnly, Fence(3)).await.unwrap();
     let read_only = info.data["uri"].as_str().unwrap();
     assert!(qemu_io(&writable, &["write -P 9 0 64k", "flush"]).await);
     assert!(!qemu_io(read_only, &["write -P 1 0 64k"]).await);
@@ -125,26 +116,25 @@ async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
     let read = read.unwrap();
     assert!(read.status.success() && !String::from_utf8_lossy(&read.stdout).contains("failed"));
     // closing one leaves the other
-    driver.unexport(&volume, AttachMode::ReadOnly, Fence(4)).await.unwrap();
+    exports(&*driver).unexport(&volume, AttachMode::ReadOnly, Fence(4)).await.unwrap();
     assert!(qemu_io(&writable, &["read -P 9 0 64k"]).await);
 }
 
 #[tokio::test]
 async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() {
-    let directory = TestArray::new();
-    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
-    driver.start(&Side::Primary, 1).await.unwrap();
+    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let driver = directory.started().await;
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
     let path = uri(&*driver, &original, 2).await;
     assert!(qemu_io(&path, &["write -P 1 0 8M", "flush"]).await);
-    driver.unexport(&original, AttachMode::ReadWrite, Fence(3)).await.unwrap();
+    exports(&*driver).unexport(&original, AttachMode::ReadWrite, Fence(3)).await.unwrap();
 
     let kept = snapshot(&original);
     driver.create_snapshot(&kept, Fence(4)).await.unwrap();
     let path = uri(&*driver, &original, 5).await;
     assert!(qemu_io(&path, &["write -P 2 0 4M", "flush"]).await);
-    driver.unexport(&original, AttachMode::ReadWrite, Fence(6)).await.unwrap();
+    exports(&*driver).unexport(&original, AttachMode::ReadWrite, Fence(6)).await.unwrap();
 
     let (from_snapshot, clone) = (volume(2), volume(1));
     driver
@@ -170,9 +160,8 @@ async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() 
 async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     const BLOCKS: usize = 64;
     const TURNS: u8 = 12;
-    let directory = TestArray::new();
-    let driver = file_driver(&directory, ExportProtocol::NbdOnUnixSocket);
-    driver.start(&Side::Primary, 1).await.unwrap();
+    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let driver = directory.started().await;
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
     let path = uri(&*driver, &original, 2).await;

@@ -1,0 +1,39 @@
+//! The file driver conforms, over each protocol. Replicas are written over NBD alone.
+
+use crate::test_arrays::{ExportProtocol, TestArrays};
+use driver::conformance::storage::Storage;
+use model::Capability;
+
+mod on_a_unix_socket {
+    driver::conformance!(
+        crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::NbdOnUnixSocket);
+        volumes, exports, manage, migration
+    );
+}
+
+mod on_a_tcp_port {
+    driver::conformance!(
+        crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::NbdOnTcpPort);
+        volumes, exports, manage, migration
+    );
+}
+
+mod on_iscsi {
+    driver::conformance!(
+        crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::Iscsi);
+        volumes, exports, manage, migration
+    );
+}
+
+mod between_arrays {
+    driver::conformance!(
+        crate::test_arrays::TestArrays::replicated(crate::test_arrays::ExportProtocol::NbdOnUnixSocket);
+        replication
+    );
+}
+
+#[test]
+fn each_capability_has_its_suite_above() {
+    let arrays = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    assert_eq!(driver::capabilities(&*arrays.worker()), Capability::ALL);
+}
