@@ -171,7 +171,7 @@ impl Receive for BackendReports {
             FanOut::BackendReport { backend: name, report } => {
                 // who reports is up: report and condition change together, or a backend that has just come up
                 // would be passed over until the next refresh
-                if !self.change(|known| known.take_over(&name, report)) {
+                if !self.change(|known| known.take_over(&name, *report)) {
                     self.fresh().await?;
                 }
             }

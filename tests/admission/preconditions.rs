@@ -1,7 +1,6 @@
 //! The named preconditions, and the rules that the database has for them.
 
 use harness::Servers;
-use operation::contract::Precondition;
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
 use uuid::Uuid;
@@ -47,8 +46,8 @@ async fn the_database_has_a_rule_for_every_precondition() -> anyhow::Result<()> 
         let found = database.query_one(sql, &[&name, &row, &arguments]).await?;
         Ok::<_, tokio_postgres::Error>(found.get::<_, Option<bool>>(0))
     };
-    for precondition in Precondition::ALL {
-        let name = precondition.as_str();
+    for precondition in operation::preconditions() {
+        let name = precondition.name;
         let answer = holds(name).await.map_err(|error| anyhow::anyhow!("{name}: {error:?}"))?;
         assert!(answer.is_some(), "{name} neither holds nor fails");
     }

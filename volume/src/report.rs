@@ -103,7 +103,9 @@ impl Reports {
         }
         let context = Context::of_process(RequestId::random(), None, self.interval);
         let backend = self.identity.backend_name.clone();
-        self.bus.fan_out(context, FanOut::BackendReport { backend, report }).await;
+        self.bus
+            .fan_out(context, FanOut::BackendReport { backend, report: Box::new(report) })
+            .await;
     }
 }
 

@@ -196,7 +196,7 @@ pub enum FanOut {
         /// The backend's name, `host@backend`.
         backend: String,
         /// Its report.
-        report: BackendReport,
+        report: Box<BackendReport>,
     },
     /// A failover of a backend has ended. The outcome is in the database.
     FailoverCompleted {
