@@ -6,7 +6,7 @@ use crate::fields::Fields;
 use crate::policy::Rule;
 use crate::request::RequestContext;
 use futures_util::future::BoxFuture;
-use model::{Error, Result};
+use model::{Error, Result, SnapshotId, VolumeId};
 use serde_json::{Map, Value};
 
 /// A request for an action on the resource with this id.
@@ -17,6 +17,12 @@ pub(crate) struct Action<'a, Id> {
     /// The body; the action's arguments are under its name.
     pub body: Fields,
 }
+
+/// A request for an action on a volume.
+pub(crate) type VolumeAction<'a> = Action<'a, VolumeId>;
+
+/// A request for an action on a snapshot.
+pub(crate) type SnapshotAction<'a> = Action<'a, SnapshotId>;
 
 /// The function that carries an action out.
 type Run<Id> = for<'a> fn(Action<'a, Id>) -> BoxFuture<'a, Answer>;

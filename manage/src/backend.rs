@@ -1,6 +1,6 @@
 //! `backend …`
 
-use crate::Session;
+use crate::session::Session;
 use crate::submit_operation::submit;
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;

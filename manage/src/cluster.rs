@@ -1,6 +1,6 @@
 //! `cluster …`
 
-use crate::Session;
+use crate::session::Session;
 use clap::Subcommand;
 use database::{backends, services};
 use model::Service;

@@ -10,6 +10,7 @@ mod operation;
 mod quota;
 mod schema;
 mod service;
+mod session;
 mod submit_operation;
 mod table;
 mod volume;
@@ -18,6 +19,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use configuration::Config;
 use database::Database;
+use session::Session;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use table::Output;
@@ -60,13 +62,6 @@ enum About {
     /// The database schema
     #[command(subcommand)]
     Db(schema::Command),
-}
-
-/// The configuration, database and output of one command.
-struct Session {
-    config: Config,
-    database: Database,
-    output: Output,
 }
 
 fn main() -> ExitCode {

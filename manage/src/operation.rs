@@ -1,6 +1,6 @@
 //! `operation …`
 
-use crate::Session;
+use crate::session::Session;
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use database::operation_log::{self, OperationRecord};

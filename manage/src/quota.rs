@@ -1,6 +1,6 @@
 //! `quota …`
 
-use crate::Session;
+use crate::session::Session;
 use clap::Subcommand;
 use database::quotas;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! `db …`
 
-use crate::Session;
+use crate::session::Session;
 use clap::Subcommand;
 use serde_json::json;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! `service …`
 
-use crate::Session;
+use crate::session::Session;
 use anyhow::ensure;
 use clap::Subcommand;
 use database::services;

@@ -1,6 +1,6 @@
 //! Submits operations to the gate, like the API.
 
-use crate::Session;
+use crate::session::Session;
 use bus::message::Submitted;
 use bus::{Bus, Context};
 use model::{Caller, OperationId, RequestId, Result, Role};

@@ -1,7 +1,7 @@
 //! `volume …`
 
-use crate::Session;
 use crate::backend::find;
+use crate::session::Session;
 use anyhow::bail;
 use clap::Subcommand;
 use database::backends::{self, HostUpdate};

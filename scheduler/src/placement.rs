@@ -4,37 +4,18 @@
 //! best candidate. When none is left, the rejections are counted on fresh data, so that the answer is
 //! true at the moment when it is given.
 
+mod candidate;
 mod filters;
 mod weights;
 
 use crate::admission::{AdmissionController, AdmittedOperation, NotAdmitted, Request};
 use crate::backend_reports::BackendReports;
+use candidate::Candidate;
 use filters::FilterRejection;
-use model::{Backend, Error, Placement, PoolReport};
-use operation::placement::{Origin, PlacementRequest};
+use model::{Backend, Error, Placement};
+use operation::placement::PlacementRequest;
 use std::collections::BTreeMap;
 pub(crate) use weights::Weights;
-
-/// A pool of a backend, while it is considered.
-struct Candidate<'a> {
-    backend: &'a Backend,
-    pool: &'a PoolReport,
-}
-
-impl Candidate<'_> {
-    /// Whether the candidate is the pool that holds the volume now.
-    fn is(&self, origin: &Origin) -> bool {
-        self.backend.id == origin.backend_id && self.pool.name == origin.pool
-    }
-
-    fn placement(&self) -> Placement {
-        Placement {
-            backend_id: self.backend.id,
-            pool: self.pool.name.clone(),
-            availability_zone: self.backend.availability_zone.clone(),
-        }
-    }
-}
 
 /// Admits an operation on the best candidate whose condition allows it.
 pub(crate) async fn admit_with_placement(
@@ -158,8 +139,10 @@ fn backend_rejection(backend: &Backend, wanted: &PlacementRequest) -> FilterReje
 pub(crate) mod tests {
     use super::*;
     use configuration::SchedulerConfig;
+    use model::PoolReport;
     use model::{BackendId, BackendReport, Condition, ReplicationStatus};
     use operation::placement::Affinity;
+    use operation::placement::Origin;
 
     pub(crate) fn backend(name: &str, free_gb: f64, conditions: &[Condition]) -> Backend {
         let pool = PoolReport {

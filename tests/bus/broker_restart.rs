@@ -80,8 +80,8 @@ async fn service_resumes_soon_after_the_broker_is_back() -> anyhow::Result<()> {
         .finish(&[
             "the bus connection ends",
             "cannot be connected",
-            "asking the gate again",
-            "giving up on the gate",
+            "sending the request again",
+            "no answer from the scheduler before the deadline",
         ])
         .await?;
     broker.stop()
@@ -118,6 +118,11 @@ async fn a_failover_ends_without_the_broker_and_the_api_that_took_it() -> anyhow
         assert_eq!(of_volume(&client, &id).await?, pair("available", end));
     }
     assert_eq!(admitted(&cluster, "failover_backend").await?, 2);
-    cluster.finish_unsettled(&["bus", "cannot be connected", "asking the gate", "giving up"])?;
+    cluster.finish_unsettled(&[
+        "bus",
+        "cannot be connected",
+        "sending the request again",
+        "no answer from the scheduler before the deadline",
+    ])?;
     broker.stop()
 }

@@ -32,10 +32,10 @@ async fn while_the_broker_refuses_messages_requests_fail_at_once_and_never_happe
     assert_eq!(admitted(&cluster, "create_volume").await?, 1);
     cluster
         .finish(&[
-            "refuses messages",
+            "blocks publishing",
             "the bus connection ends",
-            "asking the gate again",
-            "giving up on the gate",
+            "sending the request again",
+            "no answer from the scheduler before the deadline",
         ])
         .await?;
     broker.stop()

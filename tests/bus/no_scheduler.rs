@@ -27,7 +27,7 @@ async fn without_a_scheduler_a_request_fails_in_milliseconds_and_for_certain() -
     let id = client.create_volume(json!({ "size": 1 })).await?;
     client.wait_for_status(&id, "available").await?;
     assert_eq!(admitted(&cluster, "create_volume").await?, 1);
-    cluster.finish(&["giving up on the gate"]).await
+    cluster.finish(&["no answer from the scheduler before the deadline"]).await
 }
 
 /// When the schedulers are dead, an operator needs the list most.
@@ -79,5 +79,5 @@ async fn one_scheduler_of_two_may_die_under_load() -> anyhow::Result<()> {
         client.wait_for_status(&id, "available").await?;
     }
     assert_eq!(admitted(&cluster, "create_volume").await?, 40);
-    cluster.finish(&["asking the gate again"]).await
+    cluster.finish(&["sending the request again"]).await
 }

@@ -31,8 +31,8 @@ async fn a_deleted_queue_comes_back_by_itself() -> anyhow::Result<()> {
     let expected = [
         "cancelled by the broker",
         "the bus connection ends",
-        "asking the gate again",
-        "giving up on the gate",
+        "sending the request again",
+        "no answer from the scheduler before the deadline",
     ];
     cluster.finish(&expected).await
 }
@@ -67,8 +67,8 @@ async fn a_channel_error_is_survived_and_recovered_from() -> anyhow::Result<()> 
     .await?;
     let expected = [
         "the bus connection ends",
-        "asking the gate again",
-        "giving up on the gate",
+        "sending the request again",
+        "no answer from the scheduler before the deadline",
         "PRECONDITION",
     ];
     cluster.finish(&expected).await

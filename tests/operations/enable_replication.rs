@@ -8,7 +8,7 @@ async fn there_is_something_to_enable_only_where_targets_are_and_nothing_is_repl
 -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;
     let refused = cluster.client().operate("replication_enable", "host@a").await?;
-    assert!(refused.expect_status(400)?.fault().contains("nothing to enable"));
+    assert!(refused.expect_status(400)?.fault().contains("Replication cannot be enabled"));
     cluster.finish(&[]).await?;
 
     let cluster = replicated().await?;

@@ -25,7 +25,7 @@ async fn over_and_back_each_volume_is_what_it_was() -> anyhow::Result<()> {
     for (target, shown) in [(json!("b"), "b"), (json!("c"), "c")] {
         fail_over(&client, target).await?.expect_status(202)?;
         wait_for_replication(&client, "failed-over").await?;
-        until("the target serves", Duration::from_secs(5), || async {
+        until("the target is the active side", Duration::from_secs(5), || async {
             service(&client).await.is_ok_and(|service| service["active_backend_id"] == shown)
         })
         .await?;
@@ -337,7 +337,7 @@ async fn a_target_called_default_is_refused() -> anyhow::Result<()> {
     let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'default'"))?;
     assert!(complaint.contains("'default' means the backend's primary"), "{complaint}");
     let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'c'"))?;
-    assert!(complaint.contains("a backend_id of its own"), "{complaint}");
+    assert!(complaint.contains("a unique backend_id"), "{complaint}");
     let complaint = check(good.replace("driver = 'fake'", "driver = 'file'"))?;
     assert!(complaint.contains("needs a directory"), "{complaint}");
     cluster.finish(&[]).await

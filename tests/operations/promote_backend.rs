@@ -39,7 +39,7 @@ async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
         anyhow::Ok(json!(facts.map(|fact| shown[fact].clone())))
     };
     assert_eq!(conditions().await?, json!(["disabled", "shelf 3", true]));
-    refused(promote().await?, "does not serve from a target")?;
+    refused(promote().await?, "is not failed over")?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     refused(promote().await?, "still has b as a target")?;
@@ -65,7 +65,10 @@ async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
     fail_over(&client, json!("d")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &moving).await?, pair("available", "failed-over"));
-    refused(client.operate("replication_enable", "host@a").await?, "nothing to enable")?;
+    refused(
+        client.operate("replication_enable", "host@a").await?,
+        "Replication cannot be enabled",
+    )?;
     cluster.finish(&[]).await
 }
 

@@ -28,7 +28,7 @@ async fn a_project_gets_its_own_default_as_long_as_it_has_one() -> anyhow::Resul
     client.delete(&format!("/volumes/{volume}")).await?.expect_status(202)?;
     client.wait_for_status(&volume, "deleted").await?;
     let refused = client.delete(&format!("/types/{gold}")).await?.expect_status(400)?;
-    assert!(refused.fault().contains("default of a project"), "{}", refused.body);
+    assert!(refused.fault().contains("default type of a project"), "{}", refused.body);
     client.delete(&path).await?.expect_status(204)?;
     client.delete(&path).await?.expect_status(204)?;
     assert_eq!(client.get("/types/default").await?.body["volume_type"]["name"], "__DEFAULT__");

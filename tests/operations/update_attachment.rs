@@ -17,7 +17,7 @@ async fn a_data_path_that_does_not_open_leaves_the_volume_available() -> anyhow:
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
     assert_eq!(client.get("/attachments").await?.body["attachments"], json!([]));
     cluster
-        .finish(&["export fails because", "could not open or close", "answered status=500"])
+        .finish(&["export fails because", "failed to open or close", "answered status=500"])
         .await
 }
 

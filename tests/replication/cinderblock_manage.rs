@@ -43,7 +43,7 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
     refused(&cluster, "backend freeze host@x", "there is no backend host@x; there are: host@a")?;
     assert!(done(&cluster, "backend freeze host@a")?.contains("is frozen; 0 operations still run"));
     refused(&cluster, "backend freeze host@a", "already frozen")?;
-    refused(&cluster, "backend promote host@a", "does not serve from a target")?;
+    refused(&cluster, "backend promote host@a", "is not failed over")?;
     refused(&cluster, "backend failover host@a --to nowhere", "no replication target nowhere")?;
     let told = done(&cluster, "backend failover host@a --to b")?;
     assert!(told.contains("MOVED") && told.contains("b            1"), "{told}");
@@ -59,7 +59,7 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
     cluster.add_worker(&[]).await?;
     wait_until_serving(&client).await?;
     done(&cluster, "backend thaw host@a")?;
-    refused(&cluster, "backend enable-replication host@a", "nothing to enable")?;
+    refused(&cluster, "backend enable-replication host@a", "Replication cannot be enabled")?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
 
     let operations: Value = serde_json::from_str(&done(&cluster, "--json operation list")?)?;

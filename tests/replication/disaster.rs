@@ -112,7 +112,7 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
     // its status alone would make it look whole
     let reset = client.act(&id, "os-reset_status", json!({ "status": "in-use" })).await?;
-    assert!(reset.status == 400 && reset.fault().contains("accepts the loss"), "{}", reset.body);
+    assert!(reset.status == 400 && reset.fault().contains("accepts data loss"), "{}", reset.body);
     assert_eq!(fail_over(&client, json!("b")).await?.status, 400);
     done(&cluster, "backend failover host@a --to b --accept-data-loss")?;
     until("what is there is served", Duration::from_secs(10), || async {

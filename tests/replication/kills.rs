@@ -186,7 +186,12 @@ async fn a_scheduler_that_dies_at_any_step_loses_nothing() -> anyhow::Result<()>
         assert!(answer.status < 300, "{step:?}: {} {}", answer.status, answer.body);
         wait_for_state(&client, &id, &step.after()).await?;
         works(&mut cluster, &id).await?;
-        cluster.finish(&["asking the gate again", "giving up on the gate"]).await?;
+        cluster
+            .finish(&[
+                "sending the request again",
+                "no answer from the scheduler before the deadline",
+            ])
+            .await?;
     }
     Ok(())
 }
@@ -256,7 +261,7 @@ async fn connections_that_break_at_any_step_leave_everything_or_nothing() -> any
             "db error",
             "connection",
             "statement",
-            "giving up",
+            "no answer from the scheduler before the deadline",
             "could not be recycled",
             "gate",
             "heartbeat",

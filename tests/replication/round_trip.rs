@@ -114,7 +114,7 @@ async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> an
         assert_eq!(of_volume(&client, id).await?, pair("available", "enabled"));
         client.access(id, &[&format!("read -P {pattern} 0 1M")]).await?;
     }
-    cluster.finish_unsettled(&[&CUT_OFF[..], &["cannot be brought over"]].concat())
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["cannot be resynchronised"]].concat())
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow:
     let written = |array: &str| cluster.directory().join(format!("{array}/volumes/volume-{id}"));
     for (target, pattern) in [("b", 0x0b), ("c", 0x0c)] {
         fail_over(&client, json!(target)).await?.expect_status(202)?;
-        until("the target serves", Duration::from_secs(15), || async {
+        until("the target is the active side", Duration::from_secs(15), || async {
             service(&client).await.is_ok_and(|service| service["active_backend_id"] == target)
         })
         .await?;

@@ -97,6 +97,10 @@ async fn every_answer_is_kept_while_processes_die() -> anyhow::Result<()> {
         or in_use <> (select count(*) from volumes where deleted_at is null)";
     assert_eq!(database.query_one(drift, &[]).await?.get::<_, i64>(0), 0);
     cluster
-        .finish(&["asking the gate again", "giving up on the gate", "the bus connection ends"])
+        .finish(&[
+            "sending the request again",
+            "no answer from the scheduler before the deadline",
+            "the bus connection ends",
+        ])
         .await
 }

@@ -138,7 +138,9 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
         assert_eq!(times_done(&cluster, *kind).await?, before + 1, "{kind}");
         undo(&cluster, *kind).await?;
     }
-    cluster.finish(&["asking the gate again", "giving up on the gate"]).await
+    cluster
+        .finish(&["sending the request again", "no answer from the scheduler before the deadline"])
+        .await
 }
 
 #[tokio::test]

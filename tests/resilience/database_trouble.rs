@@ -62,8 +62,8 @@ async fn every_answer_is_true_while_connections_are_cut() -> anyhow::Result<()> 
         "db error",
         "onnection closed",
         "communicating with the server",
-        "asking the gate again",
-        "giving up on the gate",
+        "sending the request again",
+        "no answer from the scheduler before the deadline",
     ];
     cluster.finish(&expected).await
 }

@@ -1,17 +1,18 @@
 //! `sandbox`: private servers and cinderblock clusters for people and tests.
 
 mod demo;
+mod interruption;
 mod supervise;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use harness::files;
 use harness::servers::{OwnServers, VARIABLE};
+use interruption::interrupted;
 use rustix::process::{Pid, Signal};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a command may take to end when it is told to.
 const TO_END: Duration = Duration::from_secs(20);
@@ -60,17 +61,6 @@ async fn main() -> anyhow::Result<ExitCode> {
 fn write_documents() -> anyhow::Result<()> {
     let path = files::repository().join("docs/operations.md");
     std::fs::write(path, harness::operations_document::render())?;
-    Ok(())
-}
-
-/// Resolves when the user or the system asks to end.
-async fn interrupted() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
     Ok(())
 }
 

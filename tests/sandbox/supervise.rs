@@ -1,6 +1,6 @@
 //! `up`, `down` and the process between them.
 
-use crate::interrupted;
+use crate::interruption::interrupted;
 use anyhow::Context;
 use harness::cluster::PROJECT;
 use harness::servers::OwnServers;

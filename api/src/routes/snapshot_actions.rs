@@ -14,9 +14,6 @@ use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use model::SnapshotId;
 
-/// A request for an action on a snapshot.
-type Action<'a> = action::Action<'a, SnapshotId>;
-
 const ACTIONS: &[ActionEntry<SnapshotId>] = &[
     ActionEntry::new("os-force_delete", Rule::Admin, |action| {
         Box::pin(force_delete_snapshot::force_delete(action))

@@ -19,7 +19,7 @@ mod unmanage_volume;
 mod update_image_metadata;
 
 use super::volumes::parse_id;
-use crate::action::{self, ActionEntry};
+use crate::action::{self, ActionEntry, VolumeAction};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
@@ -27,9 +27,6 @@ use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use model::{Error, VolumeId};
-
-/// A request for an action on a volume.
-type Action<'a> = action::Action<'a, VolumeId>;
 
 const ACTIONS: &[ActionEntry<VolumeId>] = &[
     ActionEntry::new("os-extend", Rule::Member, |action| Box::pin(extend_volume::extend(action))),
@@ -100,6 +97,6 @@ pub(crate) async fn act(
     action::act(ACTIONS, &app, &context, parse_id(&id), body).await
 }
 
-async fn upload_image(_action: Action<'_>) -> Answer {
+async fn upload_image(_action: VolumeAction<'_>) -> Answer {
     Err(Error::bad_request("There is no image service to upload the volume to.").into())
 }

@@ -1,8 +1,8 @@
 //! `[backends.NAME]`: a storage backend and its replication targets.
 
+use crate::error::{ConfigError, invalid};
 use crate::fake_driver::FakeDriverConfig;
 use crate::file_driver::{FileDriverConfig, TargetProtocol};
-use crate::{ConfigError, invalid};
 use model::text_enum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! `[bus]`: how RabbitMQ is reached.
 
-use crate::Secret;
+use crate::secret::Secret;
 use model::text_enum;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! `[database]`: how PostgreSQL is reached.
 
-use crate::Secret;
+use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

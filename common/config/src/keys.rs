@@ -1,6 +1,7 @@
 //! Which keys there are: those of the default configuration, written out.
 
-use super::{BackendConfig, Config, ConfigError};
+use crate::backend::BackendConfig;
+use crate::error::ConfigError;
 use serde_json::{Map, Value, json};
 
 /// Sections whose keys are names that the operator makes up, and what is below each name.
@@ -9,8 +10,8 @@ fn described_by_name(section: &str) -> Option<Value> {
 }
 
 /// Refuses the first key that the default configuration does not have.
-pub(super) fn refuse_unknown(given: &Value) -> Result<(), ConfigError> {
-    check("", given, &json!(Config::default()))
+pub(super) fn refuse_unknown(given: &Value, default: &Value) -> Result<(), ConfigError> {
+    check("", given, default)
 }
 
 fn check(path: &str, given: &Value, known: &Value) -> Result<(), ConfigError> {

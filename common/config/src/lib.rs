@@ -7,6 +7,7 @@ mod api;
 mod backend;
 mod bus;
 mod database;
+mod error;
 mod fake_driver;
 mod file_driver;
 mod keys;
@@ -21,6 +22,7 @@ pub use api::{ApiConfig, Identity};
 pub use backend::{BackendConfig, DriverName, ReplicationDevice};
 pub use bus::{BusConfig, QueueType};
 pub use database::DatabaseConfig;
+pub use error::ConfigError;
 pub use fake_driver::FakeDriverConfig;
 pub use file_driver::{FileDriverConfig, NbdListen, TargetProtocol};
 pub use log::{LogConfig, LogFormat};
@@ -31,6 +33,7 @@ pub use services::ServicesConfig;
 pub use volume::VolumeConfig;
 
 use config::{Environment, File, FileFormat};
+use error::invalid;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,30 +62,6 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file is missing or no TOML, or a value has the wrong type.
-    #[error("{0}")]
-    Unreadable(#[from] config::ConfigError),
-    /// A key that no service knows.
-    #[error("unknown key `{key}`{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
-    UnknownKey {
-        /// The key, with the sections that it is in.
-        key: String,
-        /// The most similar known key.
-        nearest: Option<String>,
-    },
-    /// A value that makes no sense.
-    #[error("`{key}`: {reason}")]
-    Invalid {
-        /// The key, with the sections that it is in.
-        key: String,
-        /// What is wrong, and what would be right.
-        reason: String,
-    },
-}
-
 impl Config {
     /// Reads a file (none: the defaults) and the environment.
     ///
@@ -104,7 +83,10 @@ impl Config {
             sources = sources.add_source(File::from(file).format(FileFormat::Toml));
         }
         let merged = sources.add_source(environment).build()?;
-        keys::refuse_unknown(&merged.clone().try_deserialize()?)?;
+        keys::refuse_unknown(
+            &merged.clone().try_deserialize()?,
+            &serde_json::json!(Self::default()),
+        )?;
         let config: Self = merged.try_deserialize()?;
         config.validate()?;
         Ok(config)
@@ -150,10 +132,6 @@ impl Config {
     pub fn state_file(&self, name: &str) -> PathBuf {
         self.volume.state_directory.join(format!("{name}.lock"))
     }
-}
-
-fn invalid(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid { key: key.into(), reason: reason.into() }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The admission transaction: gate, operation row, status and quota in one call.
 
+use super::placement_change::PlacementChange;
 use super::transition::{self, BeginStep, OtherAt, RowAt, Step};
 use super::{Database, DbError};
-use model::migration::Stage;
-use model::{Backend, BackendId, Caller, Condition, Migration, OperationId, Placement, RequestId};
+use model::{Backend, BackendId, Caller, Condition, Migration, OperationId, RequestId};
 use operation::contract::{Columns, Effect, Resource, Runs};
 use operation::{Operation, OperationKind};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -29,46 +29,6 @@ pub struct Admit<'a> {
     pub allowed: &'a [Condition],
     /// Other backends that must let it pass too.
     pub additional_backends: &'a [AdditionalBackend],
-}
-
-/// The effect of an operation on the placement of its subject.
-#[derive(Clone, Copy, Debug)]
-pub enum PlacementChange<'a> {
-    /// The placement does not change.
-    Unchanged,
-    /// It is new, and goes here.
-    New(&'a Placement),
-    /// It stays on this backend, which was chosen again.
-    StaysOn(BackendId),
-    /// It goes from one backend to another.
-    Migrates {
-        /// The backend that holds it.
-        from: BackendId,
-        /// Where it goes.
-        to: &'a Placement,
-    },
-}
-
-impl PlacementChange<'_> {
-    /// The backend that the operation runs on (first), where that is decided.
-    const fn backend_id(&self) -> Option<BackendId> {
-        match self {
-            Self::Unchanged => None,
-            Self::New(placement) => Some(placement.backend_id),
-            Self::StaysOn(backend_id) | Self::Migrates { from: backend_id, .. } => {
-                Some(*backend_id)
-            }
-        }
-    }
-
-    fn migration(&self) -> Option<Migration> {
-        match self {
-            Self::Unchanged | Self::New(_) | Self::StaysOn(_) => None,
-            Self::Migrates { from, to } => {
-                Some(Migration { from: *from, to: (*to).clone(), stage: Stage::Open })
-            }
-        }
-    }
 }
 
 /// A second backend whose conditions must allow the operation, beside the one that executes it.

@@ -12,6 +12,7 @@ pub mod messages;
 mod migrations;
 pub mod operation_log;
 pub mod outbox;
+pub mod placement_change;
 pub mod pool;
 pub mod purge;
 pub mod qos_specs;

@@ -1,6 +1,6 @@
 //! The only place where a status is decided: a contract and its operation become changes of rows.
 
-use super::admission::PlacementChange;
+use super::placement_change::PlacementChange;
 use model::{Caller, Placement};
 use operation::Operation;
 use operation::contract::{

@@ -4,13 +4,12 @@
 //! how it ends. It is data: the gate, the database, the worker, the generated documentation and the
 //! tests all read the same one, and none of them knows a single operation by name.
 
-use super::placement::PlacementRequest;
+pub use super::columns::Columns;
+pub use super::definition::Definition;
 use super::precondition::{Precondition, shared::TO_MIGRATE};
-use model::{AttachmentStatus, Caller, SnapshotStatus, VolumeStatus, text_enum};
+pub use super::resource::{Resource, Role};
+use model::{AttachmentStatus, SnapshotStatus, VolumeStatus, text_enum};
 use serde::Serialize;
-use serde_json::{Map, Value};
-use std::any::Any;
-use uuid::Uuid;
 
 text_enum! {
     /// The effect of an operation on a backend, which decides under which conditions it is admitted.
@@ -44,101 +43,6 @@ impl Class {
         match self {
             Self::Operate => true,
             Self::Place | Self::Modify | Self::Connect | Self::Record => false,
-        }
-    }
-}
-
-text_enum! {
-    /// The kinds of resources; the text form appears in error messages.
-    pub enum Resource {
-        /// A volume.
-        Volume = "volume",
-        /// A snapshot.
-        Snapshot = "snapshot",
-        /// An attachment.
-        Attachment = "attachment",
-        /// A volume type.
-        VolumeType = "volume_type",
-        /// A quality of service.
-        QosSpecs = "qos_specs",
-        /// A message to a user.
-        Message = "message",
-        /// What operators decided about a project.
-        Project = "project",
-        /// A set of limits that projects share.
-        QuotaClass = "quota_class",
-        /// A backend.
-        Backend = "backend",
-    }
-}
-
-impl Resource {
-    /// What people call it.
-    #[must_use]
-    pub fn noun(self) -> String {
-        self.as_str().replace('_', " ")
-    }
-
-    /// The noun as a sentence begins with it.
-    #[must_use]
-    pub fn capital_noun(self) -> String {
-        let mut noun = self.noun();
-        noun[..1].make_ascii_uppercase();
-        noun
-    }
-
-    /// What messages to users call it (`resource_type`). `None` when there are none: nobody but the
-    /// caller waits for the end of an operation on it, and the caller gets an answer.
-    #[must_use]
-    pub const fn message_type(self) -> Option<&'static str> {
-        match self {
-            Self::Volume => Some("VOLUME"),
-            Self::Snapshot => Some("VOLUME_SNAPSHOT"),
-            Self::Attachment
-            | Self::VolumeType
-            | Self::QosSpecs
-            | Self::Message
-            | Self::Project
-            | Self::QuotaClass
-            | Self::Backend => None,
-        }
-    }
-
-    /// The resource that a table holds.
-    #[must_use]
-    pub fn of_table(table: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|resource| resource.table() == table)
-    }
-
-    /// The table that holds it.
-    #[must_use]
-    pub const fn table(self) -> &'static str {
-        match self {
-            Self::Volume => "volumes",
-            Self::Snapshot => "snapshots",
-            Self::Attachment => "attachments",
-            Self::VolumeType => "volume_types",
-            Self::QosSpecs => "qos_specs",
-            Self::Message => "messages",
-            Self::Project => "projects",
-            Self::QuotaClass => "quota_classes",
-            Self::Backend => "backends",
-        }
-    }
-
-    /// The view that shows it in full.
-    #[must_use]
-    pub const fn view(self) -> &'static str {
-        match self {
-            Self::Volume => "volume_details",
-            Self::Snapshot => "snapshot_details",
-            Self::Attachment => "attachment_details",
-            Self::VolumeType => "volume_types",
-            Self::QosSpecs => "qos_specs",
-            Self::Message => "message_details",
-            Self::Project => "projects",
-            Self::QuotaClass => "quota_classes",
-            Self::Backend => "backend_details",
         }
     }
 }
@@ -213,20 +117,6 @@ pub enum Ending {
     AsAsked,
     /// What it showed while the operation ran.
     Unchanged,
-}
-
-text_enum! {
-    /// The role of a resource in an operation.
-    pub enum Role {
-        /// The operation is about it.
-        Subject = "subject",
-        /// The volume that the subject belongs to.
-        Volume = "volume",
-        /// A snapshot that belongs to the subject, or that the subject is made like again.
-        Snapshot = "snapshot",
-        /// The volume type that the subject gets.
-        VolumeType = "volume_type",
-    }
 }
 
 /// The effect of an operation on one resource.
@@ -394,97 +284,5 @@ impl Effect {
             Self::BeginsEpoch | Self::RestartsReplication => &[],
             Self::Migrates => TO_MIGRATE,
         }
-    }
-}
-
-/// Columns of the subject's row that an operation writes beside the status.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Columns {
-    /// Columns that get a value.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub set: Map<String, Value>,
-    /// Maps into which these entries are merged.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub merge: Map<String, Value>,
-    /// Maps from which these keys are removed.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub remove: Map<String, Value>,
-}
-
-impl Columns {
-    /// No columns.
-    #[must_use]
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Adds other columns to these.
-    pub fn add(&mut self, other: Self) {
-        self.set.extend(other.set);
-        self.merge.extend(other.merge);
-        self.remove.extend(other.remove);
-    }
-
-    /// The entries of a JSON object, each a column that gets a value.
-    #[must_use]
-    pub fn set(values: Value) -> Self {
-        match values {
-            Value::Object(set) => Self { set, ..Self::default() },
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Self::default(),
-        }
-    }
-}
-
-/// An operation's arguments, and how they become columns. Implemented once per operation, in the
-/// file that bears its name; pure.
-pub trait Definition: Any {
-    /// The id of the resource that it is about.
-    fn subject(&self) -> Uuid;
-
-    /// The other resources that the contract speaks of. Several may play the same part.
-    fn others(&self) -> Vec<(Role, Uuid)> {
-        Vec::new()
-    }
-
-    /// Resources that must stay as they are while the operation is in progress, though it does not
-    /// change them: what it copies from.
-    fn uses(&self) -> Vec<Uuid> {
-        Vec::new()
-    }
-
-    /// The resource on which no other such operation may be in progress at the same time, although both
-    /// may be about other resources: the data path of a volume is opened and closed by one at a time.
-    fn exclusive_on(&self) -> Option<Uuid> {
-        None
-    }
-
-    /// Columns written together with the admission. For a new resource: the whole row, less what
-    /// placement decides.
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
-        Columns::none()
-    }
-
-    /// The row that is made of the subject where there is none yet, for what exists by being spoken of.
-    fn base(&self) -> Option<Columns> {
-        None
-    }
-
-    /// Columns written when it is done.
-    fn columns_when_done(&self, _role: Role) -> Columns {
-        Columns::none()
-    }
-
-    /// Columns written when it has failed: what its admission wrote and must not stay.
-    fn columns_when_failed(&self, _role: Role) -> Columns {
-        Columns::none()
-    }
-
-    /// What the place must be like, for an operation that puts a volume on a backend.
-    fn placement_request(&self) -> Option<PlacementRequest> {
-        None
     }
 }

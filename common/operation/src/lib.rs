@@ -5,9 +5,12 @@
 //! also for its execution.
 
 pub mod change;
+pub mod columns;
 pub mod contract;
+pub mod definition;
 pub mod placement;
 pub mod precondition;
+pub mod resource;
 
 use contract::{Contract, Definition, Resource, Role, Runs, Touch};
 use model::Error;

@@ -6,7 +6,8 @@
 
 pub(crate) mod shared;
 
-use super::contract::{Definition, Resource};
+use super::definition::Definition;
+use super::resource::Resource;
 use model::Error;
 use serde_json::Value;
 use std::any::{Any, type_name};

@@ -1,6 +1,6 @@
 //! The command line that all processes share.
 
-use crate::run::About;
+use crate::about::About;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::path::PathBuf;
 

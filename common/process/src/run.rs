@@ -1,5 +1,6 @@
 //! The life cycle of a process, from `main` to the exit code.
 
+use crate::about::About;
 use crate::command_line::CommandLine;
 use crate::telemetry;
 use anyhow::Context;
@@ -10,17 +11,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-
-/// What a process is called and what it is for.
-#[derive(Clone, Copy, Debug)]
-pub struct About {
-    /// The program's name.
-    pub name: &'static str,
-    /// One sentence for `--help`.
-    pub purpose: &'static str,
-    /// Says what is wrong with the configuration for this process in particular.
-    pub check: fn(&Config) -> anyhow::Result<()>,
-}
 
 /// The state of the process that its main task needs.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The error text of a refusal: the condition or precondition, since when, and for admins the reason.
 
-use super::{Request, Verdict, verdict};
+use super::request::Request;
+use super::verdict::{Verdict, verdict};
 use database::admission::Refusal;
 use model::quota::{GIGABYTES, PER_VOLUME_GIGABYTES, VOLUMES};
 use model::{Backend, Condition, Error, ErrorKind};

@@ -1,6 +1,6 @@
 //! Filters: which candidates are rejected, and why.
 
-use super::Candidate;
+use super::candidate::Candidate;
 use model::{BackendId, Condition, extra_specs};
 use operation::placement::{Affinity, PlacementRequest};
 

@@ -1,6 +1,6 @@
 //! Weighers: which of the remaining candidates is best.
 
-use super::Candidate;
+use super::candidate::Candidate;
 use configuration::SchedulerConfig;
 use std::cmp::Ordering;
 

@@ -1,6 +1,6 @@
 //! `os-reset_status`: submits `reset_snapshot_status`.
 
-use super::Action;
+use crate::action::SnapshotAction;
 use crate::fault::Answer;
 use crate::fields::{invalid, required};
 use crate::submit::submit;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 const NAME: &str = "os-reset_status";
 
-pub(super) async fn reset(mut action: Action<'_>) -> Answer {
+pub(super) async fn reset(mut action: SnapshotAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let status = status(&arguments.required_text("status")?)?;
     arguments.refuse_rest()?;

@@ -1,7 +1,7 @@
 //! `os-attach`: submits `attach_volume`.
 
-use super::Action;
 use super::reserve_volume::{mode_of, reservation, reserve_for};
+use crate::action::VolumeAction;
 use crate::app::App;
 use crate::fault::{Answer, Fault};
 use crate::fields::required;
@@ -16,7 +16,7 @@ use model::{Attachment, AttachmentStatus, Error, VolumeId};
 use operation::AttachVolume;
 use uuid::Uuid;
 
-pub(super) async fn attach(mut action: Action<'_>) -> Answer {
+pub(super) async fn attach(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object("os-attach")?.ok_or_else(|| required("os-attach"))?;
     let instance_id = arguments.uuid("instance_uuid")?;
     let host_name = arguments.text("host_name")?.flatten();

@@ -1,7 +1,7 @@
 //! `os-begin_detaching`: submits `begin_detaching`.
 
-use super::Action;
 use super::detach::only;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::routes::volumes;
 use crate::submit::submit;
@@ -11,7 +11,7 @@ use database::attachments::of_volume;
 use model::{AttachmentStatus, Error};
 use operation::BeginDetaching;
 
-pub(super) async fn begin(action: Action<'_>) -> Answer {
+pub(super) async fn begin(action: VolumeAction<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let mut attachments = of_volume(&app.database, volume.id).await?;

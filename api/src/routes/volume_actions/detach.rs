@@ -1,6 +1,6 @@
 //! `os-detach` and `os-force_detach`: an attachment ends, and with it its data path.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
 use crate::routes::attachments::delete_attachment::close;
@@ -11,15 +11,15 @@ use database::attachments::of_volume;
 use model::{Attachment, AttachmentStatus, Error, Result};
 use uuid::Uuid;
 
-pub(super) async fn detach(action: Action<'_>) -> Answer {
+pub(super) async fn detach(action: VolumeAction<'_>) -> Answer {
     end(action, "os-detach").await
 }
 
-pub(super) async fn force_detach(action: Action<'_>) -> Answer {
+pub(super) async fn force_detach(action: VolumeAction<'_>) -> Answer {
     end(action, "os-force_detach").await
 }
 
-async fn end(mut action: Action<'_>, name: &'static str) -> Answer {
+async fn end(mut action: VolumeAction<'_>, name: &'static str) -> Answer {
     let mut arguments = action.body.object(name)?.ok_or_else(|| required(name))?;
     let named = arguments.uuid("attachment_id")?;
     // the data path is closed whichever host it was opened for

@@ -1,6 +1,6 @@
 //! `os-extend`: submits `extend_volume`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
 use crate::submit::submit;
@@ -11,7 +11,7 @@ use operation::ExtendVolume;
 /// Since 3.42 a volume can grow while it is attached.
 const WHILE_ATTACHED_SINCE: u16 = 42;
 
-pub(super) async fn extend(mut action: Action<'_>) -> Answer {
+pub(super) async fn extend(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object("os-extend")?.ok_or_else(|| required("os-extend"))?;
     let new_size_gb = arguments.positive("new_size")?.ok_or_else(|| required("new_size"))?;
     arguments.refuse_rest()?;

@@ -1,7 +1,7 @@
 //! `os-initialize_connection`: submits `initialize_connection`.
 
-use super::Action;
 use super::reserve_volume::{mode_of, reserve_for};
+use crate::action::VolumeAction;
 use crate::app::App;
 use crate::fault::{Answer, Fault};
 use crate::fields::required;
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 const NAME: &str = "os-initialize_connection";
 
-pub(super) async fn initialize(mut action: Action<'_>) -> Answer {
+pub(super) async fn initialize(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let connector = connector(&mut arguments)?.ok_or_else(|| required("connector"))?;
     arguments.refuse_rest()?;

@@ -1,6 +1,6 @@
 //! `os-migrate_volume`: submits `migrate_volume`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
 use crate::routes::volumes;
@@ -14,7 +14,7 @@ use operation::placement::Origin;
 
 const NAME: &str = "os-migrate_volume";
 
-pub(super) async fn migrate(mut action: Action<'_>) -> Answer {
+pub(super) async fn migrate(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let host = arguments.text("host")?.flatten().ok_or_else(|| required("host"))?;
     // every migration is a copy by the hosts, and no migration shares its volume

@@ -1,6 +1,6 @@
 //! `os-reserve`: submits `reserve_volume`; and `os-unreserve`, which gives up what it made.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
@@ -12,7 +12,7 @@ use database::attachments::of_volume;
 use model::{AttachMode, Attachment, AttachmentId, AttachmentStatus, Volume};
 use operation::ReserveVolume;
 
-pub(super) async fn reserve(action: Action<'_>) -> Answer {
+pub(super) async fn reserve(action: VolumeAction<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     reserve_for(app, context, &volume, mode_of(&volume)).await?;
@@ -20,7 +20,7 @@ pub(super) async fn reserve(action: Action<'_>) -> Answer {
 }
 
 /// Cinder accepts it where nothing is reserved, too.
-pub(super) async fn unreserve(action: Action<'_>) -> Answer {
+pub(super) async fn unreserve(action: VolumeAction<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     if let Some(reservation) = reservation(app, &volume).await? {

@@ -1,6 +1,6 @@
 //! `os-reset_status`: submits `reset_volume_status`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid, required};
 use crate::submit::submit;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 const NAME: &str = "os-reset_status";
 
-pub(super) async fn reset(mut action: Action<'_>) -> Answer {
+pub(super) async fn reset(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let status = status(&mut arguments)?;
     let attach_status = attach_status(&mut arguments)?;

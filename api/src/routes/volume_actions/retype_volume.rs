@@ -1,6 +1,6 @@
 //! `os-retype`: submits `retype_volume`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::{invalid, required};
 use crate::routes::{types, volumes};
@@ -11,7 +11,7 @@ use operation::RetypeVolume;
 use operation::placement::Origin;
 use serde_json::json;
 
-pub(super) async fn retype(mut action: Action<'_>) -> Answer {
+pub(super) async fn retype(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object("os-retype")?.ok_or_else(|| required("os-retype"))?;
     let new_type = arguments.text("new_type")?.flatten().ok_or_else(|| required("new_type"))?;
     let may_leave = match arguments.text("migration_policy")?.flatten().as_deref() {

@@ -1,6 +1,6 @@
 //! `revert`: submits `revert_volume`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::{Answer, Fault};
 use crate::fields::required;
 use crate::routes::volumes;
@@ -11,7 +11,7 @@ use database::snapshots;
 use model::{Error, ErrorKind};
 use operation::RevertVolume;
 
-pub(super) async fn revert(mut action: Action<'_>) -> Answer {
+pub(super) async fn revert(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object("revert")?.ok_or_else(|| required("revert"))?;
     let asked = arguments.text("snapshot_id")?.flatten();
     let (app, context) = (action.app, action.context);

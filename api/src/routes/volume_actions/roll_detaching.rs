@@ -1,6 +1,6 @@
 //! `os-roll_detaching`: submits `roll_detaching`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::routes::volumes;
 use crate::submit::submit;
@@ -11,7 +11,7 @@ use model::AttachmentStatus;
 use operation::RollDetaching;
 
 /// Cinder accepts it where nobody is detaching, too.
-pub(super) async fn roll(action: Action<'_>) -> Answer {
+pub(super) async fn roll(action: VolumeAction<'_>) -> Answer {
     let (app, context) = (action.app, action.context);
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     for attachment in of_volume(&app.database, volume.id).await? {

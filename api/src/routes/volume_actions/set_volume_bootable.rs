@@ -1,6 +1,6 @@
 //! `os-set_bootable`: submits `set_volume_bootable`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
 use crate::submit::submit;
@@ -10,7 +10,7 @@ use operation::SetVolumeBootable;
 
 const NAME: &str = "os-set_bootable";
 
-pub(super) async fn set_bootable(mut action: Action<'_>) -> Answer {
+pub(super) async fn set_bootable(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let bootable = arguments.boolean("bootable")?.ok_or_else(|| required("bootable"))?;
     arguments.refuse_rest()?;

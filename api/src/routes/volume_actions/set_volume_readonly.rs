@@ -1,6 +1,6 @@
 //! `os-update_readonly_flag`: submits `set_volume_readonly`.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
 use crate::submit::submit;
@@ -10,7 +10,7 @@ use operation::SetVolumeReadonly;
 
 const NAME: &str = "os-update_readonly_flag";
 
-pub(super) async fn set_readonly(mut action: Action<'_>) -> Answer {
+pub(super) async fn set_readonly(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let readonly = arguments.boolean("readonly")?.ok_or_else(|| required("readonly"))?;
     arguments.refuse_rest()?;

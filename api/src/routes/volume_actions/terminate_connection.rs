@@ -1,8 +1,8 @@
 //! `os-terminate_connection`: submits `terminate_connection`; where the server never came, what was
 //! reserved for it goes too.
 
-use super::Action;
 use super::initialize_connection::connected_host;
+use crate::action::VolumeAction;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::required;
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 const NAME: &str = "os-terminate_connection";
 
-pub(super) async fn terminate(mut action: Action<'_>) -> Answer {
+pub(super) async fn terminate(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let connector = connector(&mut arguments)?;
     arguments.refuse_rest()?;

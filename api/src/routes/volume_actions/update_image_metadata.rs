@@ -1,7 +1,7 @@
 //! `os-set_image_metadata` and `os-unset_image_metadata`: submits `update_image_metadata`;
 //! `os-show_image_metadata`, read.
 
-use super::Action;
+use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
 use crate::routes::volumes;
@@ -16,7 +16,7 @@ use serde_json::json;
 const SET: &str = "os-set_image_metadata";
 const UNSET: &str = "os-unset_image_metadata";
 
-pub(super) async fn set(mut action: Action<'_>) -> Answer {
+pub(super) async fn set(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(SET)?.ok_or_else(|| required(SET))?;
     let entries = arguments.metadata("metadata")?.ok_or_else(|| required("metadata"))?;
     arguments.refuse_rest()?;
@@ -24,7 +24,7 @@ pub(super) async fn set(mut action: Action<'_>) -> Answer {
     show(action).await
 }
 
-pub(super) async fn unset(mut action: Action<'_>) -> Answer {
+pub(super) async fn unset(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(UNSET)?.ok_or_else(|| required(UNSET))?;
     let key = arguments.required_text("key")?;
     arguments.refuse_rest()?;
@@ -32,12 +32,12 @@ pub(super) async fn unset(mut action: Action<'_>) -> Answer {
     Ok(StatusCode::OK.into_response())
 }
 
-pub(super) async fn show(action: Action<'_>) -> Answer {
+pub(super) async fn show(action: VolumeAction<'_>) -> Answer {
     let volume = volumes::find(action.app, action.context, &action.id.to_string()).await?;
     Ok(Json(json!({ "metadata": volume.image_metadata })).into_response())
 }
 
-async fn change(action: &Action<'_>, image_metadata: MetadataChange) -> Answer<()> {
+async fn change(action: &VolumeAction<'_>, image_metadata: MetadataChange) -> Answer<()> {
     let operation = UpdateImageMetadata { volume_id: action.id, image_metadata };
     submit(action.app, action.context, operation).await?;
     Ok(())
