@@ -8,6 +8,7 @@ mod documents;
 mod faults;
 mod layers;
 mod rooms;
+mod walkthroughs;
 
 use std::path::{Path, PathBuf};
 
