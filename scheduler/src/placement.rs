@@ -292,7 +292,7 @@ pub(crate) mod tests {
         let error = no_valid_backend(&known, &from(false, false));
         assert_eq!(
             error.message(),
-            "No valid backend was found: 2 backends: 1 where it is already, 1 excluded by the migration \
+            "No valid backend was found: 2 backends: 1 already holding the volume, 1 excluded by the migration \
              policy."
         );
     }
@@ -303,7 +303,11 @@ pub(crate) mod tests {
         let elsewhere =
             PlacementRequest { availability_zone: Some("elsewhere".to_owned()), ..wanted(1) };
         assert!(weighed_placements(&known, &elsewhere, weights(1.0, 0.0)).is_empty());
-        assert!(no_valid_backend(&known, &elsewhere).message().contains("1 in another zone"));
+        assert!(
+            no_valid_backend(&known, &elsewhere)
+                .message()
+                .contains("1 in another availability zone")
+        );
         for (zones, fits) in [("nova", true), ("x, nova", true), ("x,y", false)] {
             let key = "RESKEY:availability_zones".to_owned();
             let extra_specs = [(key, zones.to_owned())].into_iter().collect();

@@ -35,7 +35,7 @@ async fn servers_are_told_what_to_keep_to() -> anyhow::Result<()> {
     client.create_volume_type("without", json!({})).await?;
     let retype = json!({ "new_type": "without" });
     let refused = client.act(&volume, "os-retype", retype).await?.expect_status(400)?;
-    assert!(refused.fault().contains("quality of service"), "{}", refused.body);
+    assert!(refused.fault().contains("front-end QoS specs"), "{}", refused.body);
     client.detach(&volume).await?;
     let info = client.attach_through_actions(&volume, "server-1").await?;
     assert_eq!(info["data"]["qos_specs"], told);

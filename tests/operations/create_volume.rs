@@ -66,7 +66,7 @@ async fn without_an_admissible_backend_the_reasons_are_counted_and_no_row_is_lef
     );
     let elsewhere = json!({ "volume": { "size": 1, "availability_zone": "mars" } });
     let refused = client.post("/volumes", elsewhere).await?;
-    assert!(refused.fault().contains("1 in another zone"), "{}", refused.fault());
+    assert!(refused.fault().contains("1 in another availability zone"), "{}", refused.fault());
 
     let rows = cluster.database().await?.query_one("select count(*) from volumes", &[]).await?;
     assert_eq!(rows.get::<_, i64>(0), 0);

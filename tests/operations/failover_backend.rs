@@ -286,7 +286,14 @@ async fn a_worker_that_slept_through_a_failover_follows_before_it_works() -> any
     let (follows, works) = (follows(&awake), works(&awake));
     assert!(follows.is_some() && follows < works, "{awake}");
     cluster
-        .finish(&["does not serve", "bus", "heartbeat", "lease", "claimed", "not recorded"])
+        .finish(&[
+            "cannot follow the active side",
+            "bus",
+            "heartbeat",
+            "lease",
+            "claimed",
+            "not recorded",
+        ])
         .await
 }
 
@@ -335,7 +342,7 @@ async fn a_target_called_default_is_refused() -> anyhow::Result<()> {
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'default'"))?;
-    assert!(complaint.contains("'default' means the backend's primary"), "{complaint}");
+    assert!(complaint.contains("'default' is reserved for the primary"), "{complaint}");
     let complaint = check(good.replace("backend_id = 'b'", "backend_id = 'c'"))?;
     assert!(complaint.contains("a unique backend_id"), "{complaint}");
     let complaint = check(good.replace("driver = 'fake'", "driver = 'file'"))?;

@@ -116,7 +116,7 @@ async fn what_cannot_go_is_refused_and_stays() -> anyhow::Result<()> {
         &cluster,
         &volume,
         &format!("{destination}#no-pool"),
-        "2 backends: 1 where it is already, 1 elsewhere",
+        "2 backends: 1 already holding the volume, 1 not the requested backend",
     )
     .await?;
     for (condition, named) in [("freeze", "frozen"), ("disable", "disabled")] {

@@ -42,7 +42,7 @@ async fn a_target_is_promoted_without_a_word_of_sql() -> anyhow::Result<()> {
     refused(promote().await?, "is not failed over")?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
-    refused(promote().await?, "still has b as a target")?;
+    refused(promote().await?, "still names b as a target")?;
     // stop, swap, reset, start, thaw
     stop_and_swap(&mut cluster).await?;
     promote().await?.expect_status(200)?;
@@ -94,7 +94,7 @@ async fn the_driver_is_told_that_its_target_was_promoted() -> anyhow::Result<()>
     client.post(&format!("/volumes/{id}/metadata"), changed).await?.expect_status(200)?;
     wait_until_serving(&client).await?;
     client.operate("thaw", "host@a").await?.expect_status(200)?;
-    cluster.finish(&["does not serve"]).await
+    cluster.finish(&["cannot follow the active side"]).await
 }
 
 /// Whoever swaps the configuration and forgets the promotion does not serve the wrong side.
@@ -111,7 +111,7 @@ async fn a_worker_that_does_not_know_the_active_target_waits_for_the_promotion()
     cluster.add_worker(&[]).await?;
     until("the worker says what is wrong", Duration::from_secs(10), || async {
         let log = std::fs::read_to_string(cluster.workers[0].process.log()).unwrap_or_default();
-        log.contains("the backend serves from b, which is no replication_device of it any more")
+        log.contains("the active side of the backend is b, which its configuration no longer has as a replication_device")
     })
     .await?;
     // the process lives, and the backend is down, for operators and for the gate
@@ -126,5 +126,5 @@ async fn a_worker_that_does_not_know_the_active_target_waits_for_the_promotion()
     client.operate("thaw", "host@a").await?.expect_status(200)?;
     client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
     client.wait_for_status(&id, "available").await?;
-    cluster.finish(&["does not serve"]).await
+    cluster.finish(&["cannot follow the active side"]).await
 }

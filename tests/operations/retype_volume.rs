@@ -63,7 +63,7 @@ async fn an_attached_volume_changes_its_type_where_it_is_or_not_at_all() -> anyh
     let volume = client.available_volume(1).await?;
     client.attach(&volume, "server-1").await?;
     let refused = retype(&client, &volume, "shared", json!(null)).await?.expect_status(400)?;
-    assert!(refused.fault().contains("several servers"), "{}", refused.body);
+    assert!(refused.fault().contains("multiattach property"), "{}", refused.body);
     retype(&client, &volume, "plain", json!(null)).await?.expect_status(202)?;
     client.wait_for_status(&volume, "in-use").await?;
     assert_eq!(type_of(&client, &volume).await?, "plain");

@@ -283,7 +283,8 @@ async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result
     until("the sleeper has found out", Duration::from_secs(15), || async {
         let log = std::fs::read_to_string(&log).unwrap_or_default();
         log.contains("side=b")
-            && (log.contains("lost to another worker") || log.contains("another worker's by now"))
+            && (log.contains("lost to another worker")
+                || log.contains("another worker has claimed it"))
     })
     .await?;
     until("it confirms that", Duration::from_secs(5), || async {

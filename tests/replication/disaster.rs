@@ -123,8 +123,11 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
     client.detach(&id).await?;
     client.access(&id, &["read -P 1 0 1M"]).await?;
     cluster.finish_unsettled(
-        &[&CUT_OFF[..], &["not restored", "data path", "heartbeat", "report", "does not serve"]]
-            .concat(),
+        &[
+            &CUT_OFF[..],
+            &["not restored", "data path", "heartbeat", "report", "cannot follow the active side"],
+        ]
+        .concat(),
     )
 }
 
@@ -161,7 +164,9 @@ async fn a_backend_whose_array_is_gone_for_long_can_still_fail_over() -> anyhow:
     })
     .await?;
     client.access(&id, &["read -P 7 0 1M"]).await?;
-    cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report", "does not serve"]].concat())
+    cluster.finish_unsettled(
+        &[&CUT_OFF[..], &["heartbeat", "report", "cannot follow the active side"]].concat(),
+    )
 }
 
 /// The primary's daemon dies and is started again, and the target cannot be mirrored to.

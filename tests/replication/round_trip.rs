@@ -183,7 +183,7 @@ async fn the_second_failover_goes_on_from_where_the_first_one_ended() -> anyhow:
     fail_over(&client, json!("default")).await?.expect_status(202)?;
     wait_for_replication(&client, "enabled").await?;
     assert_eq!(std::fs::read(written("a"))?[..4096], [0x0c; 4096]);
-    cluster.finish_unsettled(&[&CUT_OFF[..], &["does not serve"]].concat())
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["cannot follow the active side"]].concat())
 }
 
 /// It was not there when it was left, and still believes that it serves.
@@ -259,8 +259,11 @@ async fn what_was_promoted_away_is_not_served_by_a_worker_that_missed_it() -> an
     let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
     assert_eq!(refused.status, 503, "{}", refused.body);
     cluster.finish_unsettled(
-        &[&CUT_OFF[..], &["does not serve", "heartbeat", "bus", "lease", "sweep", "purge"]]
-            .concat(),
+        &[
+            &CUT_OFF[..],
+            &["cannot follow the active side", "heartbeat", "bus", "lease", "sweep", "purge"],
+        ]
+        .concat(),
     )
 }
 

@@ -74,7 +74,7 @@ async fn a_worker_that_slept_through_its_lease_does_no_harm() -> anyhow::Result<
     let log = cluster.workers[sleeper].process.log().to_owned();
     until("the sleeper finds out", Duration::from_secs(10), || async {
         let log = std::fs::read_to_string(&log).unwrap_or_default();
-        log.contains("lost to another worker") || log.contains("another worker's by now")
+        log.contains("lost to another worker") || log.contains("another worker has claimed it")
     })
     .await?;
     assert_eq!(client.volume_status(&id).await?, None);

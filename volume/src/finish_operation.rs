@@ -44,7 +44,7 @@ impl Finish {
                 tracing::info!(backend.name = backend, "handed over");
                 self.dispatch(&backend, claimed).await;
             }
-            Some(None) => tracing::info!("not handed over: it is another worker's by now"),
+            Some(None) => tracing::info!("not handed over: another worker has claimed it"),
             None => {}
         }
     }

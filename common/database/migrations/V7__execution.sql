@@ -46,7 +46,7 @@ language sql as $$
 $$;
 
 -- Writes what a failover came to, in a number of statements that does not grow with the volumes:
--- {"active", "storage_id", "volumes": [{"id", "fate"}], "snapshots": [ids of those that are there]}.
+-- {"active", "storage_id", "volumes": [{"id", "outcome"}], "snapshots": [ids of those that are there]}.
 create function record_failover(backend uuid, failover jsonb) returns void
 language plpgsql as $$
 declare
@@ -60,8 +60,8 @@ begin
     where id = backend;
     update volumes v
     set replication_status = case
-            when o.fate = 'failed' then 'failover-error'
-            when o.fate = 'not-replicated' then 'not-capable'
+            when o.outcome = 'failed' then 'failover-error'
+            when o.outcome = 'not-replicated' then 'not-capable'
             when not v.replicated then 'disabled'
             when new_active is null then 'enabled'
             else 'failed-over'
@@ -69,16 +69,16 @@ begin
         replication_extended_status = null,
         replication_driver_data = null,
         status = case
-            when o.fate <> 'failed-over' then 'error'
+            when o.outcome <> 'failed-over' then 'error'
             when v.replication_status in ('not-capable', 'failover-error') then coalesce(v.previous_status, v.status)
             else v.status
         end,
         previous_status = case
-            when o.fate <> 'failed-over' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
-            when o.fate <> 'failed-over' then v.status
+            when o.outcome <> 'failed-over' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
+            when o.outcome <> 'failed-over' then v.status
         end,
         updated_at = now()
-    from jsonb_to_recordset(failover -> 'volumes') as o (id uuid, fate text)
+    from jsonb_to_recordset(failover -> 'volumes') as o (id uuid, outcome text)
     where v.id = o.id and v.backend_id = backend and v.deleted_at is null;
     -- a snapshot that is not there is in error as long as it is not there
     update snapshots s
