@@ -1,6 +1,6 @@
 //! `file`: raw sparse files in a directory, exported over NBD by qemu-storage-daemon or over iSCSI by tgtd.
 //!
-//! The directory with its daemons is an *array* ([`array`]); a backend has one for each side ([`arrays`]). The daemons
+//! The directory with its daemons is an *array* ([`array`](mod@array)); a backend has one for each side ([`arrays`]). The daemons
 //! ([`storage_daemon`], [`iscsi_targets`]) are processes of their own: data paths stay open while the worker restarts.
 //! Needs no privileges.
 //!
