@@ -1,6 +1,6 @@
 //! The gate.
 //!
-//! [`verdict`] is the whole rule: one match, no wildcard. The database applies it to the backend's
+//! [`verdict`](fn@verdict) is the whole rule: one match, no wildcard. The database applies it to the backend's
 //! condition under the backend's lock, so that a closed gate is closed for every scheduler at once.
 
 mod refusal;
