@@ -72,6 +72,6 @@ client: packages ## Install the real OpenStack clients in .run/client
 
 tools: packages ## Install the tools of `make audit` in .run/tools
 	@cmp -s scripts/tools.txt $(TOOLS)/complete || { rm -rf $(TOOLS) && python3 -m venv $(TOOLS) \
-	  && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check $$(grep -v cargo-machete scripts/tools.txt) \
-	  && cargo install --quiet --locked --root $(TOOLS) $$(grep cargo-machete scripts/tools.txt | sed 's/==/@/') \
+	  && $(TOOLS)/bin/pip install --quiet --disable-pip-version-check $$(grep typos scripts/tools.txt) \
+	  && cargo install --quiet --locked --root $(TOOLS) $$(grep cargo- scripts/tools.txt | sed 's/==/@/') \
 	  && cp scripts/tools.txt $(TOOLS)/complete; }
