@@ -79,7 +79,11 @@ async fn the_whole_disaster_is_operated_at_the_machine() -> anyhow::Result<()> {
     done(&cluster, "quota check")?;
     done(&cluster, "quota sync")?;
     assert!(done(&cluster, "service list")?.contains("cinder-scheduler"));
-    refused(&cluster, "service remove cinder-volume host@a", "is down")?;
+    refused(
+        &cluster,
+        "service remove cinder-volume host@a",
+        "no service cinder-volume on host@a is down",
+    )?;
     assert!(done(&cluster, "db sync")?.contains("version"));
     assert!(done(&cluster, "db version")?.contains("10"));
     cluster.finish(&[]).await

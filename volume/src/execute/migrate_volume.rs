@@ -1,4 +1,4 @@
-//! `migrate_volume`, and `retype_volume` where it needs another backend, done: the source opens the volume
+//! Executes `migrate_volume`, and `retype_volume` with a migration: the source opens the volume
 //! for reading, the destination copies it, the source removes what it held.
 //!
 //! The volume's row says where its data is at every moment: at the source until the copy is complete, at

@@ -1,4 +1,4 @@
-//! `retype_volume`, done where the volume is: what the type asks for is there already.
+//! Executes `retype_volume` on the same backend: it offers everything that the new type asks for.
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;
