@@ -282,14 +282,14 @@ async fn wait(session: &Session, backend: BackendId, id: OperationId) -> anyhow:
             ensure!(error.is_none(), "the failover failed: {}", error.unwrap_or_default());
             let result = result.unwrap_or_default();
             let count = |key: &str| result[key].as_u64().unwrap_or(0);
-            let (moved, failed, absent) =
+            let (failed_over, failed, not_replicated) =
                 (count("failed_over"), count("failed"), count("not_replicated"));
             let serving = backends::serving(&session.database, backend).await?;
             let side = serving.active.to_string();
             session.output.rows(
-                &[json!({ "active_side": side, "failed_over": moved, "failed": failed, "not_replicated": absent })],
+                &[json!({ "active_side": side, "failed_over": failed_over, "failed": failed, "not_replicated": not_replicated })],
                 &["ACTIVE SIDE", "FAILED OVER", "FAILED", "NOT REPLICATED"],
-                |_| vec![side.clone(), moved.to_string(), failed.to_string(), absent.to_string()],
+                |_| vec![side.clone(), failed_over.to_string(), failed.to_string(), not_replicated.to_string()],
             )?;
             return Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) });
         }

@@ -349,3 +349,26 @@ async fn a_target_called_default_is_refused() -> anyhow::Result<()> {
     assert!(complaint.contains("needs a directory"), "{complaint}");
     cluster.finish(&[]).await
 }
+
+/// The driver's outcomes cross to the database as JSON: what it does not understand is not served.
+#[tokio::test]
+async fn a_volume_without_a_known_outcome_is_not_served() -> anyhow::Result<()> {
+    let cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    let mut database = cluster.database().await?;
+    for entry in [json!({ "id": id }), json!({ "id": id, "outcome": "splendid" })] {
+        let outcome = json!({
+            "active": "b", "storage_id": null, "volumes": [entry], "known_snapshots": [], "snapshots": [],
+        });
+        let transaction = database.transaction().await?;
+        let record = "select record_failover(id, $1::text::jsonb) from backends where name = $2";
+        transaction.execute(record, &[&outcome.to_string(), &cluster.host("a")]).await?;
+        let shown = "select status, replication_status from volumes where id::text = $1";
+        let row = transaction.query_one(shown, &[&id]).await?;
+        let found = (row.get::<_, String>(0), row.get::<_, String>(1));
+        assert_eq!(found, ("error".to_owned(), "failover-error".to_owned()), "{outcome}");
+        transaction.rollback().await?;
+    }
+    cluster.finish(&[]).await
+}

@@ -47,6 +47,7 @@ $$;
 
 -- Writes what a failover came to, in a number of statements that does not grow with the volumes:
 -- {"active", "storage_id", "volumes": [{"id", "outcome"}], "snapshots": [ids of those that are there]}.
+-- A volume without a known outcome counts as failed: it is not served.
 create function record_failover(backend uuid, failover jsonb) returns void
 language plpgsql as $$
 declare
@@ -60,8 +61,8 @@ begin
     where id = backend;
     update volumes v
     set replication_status = case
-            when o.outcome = 'failed' then 'failover-error'
             when o.outcome = 'not-replicated' then 'not-capable'
+            when o.outcome is distinct from 'failed-over' then 'failover-error'
             when not v.replicated then 'disabled'
             when new_active is null then 'enabled'
             else 'failed-over'
@@ -69,13 +70,13 @@ begin
         replication_extended_status = null,
         replication_driver_data = null,
         status = case
-            when o.outcome <> 'failed-over' then 'error'
+            when o.outcome is distinct from 'failed-over' then 'error'
             when v.replication_status in ('not-capable', 'failover-error') then coalesce(v.previous_status, v.status)
             else v.status
         end,
         previous_status = case
-            when o.outcome <> 'failed-over' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
-            when o.outcome <> 'failed-over' then v.status
+            when o.outcome is distinct from 'failed-over' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
+            when o.outcome is distinct from 'failed-over' then v.status
         end,
         updated_at = now()
     from jsonb_to_recordset(failover -> 'volumes') as o (id uuid, outcome text)

@@ -31,18 +31,20 @@ pub(crate) async fn execute(
     let count = |outcome: VolumeOutcome| {
         failed_over.volumes.iter().filter(|one| one.outcome == outcome).count()
     };
-    let (moved, failed, absent) = (
+    let (failed_over_volumes, failed, not_replicated) = (
         count(VolumeOutcome::FailedOver),
         count(VolumeOutcome::Failed),
         count(VolumeOutcome::NotReplicated),
     );
     tracing::info!(
-        moved,
+        failed_over = failed_over_volumes,
         failed,
-        absent,
+        not_replicated,
         %target,
         "failed over"
     );
-    let result = json!({ "failed_over": moved, "failed": failed, "not_replicated": absent });
+    let result = json!({
+        "failed_over": failed_over_volumes, "failed": failed, "not_replicated": not_replicated,
+    });
     Ok(Done { result: Some(result), failover: Some(failed_over), ..Done::default() })
 }

@@ -54,10 +54,10 @@ async fn fail_over(
     failed_over
 }
 
-fn fates(volumes: &[Volume], fates: &[VolumeOutcome]) -> Vec<VolumeFailover> {
+fn outcomes(volumes: &[Volume], outcomes: &[VolumeOutcome]) -> Vec<VolumeFailover> {
     volumes
         .iter()
-        .zip(fates)
+        .zip(outcomes)
         .map(|(volume, outcome)| VolumeFailover { id: volume.id, outcome: *outcome })
         .collect()
 }
@@ -103,7 +103,7 @@ pub async fn a_failover_moves_complete_replicas_and_may_be_repeated(storage: &dy
         let failed_over = fail_over(&*driver, sides, &volumes, 2, fence).await;
         assert_eq!(
             failed_over.volumes,
-            fates(&volumes, &[VolumeOutcome::FailedOver, VolumeOutcome::NotReplicated])
+            outcomes(&volumes, &[VolumeOutcome::FailedOver, VolumeOutcome::NotReplicated])
         );
     }
 }
@@ -147,7 +147,7 @@ pub async fn a_failback_brings_every_volume_home_and_replication_goes_on(storage
     let failed_back = fail_over(&*driver, (&target, &Side::Primary), &volumes, 3, Fence(3)).await;
     assert_eq!(
         failed_back.volumes,
-        fates(&volumes, &[VolumeOutcome::FailedOver, VolumeOutcome::FailedOver])
+        outcomes(&volumes, &[VolumeOutcome::FailedOver, VolumeOutcome::FailedOver])
     );
     for _ in 0..2 {
         replication(&*driver).failover_completed(&Side::Primary, 3).await.unwrap();

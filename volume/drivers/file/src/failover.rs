@@ -40,13 +40,13 @@ pub(crate) struct Sides<'a> {
     pub backend: BackendId,
     pub from: &'a Array,
     pub to: &'a Array,
-    pub way: DataMovement,
+    pub movement: DataMovement,
 }
 
 impl Sides<'_> {
     /// Makes the other side ready, and tells what is there.
     pub async fn fail_over(&self, failover: &Failover<'_>) -> Result<FailoverOutcome, DriverError> {
-        let complete = match self.way {
+        let complete = match self.movement {
             DataMovement::None => {
                 self.prepare().await?;
                 served(failover.volumes).map(|volume| volume.id).collect()

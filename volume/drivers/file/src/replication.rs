@@ -24,14 +24,16 @@ impl Replication for FileDriver {
         let (from, to) = (self.arrays.of(failover.from)?, self.arrays.of(failover.target)?);
         let first = self.arrays.first_target().map(|(name, _)| name);
         let to_first = first.is_some() && failover.target.target() == first;
-        let way = if failover.from == failover.target {
+        let movement = if failover.from == failover.target {
             DataMovement::None
         } else if failover.from.is_primary() && to_first {
             DataMovement::Mirrored
         } else {
             DataMovement::Resynchronise
         };
-        Sides { backend: self.arrays.backend, from: &from, to: &to, way }.fail_over(failover).await
+        Sides { backend: self.arrays.backend, from: &from, to: &to, movement }
+            .fail_over(failover)
+            .await
     }
 
     async fn failover_completed(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
