@@ -9,7 +9,9 @@ use clap::{Parser, Subcommand};
 use harness::files;
 use harness::servers::{OwnServers, VARIABLE};
 use interruption::interrupted;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal};
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -64,7 +66,17 @@ fn write_documents() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The lock on the directory of test runs: a second run would remove the servers of the first one.
+fn lock_test_runs() -> anyhow::Result<File> {
+    std::fs::create_dir_all(files::run_directory())?;
+    let lock = File::create(files::run_directory().join("test.lock"))?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)
+        .context("another test run is in progress in this checkout")?;
+    Ok(lock)
+}
+
 async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
+    let _lock = lock_test_runs()?;
     let directory = files::run_directory().join("test");
     if directory.exists() {
         harness::end_daemons_below(&directory);
