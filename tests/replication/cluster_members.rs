@@ -2,6 +2,7 @@
 //! does no harm.
 
 use crate::cinderblock_manage::done;
+use anyhow::Context as _;
 use harness::replication::{
     CUT_OFF, of_volume, pair, replicated_volume, rows, swap_sides, volume, wait_for_replica,
     wait_until_in_sync, wait_until_serving,
@@ -268,7 +269,7 @@ async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result
         .position(|worker| {
             std::fs::read_to_string(worker.process.log()).is_ok_and(|log| log.contains(&owner))
         })
-        .unwrap_or(0);
+        .context("no worker's log names the owner")?;
     cluster.workers[sleeper].process.signal(Signal::STOP)?;
     let to_b = json!({ "cluster": NAME, "backend_id": "b" });
     client.put("/os-services/failover", to_b).await?.expect_status(202)?;
@@ -277,7 +278,10 @@ async fn a_member_that_slept_through_a_failover_does_no_harm() -> anyhow::Result
     let before = of_volume(&client, &id).await?;
     assert_eq!(before, pair("error_extending", "failed-over"));
     let name = if sleeper == 0 { "host@a" } else { "other@a" };
-    assert_eq!(behind(&cluster)?, json!([name]));
+    until("the one that is awake, and it alone, has confirmed", Duration::from_secs(5), || async {
+        behind(&cluster).is_ok_and(|behind| behind == json!([name]))
+    })
+    .await?;
     cluster.workers[sleeper].process.signal(Signal::CONT)?;
     let log = cluster.workers[sleeper].process.log().to_owned();
     until("the sleeper has found out", Duration::from_secs(15), || async {
