@@ -1,10 +1,15 @@
-//! A database that drops its connections.
+//! A database that drops its connections, that falls silent, and whose bookkeeping is corrected meanwhile.
 
+use anyhow::Context as _;
+use configuration::DatabaseConfig;
+use database::{Database, DbError, quotas};
 use harness::{ClusterBuilder, until};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_true_while_connections_are_cut() -> anyhow::Result<()> {
@@ -66,4 +71,97 @@ async fn every_answer_is_true_while_connections_are_cut() -> anyhow::Result<()> 
         "no answer from the scheduler before the deadline",
     ];
     cluster.finish(&expected).await
+}
+
+/// Forwards connections to a server until it is told to be silent; then it keeps them open and forwards nothing, as
+/// the kernel does for a server that is stopped.
+async fn gateway(server: String, silent: watch::Receiver<bool>) -> anyhow::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        let mut forwarded = Vec::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (server, mut silent) = (server.clone(), silent.clone());
+            forwarded.push(tokio::spawn(async move {
+                let mut far = TcpStream::connect(&server).await?;
+                tokio::select! {
+                    copied = tokio::io::copy_bidirectional(&mut near, &mut far) => copied.map(drop),
+                    () = wait_until_told(&mut silent) => std::future::pending().await,
+                }
+            }));
+        }
+    });
+    Ok(port)
+}
+
+async fn wait_until_told(silent: &mut watch::Receiver<bool>) {
+    let _told = silent.wait_for(|silent| *silent).await;
+}
+
+#[tokio::test]
+async fn a_database_that_falls_silent_is_not_waited_for() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let config = configuration::Config::load(Some(&cluster.directory().join("cinderblock.toml")))?;
+    let (scheme, rest) = config.database.url.expose().split_once('@').context("a user")?;
+    let (server, name) = rest.split_once('/').context("a database")?;
+    let (be_silent, silent) = watch::channel(false);
+    let port = gateway(server.to_owned(), silent).await?;
+    let settings = DatabaseConfig {
+        url: format!("{scheme}@127.0.0.1:{port}/{name}").as_str().into(),
+        statement_timeout_ms: 500,
+        ..config.database
+    };
+    let database = Database::new(&settings, Duration::from_secs(3))?;
+    database.ping().await?;
+    be_silent.send(true)?;
+    let answer = tokio::time::timeout(Duration::from_secs(10), database.ping()).await;
+    assert!(matches!(answer, Ok(Err(DbError::Unavailable(_)))), "{answer:?}");
+    // the connection that said nothing is not given to the next one
+    be_silent.send(false)?;
+    database.ping().await?;
+    cluster.finish(&[]).await
+}
+
+/// One usage is held, so that the correction is in the middle when a reservation wants to come between.
+#[tokio::test]
+async fn a_correction_of_the_quota_takes_no_reservation_away() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let id = client.create_volume(json!({ "size": 1 })).await?;
+    client.wait_for_status(&id, "available").await?;
+    let mut holder = cluster.database().await?;
+    let wrong = "update quota_usages set in_use = in_use + 7";
+    holder.execute(wrong, &[]).await?;
+    holder
+        .execute(
+            "insert into quota_usages (project_id, resource, in_use) values ('held', 'volumes', 7)",
+            &[],
+        )
+        .await?;
+    let held = holder.transaction().await?;
+    held.execute("select from quota_usages where project_id = 'held' for update", &[]).await?;
+
+    let config = configuration::Config::load(Some(&cluster.directory().join("cinderblock.toml")))?;
+    let database = Database::new(&config.database, Duration::from_secs(3))?;
+    let correction = tokio::spawn(async move { quotas::sync(&database).await });
+    let watcher = cluster.database().await?;
+    let waits = async |statement: &str| {
+        until("it waits for a lock", Duration::from_secs(5), || async {
+            let sql = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' \
+                           and datname = current_database() and query like $1)";
+            watcher.query_one(sql, &[&format!("%{statement}%")]).await.is_ok_and(|row| row.get(0))
+        })
+        .await
+    };
+    waits("sync_quota").await?;
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "500" } });
+    let creator = cluster.client();
+    let creating = tokio::spawn(async move { creator.create_volume(slow).await });
+    waits("admit(").await?;
+    held.commit().await?;
+    correction.await??;
+    let created = creating.await??;
+    client.wait_for_status(&created, "available").await?;
+    // the invariants that are checked at the end know whether the usage is exact
+    cluster.finish(&[]).await
 }

@@ -92,7 +92,8 @@ begin
         select * from jsonb_to_recordset(amounts) as a (project_id text, resource text, amount bigint)
     loop
         update quota_usages u
-        set reserved = u.reserved - greatest(settled.amount, 0),
+        -- a usage that somebody has changed by hand must not keep an operation from ending
+        set reserved = greatest(u.reserved - greatest(settled.amount, 0), 0),
             in_use = u.in_use + case when committed then settled.amount else 0 end
         where u.project_id = settled.project_id and u.resource = settled.resource;
     end loop;
@@ -121,3 +122,20 @@ select coalesce(u.project_id, c.project_id) as project_id, coalesce(u.resource, 
 from quota_usages u
 full join counted_quota c on c.project_id = u.project_id and c.resource = u.resource
 where coalesce(u.in_use, 0) <> coalesce(c.amount, 0) or coalesce(u.reserved, 0) <> 0;
+
+-- Records what there is as in use, wherever it differs; returns for how many usages. Nothing while an operation is in
+-- progress: its reservation would be lost. The lock comes before the look: whoever reserves waits until this
+-- is done, and whoever reserved before is seen.
+create function sync_quota() returns bigint
+language plpgsql as $$
+declare
+    corrected bigint;
+begin
+    lock table quota_usages in share row exclusive mode;
+    insert into quota_usages (project_id, resource, in_use, reserved)
+    select project_id, resource, counted, 0 from quota_drift
+    where not exists (select from operations where state in ('admitted', 'running'))
+    on conflict (project_id, resource) do update set in_use = excluded.in_use, reserved = 0;
+    get diagnostics corrected = row_count;
+    return corrected;
+end $$;

@@ -17,7 +17,13 @@ pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub struct Database {
     pool: Pool,
     connection: Config,
+    /// How long an answer is waited for; longer than PostgreSQL itself works on a statement.
+    patience: Duration,
 }
+
+/// What is granted to the network and to a busy server beyond `statement_timeout_ms`, which a server that is
+/// stopped, or whose disk hangs, does not keep.
+const BEYOND_STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Database {
     /// Prepares a pool; connections are made when they are needed.
@@ -52,7 +58,8 @@ impl Database {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| DbError::Defect(error.into()))?;
-        Ok(Self { pool, connection })
+        let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
+        Ok(Self { pool, connection, patience: statement_timeout + BEYOND_STATEMENT_TIMEOUT })
     }
 
     /// Brings the schema up to date. Several processes may start at once; one does the work.
@@ -84,19 +91,17 @@ impl Database {
         self.execute("select 1", &[]).await.map(drop)
     }
 
-    pub(crate) async fn client(&self) -> Result<Object, DbError> {
-        Ok(self.pool.get().await?)
-    }
-
     /// Runs a statement and returns the number of rows that it touched.
     pub(crate) async fn execute(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<u64, DbError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
-        Ok(client.execute(&statement, parameters).await?)
+        self.ask(async |client| {
+            let statement = client.prepare_cached(sql).await?;
+            client.execute(&statement, parameters).await
+        })
+        .await
     }
 
     /// The rows of a statement whose only column is JSON.
@@ -105,9 +110,12 @@ impl Database {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<T>, DbError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, parameters).await?;
+        let rows = self
+            .ask(async |client| {
+                let statement = client.prepare_cached(sql).await?;
+                client.query(&statement, parameters).await
+            })
+            .await?;
         rows.iter().map(|row| Ok(serde_json::from_value(row.try_get(0)?)?)).collect()
     }
 
@@ -117,11 +125,31 @@ impl Database {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Option<T>, DbError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
-        let Some(row) = client.query_opt(&statement, parameters).await? else { return Ok(None) };
+        let row = self
+            .ask(async |client| {
+                let statement = client.prepare_cached(sql).await?;
+                client.query_opt(&statement, parameters).await
+            })
+            .await?;
+        let Some(row) = row else { return Ok(None) };
         let value: Option<Value> = row.try_get(0)?;
         Ok(value.map(serde_json::from_value).transpose()?)
+    }
+
+    /// Uses a connection within the deadline that holds for every call. A connection that does not answer in
+    /// time is closed and not given to anybody else.
+    async fn ask<T>(
+        &self,
+        ask: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, DbError> {
+        let client = self.pool.get().await?;
+        match tokio::time::timeout(self.patience, ask(&client)).await {
+            Ok(answer) => Ok(answer?),
+            Err(elapsed) => {
+                drop(Object::take(client));
+                Err(DbError::Unavailable(elapsed.into()))
+            }
+        }
     }
 }
 

@@ -74,9 +74,6 @@ pub async fn drift(database: &Database) -> Result<Vec<Drift>, DbError> {
 /// # Errors
 /// When the database does not answer.
 pub async fn sync(database: &Database) -> Result<u64, DbError> {
-    let sql = "insert into quota_usages (project_id, resource, in_use, reserved) \
-               select project_id, resource, counted, 0 from quota_drift \
-               where not exists (select from operations where state in ('admitted', 'running')) \
-               on conflict (project_id, resource) do update set in_use = excluded.in_use, reserved = 0";
-    database.execute(sql, &[]).await
+    let corrected: Option<u64> = database.row("select to_jsonb(sync_quota())", &[]).await?;
+    Ok(corrected.unwrap_or(0))
 }
