@@ -107,6 +107,15 @@ impl AdmissionController {
         self.try_admit(request, place).await
     }
 
+    /// The admission of an earlier delivery of this request, which no refusal may take back.
+    pub async fn admitted_before(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Option<AdmittedOperation>, NotAdmitted> {
+        let recorded = admission::recorded(&self.database, request.id).await?;
+        recorded.map(|admission| accept(admission, request.operation.kind().runs())).transpose()
+    }
+
     /// The refusal of this operation by this backend's condition, if there is one: for an error message about
     /// this backend when the request named another one.
     pub fn refusal(&self, request: &Request<'_>, backend: &Backend) -> Option<Error> {

@@ -97,6 +97,26 @@ async fn a_request_admitted_before_a_freeze_stays_admitted_when_it_comes_again()
 }
 
 #[tokio::test]
+async fn a_volume_that_was_placed_stays_admitted_when_no_backend_would_take_it_any_more()
+-> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let bus = bus(&cluster).await?;
+    let id = client.create_volume(json!({ "size": 1 })).await?;
+    client.wait_for_status(&id, "available").await?;
+    client.operate("freeze", &cluster.host("a")).await?.expect_status(200)?;
+    let recorded = "select id, jsonb_build_object('kind', kind, 'arguments', arguments) \
+                    from operations where kind = 'create_volume'";
+    let row = cluster.database().await?.query_one(recorded, &[]).await?;
+    let create: Operation = serde_json::from_value(row.get(1))?;
+    let again = submit(&bus, OperationId(row.get(0)), &create).await?;
+    assert!(matches!(again, SubmitAnswer::Admitted(_)), "{again:?}");
+    let another = submit(&bus, OperationId::next(), &create).await?;
+    assert!(matches!(another, SubmitAnswer::Refused(_)), "{another:?}");
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
 async fn an_operation_that_ends_with_its_admission_has_one_effect_too() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;
     let client = cluster.client();

@@ -186,6 +186,14 @@ pub async fn admit(
     }
 }
 
+/// The outcome of an earlier delivery of a request; `None` when none was admitted or revoked.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn recorded(database: &Database, id: OperationId) -> Result<Option<Admission>, DbError> {
+    database.row("select recorded_outcome($1)", &[&id.to_string()]).await
+}
+
 /// Revokes a request, or returns its outcome if it was already admitted.
 ///
 /// # Errors
