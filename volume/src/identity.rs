@@ -12,9 +12,10 @@ pub(crate) struct Identity {
     pub backend_name: String,
     /// The worker in the service list.
     pub service: ServiceRegistration,
-    /// The worker in the operation log: `<backend>/<machine>/<start of the process>`.
+    /// The worker in the operation log: `<backend>/<host>/<state directory>/<start of the process>`.
     pub owner: String,
-    /// The beginning of `owner` for every worker of the backend on this machine.
+    /// The beginning of `owner` for every worker of the backend that shares the machine's lock. The host is part of
+    /// it: members of a cluster have the same backend name, and usually the same state directory.
     pub machine: String,
     /// Whether its volumes can be replicated.
     pub has_targets: bool,
@@ -25,7 +26,11 @@ impl Identity {
     pub fn new(config: &Config, name: &str, settings: &BackendConfig, id: BackendId) -> Self {
         let backend_name = config.backend_host(name);
         let boot_id = Uuid::new_v4();
-        let machine = format!("{backend_name}/{}/", config.volume.state_directory.display());
+        let machine = format!(
+            "{backend_name}/{}/{}/",
+            config.services.host,
+            config.volume.state_directory.display()
+        );
         Self {
             backend_id: id,
             service: ServiceRegistration {
@@ -47,4 +52,26 @@ impl Identity {
 pub(crate) fn availability_zone(config: &Config, settings: &BackendConfig) -> String {
     let own = settings.availability_zone.as_ref();
     own.unwrap_or(&config.services.availability_zone).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_member_of_a_cluster_has_the_same_beginning_of_its_name() {
+        let machine_of = |host: &str| {
+            let mut config = Config::default();
+            config.services.host = host.to_owned();
+            let settings =
+                BackendConfig { cluster: Some("shared".to_owned()), ..BackendConfig::default() };
+            config.backends.insert("a".to_owned(), settings.clone());
+            let identity = Identity::new(&config, "a", &settings, BackendId(Uuid::nil()));
+            assert!(identity.owner.starts_with(&identity.machine));
+            (identity.backend_name, identity.machine)
+        };
+        let (one, other) = (machine_of("one"), machine_of("other"));
+        assert_eq!(one.0, other.0);
+        assert_ne!(one.1, other.1);
+    }
 }
