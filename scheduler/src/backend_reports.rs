@@ -63,7 +63,7 @@ impl BackendReports {
     /// Reads the database into the copy; `true` when something was promised meanwhile.
     async fn read(&self) -> Result<bool, DbError> {
         let number = self.change(Known::begin_read);
-        let backends = backends::list(&self.database).await?;
+        let backends = backends::list_with_allocation(&self.database).await?;
         Ok(self.change(|known| known.end_read(number, backends)))
     }
 

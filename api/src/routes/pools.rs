@@ -42,7 +42,7 @@ pub(crate) async fn list(
         let message = format!("Invalid filters {unknown} are found in query options.");
         return Err(Error::bad_request(message).into());
     }
-    let known = backends::list(&app.database).await?;
+    let known = backends::list_with_allocation(&app.database).await?;
     let pools: Vec<Value> = known
         .iter()
         .filter(|backend| backend.conditions.is_empty())

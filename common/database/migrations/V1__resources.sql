@@ -124,7 +124,7 @@ create table volumes (
 );
 
 create index volumes_by_project on volumes (project_id, created_at desc, id desc) where deleted_at is null;
-create index volumes_by_backend on volumes (backend_id) where deleted_at is null;
+create index volumes_by_backend on volumes (backend_id, pool) include (size_gb) where deleted_at is null;
 create index volumes_removed on volumes (deleted_at) where deleted_at is not null;
 
 create table snapshots (

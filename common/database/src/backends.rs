@@ -6,11 +6,20 @@ use model::{Backend, BackendId, BackendReport, ReplicationStatus, Side};
 use serde::Deserialize;
 use tokio_postgres::types::Json;
 
-/// All backends, by name.
+/// All backends, by name, without what is allocated on them: its cost does not grow with the volumes.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn list(database: &Database) -> Result<Vec<Backend>, DbError> {
+    database.rows("select to_jsonb(b) from backend_details b order by b.name", &[]).await
+}
+
+/// All backends, by name, with what is allocated on them: a sum over all volumes, for placement and for the view of
+/// the pools.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list_with_allocation(database: &Database) -> Result<Vec<Backend>, DbError> {
     database
         .rows(
             "select to_jsonb(b) || jsonb_build_object('allocated_gb', coalesce(( \

@@ -90,7 +90,8 @@ pub struct Backend {
     pub report: Option<BackendReport>,
     /// The conditions that hold now.
     pub conditions: Vec<Condition>,
-    /// Allocated capacity per pool, in GiB: the sizes of its volumes, those being created included.
+    /// Allocated capacity per pool, in GiB: the sizes of its volumes, those being created included. Empty where it was
+    /// not asked for.
     #[serde(default)]
     pub allocated_gb: BTreeMap<String, f64>,
 }
