@@ -16,6 +16,10 @@ async fn an_export_lives_as_long_as_its_attachment_and_survives_restarts() -> an
     cluster.workers.clear();
     assert!(harness::qemu_io(&uri, &["read -P 3 0 1M"])?);
     cluster.add_worker(&[]).await?;
+    until("the new worker has opened the data path", Duration::from_secs(10), || async {
+        cluster.logs().contains("data path restored")
+    })
+    .await?;
     assert!(harness::qemu_io(&uri, &["read -P 3 0 1M"])?);
 
     // the daemon may go: the data path comes back
