@@ -7,7 +7,7 @@ use database::attachments::{self, Exported};
 use driver::{Driver, Exports};
 use model::BackendId;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Mutex;
 
 /// The data paths of a backend.
 pub(crate) struct DataPaths {
@@ -15,8 +15,8 @@ pub(crate) struct DataPaths {
     backend_id: BackendId,
     driver: Arc<dyn Driver>,
     position: Arc<FollowedEpoch>,
-    /// Whether exports must be restored.
-    missing: AtomicBool,
+    /// Whether exports must be restored; locked while they are.
+    missing: Mutex<bool>,
 }
 
 impl DataPaths {
@@ -26,16 +26,19 @@ impl DataPaths {
         driver: Arc<dyn Driver>,
         position: Arc<FollowedEpoch>,
     ) -> Self {
-        Self { database, backend_id, driver, position, missing: AtomicBool::default() }
+        Self { database, backend_id, driver, position, missing: Mutex::default() }
     }
 
     /// Starts what carries the data paths, unless it runs, and opens them again if it was started, or if that has
     /// failed before.
     pub async fn ensure(&self) -> Result<(), StepError> {
         let Some(exports) = self.driver.exports() else { return Ok(()) };
-        let was_started = exports.ensure_data_plane().await?;
-        if was_started || self.missing.load(Ordering::Relaxed) {
+        if exports.ensure_data_plane().await? {
             self.restore().await;
+        } else if let Ok(mut missing) = self.missing.try_lock()
+            && *missing
+        {
+            self.restore_missing(exports, &mut missing).await;
         }
         Ok(())
     }
@@ -44,8 +47,13 @@ impl DataPaths {
     /// a server that reconnects during a failover would write where nobody looks afterwards.
     pub async fn restore(&self) {
         let Some(exports) = self.driver.exports() else { return };
+        let mut missing = self.missing.lock().await;
+        self.restore_missing(exports, &mut missing).await;
+    }
+
+    async fn restore_missing(&self, exports: &dyn Exports, missing: &mut bool) {
         // until all exports are restored
-        self.missing.store(true, Ordering::Relaxed);
+        *missing = true;
         match self.position.may_serve().await {
             Ok(true) => {}
             Ok(false) => {
@@ -54,17 +62,18 @@ impl DataPaths {
             Err(error) => return tracing::error!(%error, "data paths are not restored"),
         }
         match attachments::exported(&self.database, self.backend_id).await {
-            Ok(exported) => self.restore_each(exports, exported).await,
+            Ok(exported) => *missing = !self.restore_each(exports, exported).await,
             Err(error) => tracing::error!(%error, "data paths are not restored"),
         }
     }
 
-    async fn restore_each(&self, exports: &dyn Exports, exported: Vec<Exported>) {
+    /// `true` when all are restored.
+    async fn restore_each(&self, exports: &dyn Exports, exported: Vec<Exported>) -> bool {
         let mut all = true;
         for Exported { volume, mode } in exported {
             // a failover may have begun since
             if !matches!(self.position.may_serve().await, Ok(true)) {
-                return;
+                return false;
             }
             match exports.restore_export(&volume, mode).await {
                 Ok(()) => tracing::info!(volume.id = %volume.id, "data path restored"),
@@ -74,6 +83,6 @@ impl DataPaths {
                 }
             }
         }
-        self.missing.store(!all, Ordering::Relaxed);
+        all
     }
 }
