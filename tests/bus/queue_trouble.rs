@@ -1,6 +1,7 @@
 //! Queues that are deleted, or declared by somebody else in another way.
 
 use crate::{bus_config, context};
+use anyhow::Context;
 use bus::{Queue, Topology};
 use harness::{ClusterBuilder, until};
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
@@ -64,13 +65,20 @@ async fn a_channel_error_is_survived_and_recovered_from() -> anyhow::Result<()> 
             .await
             .is_ok_and(|answer| answer.status == 202)
     })
-    .await?;
+    .await
+    .with_context(|| cluster.logs())?;
     let expected = [
         "the bus connection ends",
         "sending the request again",
         "no answer from the scheduler before the deadline",
         "PRECONDITION",
     ];
+    let said = |text: &str| {
+        let lines = cluster.log_lines();
+        lines.iter().filter(|(log, line)| log.contains("-api.") && line.contains(text)).count()
+    };
+    // a request is sent again over a new connection, not again and again over the one that has ended
+    assert!(said("sending the request again") <= said("the bus is connected"));
     cluster.finish(&expected).await
 }
 

@@ -21,6 +21,8 @@ use tokio_util::task::TaskTracker;
 
 /// The pause after a subscription failed for a reason that does not end the generation's connection.
 const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(200);
+/// How long the broker may take to accept a subscription.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Receives messages of one type. Whatever `receive` returns is sent back to whoever asked for it.
 pub trait Receive: Send + Sync + 'static {
@@ -53,12 +55,12 @@ impl Bus {
         let started = TaskTracker::new();
         self.subscriptions.want();
         while let Some(generation) = self.next_generation().await {
-            match self.subscribe(&generation, &source).await {
+            match self.subscribe_in_time(&generation, &source).await {
                 Ok((channel, consumer)) => {
                     let _subscribed = self.subscriptions.subscribed();
                     self.take(&generation, channel, consumer, &receiver, &started).await;
                 }
-                Err(error) => generation.end(&error.to_string()),
+                Err(error) => generation.end(&error),
             }
             tokio::select! {
                 () = self.stopping().cancelled() => {}
@@ -67,6 +69,22 @@ impl Bus {
         }
         started.close();
         started.wait().await;
+    }
+
+    /// Subscribes before the generation ends and within a bound: what is asked of a connection that breaks meanwhile
+    /// may never be answered.
+    async fn subscribe_in_time(
+        &self,
+        generation: &Generation,
+        source: &ConsumerSource,
+    ) -> Result<(Channel, Consumer), String> {
+        tokio::select! {
+            () = generation.ended().cancelled() => Err("it has ended".to_owned()),
+            subscribed = tokio::time::timeout(SUBSCRIBE_TIMEOUT, self.subscribe(generation, source)) => {
+                let late = |_| "the broker does not answer a subscription".to_owned();
+                subscribed.map_err(late)?.map_err(|error| error.to_string())
+            }
+        }
     }
 
     async fn subscribe(

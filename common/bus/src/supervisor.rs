@@ -110,8 +110,7 @@ impl Bus {
     /// Whether the bus is connected and takes messages, and the process receives what is meant for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let takes_messages =
-            self.generation.borrow().as_ref().is_some_and(|generation| !generation.is_blocked());
+        let takes_messages = self.generation().is_some_and(|generation| !generation.is_blocked());
         takes_messages && self.subscriptions.are_subscribed()
     }
 
@@ -125,16 +124,21 @@ impl Bus {
         &self.stopping
     }
 
+    /// The current generation; one that has ended is none, also before the supervisor has taken it away.
     pub(super) fn generation(&self) -> Option<Arc<Generation>> {
-        self.generation.borrow().clone()
+        let generation = self.generation.borrow();
+        generation.as_ref().filter(|generation| !generation.has_ended()).cloned()
     }
 
     /// The current generation, or the next one as soon as there is one; `None` once the bus stops.
     pub(super) async fn next_generation(&self) -> Option<Arc<Generation>> {
         let mut generations = self.generation.clone();
+        let lives = |generation: &Option<Arc<Generation>>| {
+            generation.as_ref().is_some_and(|generation| !generation.has_ended())
+        };
         tokio::select! {
             () = self.stopping.cancelled() => None,
-            found = generations.wait_for(Option::is_some) => found.ok()?.clone(),
+            found = generations.wait_for(lives) => found.ok()?.clone(),
         }
     }
 
@@ -157,9 +161,13 @@ impl Generation {
         &self.ended
     }
 
+    fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
     /// Ends the generation; the first reason is logged.
     pub(super) fn end(&self, reason: &str) {
-        if !self.ended.is_cancelled() {
+        if !self.has_ended() {
             tracing::warn!(reason, "the bus connection ends");
             self.ended.cancel();
         }
