@@ -30,13 +30,16 @@ async fn what_a_stopping_worker_cannot_finish_is_handed_over() -> anyhow::Result
     let endless = json!({ "size": 1, "metadata": { "fake:latency_ms": "60000" } });
     let id = client.create_volume(endless).await?;
     wait_until_running(&cluster).await?;
+    let database = cluster.database().await?;
+    let row = "select state, lease_until <= clock_timestamp(), fence from operations";
+    let held: i64 = database.query_one(row, &[]).await?.get(2);
     let (status, took) = cluster.workers[0].process.terminate(Duration::from_secs(20))?;
     assert!(status.success(), "{status}");
     assert!(took < Duration::from_secs(12), "it took {took:?}");
-    let database = cluster.database().await?;
-    let row = "select state, lease_until <= clock_timestamp() from operations";
     let row = database.query_one(row, &[]).await?;
     assert_eq!((row.get::<_, &str>(0), row.get::<_, bool>(1)), ("running", true));
+    // until it was gone, the worker went on with it: it must not have been able to renew its lease
+    assert!(row.get::<_, i64>(2) > held);
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("creating"));
     cluster.finish_unsettled(&[])
 }

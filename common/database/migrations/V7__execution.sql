@@ -171,11 +171,12 @@ language sql stable as $$
     limit most
 $$;
 
--- A process that knows that its predecessor is dead ends that one's leases at once.
+-- A process that knows that its predecessor is dead ends that one's leases at once, and one that stops ends its own. The
+-- new fence keeps whoever still executes one of them from renewing its lease.
 create function expire_leases(backend uuid, owner_prefix text) returns bigint
 language sql as $$
     with expired as (
-        update operations set lease_until = clock_timestamp()
+        update operations set lease_until = clock_timestamp(), fence = nextval('fence_numbers')
         where backend_id = backend and state = 'running' and starts_with(owner, owner_prefix)
           and lease_until > clock_timestamp()
         returning 1)
@@ -196,7 +197,7 @@ $$;
 create function expire_leases_of(boot uuid) returns bigint
 language sql as $$
     with expired as (
-        update operations set lease_until = clock_timestamp()
+        update operations set lease_until = clock_timestamp(), fence = nextval('fence_numbers')
         where state = 'running' and owner like '%/' || boot::text and lease_until > clock_timestamp()
         returning 1)
     select count(*) from expired
