@@ -25,6 +25,7 @@ use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
 use receive_operation::AdmissionReceiver;
 use std::sync::Arc;
+use tokio::net::TcpListener;
 
 /// What the process is.
 pub const ABOUT: About = About {
@@ -42,6 +43,10 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
+    let listen = config.scheduler.health_listen;
+    let health_listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("scheduler.health_listen: {listen}"))?;
     let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let reports = Arc::new(BackendReports::load(database.clone()).await?);
     let gate =
@@ -56,7 +61,7 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     lifecycle.ready();
     let queue = ConsumerSource::Queue(Queue::Scheduler, config.scheduler.concurrency);
     let (health, ..) = tokio::join!(
-        health.serve(config.scheduler.health_listen),
+        health.serve(health_listener),
         bus.serve(queue, gate),
         bus.serve(ConsumerSource::FanOut, reports.clone()),
         LogLevels::serve("cinder-scheduler", &config, &database, &bus),
@@ -65,5 +70,5 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         notify::notify_regularly(&database, &bus, lifecycle.stopping()),
         purge::purge_regularly(&config, &database, lifecycle.stopping()),
     );
-    health.context("scheduler.health_listen")
+    health
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The project of the cluster's default client.
@@ -490,7 +491,9 @@ impl Cluster {
         logs
     }
 
-    fn log_lines(&self) -> Vec<(String, String)> {
+    /// The lines of all processes' logs, each with the name of its log.
+    #[must_use]
+    pub fn log_lines(&self) -> Vec<(String, String)> {
         let mut lines = Vec::new();
         let entries = std::fs::read_dir(&self.directory).ok().into_iter().flatten().flatten();
         for entry in
@@ -568,12 +571,18 @@ impl Drop for Cluster {
     }
 }
 
+/// Waits until the process is healthy, or has ended.
 async fn wait_for(service: &mut Service) -> anyhow::Result<()> {
-    let url = format!("{}/healthcheck", service.endpoint());
-    let healthy = until(service.kind.program(), START_TIMEOUT, || async {
-        reqwest::get(&url).await.is_ok_and(|response| response.status().is_success())
+    let (url, program) = (format!("{}/healthcheck", service.endpoint()), service.kind.program());
+    let process = Mutex::new(&mut service.process);
+    let require_running =
+        || process.lock().unwrap_or_else(PoisonError::into_inner).require_running();
+    until_some(program, START_TIMEOUT, || async {
+        let known = require_running().is_err()
+            || reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success());
+        known.then_some(())
     })
-    .await;
-    service.process.require_running()?;
-    healthy.with_context(|| service.process.end_of_log())
+    .await
+    .with_context(|| process.lock().unwrap_or_else(PoisonError::into_inner).end_of_log())?;
+    require_running()
 }

@@ -9,4 +9,5 @@ mod migration;
 mod purge;
 mod sequences;
 mod shutdown;
+mod start;
 mod two_workers;

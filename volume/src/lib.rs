@@ -40,6 +40,7 @@ use database::Database;
 use process::health::Health;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use worker::Worker;
 
@@ -67,6 +68,10 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
+    let listen = config.volume.health_listen;
+    let health_listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("volume.health_listen: {listen}"))?;
     let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let health = Health {
         database: database.clone(),
@@ -81,10 +86,10 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     }
     lifecycle.ready();
     let (health, ()) = tokio::join!(
-        health.serve(config.volume.health_listen),
+        health.serve(health_listener),
         LogLevels::serve("cinder-volume", &config, &database, &bus),
     );
-    health.context("volume.health_listen")?;
+    health?;
     workers.join_all().await;
     Ok(())
 }

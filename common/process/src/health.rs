@@ -8,9 +8,9 @@ use axum::routing::{MethodRouter, Router, get};
 use bus::Bus;
 use database::Database;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// How long the database may take to answer before the check fails.
@@ -41,12 +41,12 @@ impl Health {
         })
     }
 
-    /// Serves nothing but the health check until the process stops.
+    /// Serves nothing but the health check until the process stops. The address is bound by the caller, before the
+    /// process is ready: one that another process has is an error at the start.
     ///
     /// # Errors
-    /// When the address cannot be bound.
-    pub async fn serve(self, listen: SocketAddr) -> anyhow::Result<()> {
-        let listener = tokio::net::TcpListener::bind(listen).await?;
+    /// When the listener fails.
+    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
         let stopping = self.stopping.clone();
         let router = Router::new().route("/healthcheck", self.route());
         axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).await?;
