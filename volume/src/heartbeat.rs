@@ -23,12 +23,13 @@ impl Heartbeat {
     /// Records regularly that the worker is alive until the process stops, and then that it is not.
     pub async fn beat(&self, stopping: &CancellationToken) {
         while !stopping.is_cancelled() {
+            let epoch = self.position.epoch();
             if let Err(error) = self.confirm_alive().await {
                 tracing::warn!(%error, "the heartbeat was not recorded");
             }
             tokio::select! {
                 () = stopping.cancelled() => {}
-                () = self.position.changed() => {}
+                () = self.position.left(epoch) => {}
                 () = tokio::time::sleep(self.interval) => {}
             }
         }

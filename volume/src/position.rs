@@ -3,37 +3,35 @@
 use database::backends::{self, ActiveSide};
 use database::{Database, DbError};
 use model::BackendId;
-use std::sync::atomic::{AtomicI64, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// The epoch whose side the driver works on. Only the step `follow` changes it.
 pub(crate) struct FollowedEpoch {
     database: Database,
     backend_id: BackendId,
     /// 0 as long as the driver works on no side.
-    epoch: AtomicI64,
-    changed: Notify,
+    epoch: watch::Sender<i64>,
 }
 
 impl FollowedEpoch {
     pub fn new(database: Database, backend_id: BackendId) -> Self {
-        Self { database, backend_id, epoch: AtomicI64::default(), changed: Notify::new() }
+        Self { database, backend_id, epoch: watch::Sender::default() }
     }
 
     /// The epoch whose side the driver works on; 0 as long as it works on none.
     pub fn epoch(&self) -> i64 {
-        self.epoch.load(Ordering::Relaxed)
+        *self.epoch.borrow()
     }
 
     /// The driver works on the side of this epoch now.
     pub fn set(&self, epoch: i64) {
-        self.epoch.store(epoch, Ordering::Relaxed);
-        self.changed.notify_waiters();
+        self.epoch.send_replace(epoch);
     }
 
-    /// Returns when the driver has begun to work on another side, or on any at all.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
+    /// Returns when the driver works on the side of another epoch than this one.
+    pub async fn left(&self, epoch: i64) {
+        // the sender is ours: it does not end before this does
+        let _ = self.epoch.subscribe().wait_for(|followed| *followed != epoch).await;
     }
 
     /// The active side of the backend, by its row.

@@ -53,10 +53,11 @@ impl Reports {
     /// Reports regularly until the process stops. A backend whose driver cannot report counts as down.
     pub async fn report_regularly(&self, stopping: &CancellationToken) {
         while !stopping.is_cancelled() {
+            let epoch = self.position.epoch();
             let report = tokio::select! {
                 () = stopping.cancelled() => return,
                 // the look may be at the side that was left, and hang
-                () = self.position.changed() => continue,
+                () = self.position.left(epoch) => continue,
                 report = tokio::time::timeout(TIMEOUT, self.report()) => report,
             };
             let late = |_| Err(StepError::failed("the storage does not answer"));
@@ -68,14 +69,14 @@ impl Reports {
                     tracing::error!(backend.name = backend, %error, "the driver does not report");
                 }
             }
-            self.pause(stopping).await;
+            self.pause(epoch, stopping).await;
         }
     }
 
-    async fn pause(&self, stopping: &CancellationToken) {
+    async fn pause(&self, epoch: i64, stopping: &CancellationToken) {
         tokio::select! {
             () = stopping.cancelled() => {}
-            () = self.position.changed() => {}
+            () = self.position.left(epoch) => {}
             () = tokio::time::sleep(self.interval) => {}
         }
     }
