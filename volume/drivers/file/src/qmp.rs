@@ -59,7 +59,7 @@ impl Qmp {
         .await
     }
 
-    /// ExportProtocol out a command and returns what it returns.
+    /// Carries out a command and returns what it returns.
     pub async fn execute(
         &mut self,
         command: &'static str,
