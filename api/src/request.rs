@@ -27,6 +27,7 @@ impl RequestContext {
             traceparent: self.trace.traceparent.clone(),
             caller: self.caller.clone(),
             deadline_unix_ms: 0,
+            redelivered: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::request::RequestContext;
 use bus::message::Submitted;
+use database::DbError;
 use database::operation_log::{self, OperationResult};
 use model::{Error, ErrorKind, OperationId, Result};
 use operation::Operation;
@@ -58,7 +59,12 @@ async fn wait(app: &App, id: OperationId, timeout: Duration) -> Result<Value> {
     let started = Instant::now();
     let mut pause = MIN_POLL_INTERVAL;
     loop {
-        match operation_log::ended(&app.database, id).await? {
+        let ended = match operation_log::ended(&app.database, id).await {
+            // it was admitted: that the database does not answer for a moment is no reason to say anything else
+            Err(DbError::Unavailable(_)) => None,
+            ended => ended?,
+        };
+        match ended {
             Some(OperationResult { error: None, result }) => return Ok(result.unwrap_or_default()),
             Some(OperationResult { error: Some(error), .. }) => {
                 return Err(Error::new(

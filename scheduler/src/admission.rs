@@ -7,6 +7,7 @@ mod refusal;
 mod request;
 mod verdict;
 
+use bus::Context;
 use bus::message::Submitted;
 use configuration::{Config, QuotaConfig};
 use database::admission::{
@@ -116,6 +117,18 @@ impl AdmissionController {
         recorded.map(|admission| accept(admission, request.operation.kind().runs())).transpose()
     }
 
+    /// Keeps any other delivery of this request from being admitted; its admission, if it has been.
+    pub async fn revoke(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Option<AdmittedOperation>, NotAdmitted> {
+        let Context { request_id, caller, .. } = request.context;
+        let operation = request.operation;
+        let admitted =
+            admission::revoke(&self.database, request.id, request_id, caller, operation).await?;
+        admitted.map(|admission| accept(admission, operation.kind().runs())).transpose()
+    }
+
     /// The refusal of this operation by this backend's condition, if there is one: for an error message about
     /// this backend when the request named another one.
     pub fn refusal(&self, request: &Request<'_>, backend: &Backend) -> Option<Error> {
@@ -134,6 +147,7 @@ impl AdmissionController {
         request: &Request<'_>,
         place: PlacementChange<'_>,
     ) -> Result<AdmittedOperation, NotAdmitted> {
+        fail::fail_point!("scheduler.admit");
         const MAX_MOVE_RETRIES: usize = 3;
         let class = request.operation.contract().class;
         let allowed = allowed_conditions(class, self.strict);

@@ -33,6 +33,21 @@ impl AdmissionReceiver {
         Self { gatekeeper: AdmissionController::new(config, database), reports, weights, bus }
     }
 
+    /// A refusal is final: where the receiver of an earlier delivery may still be at work, it is kept from admitting the
+    /// request.
+    async fn submit_for_good(&self, request: &Request<'_>) -> Result<Submitted, NotAdmitted> {
+        let outcome = self.submit(request).await;
+        let (Err(NotAdmitted::BlockedByCondition(_) | NotAdmitted::Refused(_)), true) =
+            (&outcome, request.context.redelivered)
+        else {
+            return outcome;
+        };
+        match self.gatekeeper.revoke(request).await? {
+            Some(admitted) => Ok(admitted.into()),
+            None => outcome,
+        }
+    }
+
     async fn submit(&self, request: &Request<'_>) -> Result<Submitted, NotAdmitted> {
         let admitted = match request.operation.definition().placement_request() {
             Some(wanted) => {
@@ -73,7 +88,7 @@ impl Receive for AdmissionReceiver {
         let started = Instant::now();
         async {
             let request = Request { id: operation_id, context: &context, operation: &operation };
-            let outcome = self.submit(&request).await;
+            let outcome = self.submit_for_good(&request).await;
             let duration_ms = started.elapsed().as_millis();
             match outcome {
                 Ok(submitted) => {

@@ -35,5 +35,5 @@ async fn a_request_whose_time_is_up_is_never_admitted() -> anyhow::Result<()> {
     client.put(&format!("/volumes/{id}"), rename).await?.expect_status(200)?;
     assert_eq!(admitted(&cluster, "delete_volume").await?, 0);
     assert_eq!(client.volume_status(&id).await?.as_deref(), Some("available"));
-    cluster.finish(&[]).await
+    cluster.finish(&["dropped a request whose time was up"]).await
 }

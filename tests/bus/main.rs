@@ -51,6 +51,7 @@ fn context(timeout: Duration) -> Context {
         traceparent: next_traceparent(None),
         caller,
         deadline_unix_ms: 0,
+        redelivered: false,
     };
     context.for_the_next(timeout)
 }

@@ -33,6 +33,7 @@ fn context() -> Context {
         traceparent: next_traceparent(None),
         caller,
         deadline_unix_ms: 0,
+        redelivered: false,
     };
     context.for_the_next(TIMEOUT)
 }

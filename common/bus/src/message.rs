@@ -25,6 +25,10 @@ pub struct Context {
     pub caller: Caller,
     /// The deadline, in milliseconds since the Unix epoch; the receiver drops the message after it.
     pub deadline_unix_ms: u64,
+    /// Whether the broker delivered the message before, to a receiver that did not acknowledge it: that one may still act
+    /// on it. Known to the receiver alone.
+    #[serde(skip)]
+    pub redelivered: bool,
 }
 
 impl Context {
@@ -38,6 +42,7 @@ impl Context {
             traceparent: next_traceparent(parent),
             caller: nobody,
             deadline_unix_ms: unix_ms(SystemTime::now() + lifetime),
+            redelivered: false,
         }
     }
 
@@ -217,6 +222,7 @@ mod tests {
             traceparent: next_traceparent(None),
             caller: Caller { user_id: "u".into(), project_id: "p".into(), roles: vec![] },
             deadline_unix_ms: 0,
+            redelivered: false,
         }
     }
 

@@ -143,12 +143,13 @@ async fn handle<R: Receive>(
 ) {
     let reply = match Envelope::<R::Message>::decode(&delivery.data) {
         Ok(envelope) if envelope.context.remaining().is_zero() => {
-            tracing::debug!(request_id = %envelope.context.request_id, "dropped a message whose time was up");
+            expired(&delivery, &envelope.context);
             None
         }
-        Ok(envelope) => {
+        Ok(Envelope { context, body, .. }) => {
+            let context = Context { redelivered: delivery.redelivered, ..context };
             // a task of its own, so that a panic costs one request and not the consumer
-            let work = async move { receiver.receive(envelope.context, envelope.body).await };
+            let work = async move { receiver.receive(context, body).await };
             Some(tokio::spawn(work).await.unwrap_or_else(|panic| Err(Error::internal(panic))))
         }
         Err(error) => {
@@ -166,6 +167,17 @@ async fn handle<R: Receive>(
         Ok(true) => {}
         Ok(false) => generation.end("an acknowledgement was not sent"),
         Err(error) => generation.end(&error.to_string()),
+    }
+}
+
+/// The broker drops what nobody received in time. So the receiver was slow, or the clocks differ, which would drop every
+/// request: worth a warning where somebody waits for the answer.
+fn expired(delivery: &Delivery, context: &Context) {
+    let request_id = &context.request_id;
+    if delivery.properties.reply_to().is_some() {
+        tracing::warn!(%request_id, "dropped a request whose time was up: is the clock of this host right?");
+    } else {
+        tracing::debug!(%request_id, "dropped a message whose time was up");
     }
 }
 

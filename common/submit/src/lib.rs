@@ -57,12 +57,14 @@ struct Submission<'a> {
     operation: &'a Operation,
 }
 
-/// Why the scheduler has not answered.
+/// Why there is no final answer of the scheduler.
 enum NoAnswer {
     /// The request was not sent; it cannot have been admitted.
     NeverAsked(&'static str),
     /// It may have.
     Unknown,
+    /// It was refused, but an earlier delivery of it was not answered, and may be admitted yet.
+    RefusedLater(Error),
 }
 
 impl Submission<'_> {
@@ -80,7 +82,12 @@ impl Submission<'_> {
                 Err(Error::unavailable("No scheduler can be reached. Nothing was changed.")
                     .caused_by(why))
             }
-            Err(NoAnswer::Unknown) => self.revoke().await,
+            Err(NoAnswer::Unknown) => {
+                let unanswered =
+                    "The scheduler did not answer. The request was revoked; nothing was changed.";
+                self.revoke(Error::unavailable(unanswered)).await
+            }
+            Err(NoAnswer::RefusedLater(refusal)) => self.revoke(refusal).await,
         }
     }
 
@@ -95,6 +102,9 @@ impl Submission<'_> {
                 return Err(silence.unwrap_or(NoAnswer::Unknown));
             }
             match self.deliver(remaining.min(ATTEMPT)).await {
+                Ok(Ok(SubmitAnswer::Refused(refusal))) if silence.is_some() => {
+                    return Err(NoAnswer::RefusedLater(refusal));
+                }
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failed)) => {
                     tracing::warn!(%failed, "the scheduler answered with an internal failure; asking again");
@@ -133,7 +143,9 @@ impl Submission<'_> {
             .await
     }
 
-    async fn revoke(&self) -> Result<Submitted> {
+    /// Sees to it that the request is never admitted, and returns `otherwise`; unless it was admitted: then that is the
+    /// answer.
+    async fn revoke(&self, otherwise: Error) -> Result<Submitted> {
         let started = Instant::now();
         loop {
             let Context { request_id, caller, .. } = &self.context;
@@ -141,9 +153,7 @@ impl Submission<'_> {
             match admission::revoke(database, self.id, request_id, caller, self.operation).await {
                 Ok(None) => {
                     tracing::info!("revoked");
-                    return Err(Error::unavailable(
-                        "The scheduler did not answer. The request was revoked; nothing was changed.",
-                    ));
+                    return Err(otherwise);
                 }
                 Ok(Some(_)) => {
                     tracing::info!("adopted: the request was admitted, its answer was lost");
