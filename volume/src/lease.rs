@@ -23,7 +23,12 @@ impl Leases {
             let asked = Instant::now();
             let renewal =
                 operation_log::renew(&self.database, claimed.id, claimed.fence, self.duration);
-            match renewal.await {
+            // before the lease has run out, the operation must have stopped
+            let give_up = renewed + self.duration * 5 / 6;
+            let Ok(answer) = tokio::time::timeout_at(give_up.into(), renewal).await else {
+                return tracing::warn!("the renewal of the lease is not answered");
+            };
+            match answer {
                 Ok(true) => renewed = asked,
                 Ok(false) => return,
                 Err(error) if renewed.elapsed() + self.duration / 3 > self.duration => {

@@ -1,27 +1,34 @@
 //! Receive: a message announces an operation, or asks for the stored objects of the backend.
 
 use crate::claim::Claims;
-use crate::slots::Slots;
+use crate::slots::{Slot, Slots};
 use crate::step::StepError;
 use bus::serve::Receive;
 use bus::{BackendAnswer, BackendMessage, Context};
 use driver::Driver;
 use model::{Capability, Error, Manageable, OperationId, Result, StoredObject};
 use std::sync::Arc;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// How many operations may wait for a slot. What is announced beyond that is found by the sweep.
+const MOST_WAITING: usize = 1024;
 
 /// Receives the messages of a backend's queue.
 pub(crate) struct Receiver {
-    pub slots: Arc<Slots>,
-    pub claims: Arc<Claims>,
-    pub driver: Arc<dyn Driver>,
+    slots: Arc<Slots>,
+    claims: Arc<Claims>,
+    driver: Arc<dyn Driver>,
+    wait: mpsc::Sender<OperationId>,
+    waiting: Mutex<mpsc::Receiver<OperationId>>,
 }
 
 impl Receive for Receiver {
     type Message = BackendMessage;
     type Reply = BackendAnswer;
 
-    /// Returns, and with it acknowledges the message, once the operation is claimed: from then on the operation log
-    /// knows whose it is.
+    /// Returns, and with it acknowledges the message, once the operation is claimed, or waits for a slot: a message that
+    /// waited for the end of other operations would keep all behind it from being received.
     async fn receive(
         self: &Arc<Self>,
         _context: Context,
@@ -29,7 +36,7 @@ impl Receive for Receiver {
     ) -> Result<BackendAnswer> {
         match message {
             BackendMessage::Execute { operation_id } => {
-                self.claim(operation_id).await;
+                self.announced(operation_id).await;
                 Ok(BackendAnswer::Noted)
             }
             BackendMessage::ListStored { what } => {
@@ -40,8 +47,35 @@ impl Receive for Receiver {
 }
 
 impl Receiver {
-    async fn claim(&self, operation: OperationId) {
-        let Some(slot) = self.slots.acquire().await else { return };
+    pub fn new(slots: Arc<Slots>, claims: Arc<Claims>, driver: Arc<dyn Driver>) -> Self {
+        let (wait, waiting) = mpsc::channel(MOST_WAITING);
+        Self { slots, claims, driver, wait, waiting: Mutex::new(waiting) }
+    }
+
+    /// Claims what was announced while no slot was free, until the process stops.
+    pub async fn claim_waiting(&self, stopping: &CancellationToken) {
+        let mut waiting = self.waiting.lock().await;
+        let claim_next = async {
+            while let Some(operation) = waiting.recv().await {
+                let Some(slot) = self.slots.acquire().await else { return };
+                self.claim(operation, slot).await;
+            }
+        };
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = claim_next => {}
+        }
+    }
+
+    async fn announced(&self, operation: OperationId) {
+        match self.slots.try_acquire() {
+            Some(slot) => self.claim(operation, slot).await,
+            None if self.wait.try_send(operation).is_ok() => {}
+            None => tracing::debug!(operation.id = %operation, "left to the sweep"),
+        }
+    }
+
+    async fn claim(&self, operation: OperationId, slot: Slot) {
         if let Err(error) = self.claims.claim(operation, slot).await {
             tracing::warn!(operation.id = %operation, %error, "not claimed; the sweep will find it");
         }

@@ -22,6 +22,12 @@ impl Slots {
         Some(Slot { _permit: permit })
     }
 
+    /// A slot, if one is free.
+    pub fn try_acquire(&self) -> Option<Slot> {
+        let permit = self.0.clone().try_acquire_owned().ok()?;
+        Some(Slot { _permit: permit })
+    }
+
     /// The number of free slots.
     pub fn free(&self) -> usize {
         self.0.available_permits()

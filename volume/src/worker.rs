@@ -119,6 +119,7 @@ impl Worker {
         let queue = ConsumerSource::Queue(Queue::Backend(backend_name.clone()), self.prefetch);
         tokio::join!(
             self.bus.serve(queue, self.receiver.clone()),
+            self.receiver.claim_waiting(&stopping),
             self.bus.serve(ConsumerSource::FanOut, self.failover_end.clone()),
             self.follow.follow_regularly(&stopping),
             self.sweep.sweep_regularly(&stopping),
@@ -235,7 +236,7 @@ impl Shared {
     }
 
     fn receiver(&self, slots: Arc<Slots>, claims: Arc<Claims>) -> Receiver {
-        Receiver { slots, claims, driver: self.driver.clone() }
+        Receiver::new(slots, claims, self.driver.clone())
     }
 
     fn sweep(&self, slots: Arc<Slots>, claims: Arc<Claims>) -> Sweep {
