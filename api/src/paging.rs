@@ -153,8 +153,14 @@ fn sort(parameters: &mut Parameters, columns: &[(&str, &'static str)]) -> Result
             direction.as_deref().unwrap_or("desc")
         ),
     };
-    let mut sort: Vec<Sort> =
-        spelled.trim().split(',').map(|part| sort_key(part, columns)).collect::<Result<_>>()?;
+    let mut sort: Vec<Sort> = Vec::new();
+    for part in spelled.trim().split(',') {
+        let key = sort_key(part, columns)?;
+        // a key that comes again orders nothing any more
+        if !sort.iter().any(|earlier| earlier.column == key.column) {
+            sort.push(key);
+        }
+    }
     for fallback in ["created_at", "id"] {
         if !sort.iter().any(|key| key.column == fallback) {
             sort.push(Sort { column: fallback, descending: true });

@@ -1,6 +1,9 @@
 //! The scheduler's copy of the backends' rows, refreshed from the database every second and
 //! updated by every capacity report, so that placement needs no query. Admission does not use it.
 //!
+//! What is allocated on the backends is a sum over all volumes. It is read again now and then, and when nothing fits;
+//! between two reads the scheduler adds what it promises.
+//!
 //! A report from a backend that is up changes nothing else and is taken over as it is. From one that was down,
 //! or is not known, it tells that the row has changed, and the rows are read again: once for all that report
 //! at the same moment.
@@ -16,6 +19,8 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// After so many refreshes the sums are read, too.
+const REFRESHES_PER_SUM: u32 = 30;
 
 /// The backends as they were a moment ago.
 pub(crate) struct BackendReports {
@@ -88,18 +93,34 @@ impl BackendReports {
     /// Refreshes the copy every second until the process stops.
     pub async fn refresh_regularly(&self, stopping: CancellationToken) {
         fail::fail_point!("scheduler.refresh", |_| ());
-        loop {
+        for refresh in 1_u32.. {
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(REFRESH_INTERVAL) => {}
             }
-            if let Err(error) = self.refresh().await {
+            let refreshed = if refresh.is_multiple_of(REFRESHES_PER_SUM) {
+                self.refresh_sums().await
+            } else {
+                self.refresh_rows().await
+            };
+            if let Err(error) = refreshed {
                 tracing::warn!(%error, "the backends were not read again");
             }
         }
     }
 
-    async fn refresh(&self) -> Result<(), DbError> {
+    /// Reads the rows of the backends, at a cost that does not grow with the volumes.
+    async fn refresh_rows(&self) -> Result<(), DbError> {
+        let reading = self.reading.lock().await;
+        let backends = backends::list(&self.database).await?;
+        if self.change(|known| known.take_over_rows(backends)) {
+            return Ok(());
+        }
+        drop(reading);
+        self.refresh_sums().await
+    }
+
+    async fn refresh_sums(&self) -> Result<(), DbError> {
         let _reading = self.reading.lock().await;
         if self.read().await? {
             // once more, so that what was promised meanwhile does not count twice for a second
@@ -135,6 +156,18 @@ impl Known {
             self.count_in(place, *size_gb);
         }
         !promised.is_empty()
+    }
+
+    /// Takes over rows that were read without sums, which stay as they are; `false`, and nothing is taken over, when there
+    /// is a backend whose sums are not known.
+    fn take_over_rows(&mut self, mut backends: Vec<Backend>) -> bool {
+        for backend in &mut backends {
+            let known = self.backends.iter().find(|known| known.id == backend.id);
+            let Some(known) = known else { return false };
+            backend.allocated_gb.clone_from(&known.allocated_gb);
+        }
+        self.backends = backends;
+        true
     }
 
     fn reserve_capacity(&mut self, place: &Placement, size_gb: i32) {
@@ -204,6 +237,22 @@ mod tests {
         }
         assert_ne!(known.backends[1].report.as_ref(), Some(&report));
         assert_eq!(known.backends.len(), 2);
+    }
+
+    #[test]
+    fn rows_without_sums_change_no_sum() {
+        let mut read = vec![backend("a", 50.0, &[])];
+        read[0].allocated_gb.insert("pool".to_owned(), 7.0);
+        let mut known = known(read.clone());
+        read[0].allocated_gb.clear();
+        read[0].conditions = vec![Condition::Frozen];
+        assert!(known.take_over_rows(read.clone()));
+        assert_eq!(known.backends[0].conditions, [Condition::Frozen]);
+        assert_eq!(known.backends[0].allocated_gb.get("pool"), Some(&7.0));
+        // what is allocated on one that is new must be read
+        read.push(backend("b", 50.0, &[]));
+        assert!(!known.take_over_rows(read));
+        assert_eq!(known.backends.len(), 1);
     }
 
     #[test]

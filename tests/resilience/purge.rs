@@ -45,3 +45,22 @@ async fn removed_rows_and_ended_operations_go_after_their_time_and_nothing_else_
     assert_eq!(client.volume_status(&kept).await?.as_deref(), Some("available"));
     cluster.finish(&[]).await
 }
+
+/// What hangs on one table delays that table alone.
+#[tokio::test]
+async fn a_table_that_cannot_be_purged_keeps_no_other_one_from_it() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.start().await?;
+    cluster.client().available_volume(1).await?;
+    let mut database = cluster.database().await?;
+    let ended = "update operations set finished_at = now() - interval '31 days'";
+    assert_eq!(database.execute(ended, &[]).await?, 1);
+    let held = database.transaction().await?;
+    held.execute("lock table attachments in share mode", &[]).await?;
+    cluster.add_scheduler(&[]).await?;
+    until("the operations are purged", Duration::from_secs(10), || async {
+        count(&cluster, "select count(*) from operations").await == 0
+    })
+    .await?;
+    held.commit().await?;
+    cluster.finish(&["the purge failed"]).await
+}

@@ -124,6 +124,8 @@ create table volumes (
 );
 
 create index volumes_by_project on volumes (project_id, created_at desc, id desc) where deleted_at is null;
+-- the lists of all projects
+create index volumes_by_time on volumes (created_at desc, id desc) where deleted_at is null;
 create index volumes_by_backend on volumes (backend_id, pool) include (size_gb) where deleted_at is null;
 create index volumes_removed on volumes (deleted_at) where deleted_at is not null;
 
@@ -151,7 +153,11 @@ create table snapshots (
 );
 
 create index snapshots_by_project on snapshots (project_id, created_at desc, id desc) where deleted_at is null;
+create index snapshots_by_time on snapshots (created_at desc, id desc) where deleted_at is null;
 create index snapshots_by_volume on snapshots (volume_id, created_at desc) where deleted_at is null;
+-- for the purge: whether a volume is referred to by a row that was removed
+create index snapshots_of_volume on snapshots (volume_id);
+create index snapshots_removed on snapshots (deleted_at) where deleted_at is not null;
 
 create table attachments (
     id uuid primary key,
@@ -179,6 +185,8 @@ create table attachments (
 );
 
 create index attachments_by_volume on attachments (volume_id) where deleted_at is null;
+create index attachments_of_volume on attachments (volume_id);
+create index attachments_removed on attachments (deleted_at) where deleted_at is not null;
 create index attachments_by_project on attachments (project_id, created_at desc, id desc) where deleted_at is null;
 
 -- What operators decided about a project. Its id is made from the project's.

@@ -141,10 +141,9 @@ pub async fn page<T: Listed>(database: &Database, query: &ListQuery) -> Result<V
     if let Some(marker) = query.marker {
         let marker = statement.bind(marker);
         let after = after_marker(&query.sort);
-        let _ = write!(
-            statement.sql,
-            " and exists (select from {view} m where m.id = ${marker} and ({after}))"
-        );
+        let cte = format!("with m as materialized (select * from {view} where id = ${marker}) ");
+        statement.sql.insert_str(0, &cte);
+        let _ = write!(statement.sql, " and ({after})");
     }
     let order: Vec<String> = query.sort.iter().map(order_by).collect();
     let limit = statement.bind(query.limit);
@@ -261,20 +260,45 @@ fn order_by(sort: &Sort) -> String {
     )
 }
 
-/// The rows that come after `m` in the order of the sort keys.
+/// Columns that have a value in every row.
+const NEVER_NULL: [&str; 2] = ["created_at", "id"];
+
+/// The rows that come after `m` in the order of the sort keys. Its values are subqueries of their own: each is
+/// evaluated once, and an index can be searched for it.
 fn after_marker(sort: &[Sort]) -> String {
+    let is_uniform = sort
+        .iter()
+        .all(|key| key.descending == sort[0].descending && NEVER_NULL.contains(&key.column));
+    if is_uniform { after_values(sort) } else { after_one_of_values(sort) }
+}
+
+/// All keys have values and one direction: rows compare as wholes, as the index is sorted.
+fn after_values(sort: &[Sort]) -> String {
+    let list = |value: &dyn Fn(&str) -> String| {
+        sort.iter().map(|key| value(key.column)).collect::<Vec<_>>().join(", ")
+    };
+    let beyond = if sort.iter().all(|key| key.descending) { "<" } else { ">" };
+    format!("({}) {beyond} ({})", list(&|column| format!("v.{column}")), list(&marker_value))
+}
+
+fn after_one_of_values(sort: &[Sort]) -> String {
     let mut equal_so_far = String::new();
     let mut alternatives = Vec::new();
     for Sort { column, descending } in sort {
+        let value = marker_value(column);
         let beyond = if *descending {
-            format!("(v.{column} < m.{column} or (m.{column} is null and v.{column} is not null))")
+            format!("(v.{column} < {value} or ({value} is null and v.{column} is not null))")
         } else {
-            format!("(v.{column} > m.{column} or (v.{column} is null and m.{column} is not null))")
+            format!("(v.{column} > {value} or (v.{column} is null and {value} is not null))")
         };
         alternatives.push(format!("{equal_so_far}{beyond}"));
-        let _ = write!(equal_so_far, "v.{column} is not distinct from m.{column} and ");
+        let _ = write!(equal_so_far, "v.{column} is not distinct from {value} and ");
     }
     alternatives.join(" or ")
+}
+
+fn marker_value(column: &str) -> String {
+    format!("(select {column} from m)")
 }
 
 #[cfg(test)]
@@ -283,13 +307,20 @@ mod tests {
 
     #[test]
     fn a_page_starts_after_the_markers_values() {
-        let sort =
-            [Sort { column: "name", descending: false }, Sort { column: "id", descending: true }];
+        let key = |column, descending| Sort { column, descending };
         assert_eq!(
-            after_marker(&sort),
-            "(v.name > m.name or (v.name is null and m.name is not null)) \
-             or v.name is not distinct from m.name and \
-             (v.id < m.id or (m.id is null and v.id is not null))"
+            after_marker(&[key("name", false), key("id", true)]),
+            "(v.name > (select name from m) or (v.name is null and (select name from m) is not null)) \
+             or v.name is not distinct from (select name from m) and \
+             (v.id < (select id from m) or ((select id from m) is null and v.id is not null))"
+        );
+        assert_eq!(
+            after_marker(&[key("created_at", true), key("id", true)]),
+            "(v.created_at, v.id) < ((select created_at from m), (select id from m))"
+        );
+        assert_eq!(
+            after_marker(&[key("created_at", false), key("id", false)]),
+            "(v.created_at, v.id) > ((select created_at from m), (select id from m))"
         );
     }
 

@@ -6,17 +6,31 @@ use std::time::Duration;
 /// The most rows of a table that one statement removes, so that it ends within its time.
 const AT_ONCE: i32 = 1000;
 
+/// One function of the database per table: children come before what they refer to.
+const STATEMENTS: [&str; 5] = [
+    "select to_jsonb(purge_attachments(make_interval(secs => $1), $2))",
+    "select to_jsonb(purge_snapshots(make_interval(secs => $1), $2))",
+    "select to_jsonb(purge_volumes(make_interval(secs => $1), $2))",
+    "select to_jsonb(purge_operations(make_interval(secs => $1), $2))",
+    "select to_jsonb(purge_messages(make_interval(secs => $1), $2))",
+];
+
 /// Purges a part of what was removed, or has ended, longer ago than `kept_for`. Returns how many rows
 /// went; when that is none, there is nothing left to purge.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When a table cannot be purged and nothing went from the others.
 pub async fn purge(database: &Database, kept_for: Duration) -> Result<u64, DbError> {
-    let purged: Option<u64> = database
-        .row(
-            "select to_jsonb(purge(make_interval(secs => $1), $2))",
-            &[&kept_for.as_secs_f64(), &AT_ONCE],
-        )
-        .await?;
-    Ok(purged.unwrap_or(0))
+    let mut purged = 0;
+    let mut failure = None;
+    for statement in STATEMENTS {
+        match database.row::<u64>(statement, &[&kept_for.as_secs_f64(), &AT_ONCE]).await {
+            Ok(count) => purged += count.unwrap_or(0),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if purged == 0 => Err(error),
+        Some(_) | None => Ok(purged),
+    }
 }
