@@ -4,7 +4,7 @@ SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 TOOLS := .run/tools
 
-.PHONY: demo bench soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
+.PHONY: demo bench bench-quick bench-relay soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,7 +20,15 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
 
-bench: packages ## What a mirror costs, and what the relay adds to that (a minute)
+bench: packages ## How fast everything is, beside the budget (three minutes); writes docs/performance.md
+	cargo build --release --workspace
+	target/release/load
+
+bench-quick: packages ## The same in a minute, and without the page
+	cargo build --release --workspace
+	target/release/load --quick
+
+bench-relay: packages ## What a mirror costs, and what the relay adds to that (a minute)
 	cargo build --release -p cinderblock-relay
 	@mkdir -p .run && python3 scripts/relay-cost.py
 

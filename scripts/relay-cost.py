@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a mirror costs its servers, and what the relay adds to that: writes per second, as ratios of one run.
 
-Run by `make bench`, from the root of the repository.
+Run by `make bench-relay`, from the root of the repository.
 """
 
 import json

@@ -192,6 +192,12 @@ impl ClusterBuilder {
         Self { settings: settings.to_owned(), ..self }
     }
 
+    /// What the processes log.
+    #[must_use]
+    pub fn log_filter(self, filter: &str) -> Self {
+        Self { log_filter: filter.to_owned(), ..self }
+    }
+
     /// More lines for the section `[volume]`.
     #[must_use]
     pub fn volume_settings(self, settings: &str) -> Self {
