@@ -122,6 +122,49 @@ async fn a_database_that_falls_silent_is_not_waited_for() -> anyhow::Result<()> 
     cluster.finish(&[]).await
 }
 
+/// The API that waits for the end of an admitted operation loses the database for a while.
+#[tokio::test]
+async fn what_was_admitted_is_answered_although_the_database_was_silent() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "4000" } });
+    let volume = client.create_volume(slow).await?;
+    client.wait_for_status(&volume, "available").await?;
+    let (scheme, rest) = cluster.database.split_once('@').context("a user")?;
+    let (server, name) = rest.split_once('/').context("a database")?;
+    let (be_silent, silent) = watch::channel(false);
+    let port = gateway(server.to_owned(), silent).await?;
+    let url = format!("{scheme}@127.0.0.1:{port}/{name}");
+    cluster
+        .add_api(&[
+            ("CINDERBLOCK__DATABASE__URL", &url),
+            ("CINDERBLOCK__DATABASE__STATEMENT_TIMEOUT_MS", "200"),
+        ])
+        .await?;
+    let behind_gateway = client.at(&cluster.apis[1].endpoint());
+    let connector = json!({ "connector": harness::scene::connector("server-1") });
+    let connecting = tokio::spawn({
+        let volume = volume.clone();
+        async move { behind_gateway.act(&volume, "os-initialize_connection", connector).await }
+    });
+    let database = cluster.database().await?;
+    let reaches = async |wanted: &str| {
+        until(wanted, Duration::from_secs(20), || async {
+            let sql = "select state from operations where kind = 'initialize_connection'";
+            let state = database.query_opt(sql, &[]).await;
+            state.is_ok_and(|row| row.is_some_and(|row| row.get::<_, &str>(0) == wanted))
+        })
+        .await
+    };
+    reaches("running").await?;
+    be_silent.send(true)?;
+    reaches("done").await?;
+    assert!(!connecting.is_finished());
+    be_silent.send(false)?;
+    connecting.await??.expect_status(200)?;
+    cluster.finish(&[]).await
+}
+
 /// One usage is held, so that the correction is in the middle when a reservation wants to come between.
 #[tokio::test]
 async fn a_correction_of_the_quota_takes_no_reservation_away() -> anyhow::Result<()> {

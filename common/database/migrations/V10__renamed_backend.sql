@@ -13,8 +13,7 @@ begin
                when b.frozen_at is not null then 'is frozen'
                when b.active_backend_id is not null or b.replication_status in ('failing-over', 'failover-error')
                    then 'is failed over'
-               when exists (select from operations o
-                            where o.backend_id = b.id and o.state in ('admitted', 'running'))
+               when operations_in_flight(b.id) > 0
                    then 'has operations in progress'
                when exists (select from backends other
                             where other.id in (current, renamed) and other.storage_id <> b.storage_id)

@@ -49,9 +49,26 @@ create unique index one_live_operation on operations (subject_id) where state in
 create unique index one_live_connection on operations (exclusive_on) where state in ('admitted', 'running');
 create index live_operations_by_backend on operations (backend_id, created_at) where state in ('admitted', 'running');
 create index live_uses on operations using gin (uses) where state in ('admitted', 'running') and uses <> '{}';
+create index operations_by_time on operations (created_at desc);
+create index live_operations_by_time on operations (created_at desc) where state in ('admitted', 'running');
 create index ended_operations on operations (finished_at) where finished_at is not null;
 
 create sequence fence_numbers;
+
+-- The number of a claim, larger than all before it. It follows the clock, in microseconds, so that it does not go back
+-- when the database is restored from a backup, or a standby takes over that lacks the last of the sequence: the storage
+-- remembers the numbers that it has seen.
+create function next_fence() returns bigint
+language plpgsql as $$
+declare
+    following bigint := nextval('fence_numbers');
+    by_clock bigint := extract(epoch from clock_timestamp()) * 1000000;
+begin
+    if following >= by_clock then
+        return following;
+    end if;
+    return setval('fence_numbers', by_clock);
+end $$;
 
 -- Notifications that are to be published, written by the transactions that they are about.
 create table outbox (
@@ -64,15 +81,16 @@ create table outbox (
 );
 
 create function notify_of(operation uuid, ending text) returns void
-language sql as $$
-    insert into outbox (event_type, payload)
-    select o.event || '.' || ending,
-           jsonb_build_object('operation_id', o.id, 'request_id', o.request_id, 'project_id', o.project_id,
-                              'user_id', o.user_id, 'backend', b.name, 'arguments', o.arguments,
-                              'result', o.result, 'error', o.error)
-    from operations o left join backends b on b.id = o.backend_id
-    where o.id = operation and o.event is not null
-$$;
+language plpgsql as $$
+begin
+        insert into outbox (event_type, payload)
+        select o.event || '.' || ending,
+               jsonb_build_object('operation_id', o.id, 'request_id', o.request_id, 'project_id', o.project_id,
+                                  'user_id', o.user_id, 'backend', b.name, 'arguments', o.arguments,
+                                  'result', o.result, 'error', o.error)
+        from operations o left join backends b on b.id = o.backend_id
+        where o.id = operation and o.event is not null;
+end $$;
 
 -- Notifications for whoever publishes them now; another one gets them when this one has not in time.
 create function claim_notifications(most integer) returns setof outbox

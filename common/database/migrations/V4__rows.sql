@@ -2,10 +2,13 @@
 
 -- What servers must keep to, of the quality of service that goes with a type.
 create function front_end_qos(volume_type uuid) returns jsonb
-language sql stable as $$
-    select q.specs from volume_types t join qos_specs q on q.id = t.qos_specs_id
-    where t.id = volume_type and q.consumer in ('front-end', 'both')
-$$;
+language plpgsql stable as $$
+begin
+    return (
+        select q.specs from volume_types t join qos_specs q on q.id = t.qos_specs_id
+        where t.id = volume_type and q.consumer in ('front-end', 'both')
+    );
+end $$;
 
 -- A name that has no rule would be a precondition that never holds, and a refusal that nobody understands.
 create function unknown_precondition(precondition text) returns boolean
@@ -240,44 +243,59 @@ end $$;
 
 -- What a volume's attachments come to.
 create function status_by_attachments(volume uuid) returns text
-language sql stable as $$
-    select coalesce(
-        (select case status when 'attached' then 'in-use' else status end
-         from attachments
-         where volume_id = volume and deleted_at is null
-           and status in ('attached', 'attaching', 'detaching', 'reserved')
-         order by array_position(array['attached', 'attaching', 'detaching', 'reserved'], status)
-         limit 1),
-        'available')
-$$;
+language plpgsql stable as $$
+begin
+    return (
+        select coalesce(
+            (select case status when 'attached' then 'in-use' else status end
+             from attachments
+             where volume_id = volume and deleted_at is null
+               and status in ('attached', 'attaching', 'detaching', 'reserved')
+             order by array_position(array['attached', 'attaching', 'detaching', 'reserved'], status)
+             limit 1),
+            'available')
+    );
+end $$;
 
 -- A volume's status after its attachments changed. Where another operation shows its own status
 -- meanwhile, it is what that operation will give back; an error stays an error.
 create function derived_status(before jsonb) returns jsonb
-language sql stable as $$
-    select case
-        when before ->> 'status' in ('available', 'reserved', 'attaching', 'in-use', 'detaching')
-            then jsonb_build_object('status', status_by_attachments((before ->> 'id')::uuid))
-        when before ->> 'previous_status' in ('available', 'reserved', 'attaching', 'in-use', 'detaching')
-            then jsonb_build_object('previous_status', status_by_attachments((before ->> 'id')::uuid))
-        else '{}'
-    end
-$$;
+language plpgsql stable as $$
+begin
+    return (
+        select case
+            when before ->> 'status' in ('available', 'reserved', 'attaching', 'in-use', 'detaching')
+                then jsonb_build_object('status', status_by_attachments((before ->> 'id')::uuid))
+            when before ->> 'previous_status' in ('available', 'reserved', 'attaching', 'in-use', 'detaching')
+                then jsonb_build_object('previous_status', status_by_attachments((before ->> 'id')::uuid))
+            else '{}'
+        end
+    );
+end $$;
 
 -- The values that a step gives to columns: what it sets, and what it merges into or removes from maps.
 create function changed_columns(step jsonb, before jsonb) returns jsonb
-language sql volatile as $$
-    select coalesce(step -> 'set', '{}')
-        || coalesce((select jsonb_object_agg(key, (before -> key) || value)
-                     from jsonb_each(step -> 'merge')), '{}')
-        || coalesce((select jsonb_object_agg(key, (before -> key) - array(select jsonb_array_elements_text(value)))
-                     from jsonb_each(step -> 'remove')), '{}')
-        || case when (step ->> 'remember_status')::boolean
-                then jsonb_build_object('previous_status', before -> 'status') else '{}' end
-        || case when (step ->> 'restore_status')::boolean
-                then jsonb_build_object('status', before -> 'previous_status', 'previous_status', null) else '{}' end
-        || case when (step ->> 'derive_status')::boolean then derived_status(before) else '{}' end
-        || jsonb_build_object('updated_at', clock_timestamp())
+language plpgsql volatile as $$
+begin
+    return (
+        select coalesce(step -> 'set', '{}')
+            || coalesce((select jsonb_object_agg(key, (before -> key) || value)
+                         from jsonb_each(step -> 'merge')), '{}')
+            || coalesce((select jsonb_object_agg(key, (before -> key) - array(select jsonb_array_elements_text(value)))
+                         from jsonb_each(step -> 'remove')), '{}')
+            || case when (step ->> 'remember_status')::boolean
+                    then jsonb_build_object('previous_status', before -> 'status') else '{}' end
+            || case when (step ->> 'restore_status')::boolean
+                    then jsonb_build_object('status', before -> 'previous_status', 'previous_status', null) else '{}' end
+            || case when (step ->> 'derive_status')::boolean then derived_status(before) else '{}' end
+            || jsonb_build_object('updated_at', clock_timestamp())
+    );
+end $$;
+
+-- A row as errors may show it: they reach PostgreSQL's log. What connects a server has its password in it.
+create function without_secrets(shown jsonb) returns jsonb
+language sql immutable as $$
+    select shown - 'connection_info'
 $$;
 
 create function check_preconditions(step jsonb, subject jsonb, arguments jsonb) returns void
@@ -288,7 +306,7 @@ begin
     for precondition in select jsonb_array_elements_text(step -> 'preconditions') loop
         if not coalesce(precondition_holds(precondition, subject, arguments), false) then
             perform refuse(jsonb_build_object('reason', 'precondition', 'precondition', precondition,
-                                              'table', step ->> 'table', 'row', subject));
+                                              'table', step ->> 'table', 'row', without_secrets(subject)));
         end if;
     end loop;
 end $$;
@@ -316,7 +334,7 @@ begin
         perform refuse(jsonb_build_object('reason', 'not_found', 'table', target, 'id', row_id));
     end if;
     if not coalesce(step -> 'statuses' ? (before ->> 'status'), true) then
-        perform refuse(jsonb_build_object('reason', 'wrong_status', 'table', target, 'row', before,
+        perform refuse(jsonb_build_object('reason', 'wrong_status', 'table', target, 'row', without_secrets(before),
                                           'expected', step -> 'statuses'));
     end if;
     perform check_preconditions(step, before, arguments);
@@ -326,7 +344,10 @@ end $$;
 
 -- Ends an operation on a row.
 create function end_on_row(step jsonb) returns void
-language sql as $$
-    select update_row(step ->> 'table', (step ->> 'id')::uuid,
-                      changed_columns(step, live_row(step ->> 'table', (step ->> 'id')::uuid)))
-$$;
+language plpgsql as $$
+declare
+    target text := step ->> 'table';
+    row_id uuid := (step ->> 'id')::uuid;
+begin
+    perform update_row(target, row_id, changed_columns(step, live_row(target, row_id)));
+end $$;

@@ -3,45 +3,51 @@
 -- The amounts that rules come to, for a row before and after it: for the
 -- resource in all, and for the resource of the row's volume type. A type may be renamed: its id counts.
 create function quota_amounts(rules jsonb, subject jsonb, when_done jsonb) returns jsonb
-language sql stable as $$
-    select coalesce(jsonb_agg(jsonb_build_object(
-               'project_id', subject ->> 'project_id',
-               'resource', counted.resource,
-               'default_limit', counted.default_limit,
-               'each', rule ->> 'rule' = 'each',
-               'amount', case rule ->> 'rule'
-                   when 'count' then (rule ->> 'sign')::bigint
-                   when 'each' then coalesce(when_done ->> (rule ->> 'column'), subject ->> (rule ->> 'column'))::bigint
-                   when 'retype' then counted.sign * coalesce((subject ->> (rule ->> 'column'))::bigint, 1)
-                   when 'column' then (rule ->> 'sign')::bigint * (subject ->> (rule ->> 'column'))::bigint
-                   when 'growth' then (when_done ->> (rule ->> 'column'))::bigint - (subject ->> (rule ->> 'column'))::bigint
-               end)), '[]')
-    from jsonb_array_elements(rules) rule,
-         lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint, 1
-                  where rule ->> 'rule' <> 'retype'
-                  union all
-                  select (rule ->> 'resource') || '_' || (subject ->> 'volume_type_id'), -1,
-                         case rule ->> 'rule' when 'retype' then -1 else 1 end
-                  where rule ->> 'rule' <> 'each'
-                  union all
-                  select (rule ->> 'resource') || '_' || (when_done ->> 'volume_type_id'), -1, 1
-                  where rule ->> 'rule' = 'retype') counted (resource, default_limit, sign)
-    where (subject ->> 'consumes_quota')::boolean
-$$;
+language plpgsql stable as $$
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object(
+                   'project_id', subject ->> 'project_id',
+                   'resource', counted.resource,
+                   'default_limit', counted.default_limit,
+                   'each', rule ->> 'rule' = 'each',
+                   'amount', case rule ->> 'rule'
+                       when 'count' then (rule ->> 'sign')::bigint
+                       when 'each' then coalesce(when_done ->> (rule ->> 'column'), subject ->> (rule ->> 'column'))::bigint
+                       when 'retype' then counted.sign * coalesce((subject ->> (rule ->> 'column'))::bigint, 1)
+                       when 'column' then (rule ->> 'sign')::bigint * (subject ->> (rule ->> 'column'))::bigint
+                       when 'growth' then (when_done ->> (rule ->> 'column'))::bigint - (subject ->> (rule ->> 'column'))::bigint
+                   end)), '[]')
+        from jsonb_array_elements(rules) rule,
+             lateral (select rule ->> 'resource', (rule ->> 'default_limit')::bigint, 1
+                      where rule ->> 'rule' <> 'retype'
+                      union all
+                      select (rule ->> 'resource') || '_' || (subject ->> 'volume_type_id'), -1,
+                             case rule ->> 'rule' when 'retype' then -1 else 1 end
+                      where rule ->> 'rule' <> 'each'
+                      union all
+                      select (rule ->> 'resource') || '_' || (when_done ->> 'volume_type_id'), -1, 1
+                      where rule ->> 'rule' = 'retype') counted (resource, default_limit, sign)
+        where (subject ->> 'consumes_quota')::boolean
+    );
+end $$;
 
 -- The same amounts, one for each resource of a project, and always in the same order: two admissions
 -- cannot wait for one another.
 create function summed_quota(amounts jsonb) returns jsonb
-language sql immutable as $$
-    select jsonb_agg(jsonb_build_object('project_id', project_id, 'resource', resource,
-                                        'default_limit', default_limit, 'amount', amount, 'each', "each")
-                     order by project_id, resource)
-    from (select project_id, resource, min(default_limit) as default_limit,
-                 sum(amount) as amount, bool_or("each") as "each"
-          from jsonb_to_recordset(amounts)
-               as a (project_id text, resource text, default_limit bigint, amount bigint, "each" boolean)
-          group by project_id, resource) summed
-$$;
+language plpgsql immutable as $$
+begin
+    return (
+        select jsonb_agg(jsonb_build_object('project_id', project_id, 'resource', resource,
+                                            'default_limit', default_limit, 'amount', amount, 'each', "each")
+                         order by project_id, resource)
+        from (select project_id, resource, min(default_limit) as default_limit,
+                     sum(amount) as amount, bool_or("each") as "each"
+              from jsonb_to_recordset(amounts)
+                   as a (project_id text, resource text, default_limit bigint, amount bigint, "each" boolean)
+              group by project_id, resource) summed
+    );
+end $$;
 
 create function reserve_quota(amounts jsonb) returns void
 language plpgsql as $$

@@ -2,12 +2,15 @@
 
 -- What became of a request that was delivered before.
 create function recorded_outcome(key text) returns jsonb
-language sql stable as $$
-    select jsonb_build_object('outcome', case state when 'revoked' then 'revoked' else 'repeated' end,
-                              'operation_id', o.id, 'backend_name', b.name)
-    from operations o left join backends b on b.id = o.backend_id
-    where o.request_key = key
-$$;
+language plpgsql stable as $$
+begin
+    return (
+        select jsonb_build_object('outcome', case state when 'revoked' then 'revoked' else 'repeated' end,
+                                  'operation_id', o.id, 'backend_name', b.name)
+        from operations o left join backends b on b.id = o.backend_id
+        where o.request_key = key
+    );
+end $$;
 
 create function shown_row(view_name text, row_id uuid) returns jsonb
 language plpgsql stable as $$
@@ -20,46 +23,65 @@ end $$;
 
 -- The backend that holds a row, or null when the caller may not see such a row.
 create function backend_of(target text, row_id uuid, project_scope text) returns uuid
-language sql stable as $$
-    select case target
-        when 'volumes' then (select backend_id from volumes
-                             where id = row_id and deleted_at is null
-                               and project_id = coalesce(project_scope, project_id))
-        when 'snapshots' then (select v.backend_id from snapshots s join volumes v on v.id = s.volume_id
-                               where s.id = row_id and s.deleted_at is null
-                                 and s.project_id = coalesce(project_scope, s.project_id))
-        when 'attachments' then (select v.backend_id from attachments a join volumes v on v.id = a.volume_id
-                                 where a.id = row_id and a.deleted_at is null
-                                   and a.project_id = coalesce(project_scope, a.project_id))
-        when 'backends' then (select id from backends where id = row_id and deleted_at is null)
-    end
-$$;
+language plpgsql stable as $$
+begin
+    return (
+        select case target
+            when 'volumes' then (select backend_id from volumes
+                                 where id = row_id and deleted_at is null
+                                   and project_id = coalesce(project_scope, project_id))
+            when 'snapshots' then (select v.backend_id from snapshots s join volumes v on v.id = s.volume_id
+                                   where s.id = row_id and s.deleted_at is null
+                                     and s.project_id = coalesce(project_scope, s.project_id))
+            when 'attachments' then (select v.backend_id from attachments a join volumes v on v.id = a.volume_id
+                                     where a.id = row_id and a.deleted_at is null
+                                       and a.project_id = coalesce(project_scope, a.project_id))
+            when 'backends' then (select id from backends where id = row_id and deleted_at is null)
+        end
+    );
+end $$;
 
--- The conditions that keep the operation out, as a reason for `refuse`; null when there are none.
+-- What keeps the operation out of a backend, as a reason for `refuse`; null when nothing does. A backend that is not there,
+-- or not any more, lets nothing pass.
 create function condition_refusal(backend uuid, allowed_conditions jsonb) returns jsonb
-language sql volatile as $$
-    select jsonb_build_object('reason', 'condition', 'backend', to_jsonb(b),
-                              'conditions', to_jsonb(array(select unnest(b.conditions)
-                                                           except select jsonb_array_elements_text(allowed_conditions))))
-    from backend_details b
-    where b.id = backend and not allowed_conditions @> to_jsonb(b.conditions)
-$$;
+language plpgsql volatile as $$
+declare
+    found_backend backend_details;
+begin
+    select * into found_backend from backend_details where id = backend;
+    if not found then
+        return jsonb_build_object('reason', 'not_found', 'table', 'backends', 'id', backend);
+    end if;
+    if allowed_conditions @> to_jsonb(found_backend.conditions) then
+        return null;
+    end if;
+    return jsonb_build_object('reason', 'condition', 'backend', to_jsonb(found_backend),
+                              'conditions', to_jsonb(array(select unnest(found_backend.conditions)
+                                                           except select jsonb_array_elements_text(allowed_conditions))));
+end $$;
 
 create function operations_in_flight(backend uuid) returns bigint
-language sql stable as $$
-    select count(*) from operations
-    where state in ('admitted', 'running')
-      and backend in (backend_id, (migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid)
-$$;
+language plpgsql stable as $$
+begin
+    return (
+        select count(*) from operations
+        where state in ('admitted', 'running')
+          and backend in (backend_id, (migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid)
+    );
+end $$;
 
 -- Of several backends that an operation needs, the reason of the first that keeps it out.
 create function first_condition_refusal(gates jsonb) returns jsonb
-language sql volatile as $$
-    select refusal
-    from jsonb_array_elements(gates) gate, condition_refusal((gate ->> 'backend_id')::uuid, gate -> 'allowed_conditions') refusal
-    where refusal is not null
-    limit 1
-$$;
+language plpgsql volatile as $$
+begin
+    return (
+        select refusal
+        from jsonb_array_elements(gates) gate, condition_refusal((gate ->> 'backend_id')::uuid, gate -> 'allowed_conditions') refusal
+        -- what is on no backend passes: a volume type
+        where gate ->> 'backend_id' is not null and refusal is not null
+        limit 1
+    );
+end $$;
 
 -- Ends operations as failed, together with their rows and quota, whoever works on them: what these do from
 -- now on does not count.
@@ -68,23 +90,33 @@ language plpgsql as $$
 declare
     ended operations;
     step jsonb;
-    count bigint := 0;
+    ended_ids uuid[] := '{}';
 begin
+    perform lock_changed_by(coalesce((select jsonb_agg(s) from operations o, jsonb_array_elements(o.when_failed) s
+                                      where o.id = any (ids)), '[]'));
     for ended in
         update operations
         set state = 'failed', error = reason, finished_at = clock_timestamp(),
-            fence = nextval('fence_numbers'), lease_until = null
+            fence = next_fence(), lease_until = null
         where state in ('admitted', 'running') and id = any (ids)
         returning *
     loop
         for step in select jsonb_array_elements(ended.when_failed) loop
             perform end_on_row(step);
         end loop;
-        perform settle_quota(ended.quota, ended.fails_with_quota);
         perform notify_of(ended.id, 'error');
-        count := count + 1;
+        ended_ids := ended_ids || ended.id;
     end loop;
-    return count;
+    -- the rows of all of them in the order in which everybody locks them
+    perform from quota_usages u
+    where (u.project_id, u.resource) in
+          (select a.project_id, a.resource
+           from operations o, jsonb_to_recordset(o.quota) as a (project_id text, resource text)
+           where o.id = any (ended_ids))
+    order by u.project_id, u.resource
+    for no key update;
+    perform settle_quota(o.quota, o.fails_with_quota) from operations o where o.id = any (ended_ids);
+    return cardinality(ended_ids);
 end $$;
 
 -- What was admitted for a backend before it began to serve from elsewhere does not happen any more.
@@ -132,6 +164,10 @@ begin
         raise exception 'admission needs read committed: its reads must be newer than its lock';
     end if;
 
+    if not (request ->> 'exclusive')::boolean then
+        -- a change of the backend's condition waits for this admission: it must not wait long for a row
+        perform set_config('lock_timeout', '250ms', true);
+    end if;
     perform lock_backends(array(select (gate ->> 'backend_id')::uuid from jsonb_array_elements(gates) gate),
                           (request ->> 'exclusive')::boolean);
     refusal := first_condition_refusal(gates);
@@ -163,6 +199,7 @@ begin
     for step in select jsonb_array_elements(steps) loop
         amounts := amounts || quota_amounts(step -> 'quota', begin_on_row(step, operation -> 'arguments'), step -> 'when_done');
     end loop;
+    -- null where the operation has removed the row itself
     if backend <> backend_of(located ->> 'table', located_id, null) then
         perform refuse('{"reason": "moved"}');
     end if;

@@ -19,7 +19,7 @@ declare
     claimed operations;
 begin
     update operations o
-    set state = 'running', fence = nextval('fence_numbers'), owner = claimant,
+    set state = 'running', fence = next_fence(), owner = claimant,
         attempts = o.attempts + 1, lease_until = clock_timestamp() + lease
     from backends b
     where o.id = operation and o.backend_id = backend and b.id = backend and o.backend_epoch = b.epoch
@@ -48,12 +48,12 @@ $$;
 -- Writes what a failover came to, in a number of statements that does not grow with the volumes:
 -- {"active", "storage_id", "volumes": [{"id", "outcome"}], "snapshots": [ids of those that are there]}.
 -- A volume without a known outcome counts as failed: it is not served.
+-- Whoever calls it has the backend's lock.
 create function record_failover(backend uuid, failover jsonb) returns void
 language plpgsql as $$
 declare
     new_active text := failover ->> 'active';
 begin
-    -- takes the backend's lock, and so comes first
     update backends
     set active_backend_id = new_active,
         storage_id = failover ->> 'storage_id',
@@ -99,10 +99,14 @@ language sql as $$
     update volumes v
     set replication_extended_status = n.status, replication_driver_data = n.driver_data
     from (select id,
-                 case when not has_one then null when id = any (in_sync) then 'in-sync' else 'out-of-sync' end as status,
+                 case when not has_one then null when said.is_in_sync then 'in-sync' else 'out-of-sync' end as status,
                  case when has_one then record_replicas.driver_data end as driver_data
-          from volumes, lateral (select replicated and replication_status = 'enabled') r (has_one)
-          where backend_id = backend and deleted_at is null and (id = any (in_sync || behind) or not has_one)) n
+          from volumes
+          left join (select id, bool_or(is_in_sync) as is_in_sync
+                     from (select unnest(in_sync), true union all select unnest(behind), false) each (id, is_in_sync)
+                     group by id) said using (id),
+          lateral (select replicated and replication_status = 'enabled') r (has_one)
+          where backend_id = backend and deleted_at is null and (said.is_in_sync is not null or not has_one)) n
     where v.id = n.id
       and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
 $$;
@@ -116,6 +120,7 @@ declare
     ended operations;
     step jsonb;
 begin
+    perform lock_changed_by(request -> 'steps');
     update operations
     set state = case when succeeded then 'done' else 'failed' end,
         result = request -> 'result', error = request ->> 'error',
@@ -176,18 +181,20 @@ $$;
 create function expire_leases(backend uuid, owner_prefix text) returns bigint
 language sql as $$
     with expired as (
-        update operations set lease_until = clock_timestamp(), fence = nextval('fence_numbers')
+        update operations set lease_until = clock_timestamp(), fence = next_fence()
         where backend_id = backend and state = 'running' and starts_with(owner, owner_prefix)
           and lease_until > clock_timestamp()
         returning 1)
     select count(*) from expired
 $$;
 
--- Takes a running operation from whoever works on it; the next worker has as many attempts as with a new one.
+-- Takes a running operation from whoever works on it: what that one does from now on does not count. The next worker
+-- has as many attempts as with a new one.
 create function retry(operation uuid) returns boolean
 language sql as $$
     with taken as (
-        update operations set owner = null, lease_until = clock_timestamp(), attempts = 0
+        update operations
+        set owner = null, lease_until = clock_timestamp(), attempts = 0, fence = next_fence()
         where id = operation and state = 'running'
         returning 1)
     select exists (select from taken)
@@ -197,7 +204,7 @@ $$;
 create function expire_leases_of(boot uuid) returns bigint
 language sql as $$
     with expired as (
-        update operations set lease_until = clock_timestamp(), fence = nextval('fence_numbers')
+        update operations set lease_until = clock_timestamp(), fence = next_fence()
         where state = 'running' and owner like '%/' || boot::text and lease_until > clock_timestamp()
         returning 1)
     select count(*) from expired

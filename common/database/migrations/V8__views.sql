@@ -9,14 +9,15 @@ join backends b on b.id = v.backend_id;
 create view volume_details as
 select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as volume_type_name,
        case when b.clustered then b.name end as cluster_name,
-       front_end_qos(v.volume_type_id) as front_end_qos,
+       case when q.consumer in ('front-end', 'both') then q.specs end as front_end_qos,
        (select s.id from services s where s.backend_id = v.backend_id order by s.created_at limit 1) as service_id,
        (select coalesce(jsonb_agg(to_jsonb(a) - 'connector' - 'connection_info' order by a.attached_at), '[]')
         from attachments a
         where a.volume_id = v.id and a.deleted_at is null and a.status = 'attached') as attachments
 from volumes v
 join backends b on b.id = v.backend_id
-join volume_types t on t.id = v.volume_type_id;
+join volume_types t on t.id = v.volume_type_id
+left join qos_specs q on q.id = t.qos_specs_id;
 
 create view snapshot_details as
 select s.*, v.backend_id, b.name as backend_name, v.availability_zone

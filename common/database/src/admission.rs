@@ -8,8 +8,13 @@ use operation::contract::{Columns, Effect, Resource, Runs};
 use operation::{Operation, OperationKind};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::time::{Duration, Instant};
 use tokio_postgres::types::Json;
 use uuid::Uuid;
+
+/// The pause before something that is locked is tried again; it grows between these two.
+const MIN_LOCK_PAUSE: Duration = Duration::from_millis(5);
+const MAX_LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A request for admission.
 pub struct Admit<'a> {
@@ -165,12 +170,11 @@ pub async fn admit(
     default_limit: impl Fn(&str) -> i64,
 ) -> Result<Admission, AdmitError> {
     let arguments = AdmitArguments::new(request, &default_limit);
-    let sql = "select admit($1::jsonb)";
-    let mut answer = database.row(sql, &[&Json(&arguments)]).await;
+    let mut answer = admit_past_locks(database, request, &arguments).await;
     if matches!(answer, Err(DbError::Duplicate(_))) {
         // perhaps another delivery of this very request was in the middle of it; then its outcome is
         // recorded by now
-        answer = database.row(sql, &[&Json(&arguments)]).await;
+        answer = admit_past_locks(database, request, &arguments).await;
     }
     match answer {
         Ok(Some(admission)) => Ok(admission),
@@ -183,6 +187,38 @@ pub async fn admit(
             Err(clash(database, request.operation, &constraint).await?.into())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Calls the SQL function `admit`, and again as long as something that it needs is locked. Between two calls no connection
+/// and no lock is kept: neither other backends nor a change of this backend's condition wait for this request.
+async fn admit_past_locks(
+    database: &Database,
+    request: &Admit<'_>,
+    arguments: &AdmitArguments<'_>,
+) -> Result<Option<Admission>, DbError> {
+    const SQL: &str = "select admit($1::jsonb)";
+    let arguments = Json(arguments);
+    if request.operation.contract().has(Effect::BeginsEpoch) {
+        return database.row_without_time_limit(SQL, &[&arguments]).await;
+    }
+    let started = Instant::now();
+    let mut pause = MIN_LOCK_PAUSE;
+    loop {
+        let answer = database.row(SQL, &[&arguments]).await;
+        let is_locked = match &answer {
+            Err(DbError::Refused(reason)) => reason["reason"] == "locked",
+            Err(error) => error.is_lock_timeout(),
+            Ok(_) => false,
+        };
+        if !is_locked {
+            return answer;
+        }
+        if started.elapsed() > database.lock_patience() {
+            return Err(DbError::Unavailable("the lock is held for too long".into()));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MAX_LOCK_PAUSE);
     }
 }
 

@@ -48,13 +48,7 @@ pub async fn register(
 ) -> Result<BackendId, DbError> {
     let id = database
         .row(
-            "insert into backends (name, availability_zone, disabled_at, replication_status, clustered) \
-             values ($1, $2, case when $3 then null else now() end, case when $4 then 'enabled' else 'disabled' end, $5) \
-             on conflict (name) do update set availability_zone = excluded.availability_zone, clustered = excluded.clustered, \
-                 replication_status = case \
-                     when backends.replication_status in ('enabled', 'disabled') and backends.active_backend_id is null \
-                     then excluded.replication_status else backends.replication_status end \
-             returning to_jsonb(id)",
+            "select to_jsonb(register_backend($1, $2, $3, $4, $5))",
             &[&name, &availability_zone, &enabled, &has_targets, &clustered],
         )
         .await?;

@@ -21,6 +21,15 @@ pub enum DbError {
     Defect(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl DbError {
+    /// Whether a lock was waited for in vain; nothing changed.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        let Self::Unavailable(source) = self else { return false };
+        let reported = source.downcast_ref::<tokio_postgres::Error>();
+        reported.and_then(|error| error.code()) == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+}
+
 /// The SQLSTATE that the SQL function `refuse` raises.
 const REFUSED: &str = "CBREF";
 

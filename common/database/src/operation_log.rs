@@ -154,8 +154,12 @@ pub async fn finish(
         failover: outcome.failover.as_ref(),
         message: if succeeded { None } else { Message::of_failure(operation) },
     };
-    let finished: Option<bool> =
-        database.row("select to_jsonb(finish($1::jsonb))", &[&Json(request)]).await?;
+    let sql = "select to_jsonb(finish($1::jsonb))";
+    let finished: Option<bool> = if request.failover.is_some() {
+        database.row_without_time_limit(sql, &[&Json(request)]).await?
+    } else {
+        database.row(sql, &[&Json(request)]).await?
+    };
     Ok(finished.unwrap_or(false))
 }
 
@@ -291,11 +295,15 @@ pub async fn logged(
     live_only: bool,
     most: i64,
 ) -> Result<Vec<OperationRecord>, DbError> {
-    let sql = "select to_jsonb(o) || jsonb_build_object('backend', b.name) \
-               from operations o left join backends b on b.id = o.backend_id \
-               where o.id = coalesce($1, o.id) and (not $2 or o.state in ('admitted', 'running')) \
-               order by o.created_at desc limit $3";
-    database.rows(sql, &[&id.map(|id| id.0), &live_only, &most]).await
+    const FROM: &str = "select to_jsonb(o) || jsonb_build_object('backend', b.name) \
+                        from operations o left join backends b on b.id = o.backend_id";
+    if let Some(id) = id {
+        return database.rows(&format!("{FROM} where o.id = $1"), &[&id.0]).await;
+    }
+    // the conditions are written as the indexes have them
+    let live = if live_only { "where o.state in ('admitted', 'running')" } else { "" };
+    let sql = format!("{FROM} {live} order by o.created_at desc limit $1");
+    database.rows(&sql, &[&most]).await
 }
 
 /// Expires the lease of a running operation: the next worker can claim it, with as many attempts as

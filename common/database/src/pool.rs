@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, NoTls, Row, Statement};
 
 /// Parameters of a statement.
 pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -19,11 +19,16 @@ pub struct Database {
     connection: Config,
     /// How long an answer is waited for; longer than PostgreSQL itself works on a statement.
     patience: Duration,
+    /// How long a lock is waited for.
+    lock_patience: Duration,
 }
 
 /// What is granted to the network and to a busy server beyond `statement_timeout_ms`, which a server that is
 /// stopped, or whose disk hangs, does not keep.
 const BEYOND_STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an answer is waited for where PostgreSQL works as long as it takes.
+const LONG_PATIENCE: Duration = Duration::from_secs(300);
 
 impl Database {
     /// Prepares a pool; connections are made when they are needed.
@@ -59,7 +64,17 @@ impl Database {
             .build()
             .map_err(|error| DbError::Defect(error.into()))?;
         let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
-        Ok(Self { pool, connection, patience: statement_timeout + BEYOND_STATEMENT_TIMEOUT })
+        Ok(Self {
+            pool,
+            connection,
+            patience: statement_timeout + BEYOND_STATEMENT_TIMEOUT,
+            lock_patience: Duration::from_millis(config.lock_timeout_ms),
+        })
+    }
+
+    /// How long a lock is waited for.
+    pub(crate) fn lock_patience(&self) -> Duration {
+        self.lock_patience
     }
 
     /// Brings the schema up to date. Several processes may start at once; one does the work.
@@ -98,7 +113,7 @@ impl Database {
         parameters: Parameters<'_>,
     ) -> Result<u64, DbError> {
         self.ask(async |client| {
-            let statement = client.prepare_cached(sql).await?;
+            let statement = prepare(client, sql).await?;
             client.execute(&statement, parameters).await
         })
         .await
@@ -112,7 +127,7 @@ impl Database {
     ) -> Result<Vec<T>, DbError> {
         let rows = self
             .ask(async |client| {
-                let statement = client.prepare_cached(sql).await?;
+                let statement = prepare(client, sql).await?;
                 client.query(&statement, parameters).await
             })
             .await?;
@@ -127,13 +142,35 @@ impl Database {
     ) -> Result<Option<T>, DbError> {
         let row = self
             .ask(async |client| {
-                let statement = client.prepare_cached(sql).await?;
+                let statement = prepare(client, sql).await?;
                 client.query_opt(&statement, parameters).await
             })
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        let value: Option<Value> = row.try_get(0)?;
-        Ok(value.map(serde_json::from_value).transpose()?)
+        value_of(row)
+    }
+
+    /// The same for the few statements that work on every volume of a backend, and must not fail because there are many.
+    pub(crate) async fn row_without_time_limit<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<T>, DbError> {
+        let mut client = self.pool.get().await?;
+        let answer = tokio::time::timeout(LONG_PATIENCE, async {
+            let transaction = client.transaction().await?;
+            transaction.batch_execute("set local statement_timeout = 0").await?;
+            let row = transaction.query_opt(sql, parameters).await?;
+            transaction.commit().await?;
+            Ok::<_, tokio_postgres::Error>(row)
+        });
+        let row = match answer.await {
+            Ok(row) => row?,
+            Err(elapsed) => {
+                drop(Object::take(client));
+                return Err(DbError::Unavailable(elapsed.into()));
+            }
+        };
+        value_of(row)
     }
 
     /// Uses a connection within the deadline that holds for every call. A connection that does not answer in
@@ -151,6 +188,24 @@ impl Database {
             }
         }
     }
+}
+
+/// The JSON in the only column of a row, if there is a row and it is not null.
+fn value_of<T: DeserializeOwned>(row: Option<Row>) -> Result<Option<T>, DbError> {
+    let Some(row) = row else { return Ok(None) };
+    let value: Option<Value> = row.try_get(0)?;
+    Ok(value.map(serde_json::from_value).transpose()?)
+}
+
+/// The most statements that a connection keeps prepared: clients of the API shape those of lists.
+const MOST_STATEMENTS: usize = 200;
+
+/// Prepares a statement once per connection, until there are too many.
+async fn prepare(client: &Object, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+    if client.statement_cache.size() >= MOST_STATEMENTS {
+        client.statement_cache.clear();
+    }
+    client.prepare_cached(sql).await
 }
 
 fn session_settings(config: &DatabaseConfig, down_after: Duration) -> String {
