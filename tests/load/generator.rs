@@ -7,6 +7,9 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
+/// Ten minutes: what takes longer counts as that.
+const LONGEST_MICROS: u64 = 600_000_000;
+
 /// What a load came to.
 pub struct Load {
     latencies: Histogram<u64>,
@@ -15,7 +18,8 @@ pub struct Load {
 
 impl Load {
     fn new() -> anyhow::Result<Self> {
-        Ok(Self { latencies: Histogram::new(3)?, elapsed: Duration::ZERO })
+        let latencies = Histogram::new_with_bounds(1, LONGEST_MICROS, 3)?;
+        Ok(Self { latencies, elapsed: Duration::ZERO })
     }
 
     fn record(&mut self, latency: Duration) {

@@ -199,8 +199,12 @@ async fn admit_past_locks(
 ) -> Result<Option<Admission>, DbError> {
     const SQL: &str = "select admit($1::jsonb)";
     let arguments = Json(arguments);
-    if request.operation.contract().has(Effect::BeginsEpoch) {
-        return database.row_without_time_limit(SQL, &[&arguments]).await;
+    let contract = request.operation.contract();
+    if contract.has(Effect::BeginsEpoch) {
+        return database.reserved().row_without_time_limit(SQL, &[&arguments]).await;
+    }
+    if contract.class.is_exclusive() {
+        return database.reserved().row(SQL, &[&arguments]).await;
     }
     let started = Instant::now();
     let mut pause = MIN_LOCK_PAUSE;

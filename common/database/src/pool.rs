@@ -16,6 +16,8 @@ pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    /// For what must not wait behind many requests: heartbeats, and the decisions of operators.
+    reserved: Pool,
     connection: Config,
     /// How long an answer is waited for; longer than PostgreSQL itself works on a statement.
     patience: Duration,
@@ -26,6 +28,9 @@ pub struct Database {
 /// What is granted to the network and to a busy server beyond `statement_timeout_ms`, which a server that is
 /// stopped, or whose disk hangs, does not keep.
 const BEYOND_STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many connections are kept for what must not wait.
+const RESERVED_CONNECTIONS: usize = 2;
 
 /// How long an answer is waited for where PostgreSQL works as long as it takes.
 const LONG_PATIENCE: Duration = Duration::from_secs(300);
@@ -50,26 +55,19 @@ impl Database {
             .connect_timeout(config.connect_timeout())
             .keepalives_idle(Duration::from_secs(15))
             .tcp_user_timeout(Duration::from_secs(15));
-        let manager = deadpool_postgres::Manager::from_config(
-            connection.clone(),
-            NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(config.pool_size)
-            .wait_timeout(Some(config.connect_timeout()))
-            .create_timeout(Some(config.connect_timeout()))
-            .recycle_timeout(Some(config.connect_timeout()))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| DbError::Defect(error.into()))?;
         let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
         Ok(Self {
-            pool,
+            pool: pool(config, &connection, config.pool_size)?,
+            reserved: pool(config, &connection, RESERVED_CONNECTIONS)?,
             connection,
             patience: statement_timeout + BEYOND_STATEMENT_TIMEOUT,
             lock_patience: Duration::from_millis(config.lock_timeout_ms),
         })
+    }
+
+    /// The same database through the connections that are kept for what must not wait behind many requests.
+    pub(crate) fn reserved(&self) -> Self {
+        Self { pool: self.reserved.clone(), ..self.clone() }
     }
 
     /// How long a lock is waited for.
@@ -206,6 +204,22 @@ async fn prepare(client: &Object, sql: &str) -> Result<Statement, tokio_postgres
         client.statement_cache.clear();
     }
     client.prepare_cached(sql).await
+}
+
+fn pool(config: &DatabaseConfig, connection: &Config, size: usize) -> Result<Pool, DbError> {
+    let manager = deadpool_postgres::Manager::from_config(
+        connection.clone(),
+        NoTls,
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    );
+    Pool::builder(manager)
+        .max_size(size)
+        .wait_timeout(Some(config.connect_timeout()))
+        .create_timeout(Some(config.connect_timeout()))
+        .recycle_timeout(Some(config.connect_timeout()))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| DbError::Defect(error.into()))
 }
 
 fn session_settings(config: &DatabaseConfig, down_after: Duration) -> String {

@@ -32,6 +32,7 @@ pub async fn heartbeat(
     epoch: Option<i64>,
 ) -> Result<(), DbError> {
     database
+        .reserved()
         .execute(
             "insert into services (binary_name, host, backend_id, availability_zone, boot_id, log_levels, \
                                    epoch, seen_at) \
