@@ -20,7 +20,7 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
 
-bench: packages ## How fast everything is, beside the budget (three minutes); writes docs/performance.md
+bench: packages ## How fast everything is, beside the budget (two minutes, and the build); writes docs/performance.md
 	cargo build --release --workspace
 	target/release/load
 
