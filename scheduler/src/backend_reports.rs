@@ -123,7 +123,7 @@ impl BackendReports {
     async fn refresh_sums(&self) -> Result<(), DbError> {
         let _reading = self.reading.lock().await;
         if self.read().await? {
-            // once more, so that what was promised meanwhile does not count twice for a second
+            // once more, so that what was promised meanwhile does not count twice until the next read
             self.read().await?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The rows of the budget, and how each is measured.
 
-use crate::generator::{self, Load};
+use crate::generator::{self, Load, Request};
 use crate::machine;
 use anyhow::Context;
 use harness::servers::OwnServers;
@@ -166,15 +166,12 @@ impl Bench {
         .await
     }
 
-    async fn closed<Asking>(
+    async fn closed<Asked: Request>(
         &self,
         clients: usize,
         ids: &Ids,
-        ask: impl Fn(Client, Ids) -> Asking + Clone + Send + 'static,
-    ) -> anyhow::Result<Load>
-    where
-        Asking: Future<Output = anyhow::Result<Option<()>>> + Send,
-    {
+        ask: impl Fn(Client, Ids) -> Asked + Clone + Send + 'static,
+    ) -> anyhow::Result<Load> {
         let (client, ids) = (self.cluster.client(), ids.clone());
         generator::closed(clients, self.time, move || ask(client.clone(), ids.clone())).await
     }

@@ -48,19 +48,21 @@ fn as_f64(number: u64) -> f64 {
     number as f64
 }
 
+/// One request and its answer; `None` when there is nothing left to ask.
+pub trait Request: Future<Output = anyhow::Result<Option<()>>> + Send {}
+
+impl<Asked: Future<Output = anyhow::Result<Option<()>>> + Send> Request for Asked {}
+
 /// So many clients ask again and again, each as soon as it was answered, until the time is up or there is nothing left
 /// to ask (`None`).
 ///
 /// # Errors
 /// The first error of any of them.
-pub async fn closed<Asking>(
+pub async fn closed<Asked: Request>(
     clients: usize,
     time: Duration,
-    ask: impl Fn() -> Asking + Clone + Send + 'static,
-) -> anyhow::Result<Load>
-where
-    Asking: Future<Output = anyhow::Result<Option<()>>> + Send,
-{
+    ask: impl Fn() -> Asked + Clone + Send + 'static,
+) -> anyhow::Result<Load> {
     let started = Instant::now();
     let mut running = JoinSet::new();
     for _ in 0..clients {
@@ -90,14 +92,11 @@ where
 ///
 /// # Errors
 /// The first error of any request.
-pub async fn open<Asking>(
+pub async fn open<Asked: Request>(
     rate: f64,
     time: Duration,
-    ask: impl Fn() -> Asking + Clone + Send + 'static,
-) -> anyhow::Result<Load>
-where
-    Asking: Future<Output = anyhow::Result<Option<()>>> + Send,
-{
+    ask: impl Fn() -> Asked + Clone + Send + 'static,
+) -> anyhow::Result<Load> {
     let started = Instant::now();
     let load = std::sync::Arc::new(Mutex::new(Load::new()?));
     let mut running = JoinSet::new();

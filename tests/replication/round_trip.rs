@@ -262,8 +262,6 @@ async fn what_was_promoted_away_is_not_served_by_a_worker_that_missed_it() -> an
         &[
             &CUT_OFF[..],
             &["cannot follow the active side", "heartbeat", "bus", "lease", "sweep", "purge"],
-            // when it was suspended in the middle of a report
-            &["the array is no longer the active side of the backend"],
         ]
         .concat(),
     )

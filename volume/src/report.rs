@@ -84,7 +84,11 @@ impl Reports {
     async fn report(&self) -> Result<Option<BackendReport>, StepError> {
         let serving = self.position.serving().await?;
         match decide(&serving, self.position.epoch()) {
-            Decision::ServeAndReport => self.data_paths.ensure().await?,
+            Decision::ServeAndReport => {
+                if let Err(error) = self.data_paths.ensure().await {
+                    return self.unless_left(error).await;
+                }
+            }
             Decision::Report => {}
             Decision::Nothing => return Ok(None),
         }
@@ -94,6 +98,16 @@ impl Reports {
             capabilities: capabilities(&*self.driver),
             ..report
         }))
+    }
+
+    /// Nothing is wrong where another epoch has begun since the look at the row: the storage knows it already, and the
+    /// worker follows.
+    async fn unless_left(&self, error: StepError) -> Result<Option<BackendReport>, StepError> {
+        if self.position.may_serve().await? {
+            return Err(error);
+        }
+        tracing::info!(%error, "no report of a side that was left");
+        Ok(None)
     }
 
     async fn publish(&self, report: BackendReport) {

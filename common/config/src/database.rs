@@ -10,13 +10,13 @@ use std::time::Duration;
 pub struct DatabaseConfig {
     /// `postgres://user:password@host/database`; several hosts may be listed.
     pub url: Secret,
-    /// The most connections of one process.
+    /// The most connections of one process for requests; two more are kept for heartbeats and operators.
     pub pool_size: usize,
     /// How long a connection, or a free place in the pool, is waited for.
     pub connect_timeout_seconds: u64,
     /// How long the server works on one statement.
     pub statement_timeout_ms: u64,
-    /// How long a statement waits for a lock.
+    /// How long a lock is waited for, by a statement or, where an admission tries again, by all of them together.
     pub lock_timeout_ms: u64,
     /// Whether a starting service brings the schema up to date.
     pub migrate_on_start: bool,
