@@ -11,6 +11,8 @@ async fn what_was_refused_is_not_admitted_by_an_earlier_delivery() -> anyhow::Re
     let client = cluster.client();
     let volume = client.available_volume(1).await?;
     client.operate("freeze", &cluster.host("a")).await?.expect_status(200)?;
+    // not killed: the freeze, unacknowledged, would be delivered to the next scheduler and hang there instead
+    cluster.schedulers[0].process.terminate(Duration::from_secs(10))?;
     cluster.schedulers.clear();
     cluster.add_scheduler(&[("FAILPOINTS", "scheduler.admit=1*sleep(4500)")]).await?;
     let extended = client.act(&volume, "os-extend", json!({ "new_size": 2 })).await?;

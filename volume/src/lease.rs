@@ -3,6 +3,7 @@
 use crate::identity::Identity;
 use database::operation_log::{self, ClaimedOperation};
 use database::{Database, DbError};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,13 +27,13 @@ impl Leases {
             // before the lease has run out, the operation must have stopped
             let give_up = renewed + self.duration * 5 / 6;
             let Ok(answer) = tokio::time::timeout_at(give_up.into(), renewal).await else {
-                return tracing::warn!("the renewal of the lease is not answered");
+                return cannot_be_renewed(&"the database did not answer in time");
             };
             match answer {
                 Ok(true) => renewed = asked,
                 Ok(false) => return,
                 Err(error) if renewed.elapsed() + self.duration / 3 > self.duration => {
-                    return tracing::warn!(%error, "the lease cannot be renewed");
+                    return cannot_be_renewed(&error);
                 }
                 Err(error) => tracing::debug!(%error, "the lease was not renewed"),
             }
@@ -62,4 +63,8 @@ impl Leases {
     async fn expire(&self, owner_prefix: &str) -> Result<u64, DbError> {
         operation_log::expire_leases(&self.database, self.identity.backend_id, owner_prefix).await
     }
+}
+
+fn cannot_be_renewed(error: &dyn Display) {
+    tracing::warn!(%error, "the lease cannot be renewed");
 }
