@@ -128,7 +128,7 @@ async fn an_operator_sees_how_far_a_failback_is() -> anyhow::Result<()> {
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     cluster.workers.clear();
-    cluster.add_worker(&[("FAILPOINTS", "volume.brought=sleep(2000)")]).await?;
+    cluster.add_worker(&[("FAILPOINTS", "volume.brought_slowly=return(2000)")]).await?;
     wait_until_serving(&client).await?;
     fail_over(&client, json!("default")).await?.expect_status(202)?;
     until("one of them is at home", Duration::from_secs(10), || async {

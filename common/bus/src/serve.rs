@@ -24,6 +24,11 @@ const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(200);
 /// How long the broker may take to accept a subscription.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How often a consumer asks whether its queue still has one. The broker tells when it cancels a consumer, but not always:
+/// where the queue is deleted and at once declared again, it moves the consumer to the new one, and may then be silent when
+/// that is deleted too.
+const CONSUMER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Receives messages of one type. Whatever `receive` returns is sent back to whoever asked for it.
 pub trait Receive: Send + Sync + 'static {
     /// The type of the messages.
@@ -58,7 +63,10 @@ impl Bus {
             match self.subscribe_in_time(&generation, &source).await {
                 Ok((channel, consumer)) => {
                     let _subscribed = self.subscriptions.subscribed();
-                    self.take(&generation, channel, consumer, &receiver, &started).await;
+                    tokio::select! {
+                        () = self.take(&generation, channel.clone(), consumer, &receiver, &started) => {}
+                        reason = self.until_lost(&channel, &source) => generation.end(&reason),
+                    }
                 }
                 Err(error) => generation.end(&error),
             }
@@ -105,6 +113,22 @@ impl Bus {
         let consumer =
             channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
         Ok((channel, consumer))
+    }
+
+    /// Returns, with the reason, once the source's queue has no consumer any more.
+    async fn until_lost(&self, channel: &Channel, source: &ConsumerSource) -> String {
+        let queue = match source {
+            ConsumerSource::Queue(queue, _) => queue,
+            ConsumerSource::FanOut => return std::future::pending().await,
+        };
+        loop {
+            tokio::time::sleep(CONSUMER_CHECK_INTERVAL).await;
+            match self.topology().declare(channel, queue).await {
+                Ok(0) => return "the queue has lost its consumer".to_owned(),
+                Ok(_) => {}
+                Err(error) => return error.to_string(),
+            }
+        }
     }
 
     async fn take<R: Receive>(

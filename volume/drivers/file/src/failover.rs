@@ -145,6 +145,8 @@ impl Sides<'_> {
                 Err(gone) => Err(DriverError::failed(gone.to_string())),
             };
             fail::fail_point!("volume.brought", |_| std::process::abort());
+            #[cfg(feature = "failpoints")]
+            tokio::time::sleep(slowness()).await;
             match brought {
                 Ok(lock_exclusive) => {
                     complete.insert(volume.id);
@@ -251,4 +253,15 @@ fn hangs() -> DriverError {
 /// The volumes that are where their backend serves from.
 fn served(volumes: &[Volume]) -> impl Iterator<Item = &Volume> {
     volumes.iter().filter(|volume| volume.replication_status.on_active_side())
+}
+
+/// How many milliseconds the failpoint adds to each volume. A failpoint that sleeps by itself would hold up the renewal of
+/// the lease as well.
+#[cfg(feature = "failpoints")]
+fn slowness() -> std::time::Duration {
+    let milliseconds = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    fail::fail_point!("volume.brought_slowly", |text| {
+        std::time::Duration::from_millis(milliseconds(text).unwrap_or_default())
+    });
+    std::time::Duration::ZERO
 }
