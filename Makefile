@@ -58,7 +58,7 @@ doc:
 lint:
 	cargo clippy --workspace --all-targets --features failpoints -- -D warnings
 
-fast-test:
+fast-test: packages
 	cargo test --workspace --lib --bins --features failpoints
 	cargo build -p cinderblock-relay
 	cargo test -p cinderblock-driver-fake -p cinderblock-driver-file
