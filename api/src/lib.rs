@@ -63,15 +63,16 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot start: the database does not answer, or its address is taken.
 pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<()> {
+    // what can fail comes before the bus: its connection must not be torn down while it is made
+    let listener = TcpListener::bind(config.api.listen)
+        .await
+        .with_context(|| format!("api.listen: {}", config.api.listen))?;
     let database = Database::new(&config.database, config.services.down_after())?;
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
     let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let app = App::new(&config, database.clone(), bus.clone(), lifecycle.stopping());
-    let listener = TcpListener::bind(config.api.listen)
-        .await
-        .with_context(|| format!("api.listen: {}", config.api.listen))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     lifecycle.ready();
     let service = ServiceExt::<Request>::into_make_service(router::service(app));

@@ -47,8 +47,9 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     let health_listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("scheduler.health_listen: {listen}"))?;
-    let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let reports = Arc::new(BackendReports::load(database.clone()).await?);
+    // what can fail comes before the bus: its connection must not be torn down while it is made
+    let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let gate =
         Arc::new(AdmissionReceiver::new(&config, database.clone(), bus.clone(), reports.clone()));
     let told = reports.clone();
