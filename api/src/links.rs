@@ -3,7 +3,18 @@
 use crate::project_url::UrlProject;
 use axum::http::request::Parts;
 use configuration::ApiConfig;
+use serde::Serialize;
 use serde_json::{Value, json};
+
+/// The links of one thing.
+#[derive(Serialize)]
+pub(crate) struct ItemLinks([Link; 2]);
+
+#[derive(Serialize)]
+struct Link {
+    rel: &'static str,
+    href: String,
+}
 
 /// Where the API is, as the client sees it.
 #[derive(Clone, Debug)]
@@ -38,11 +49,11 @@ impl Links {
     }
 
     /// The links of one thing, as Cinder gives them: `self` with the version, `bookmark` without.
-    pub fn of_item(&self, collection: &str, id: impl std::fmt::Display) -> Value {
+    pub fn of_item(&self, collection: &str, id: impl std::fmt::Display) -> ItemLinks {
         let Self { root, project } = self;
-        json!([
-            { "rel": "self", "href": format!("{root}/v3{project}/{collection}/{id}") },
-            { "rel": "bookmark", "href": format!("{root}{project}/{collection}/{id}") },
+        ItemLinks([
+            Link { rel: "self", href: format!("{root}/v3{project}/{collection}/{id}") },
+            Link { rel: "bookmark", href: format!("{root}{project}/{collection}/{id}") },
         ])
     }
 

@@ -8,8 +8,9 @@ use crate::request::RequestContext;
 use axum::Json;
 use axum::response::IntoResponse;
 use database::listing::{self, Filter, ListQuery, Listed};
-use model::Result;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// Since 3.45 `with_count` asks for the number of all that match.
 const COUNT_SINCE: u16 = 45;
@@ -43,7 +44,7 @@ impl Listing {
         app: &App,
         context: &'a RequestContext,
         query: Option<&'a str>,
-    ) -> Result<Asked<'a>> {
+    ) -> model::Result<Asked<'a>> {
         let mut parameters = Parameters::parse(query)?;
         let page = Page::take(&mut parameters, self.sort_keys, app.config.max_page)?;
         let with_count = context.version.0 >= COUNT_SINCE && parameters.flag("with_count")?;
@@ -56,7 +57,7 @@ impl Listing {
         &self,
         mut parameters: Parameters,
         context: &RequestContext,
-    ) -> Result<ListQuery> {
+    ) -> model::Result<ListQuery> {
         let all_projects = parameters.flag("all_tenants")? && context.caller.is_admin();
         let mut filters = filters(parameters.rest(), self.filters, context)?;
         if !all_projects {
@@ -69,13 +70,8 @@ impl Listing {
 }
 
 impl Asked<'_> {
-    /// The answer: the page as `view` shows it, at the address `collection`.
-    pub async fn answer<T: Listed>(
-        &self,
-        app: &App,
-        collection: &str,
-        view: impl Fn(&T) -> Value + Send,
-    ) -> Answer {
+    /// Reads the page, at the address `collection`.
+    pub async fn read<T: Listed>(&self, app: &App, collection: &str) -> Answer<Found<T>> {
         let page = self.page.query(self.matching.clone());
         let found: Vec<T> = listing::page(&app.database, &page).await.map_err(list_error)?;
         let count = match self.with_count {
@@ -84,14 +80,46 @@ impl Asked<'_> {
         };
         let ids = found.iter().map(Listed::id);
         let next = self.page.next_link(&self.context.links, collection, self.query, ids);
-        let views: Vec<Value> = found.iter().map(view).collect();
-        let mut answer = Map::from_iter([(self.listing.key.to_owned(), json!(views))]);
-        if let (Some(links_key), Some(next)) = (self.listing.links_key, next) {
-            answer.insert(links_key.to_owned(), next);
+        let links = self.listing.links_key.zip(next);
+        Ok(Found { key: self.listing.key, found, links, count })
+    }
+}
+
+/// A page as it was read.
+pub(crate) struct Found<T> {
+    key: &'static str,
+    found: Vec<T>,
+    links: Option<(&'static str, Value)>,
+    count: Option<i64>,
+}
+
+impl<T> Found<T> {
+    /// The answer: each resource of the page as `view` shows it.
+    pub fn answer<'a, V: Serialize>(&'a self, view: impl Fn(&'a T) -> V) -> Answer {
+        let Self { key, found, links, count } = self;
+        let views = found.iter().map(view).collect();
+        Ok(Json(List { key, views, links: links.as_ref(), count: *count }).into_response())
+    }
+}
+
+/// The body of the answer.
+struct List<'a, V> {
+    key: &'static str,
+    views: Vec<V>,
+    links: Option<&'a (&'static str, Value)>,
+    count: Option<i64>,
+}
+
+impl<V: Serialize> Serialize for List<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(self.key, &self.views)?;
+        if let Some((key, links)) = self.links {
+            map.serialize_entry(key, links)?;
         }
-        if let Some(count) = count {
-            answer.insert("count".to_owned(), json!(count));
+        if let Some(count) = self.count {
+            map.serialize_entry("count", &count)?;
         }
-        Ok(Json(answer).into_response())
+        map.end()
     }
 }

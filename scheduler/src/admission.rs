@@ -11,14 +11,15 @@ use bus::Context;
 use bus::message::Submitted;
 use configuration::{Config, QuotaConfig};
 use database::admission::{
-    self, AdditionalBackend, Admission, AdmissionOutcome, Admit, AdmitError, Refusal,
+    self, AdditionalBackend, Admission, AdmissionOutcome, Admissions, Admit, AdmitError, Refusal,
 };
 use database::placement_change::PlacementChange;
 use database::{Database, DbError};
-use model::{Backend, Condition, Error, OperationId, Placement};
+use model::{Backend, Condition, Error, OperationId, Placement, quota};
 use operation::contract::{Class, Runs};
 use operation::placement::Origin;
 pub(crate) use request::Request;
+use std::collections::BTreeMap;
 use verdict::allowed_conditions;
 pub use verdict::{Verdict, verdict};
 
@@ -75,17 +76,14 @@ impl From<DbError> for NotAdmitted {
 /// Runs the admission transaction.
 pub(crate) struct AdmissionController {
     database: Database,
-    quota: QuotaConfig,
+    admissions: Admissions,
     strict: bool,
 }
 
 impl AdmissionController {
     pub fn new(config: &Config, database: Database) -> Self {
-        Self {
-            database,
-            quota: config.quota.clone(),
-            strict: config.scheduler.frozen_refuses_connections,
-        }
+        let admissions = Admissions::new(database.clone(), default_limits(&config.quota));
+        Self { database, admissions, strict: config.scheduler.frozen_refuses_connections }
     }
 
     /// Admits an operation on a resource that is already on a backend.
@@ -169,11 +167,10 @@ impl AdmissionController {
             operation: request.operation,
             place,
             allowed: &allowed,
-            additional_backends: destination.as_slice(),
+            destination,
         };
-        let default_limit = |resource: &str| self.quota.default_limit(resource);
         for _ in 0..MAX_MOVE_RETRIES {
-            match admission::admit(&self.database, &admit, default_limit).await {
+            match self.admissions.admit(&admit).await {
                 Ok(admission) => return accept(admission, request.operation.kind().runs()),
                 Err(AdmitError::Database(error)) => return Err(NotAdmitted::Unknown(error)),
                 Err(AdmitError::Refused(refusal)) => match *refusal {
@@ -188,6 +185,7 @@ impl AdmissionController {
                     | Refusal::Precondition { .. }
                     | Refusal::OverQuota { .. }
                     | Refusal::NameTaken
+                    | Refusal::Locked
                     | Refusal::Busy { .. } => {
                         let error = refusal::explain(*refusal, request, self.strict);
                         return Err(NotAdmitted::Refused(error));
@@ -208,4 +206,8 @@ fn accept(admission: Admission, runs: Runs) -> Result<AdmittedOperation, NotAdmi
             Err(NotAdmitted::Refused(Error::unavailable("The request was revoked.")))
         }
     }
+}
+
+fn default_limits(config: &QuotaConfig) -> BTreeMap<&'static str, i64> {
+    quota::LIMITED.iter().map(|resource| (*resource, config.default_limit(resource))).collect()
 }

@@ -117,8 +117,9 @@ const LINGER: &str = "create function linger() returns trigger language plpgsql 
     when (new.subject_table = 'volumes') execute function linger()";
 
 /// The admission function without its lock: Cinder's way of looking first and acting later.
-const NO_LOCK: &str = "create or replace function lock_backends(backend_ids uuid[], exclusive boolean) \
-    returns void language plpgsql as $$ begin end $$; \
+const NO_LOCK: &str = "create or replace function enter_gates(backend_ids uuid[], exclusive boolean) \
+    returns backend_gate[] language plpgsql as $$ begin return array( \
+        select (id, name, epoch, conditions)::backend_gate from backend_details where id = any (backend_ids)); end $$; \
     drop trigger condition_changes_take_the_lock on backends";
 
 async fn race(sabotage: &str) -> anyhow::Result<(usize, Arc<Operator>)> {

@@ -1,11 +1,14 @@
-//! The named preconditions, and the rules that the database has for them.
+//! The named preconditions, and the conditions that the database evaluates for them.
 
 use harness::Servers;
+use operation::OperationKind;
+use operation::contract::{Contract, Resource};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-/// A row that could be of any table: each rule reads the columns of its own.
+/// A row that could be of any table: each condition reads the columns of its own.
 fn row() -> Value {
     let id = || json!(Uuid::new_v4());
     json!({
@@ -34,26 +37,54 @@ fn arguments() -> Value {
     })
 }
 
+/// Every precondition with the resources whose rows it is asked of.
+fn asked_of() -> BTreeSet<(&'static str, &'static str)> {
+    let mut asked = BTreeSet::new();
+    for contract in OperationKind::ALL.iter().map(|kind| kind.contract()) {
+        let Contract { subject, effects, .. } = contract;
+        for touch in contract.touches() {
+            asked.extend(
+                touch.preconditions.iter().map(|known| (known.name, touch.resource.table())),
+            );
+        }
+        let beside = effects.iter().flat_map(|effect| effect.preconditions());
+        asked.extend(beside.map(|known| (known.name, subject.resource.table())));
+    }
+    asked
+}
+
 #[tokio::test]
-async fn the_database_has_a_rule_for_every_precondition() -> anyhow::Result<()> {
+async fn the_database_evaluates_every_precondition() -> anyhow::Result<()> {
     let url = Servers::of_this_run()?.new_database().await?;
     let (database, connection) = tokio_postgres::connect(&url, NoTls).await?;
     tokio::spawn(connection);
-    database.batch_execute("set cinderblock.down_after = '3s'").await?;
-    let holds = async |name: &str| {
+    let functions = database::statements::search_path();
+    let settings = format!("set search_path = {functions}; set cinderblock.down_after = '3s'");
+    database.batch_execute(&settings).await?;
+    let asked = asked_of();
+    let names: BTreeSet<_> = asked.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names.len(), operation::preconditions().len());
+    assert!(asked.contains(&("not_used_by_operation", Resource::Snapshot.table())));
+    for (name, table) in asked {
+        let condition = database::statements::condition(name, "subject", "$2::text::jsonb");
+        // the row has columns of other tables, too: those are passed over
+        let sql = format!(
+            "select {condition} from jsonb_populate_record(null::{table}, $1::text::jsonb) subject"
+        );
         let (row, arguments) = (row().to_string(), arguments().to_string());
-        let sql = "select precondition_holds($1, $2::text::jsonb, $3::text::jsonb)";
-        let found = database.query_one(sql, &[&name, &row, &arguments]).await?;
-        Ok::<_, tokio_postgres::Error>(found.get::<_, Option<bool>>(0))
-    };
-    for precondition in operation::preconditions() {
-        let name = precondition.name;
-        let answer = holds(name).await.map_err(|error| anyhow::anyhow!("{name}: {error:?}"))?;
-        assert!(answer.is_some(), "{name} neither holds nor fails");
+        let types = [tokio_postgres::types::Type::TEXT, tokio_postgres::types::Type::TEXT];
+        // a condition that reads no arguments has one parameter more than it needs
+        let sql = format!("{sql} where $2::text is not null");
+        let answer = async {
+            let statement = database.prepare_typed(&sql, &types).await?;
+            database.query_one(&statement, &[&row, &arguments]).await
+        };
+        let answer =
+            answer.await.map_err(|error| anyhow::anyhow!("{name} of {table}: {error:?}"))?;
+        assert!(
+            answer.get::<_, Option<bool>>(0).is_some(),
+            "{name} of {table} neither holds nor fails"
+        );
     }
-    // what this would look like otherwise
-    let unknown = holds("easy").await.unwrap_err();
-    let told = unknown.as_db_error().map_or("", |error| error.message());
-    assert_eq!(told, "unknown precondition easy");
     Ok(())
 }

@@ -472,7 +472,9 @@ impl Cluster {
         let (client, connection) =
             tokio_postgres::connect(&self.database, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
-        client.batch_execute("set cinderblock.down_after = '3s'").await?;
+        let functions = database::statements::search_path();
+        let settings = format!("set search_path = {functions}; set cinderblock.down_after = '3s'");
+        client.batch_execute(&settings).await?;
         Ok(client)
     }
 

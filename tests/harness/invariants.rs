@@ -18,7 +18,7 @@ const ORPHANED: &str = "
                      'managing', 'unmanaging', 'maintenance')
       and not exists (select from operations o
                       where o.state in ('admitted', 'running')
-                        and (o.subject_id = r.id or o.others @> jsonb_build_array(jsonb_build_object('id', r.id))))";
+                        and (r.id in (o.subject_id, o.volume_id) or r.id = any (o.snapshot_ids)))";
 
 /// Usages that are not what the rows come to.
 const DRIFTED: &str = "

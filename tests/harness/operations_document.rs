@@ -15,8 +15,8 @@ keeps it current.
 
 An operation is *refused* when the gate or a precondition stands against it: nothing changes. It *fails*
 when the backend could not do it: the statuses below are then shown. An operation without a backend's work
-ends with its admission. The name after a precondition is that of its condition in the SQL function
-`precondition_holds`.
+ends with its admission. The name after a precondition is that of its condition in
+`common/database/src/statements/conditions.rs`. What each operation does to the database is in `operations.sql`.
 
 | class | admitted while the backend is |
 |---|---|
@@ -26,6 +26,15 @@ ends with its admission. The name after a precondition is that of its condition 
 | `record` | in any condition |
 | `operate` | in any condition; what it asks for itself is among its preconditions |
 ";
+
+/// The statements of every operation: `docs/operations.sql`.
+#[must_use]
+pub fn statements() -> String {
+    let head = "-- What each operation does to the database, made from its contract. Written by `make docs`; a test keeps it current.\n";
+    OperationKind::ALL
+        .iter()
+        .fold(head.to_owned(), |text, kind| text + &database::statements::of(*kind))
+}
 
 /// The whole document.
 #[must_use]

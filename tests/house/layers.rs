@@ -96,7 +96,12 @@ fn statuses_and_conditions_change_in_admitted_operations_alone() {
         .collect();
     let writes: Vec<&str> = writes.iter().map(String::as_str).collect();
     for directory in ["common", "api/src", "scheduler/src", "volume"] {
-        assert_eq!(offenders(directory, &writes), [""; 0]);
+        let outside: Vec<_> = offenders(directory, &writes)
+            .into_iter()
+            // what is made from the contracts
+            .filter(|place| !place.starts_with("common/database/src/statements/"))
+            .collect();
+        assert_eq!(outside, [""; 0]);
     }
     let conditions =
         ["set disabled_at", "set frozen_at", "set replication_status", "set active_backend_id"];

@@ -172,8 +172,8 @@ async fn an_announcement_that_comes_twice_or_never_changes_nothing() -> anyhow::
 
     // one that is never announced: the sweep finds it
     let database = cluster.database().await?;
-    let silent = "insert into operations (id, request_key, request_id, user_id, project_id, kind, arguments, subject_table, subject_id, backend_id, backend_epoch, state, created_at) \
-        select gen_random_uuid(), 'silent', 'r', 'u', $1, 'delete_volume', jsonb_build_object('volume_id', v.id, 'snapshots', '[]'::jsonb), 'volumes', v.id, v.backend_id, 1, 'admitted', now() - interval '1 minute' from volumes v";
+    let silent = "insert into operations (id, request_id, user_id, project_id, kind, arguments, subject_table, subject_id, backend_id, backend_epoch, state, created_at) \
+        select gen_random_uuid(), 'r', 'u', $1, 'delete_volume', jsonb_build_object('volume_id', v.id, 'snapshots', '[]'::jsonb), 'volumes', v.id, v.backend_id, 1, 'admitted', now() - interval '1 minute' from volumes v";
     database.execute("update volumes set status = 'deleting'", &[]).await?;
     database.execute(silent, &[&PROJECT]).await?;
     client.wait_for_status(&id, "deleted").await?;

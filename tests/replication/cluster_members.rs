@@ -366,7 +366,7 @@ async fn without_the_epoch_a_stale_member_would_be_given_work() -> anyhow::Resul
         worker.process.signal(Signal::STOP)?;
     }
     client.act(&id, "os-extend", json!({ "new_size": 2 })).await?.expect_status(202)?;
-    let claim = "select claim(o.id, o.backend_id, b.epoch - $1, 'stale', interval '1 second') is not null \
+    let claim = "select exists (select from claim(array[o.id], o.backend_id, b.epoch - $1, 'stale', interval '1 second')) \
                  from operations o join backends b on b.id = o.backend_id where o.kind = 'extend_volume'";
     let database = cluster.database().await?;
     let given = async |behind: i64| {

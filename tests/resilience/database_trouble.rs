@@ -200,7 +200,7 @@ async fn a_correction_of_the_quota_takes_no_reservation_away() -> anyhow::Result
     let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "500" } });
     let creator = cluster.client();
     let creating = tokio::spawn(async move { creator.create_volume(slow).await });
-    waits("admit(").await?;
+    waits("admit_create_volume").await?;
     held.commit().await?;
     correction.await??;
     let created = creating.await??;

@@ -67,12 +67,13 @@ async fn a_locked_row_keeps_no_freeze_waiting() -> anyhow::Result<()> {
         async move { client.act(&volume, "os-extend", json!({ "new_size": 2 })).await }
     });
     let watcher = cluster.database().await?;
-    until("the admission waits for the row", Duration::from_secs(5), || async {
-        let sql = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' \
-                       and datname = current_database() and query like '%admit(%')";
+    until("the admission has met the locked row", Duration::from_secs(5), || async {
+        let sql = "select exists (select from pg_stat_activity where application_name = 'cinderblock' \
+                       and datname = current_database() and query like '%admit_extend_volume(%')";
         watcher.query_one(sql, &[]).await.is_ok_and(|row| row.get(0))
     })
     .await?;
+    assert!(!extending.is_finished());
     // while the row is held
     client.operate("freeze", &cluster.host("a")).await?.expect_status(200)?;
     assert_eq!(extending.await??.status, 400);

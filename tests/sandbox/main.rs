@@ -61,8 +61,9 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn write_documents() -> anyhow::Result<()> {
-    let path = files::repository().join("docs/operations.md");
-    std::fs::write(path, harness::operations_document::render())?;
+    let docs = files::repository().join("docs");
+    std::fs::write(docs.join("operations.md"), harness::operations_document::render())?;
+    std::fs::write(docs.join("operations.sql"), harness::operations_document::statements())?;
     Ok(())
 }
 

@@ -1,11 +1,10 @@
 //! Claim: an operation becomes this worker's, with a lease and a fencing token, and is executed in the background.
 
 use crate::attempt::Attempts;
-use crate::identity::Identity;
 use crate::position::FollowedEpoch;
 use crate::slots::Slot;
-use database::operation_log::{self, ClaimedOperation};
-use database::{Database, DbError};
+use database::DbError;
+use database::operation_log;
 use model::OperationId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +12,8 @@ use tokio_util::task::TaskTracker;
 
 /// The claims of a worker.
 pub(crate) struct Claims {
-    pub database: Database,
-    pub identity: Arc<Identity>,
+    pub log: operation_log::Claims,
     pub position: Arc<FollowedEpoch>,
-    pub lease: Duration,
     pub attempts: Arc<Attempts>,
     pub executing: TaskTracker,
 }
@@ -24,7 +21,7 @@ pub(crate) struct Claims {
 impl Claims {
     /// Claims an operation and, unless another worker has it, executes it in the background.
     pub async fn claim(&self, id: OperationId, slot: Slot) -> Result<(), DbError> {
-        if let Some(claimed) = self.try_to_claim(id).await? {
+        if let Some(claimed) = self.log.claim(id, self.position.epoch()).await? {
             let attempts = self.attempts.clone();
             self.executing.spawn(async move {
                 attempts.attempt(claimed).await;
@@ -32,12 +29,6 @@ impl Claims {
             });
         }
         Ok(())
-    }
-
-    async fn try_to_claim(&self, id: OperationId) -> Result<Option<ClaimedOperation>, DbError> {
-        let Identity { backend_id, owner, .. } = &*self.identity;
-        let epoch = self.position.epoch();
-        operation_log::claim(&self.database, id, *backend_id, epoch, owner, self.lease).await
     }
 
     /// Waits until all claimed operations have ended; `false` when that takes longer than the timeout.

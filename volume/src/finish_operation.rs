@@ -14,6 +14,7 @@ const MESSAGE_TTL: Duration = Duration::from_secs(60);
 
 /// Finishes the operations of a worker.
 pub(crate) struct Finish {
+    pub ends: operation_log::Ends,
     pub database: Database,
     pub bus: Bus,
     /// How long the database is asked: after that the operation is another worker's.
@@ -28,7 +29,7 @@ impl Finish {
     }
 
     async fn try_to_finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) {
-        let finish = || operation_log::finish(&self.database, claimed, outcome);
+        let finish = || self.ends.finish(claimed, outcome);
         match self.until_known(finish).await {
             Some(true) => tracing::info!("finished"),
             Some(false) => tracing::info!("not finished: another worker has claimed it"),

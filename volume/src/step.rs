@@ -44,9 +44,7 @@ impl From<DbError> for StepError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable(_) => Self::Transient(error.to_string()),
-            DbError::Refused(_) | DbError::Duplicate(_) | DbError::Defect(_) => {
-                Self::Failed(error.to_string())
-            }
+            DbError::Duplicate(_) | DbError::Defect(_) => Self::Failed(error.to_string()),
         }
     }
 }

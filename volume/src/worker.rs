@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use bus::serve::ConsumerSource;
 use bus::{Bus, Queue};
 use configuration::{BackendConfig, Config};
-use database::{Database, backends};
+use database::{Database, backends, operation_log};
 use driver::{Driver, LatestProgress};
 use model::BackendId;
 use std::fs::File;
@@ -209,11 +209,13 @@ impl Shared {
     }
 
     fn claims(&self, failover_end: Arc<FailoverEnd>) -> Claims {
+        let Identity { backend_id, owner, .. } = &*self.identity;
+        let lease = self.config.volume.lease();
+        let log =
+            operation_log::Claims::new(self.database.clone(), *backend_id, owner.clone(), lease);
         Claims {
-            database: self.database.clone(),
-            identity: self.identity.clone(),
+            log,
             position: self.position.clone(),
-            lease: self.config.volume.lease(),
             attempts: Arc::new(self.attempts(failover_end)),
             executing: TaskTracker::new(),
         }
@@ -227,6 +229,7 @@ impl Shared {
             progress: self.progress.clone(),
             leases: self.leases.clone(),
             finish: Finish {
+                ends: operation_log::Ends::new(self.database.clone()),
                 database: self.database.clone(),
                 bus: self.bus.clone(),
                 lease: self.config.volume.lease(),

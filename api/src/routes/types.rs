@@ -25,10 +25,8 @@ pub(crate) async fn find(app: &App, context: &RequestContext, name: &str) -> Ans
 
 /// The type of a volume for which none is asked: the project's, or that of the installation.
 pub(crate) async fn default(app: &App, project: &str) -> Answer<Option<VolumeType>> {
-    if let Some(found) = volume_types::default_of(&app.database, project).await? {
-        return Ok(Some(found));
-    }
-    Ok(volume_types::find(&app.database, &app.config.default_volume_type, None).await?)
+    let of_the_installation = &app.config.default_volume_type;
+    Ok(volume_types::default_of(&app.database, project, of_the_installation).await?)
 }
 
 /// Refuses what a type asks for and no backend offers: a volume that is not encrypted would be a wrong

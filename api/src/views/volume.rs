@@ -1,87 +1,153 @@
 //! Volumes.
 
 use super::timestamp;
+use crate::links::ItemLinks;
 use crate::request::RequestContext;
-use model::{AttachedServer, Metadata, Volume, VolumeStatus};
-use serde_json::{Map, Value, json};
+use model::{
+    AttachedServer, AttachmentId, Metadata, MigrationStatus, ReplicationStatus, Volume, VolumeId,
+    VolumeStatus, VolumeTypeId,
+};
+use serde::Serialize;
+use std::borrow::Cow;
+use uuid::Uuid;
 
 /// What the short list shows.
-pub(crate) fn summary(volume: &Volume, context: &RequestContext) -> Value {
-    json!({
-        "id": volume.id,
-        "name": volume.name,
-        "links": context.links.of_item("volumes", volume.id),
-    })
+#[derive(Serialize)]
+pub(crate) struct Summary<'a> {
+    id: VolumeId,
+    name: Option<&'a str>,
+    links: ItemLinks,
 }
 
-/// What the answers to create and update show.
-pub(crate) fn created(volume: &Volume, context: &RequestContext) -> Value {
-    Value::Object(common(volume, context))
+/// What the short list shows.
+pub(crate) fn summary<'a>(volume: &'a Volume, context: &RequestContext) -> Summary<'a> {
+    let links = context.links.of_item("volumes", volume.id);
+    Summary { id: volume.id, name: volume.name.as_deref(), links }
+}
+
+/// What the answers to create and update show. A field that is `None` in the outer option is not shown: the version is too
+/// old for it, or it is for admins.
+#[derive(Serialize)]
+pub(crate) struct Created<'a> {
+    id: VolumeId,
+    status: VolumeStatus,
+    size: i32,
+    availability_zone: &'a str,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+    name: Option<&'a str>,
+    description: Option<&'a str>,
+    volume_type: &'a str,
+    snapshot_id: Option<Uuid>,
+    source_volid: Option<Uuid>,
+    metadata: Cow<'a, Metadata>,
+    links: ItemLinks,
+    user_id: &'a str,
+    /// A text, unlike every other boolean.
+    bootable: &'static str,
+    encrypted: bool,
+    replication_status: ReplicationStatus,
+    consistencygroup_id: Option<Uuid>,
+    multiattach: bool,
+    attachments: Vec<Attached<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migration_status: Option<Option<MigrationStatus>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<Option<Uuid>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_id: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_targets: Option<Option<bool>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_uuid: Option<Option<Uuid>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_name: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    volume_type_id: Option<VolumeTypeId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumes_quota: Option<bool>,
+}
+
+/// What show and the detailed list show.
+#[derive(Serialize)]
+pub(crate) struct Detail<'a> {
+    #[serde(flatten)]
+    common: Created<'a>,
+    #[serde(rename = "os-vol-tenant-attr:tenant_id")]
+    project_id: &'a str,
+    #[serde(rename = "os-vol-host-attr:host", skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(rename = "os-vol-mig-status-attr:migstat", skip_serializing_if = "Option::is_none")]
+    migration_status: Option<Option<MigrationStatus>>,
+    #[serde(rename = "os-vol-mig-status-attr:name_id", skip_serializing_if = "Option::is_none")]
+    name_id: Option<Option<Uuid>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    volume_image_metadata: Option<&'a Metadata>,
+}
+
+/// An attached server; `id` is the volume's, as ever.
+#[derive(Serialize)]
+struct Attached<'a> {
+    id: VolumeId,
+    attachment_id: AttachmentId,
+    volume_id: VolumeId,
+    server_id: Option<Uuid>,
+    host_name: Option<&'a str>,
+    device: Option<&'a str>,
+    attached_at: Option<String>,
 }
 
 /// What show and the detailed list show: more than [`created`].
-pub(crate) fn detail(volume: &Volume, context: &RequestContext) -> Value {
-    let mut view = common(volume, context);
-    let mut add = |key: &str, value: Value| drop(view.insert(key.to_owned(), value));
-    add("os-vol-tenant-attr:tenant_id", json!(volume.project_id));
-    if context.caller.is_admin() {
-        add("os-vol-host-attr:host", json!(volume.host()));
-        add("os-vol-mig-status-attr:migstat", json!(volume.migration_status));
-        add("os-vol-mig-status-attr:name_id", Value::Null);
+pub(crate) fn detail<'a>(volume: &'a Volume, context: &RequestContext) -> Detail<'a> {
+    let is_admin = context.caller.is_admin();
+    let image_metadata = &volume.image_metadata;
+    Detail {
+        common: created(volume, context),
+        project_id: &volume.project_id,
+        host: is_admin.then(|| volume.host()),
+        migration_status: is_admin.then_some(volume.migration_status),
+        name_id: is_admin.then_some(None),
+        volume_image_metadata: (!image_metadata.is_empty()).then_some(image_metadata),
     }
-    if !volume.image_metadata.is_empty() {
-        add("volume_image_metadata", json!(volume.image_metadata));
-    }
-    Value::Object(view)
 }
 
-fn common(volume: &Volume, context: &RequestContext) -> Map<String, Value> {
+/// What the answers to create and update show.
+pub(crate) fn created<'a>(volume: &'a Volume, context: &RequestContext) -> Created<'a> {
     let (version, is_admin) = (context.version.0, context.caller.is_admin());
-    let view = json!({
-        "id": volume.id,
-        "status": shown(volume.status),
-        "size": volume.size_gb,
-        "availability_zone": volume.availability_zone,
-        "created_at": timestamp(Some(volume.created_at)),
-        "updated_at": timestamp(volume.updated_at),
-        "name": volume.name,
-        "description": volume.description,
-        "volume_type": volume.volume_type_name,
-        "snapshot_id": volume.snapshot_id,
-        "source_volid": volume.source_volume_id,
-        "metadata": metadata(volume),
-        "links": context.links.of_item("volumes", volume.id),
-        "user_id": volume.user_id,
-        // a text, unlike every other boolean
-        "bootable": volume.bootable.to_string(),
-        "encrypted": false,
-        "replication_status": volume.replication_status,
-        "consistencygroup_id": null,
-        "multiattach": volume.multiattach,
-        "attachments": attachments(volume, is_admin),
-    });
-    let mut view = match view {
-        Value::Object(view) => view,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
-    };
-    let later = [
-        ("migration_status", 0, is_admin, json!(volume.migration_status)),
-        ("group_id", 13, true, Value::Null),
-        ("provider_id", 21, is_admin, Value::Null),
-        ("shared_targets", 48, true, if version >= 69 { Value::Null } else { json!(false) }),
-        ("service_uuid", 48, true, json!(volume.service_id)),
-        ("cluster_name", 61, is_admin, json!(volume.cluster_name)),
-        ("volume_type_id", 63, true, json!(volume.volume_type_id)),
-        ("consumes_quota", 65, true, json!(volume.consumes_quota)),
-    ];
-    for (key, since, visible, value) in later {
-        if version >= since && visible {
-            view.insert(key.to_owned(), value);
-        }
+    Created {
+        id: volume.id,
+        status: shown(volume.status),
+        size: volume.size_gb,
+        availability_zone: &volume.availability_zone,
+        created_at: timestamp(Some(volume.created_at)),
+        updated_at: timestamp(volume.updated_at),
+        name: volume.name.as_deref(),
+        description: volume.description.as_deref(),
+        volume_type: &volume.volume_type_name,
+        snapshot_id: volume.snapshot_id,
+        source_volid: volume.source_volume_id,
+        metadata: metadata(volume),
+        links: context.links.of_item("volumes", volume.id),
+        user_id: &volume.user_id,
+        bootable: if volume.bootable { "true" } else { "false" },
+        encrypted: false,
+        replication_status: volume.replication_status,
+        consistencygroup_id: None,
+        multiattach: volume.multiattach,
+        attachments: volume
+            .attachments
+            .iter()
+            .map(|server| attached(volume, server, is_admin))
+            .collect(),
+        migration_status: is_admin.then_some(volume.migration_status),
+        group_id: (version >= 13).then_some(None),
+        provider_id: (version >= 21 && is_admin).then_some(None),
+        shared_targets: (version >= 48).then_some((version < 69).then_some(false)),
+        service_uuid: (version >= 48).then_some(volume.service_id),
+        cluster_name: (version >= 61 && is_admin).then_some(volume.cluster_name.as_deref()),
+        volume_type_id: (version >= 63).then_some(volume.volume_type_id),
+        consumes_quota: (version >= 65).then_some(volume.consumes_quota),
     }
-    view
 }
 
 /// Clients know fewer statuses than there are.
@@ -110,30 +176,26 @@ const fn shown(status: VolumeStatus) -> VolumeStatus {
 }
 
 /// The user's metadata, and what Cinder shows among it of how the volume is attached.
-fn metadata(volume: &Volume) -> Metadata {
-    let mut metadata = volume.metadata.clone();
+fn metadata(volume: &Volume) -> Cow<'_, Metadata> {
+    let mut metadata = Cow::Borrowed(&volume.metadata);
     if let Some(readonly) = volume.readonly {
         let text = if readonly { "True" } else { "False" };
-        metadata.insert("readonly".to_owned(), text.to_owned());
+        metadata.to_mut().insert("readonly".to_owned(), text.to_owned());
     }
     if let Some(server) = volume.attachments.first() {
-        metadata.insert("attached_mode".to_owned(), server.attach_mode.to_string());
+        metadata.to_mut().insert("attached_mode".to_owned(), server.attach_mode.to_string());
     }
     metadata
 }
 
-/// The attached servers; `id` is the volume's, as ever.
-fn attachments(volume: &Volume, is_admin: bool) -> Value {
-    let view = |server: &AttachedServer| {
-        json!({
-            "id": volume.id,
-            "attachment_id": server.id,
-            "volume_id": volume.id,
-            "server_id": server.instance_id,
-            "host_name": server.host_name.as_deref().filter(|_| is_admin),
-            "device": server.mountpoint,
-            "attached_at": timestamp(server.attached_at),
-        })
-    };
-    volume.attachments.iter().map(view).collect()
+fn attached<'a>(volume: &Volume, server: &'a AttachedServer, is_admin: bool) -> Attached<'a> {
+    Attached {
+        id: volume.id,
+        attachment_id: server.id,
+        volume_id: volume.id,
+        server_id: server.instance_id,
+        host_name: server.host_name.as_deref().filter(|_| is_admin),
+        device: server.mountpoint.as_deref(),
+        attached_at: timestamp(server.attached_at),
+    }
 }

@@ -48,6 +48,8 @@ create table services (
     constraint services_binary_name check (binary_name in ('cinder-scheduler', 'cinder-volume'))
 ) with (fillfactor = 50);
 
+create index services_by_backend on services (backend_id, created_at);
+
 create table qos_specs (
     id uuid primary key,
     name text not null,

@@ -1,52 +1,31 @@
 //! The admission transaction: gate, operation row, status and quota in one call.
+//!
+//! Requests that wait at the same moment share one transaction, each with its own answer. What is done to the database is
+//! generated from the operation's contract: see [`crate::statements`].
 
-use super::placement_change::PlacementChange;
-use super::transition::{self, BeginStep, OtherAt, RowAt, Step};
+use super::admission_request::{self, AdmissionRequest};
+pub use super::admission_request::{AdditionalBackend, Admit};
+use super::columns::column;
+use super::group_commit::{Batch, GroupCommit};
 use super::{Database, DbError};
-use model::{Backend, BackendId, Caller, Condition, Migration, OperationId, RequestId};
-use operation::contract::{Columns, Effect, Resource, Runs};
+use model::{Backend, Caller, Condition, OperationId, RequestId};
+use operation::contract::{Contract, Effect, Resource};
 use operation::{Operation, OperationKind};
-use serde::{Deserialize, Deserializer, Serialize};
+use postgres_types::Json;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_postgres::types::Json;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 /// The pause before something that is locked is tried again; it grows between these two.
 const MIN_LOCK_PAUSE: Duration = Duration::from_millis(5);
 const MAX_LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// A request for admission.
-pub struct Admit<'a> {
-    /// The operation's id; also the key by which a second delivery is recognised.
-    pub id: OperationId,
-    /// The request that asks.
-    pub request_id: &'a RequestId,
-    /// The W3C trace that it belongs to.
-    pub traceparent: &'a str,
-    /// Who asks.
-    pub caller: &'a Caller,
-    /// What is asked.
-    pub operation: &'a Operation,
-    /// Where its subject goes.
-    pub place: PlacementChange<'a>,
-    /// The conditions of the backend under which the gate lets it pass.
-    pub allowed: &'a [Condition],
-    /// Other backends that must let it pass too.
-    pub additional_backends: &'a [AdditionalBackend],
-}
-
-/// A second backend whose conditions must allow the operation, beside the one that executes it.
-#[derive(Clone, Debug, Serialize)]
-pub struct AdditionalBackend {
-    /// Which backend.
-    pub backend_id: BackendId,
-    /// The conditions of it under which the gate lets the operation pass.
-    pub allowed_conditions: Vec<Condition>,
-}
-
 /// The outcome of a request for admission that was not refused.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Admission {
     /// Whether it was admitted now, was admitted earlier, or has been revoked.
     pub outcome: AdmissionOutcome,
@@ -55,16 +34,13 @@ pub struct Admission {
     /// The backend that it runs on; `None` when it concerns none.
     pub backend_name: Option<String>,
     /// The subject's row after the admission, where the caller is to see it.
-    #[serde(default)]
     pub subject: Option<Value>,
     /// How many admitted operations of the backend have not ended, for operations on backends.
-    #[serde(default)]
     pub operations_in_flight: Option<u64>,
 }
 
 /// The outcome of a request for admission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdmissionOutcome {
     /// Admitted by this call.
     Admitted,
@@ -129,8 +105,9 @@ pub enum Refusal {
     NameTaken,
     /// The resource moved to another backend meanwhile.
     Moved,
+    /// Something that it needs is locked at the moment.
+    Locked,
     /// Another operation on the resource is in progress.
-    #[serde(skip)]
     Busy {
         /// Which one, unless it ended meanwhile.
         operation: Option<OperationKind>,
@@ -160,70 +137,150 @@ impl From<Refusal> for AdmitError {
     }
 }
 
-/// Asks the database to admit an operation. `default_limit` gives the quota where none was set.
-///
-/// # Errors
-/// When it is refused, or the database does not answer.
-pub async fn admit(
-    database: &Database,
-    request: &Admit<'_>,
-    default_limit: impl Fn(&str) -> i64,
-) -> Result<Admission, AdmitError> {
-    let arguments = AdmitArguments::new(request, &default_limit);
-    let mut answer = admit_past_locks(database, request, &arguments).await;
-    if matches!(answer, Err(DbError::Duplicate(_))) {
-        // perhaps another delivery of this very request was in the middle of it; then its outcome is
-        // recorded by now
-        answer = admit_past_locks(database, request, &arguments).await;
+/// The admissions of a process. Cheap to clone.
+#[derive(Clone)]
+pub struct Admissions {
+    database: Database,
+    statement: Arc<Statement>,
+    together: GroupCommit<Arc<Statement>>,
+}
+
+impl Admissions {
+    /// `default_limits` are the limits, by what they limit, of projects for which none were set.
+    #[must_use]
+    pub fn new(database: Database, default_limits: BTreeMap<&'static str, i64>) -> Self {
+        let statement = Arc::new(Statement {
+            database: database.clone(),
+            default_limits: Json(default_limits),
+        });
+        Self { database, together: GroupCommit::new(statement.clone()), statement }
     }
-    match answer {
-        Ok(Some(admission)) => Ok(admission),
-        Ok(None) => Err(DbError::Defect("admit answered nothing".into()).into()),
-        Err(DbError::Refused(reason)) => {
-            let refusal: Refusal = serde_json::from_value(reason).map_err(DbError::from)?;
-            Err(refusal.into())
+
+    /// Asks the database to admit an operation, and again as long as something that it needs is locked. Between two calls no
+    /// connection and no lock is kept: neither other backends nor a change of this backend's condition wait for this request.
+    ///
+    /// # Errors
+    /// When it is refused, or the database does not answer.
+    pub async fn admit(&self, request: &Admit<'_>) -> Result<Admission, AdmitError> {
+        let call = AdmissionRequest::new(request)?;
+        let kind = request.operation.kind();
+        let started = Instant::now();
+        let mut pause = MIN_LOCK_PAUSE;
+        loop {
+            let is_locked = match self.ask(kind, call.clone()).await {
+                Ok(Answer::Admission(admission)) => return Ok(admission),
+                Ok(Answer::Refused(Refusal::Locked)) => true,
+                Ok(Answer::Refused(refusal)) => return Err(refusal.into()),
+                Err(DbError::Duplicate(constraint)) => return Err(clash(constraint)),
+                Err(error) if error.is_about_locks() && !kind.contract().class.is_exclusive() => {
+                    true
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if is_locked && started.elapsed() > self.database.lock_patience() {
+                return Err(DbError::Unavailable("the lock is held for too long".into()).into());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MAX_LOCK_PAUSE);
         }
-        Err(DbError::Duplicate(constraint)) => {
-            Err(clash(database, request.operation, &constraint).await?.into())
+    }
+
+    async fn ask(&self, kind: OperationKind, call: AdmissionRequest) -> Result<Answer, DbError> {
+        if shares_transactions(kind.contract()) {
+            return self.together.call(kind, call).await;
         }
-        Err(error) => Err(error.into()),
+        let answers = self.statement.answer(kind, vec![call]).await?;
+        answers
+            .into_iter()
+            .next()
+            .ok_or_else(|| DbError::Defect("a request was not answered".into()))
     }
 }
 
-/// Calls the SQL function `admit`, and again as long as something that it needs is locked. Between two calls no connection
-/// and no lock is kept: neither other backends nor a change of this backend's condition wait for this request.
-async fn admit_past_locks(
-    database: &Database,
-    request: &Admit<'_>,
-    arguments: &AdmitArguments<'_>,
-) -> Result<Option<Admission>, DbError> {
-    const SQL: &str = "select admit($1::jsonb)";
-    let arguments = Json(arguments);
-    let contract = request.operation.contract();
-    if contract.has(Effect::BeginsEpoch) {
-        return database.reserved().row_without_time_limit(SQL, &[&arguments]).await;
+/// Whether requests for the operation are admitted together: many come at once, and none waits for a lock.
+const fn shares_transactions(contract: &Contract) -> bool {
+    match contract.subject.resource {
+        Resource::Volume | Resource::Snapshot | Resource::Attachment => true,
+        Resource::VolumeType
+        | Resource::QosSpecs
+        | Resource::Message
+        | Resource::Project
+        | Resource::QuotaClass
+        | Resource::Backend => false,
     }
-    if contract.class.is_exclusive() {
-        return database.reserved().row(SQL, &[&arguments]).await;
+}
+
+/// What the database answers to a request.
+enum Answer {
+    Admission(Admission),
+    Refused(Refusal),
+}
+
+/// The statement that admits requests for operations of one kind.
+struct Statement {
+    database: Database,
+    default_limits: Json<BTreeMap<&'static str, i64>>,
+}
+
+impl Batch for Arc<Statement> {
+    type Key = OperationKind;
+    type Call = AdmissionRequest;
+    type Answer = Answer;
+
+    fn touches(call: &AdmissionRequest) -> Vec<Uuid> {
+        call.touches()
     }
-    let started = Instant::now();
-    let mut pause = MIN_LOCK_PAUSE;
-    loop {
-        let answer = database.row(SQL, &[&arguments]).await;
-        let is_locked = match &answer {
-            Err(DbError::Refused(reason)) => reason["reason"] == "locked",
-            Err(error) => error.is_lock_timeout(),
-            Ok(_) => false,
+
+    async fn answer(
+        &self,
+        kind: OperationKind,
+        mut calls: Vec<AdmissionRequest>,
+    ) -> Result<Vec<Answer>, DbError> {
+        let order: Vec<_> = calls.iter().map(|call| call.id).collect();
+        // two deliveries of two requests must not wait for one another
+        calls.sort_by_key(|call| call.id);
+        let sql = format!("select * from admit_{kind}($1, $2)");
+        let parameters: [&(dyn postgres_types::ToSql + Sync); 2] = [&calls, &self.default_limits];
+        let contract = kind.contract();
+        let rows = if contract.has(Effect::BeginsEpoch) {
+            self.database.reserved().typed_rows_without_time_limit(&sql, &parameters).await?
+        } else if contract.class.is_exclusive() {
+            self.database.reserved().typed_rows(&sql, &parameters).await?
+        } else {
+            self.database.typed_rows(&sql, &parameters).await?
         };
-        if !is_locked {
-            return answer;
+        let mut answers = BTreeMap::new();
+        for row in &rows {
+            answers.insert(column::<Uuid>(row, "id")?, answer(row)?);
         }
-        if started.elapsed() > database.lock_patience() {
-            return Err(DbError::Unavailable("the lock is held for too long".into()));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(MAX_LOCK_PAUSE);
+        let missing = || DbError::Defect("a request was not answered".into());
+        order.iter().map(|id| answers.remove(id).ok_or_else(missing)).collect()
     }
+}
+
+fn answer(row: &Row) -> Result<Answer, DbError> {
+    if column::<&str>(row, "outcome")? == "refused" {
+        let refusal: Json<Refusal> = column(row, "refusal")?;
+        return Ok(Answer::Refused(refusal.0));
+    }
+    admission(row).map(Answer::Admission)
+}
+
+fn admission(row: &Row) -> Result<Admission, DbError> {
+    let outcome = match column(row, "outcome")? {
+        "admitted" => AdmissionOutcome::Admitted,
+        "repeated" => AdmissionOutcome::Repeated,
+        "revoked" => AdmissionOutcome::Revoked,
+        other => return Err(DbError::Defect(format!("{other} is no outcome").into())),
+    };
+    let in_flight: Option<i64> = column(row, "operations_in_flight")?;
+    Ok(Admission {
+        outcome,
+        operation_id: OperationId(column(row, "id")?),
+        backend_name: column(row, "backend_name")?,
+        subject: column(row, "subject")?,
+        operations_in_flight: in_flight.and_then(|count| u64::try_from(count).ok()),
+    })
 }
 
 /// The outcome of an earlier delivery of a request; `None` when none was admitted or revoked.
@@ -231,7 +288,8 @@ async fn admit_past_locks(
 /// # Errors
 /// When the database does not answer.
 pub async fn recorded(database: &Database, id: OperationId) -> Result<Option<Admission>, DbError> {
-    database.row("select recorded_outcome($1)", &[&id.to_string()]).await
+    let sql = "select r.* from recorded_outcome($1) r where r.id is not null";
+    database.typed_rows(sql, &[&id.0]).await?.first().map(admission).transpose()
 }
 
 /// Revokes a request, or returns its outcome if it was already admitted.
@@ -245,118 +303,31 @@ pub async fn revoke(
     caller: &Caller,
     operation: &Operation,
 ) -> Result<Option<Admission>, DbError> {
-    let subject = operation.contract().subject.resource.table();
-    let recorded = Recorded::new(id, request_id, caller, operation);
-    database
-        .row(
-            "select revoke_request($1::jsonb, $2, $3)",
-            &[&Json(recorded), &subject, &operation.definition().subject()],
+    let Caller { user_id, project_id, .. } = caller;
+    let (kind, arguments) = (operation.kind().stem(), admission_request::arguments(operation));
+    let table = operation.contract().subject.resource.table();
+    let rows = database
+        .typed_rows(
+            "select * from revoke_request($1, $2, $3, $4, $5, $6, $7, $8)",
+            &[
+                &id.0,
+                &request_id.to_string(),
+                user_id,
+                project_id,
+                &kind,
+                &arguments,
+                &table,
+                &operation.definition().subject(),
+            ],
         )
-        .await
-}
-
-/// An operation as its row in the operation log begins.
-#[derive(Debug, Serialize)]
-struct Recorded<'a> {
-    id: OperationId,
-    request_key: OperationId,
-    request_id: &'a RequestId,
-    user_id: &'a str,
-    project_id: &'a str,
-    #[serde(flatten)]
-    operation: &'a Operation,
-}
-
-impl<'a> Recorded<'a> {
-    fn new(
-        id: OperationId,
-        request_id: &'a RequestId,
-        caller: &'a Caller,
-        operation: &'a Operation,
-    ) -> Self {
-        let Caller { user_id, project_id, .. } = caller;
-        Self { id, request_key: id, request_id, user_id, project_id, operation }
-    }
-}
-
-/// The same, with what only an admitted operation has.
-#[derive(Debug, Serialize)]
-struct Admitted<'a> {
-    #[serde(flatten)]
-    recorded: Recorded<'a>,
-    traceparent: &'a str,
-    in_admission: bool,
-}
-
-/// What the SQL function `admit` reads.
-#[derive(Debug, Serialize)]
-struct AdmitArguments<'a> {
-    operation: Admitted<'a>,
-    steps: Vec<BeginStep>,
-    located_by: Option<RowAt>,
-    others: Vec<OtherAt>,
-    uses: Vec<Uuid>,
-    exclusive_on: Option<Uuid>,
-    backend_id: Option<BackendId>,
-    migration: Option<Migration>,
-    event: Option<String>,
-    begins_epoch: bool,
-    restarts_replication: bool,
-    /// The changes with which others end the operation as failed.
-    when_failed: Vec<Step>,
-    fails_with_quota: bool,
-    exclusive: bool,
-    allowed_conditions: &'a [Condition],
-    additional_backends: &'a [AdditionalBackend],
-    view: &'static str,
-    count_in_flight: bool,
-}
-
-impl<'a> AdmitArguments<'a> {
-    fn new(request: &Admit<'a>, default_limit: &dyn Fn(&str) -> i64) -> Self {
-        let Admit { id, request_id, caller, operation, .. } = *request;
-        let (contract, definition) = (operation.contract(), operation.definition());
-        Self {
-            operation: Admitted {
-                recorded: Recorded::new(id, request_id, caller, operation),
-                traceparent: request.traceparent,
-                in_admission: operation.kind().runs() == Runs::InAdmission,
-            },
-            steps: transition::on_admission(operation, caller, &request.place, default_limit),
-            located_by: transition::located_by(operation),
-            others: transition::others(operation),
-            uses: definition.uses(),
-            exclusive_on: definition.exclusive_on(),
-            backend_id: request.place.backend_id(),
-            migration: request.place.migration(),
-            event: operation.kind().event(),
-            begins_epoch: contract.has(Effect::BeginsEpoch),
-            restarts_replication: contract.has(Effect::RestartsReplication),
-            when_failed: transition::on_finish(operation, false, &Columns::none()),
-            fails_with_quota: transition::takes_quota(operation, false),
-            exclusive: contract.class.is_exclusive(),
-            allowed_conditions: request.allowed,
-            additional_backends: request.additional_backends,
-            view: contract.subject.resource.view(),
-            count_in_flight: contract.class.is_exclusive(),
-        }
-    }
+        .await?;
+    rows.first().map(admission).transpose()
 }
 
 /// What a violated unique constraint means to the caller.
-async fn clash(
-    database: &Database,
-    operation: &Operation,
-    constraint: &str,
-) -> Result<Refusal, DbError> {
-    let (column, id) = match constraint {
-        "one_live_operation" => ("subject_id", Some(operation.definition().subject())),
-        "one_live_connection" => ("exclusive_on", operation.definition().exclusive_on()),
-        "volume_types_name" | "qos_specs_name" => return Ok(Refusal::NameTaken),
-        _ => return Err(DbError::Duplicate(constraint.to_owned())),
-    };
-    let sql = format!(
-        "select to_jsonb(kind) from operations where {column} = $1 and state in ('admitted', 'running')"
-    );
-    Ok(Refusal::Busy { operation: database.row(&sql, &[&id]).await? })
+fn clash(constraint: String) -> AdmitError {
+    match constraint.as_str() {
+        "volume_types_name" | "qos_specs_name" => Refusal::NameTaken.into(),
+        _ => DbError::Duplicate(constraint).into(),
+    }
 }

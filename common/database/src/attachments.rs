@@ -4,10 +4,15 @@ use super::listing::{self, Listed};
 use super::{Database, DbError};
 use model::{AttachMode, Attachment, AttachmentId, BackendId, Volume, VolumeId};
 use serde::Deserialize;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 impl Listed for Attachment {
     const VIEW: &'static str = "attachment_details";
+
+    fn read(row: &Row) -> Result<Self, DbError> {
+        listing::from_json(row)
+    }
 
     fn id(&self) -> Uuid {
         self.id.0

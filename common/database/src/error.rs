@@ -10,9 +10,6 @@ pub enum DbError {
     /// It could not be asked, or not now; whether a change was made is unknown.
     #[error("the database does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// One of our functions refused, with this reason; nothing changed.
-    #[error("refused: {0}")]
-    Refused(serde_json::Value),
     /// A unique constraint of this name stood against it; nothing changed.
     #[error("the constraint {0} is violated")]
     Duplicate(String),
@@ -22,16 +19,15 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// Whether a lock was waited for in vain; nothing changed.
-    pub(crate) fn is_lock_timeout(&self) -> bool {
+    /// Whether a lock was waited for in vain, or would have been for ever; nothing changed.
+    pub(crate) fn is_about_locks(&self) -> bool {
         let Self::Unavailable(source) = self else { return false };
         let reported = source.downcast_ref::<tokio_postgres::Error>();
-        reported.and_then(|error| error.code()) == Some(&SqlState::LOCK_NOT_AVAILABLE)
+        let state = reported.and_then(|error| error.code());
+        state == Some(&SqlState::LOCK_NOT_AVAILABLE)
+            || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
     }
 }
-
-/// The SQLSTATE that the SQL function `refuse` raises.
-const REFUSED: &str = "CBREF";
 
 impl From<tokio_postgres::Error> for DbError {
     fn from(error: tokio_postgres::Error) -> Self {
@@ -39,12 +35,6 @@ impl From<tokio_postgres::Error> for DbError {
             return Self::Unavailable(error.into());
         };
         let state = reported.code();
-        if state.code() == REFUSED {
-            return match serde_json::from_str(reported.detail().unwrap_or_default()) {
-                Ok(reason) => Self::Refused(reason),
-                Err(undecodable) => Self::Defect(undecodable.into()),
-            };
-        }
         if *state == SqlState::UNIQUE_VIOLATION {
             return Self::Duplicate(reported.constraint().unwrap_or_default().to_owned());
         }
@@ -89,9 +79,7 @@ impl From<DbError> for Error {
             DbError::Unavailable(_) => {
                 Self::unavailable("The database does not answer.").caused_by(error)
             }
-            DbError::Refused(_) | DbError::Duplicate(_) | DbError::Defect(_) => {
-                Self::internal(error)
-            }
+            DbError::Duplicate(_) | DbError::Defect(_) => Self::internal(error),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! PostgreSQL: the truth about every resource and every operation.
 //!
-//! Statuses are written by [`transition`] alone, conditions of backends by the operations on them.
-//! Rows come out of the database as JSON, so that a row type is described once, by its struct.
+//! Statuses are written by [`statements`] alone, which are made from the operations' contracts; conditions of backends by
+//! the operations on them. Rows come out of the database as JSON, so that a row type is described once, by its struct.
 
 pub mod admission;
+mod admission_request;
 pub mod attachments;
 pub mod backends;
+mod columns;
 mod error;
+mod group_commit;
 pub mod listing;
 pub mod messages;
 mod migrations;
@@ -19,7 +22,7 @@ pub mod qos_specs;
 pub mod quotas;
 pub mod services;
 pub mod snapshots;
-mod transition;
+pub mod statements;
 pub mod volume_types;
 pub mod volumes;
 

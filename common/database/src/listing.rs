@@ -2,11 +2,13 @@
 //!
 //! A page begins after the marker's *values*, not after a count of rows, so that rows which come and
 //! go between two pages neither repeat nor hide others. The marker may have been removed meanwhile.
+use super::columns::Columns;
 use super::{Database, DbError};
 use model::{Metadata, text_enum};
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use time::OffsetDateTime;
+use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
@@ -101,6 +103,14 @@ pub enum ListError {
     Database(#[from] DbError),
 }
 
+/// A whole row as JSON, for what is not read often enough to name its columns.
+pub(super) const ROW_AS_JSON: &str = "to_jsonb(v)";
+
+/// Reads a [`ROW_AS_JSON`].
+pub(super) fn from_json<T: DeserializeOwned>(row: &Row) -> Result<T, DbError> {
+    Columns::of(row).json()
+}
+
 type Parameter = Box<dyn ToSql + Sync + Send>;
 
 struct Statement {
@@ -120,9 +130,17 @@ impl Statement {
 }
 
 /// What lists show.
-pub trait Listed: DeserializeOwned {
+pub trait Listed: Sized {
     /// The view of it, or its table.
     const VIEW: &'static str;
+    /// What is read of a row `v` of the view.
+    const COLUMNS: &'static str = ROW_AS_JSON;
+
+    /// Reads those columns.
+    ///
+    /// # Errors
+    /// When they are not what was expected: a defect.
+    fn read(row: &Row) -> Result<Self, DbError>;
 
     /// Its id.
     fn id(&self) -> Uuid;
@@ -137,7 +155,7 @@ pub async fn page<T: Listed>(database: &Database, query: &ListQuery) -> Result<V
     if let Some(marker) = query.marker {
         require_row(database, view, marker, query.project_id.as_deref()).await?;
     }
-    let mut statement = matching(view, query, "to_jsonb(v)");
+    let mut statement = matching(view, query, T::COLUMNS);
     if let Some(marker) = query.marker {
         let marker = statement.bind(marker);
         let after = after_marker(&query.sort);
@@ -153,7 +171,8 @@ pub async fn page<T: Listed>(database: &Database, query: &ListQuery) -> Result<V
         " order by {} limit ${limit}::bigint offset ${offset}",
         order.join(", ")
     );
-    Ok(database.rows(&statement.sql, &statement.references()).await?)
+    let rows = database.typed_rows(&statement.sql, &statement.references()).await?;
+    Ok(rows.iter().map(T::read).collect::<Result<_, _>>()?)
 }
 
 /// How many rows the query's filters match, whatever its page.
@@ -174,11 +193,13 @@ pub(super) async fn find<T: Listed>(
     project_scope: Option<&str>,
 ) -> Result<Option<T>, DbError> {
     let sql = format!(
-        "select to_jsonb(v) from {} v \
+        "select {} from {} v \
          where id = $1 and deleted_at is null and project_id = coalesce($2, project_id)",
+        T::COLUMNS,
         T::VIEW
     );
-    database.row(&sql, &[&id, &project_scope]).await
+    let rows = database.typed_rows(&sql, &[&id, &project_scope]).await?;
+    rows.first().map(T::read).transpose()
 }
 
 /// What an aggregate expression over the rows that the query's filters match comes to.

@@ -3,10 +3,15 @@
 use super::listing::{self, Listed};
 use super::{Database, DbError};
 use model::{Message, MessageId};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 impl Listed for Message {
     const VIEW: &'static str = "message_details";
+
+    fn read(row: &Row) -> Result<Self, DbError> {
+        listing::from_json(row)
+    }
 
     fn id(&self) -> Uuid {
         self.id.0

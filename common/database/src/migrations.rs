@@ -1,6 +1,6 @@
-//! The schema, in numbered steps that are part of the program.
+//! The schema, in numbered steps that are part of the program, and the functions of this version.
 
-use super::DbError;
+use super::{DbError, statements};
 use tokio_postgres::{Client, Config, NoTls};
 
 refinery::embed_migrations!("migrations");
@@ -32,21 +32,5 @@ async fn migrate(client: &mut Client) -> Result<(), DbError> {
     for step in report.applied_migrations() {
         tracing::info!(version = step.version(), name = step.name(), "schema migrated");
     }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_precondition_of_an_operation_has_its_condition_and_no_condition_is_left_over() {
-        let rows = include_str!("../migrations/V4__rows.sql");
-        let function = rows.split("create function precondition_holds").nth(1).unwrap_or_default();
-        let function = function.split("end $$;").next().unwrap_or_default();
-        let cases = function.lines().filter_map(|line| line.trim().strip_prefix("when '"));
-        let mut cases: Vec<_> = cases.filter_map(|case| Some(case.split_once('\'')?.0)).collect();
-        cases.sort_unstable();
-        let known = operation::preconditions();
-        let names: Vec<_> = known.iter().map(|precondition| precondition.name).collect();
-        assert_eq!(names, cases);
-    }
+    statements::install(client).await
 }

@@ -1,23 +1,27 @@
 //! The operation log: claim, renew, finish, and operations that were not dispatched.
-use super::transition::{self, Step};
+
+use super::admission_request::{ColumnValues, related, written_at_end};
+use super::columns::column;
+use super::group_commit::{Batch, GroupCommit};
 use super::{Database, DbError};
 use model::migration::Stage;
 use model::{BackendId, FailoverOutcome, Migration, OperationId, OperationState, RequestId};
-use operation::Operation;
 use operation::contract::{Columns, Role};
+use operation::{Operation, OperationKind};
+use postgres_types::{Json, ToSql};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use tokio_postgres::types::Json;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 /// An operation that this process owns until the lease runs out.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ClaimedOperation {
     /// Its id.
     pub id: OperationId,
     /// What is to be done.
-    #[serde(flatten)]
     pub operation: Operation,
     /// The request that asked for it.
     pub request_id: RequestId,
@@ -57,25 +61,88 @@ pub struct OperationOutcome {
     pub error: Option<String>,
 }
 
-/// Claims an admitted operation of the backend. `None` if another worker holds the lease, it has ended, or the
-/// backend has failed over since it was admitted, or since `known_epoch`.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn claim(
-    database: &Database,
-    operation: OperationId,
+/// The claims of a worker. Cheap to clone.
+#[derive(Clone)]
+pub struct Claims(GroupCommit<ClaimStatement>);
+
+/// The statement that claims operations of one backend.
+struct ClaimStatement {
+    database: Database,
     backend: BackendId,
-    known_epoch: i64,
-    owner: &str,
+    owner: String,
     lease: Duration,
-) -> Result<Option<ClaimedOperation>, DbError> {
-    database
-        .row(
-            "select claim($1, $2, $3, $4, make_interval(secs => $5))",
-            &[&operation.0, &backend.0, &known_epoch, &owner, &lease.as_secs_f64()],
-        )
-        .await
+}
+
+impl Claims {
+    /// The claims of the worker `owner` of a backend, each exclusive for a `lease`.
+    #[must_use]
+    pub fn new(database: Database, backend: BackendId, owner: String, lease: Duration) -> Self {
+        Self(GroupCommit::new(ClaimStatement { database, backend, owner, lease }))
+    }
+
+    /// Claims an admitted operation of the backend. `None` if another worker holds the lease, it has ended, or the
+    /// backend has failed over since it was admitted, or since `known_epoch`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn claim(
+        &self,
+        operation: OperationId,
+        known_epoch: i64,
+    ) -> Result<Option<ClaimedOperation>, DbError> {
+        self.0.call(known_epoch, operation).await
+    }
+}
+
+impl Batch for ClaimStatement {
+    type Key = i64;
+    type Call = OperationId;
+    type Answer = Option<ClaimedOperation>;
+
+    fn touches(call: &OperationId) -> Vec<Uuid> {
+        vec![call.0]
+    }
+
+    async fn answer(
+        &self,
+        known_epoch: i64,
+        calls: Vec<OperationId>,
+    ) -> Result<Vec<Option<ClaimedOperation>>, DbError> {
+        let ids: Vec<_> = calls.iter().map(|operation| operation.0).collect();
+        let rows = self
+            .database
+            .typed_rows(
+                "select * from claim($1, $2, $3, $4, make_interval(secs => $5))",
+                &[&ids, &self.backend.0, &known_epoch, &self.owner, &self.lease.as_secs_f64()],
+            )
+            .await?;
+        let mut claimed = HashMap::new();
+        for row in &rows {
+            let operation = ClaimedOperation::read(row)?;
+            claimed.insert(operation.id, operation);
+        }
+        Ok(calls.iter().map(|operation| claimed.remove(operation)).collect())
+    }
+}
+
+impl ClaimedOperation {
+    fn read(row: &Row) -> Result<Self, DbError> {
+        let mut operation = json!({ "kind": column::<&str>(row, "kind")? });
+        operation["arguments"] = column(row, "arguments")?;
+        let migration: Option<Json<Migration>> = column(row, "migration")?;
+        let others: Json<Vec<RelatedRow>> = column(row, "others")?;
+        Ok(Self {
+            id: OperationId(column(row, "id")?),
+            operation: serde_json::from_value(operation)?,
+            request_id: RequestId(column(row, "request_id")?),
+            traceparent: column(row, "traceparent")?,
+            fence: column(row, "fence")?,
+            attempts: column(row, "attempts")?,
+            subject: column(row, "subject")?,
+            others: others.0,
+            migration: migration.map(|migration| migration.0),
+        })
+    }
 }
 
 /// Keeps a claimed operation for another `lease`. `false` when it was lost.
@@ -97,70 +164,108 @@ pub async fn renew(
     Ok(renewed.unwrap_or(false))
 }
 
-/// What the SQL function `finish` reads.
-#[derive(Debug, Serialize)]
-struct FinishArguments<'a> {
-    operation_id: OperationId,
+/// The composite type `operation_end`.
+#[derive(Clone, Debug, ToSql)]
+#[postgres(name = "operation_end")]
+struct OperationEnd {
+    id: Uuid,
     fence: i64,
+    subject: Uuid,
+    volume: Option<Uuid>,
+    snapshots: Vec<Uuid>,
     succeeded: bool,
-    takes_quota: bool,
-    result: Option<&'a Value>,
-    error: Option<&'a str>,
-    steps: Vec<Step>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failover: Option<&'a FailoverOutcome>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Message>,
+    columns: ColumnValues,
+    result: Option<Value>,
+    error: Option<String>,
+    failover: Option<Json<FailoverOutcome>>,
+    tells_user: bool,
 }
 
-/// A message to the user about an operation that was answered before it failed. The operator finds the
-/// cause in the log, by the request's id.
-#[derive(Debug, Serialize)]
-struct Message {
-    resource_type: &'static str,
-    action: String,
-    detail: &'static str,
-}
-
-impl Message {
-    fn of_failure(operation: &Operation) -> Option<Self> {
-        Some(Self {
-            resource_type: operation.contract().subject.resource.message_type()?,
-            action: operation.kind().spoken(),
-            detail: "The storage backend could not do it.",
+impl OperationEnd {
+    fn new(claimed: &ClaimedOperation, outcome: &OperationOutcome) -> Result<Self, DbError> {
+        let operation = &claimed.operation;
+        let definition = operation.definition();
+        let succeeded = outcome.error.is_none();
+        let mut columns = outcome.model_update.clone();
+        columns.add(if succeeded {
+            definition.columns_when_done()
+        } else {
+            definition.columns_when_failed()
+        });
+        Ok(Self {
+            id: claimed.id.0,
+            fence: claimed.fence,
+            subject: definition.subject(),
+            volume: related(operation, Role::Volume).pop(),
+            snapshots: related(operation, Role::Snapshot),
+            succeeded,
+            columns: Json(written_at_end(operation, columns)?),
+            result: outcome.result.clone(),
+            error: outcome.error.clone(),
+            failover: outcome.failover.clone().map(Json),
+            tells_user: true,
         })
     }
 }
 
-/// Ends a claimed operation: its record, the resources that it touches and its quota change together.
-/// `false` when the operation was lost to another owner: then nothing changed.
-///
-/// # Errors
-/// When the database does not answer: then whether it ended is unknown, and asking again is safe.
-pub async fn finish(
-    database: &Database,
-    claimed: &ClaimedOperation,
-    outcome: &OperationOutcome,
-) -> Result<bool, DbError> {
-    let (operation, succeeded) = (&claimed.operation, outcome.error.is_none());
-    let request = FinishArguments {
-        operation_id: claimed.id,
-        fence: claimed.fence,
-        succeeded,
-        takes_quota: transition::takes_quota(operation, succeeded),
-        result: outcome.result.as_ref(),
-        error: outcome.error.as_deref(),
-        steps: transition::on_finish(operation, succeeded, &outcome.model_update),
-        failover: outcome.failover.as_ref(),
-        message: if succeeded { None } else { Message::of_failure(operation) },
-    };
-    let sql = "select to_jsonb(finish($1::jsonb))";
-    let finished: Option<bool> = if request.failover.is_some() {
-        database.row_without_time_limit(sql, &[&Json(request)]).await?
-    } else {
-        database.row(sql, &[&Json(request)]).await?
-    };
-    Ok(finished.unwrap_or(false))
+/// The ends of the operations that a worker has claimed. Cheap to clone.
+#[derive(Clone)]
+pub struct Ends {
+    database: Database,
+    together: GroupCommit<EndStatement>,
+}
+
+/// The statement that ends operations of one kind.
+struct EndStatement(Database);
+
+impl Ends {
+    /// The ends of the operations of one worker.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { together: GroupCommit::new(EndStatement(database.clone())), database }
+    }
+
+    /// Ends a claimed operation: its record, the resources that it touches and its quota change together.
+    /// `false` when the operation was lost to another owner: then nothing changed.
+    ///
+    /// # Errors
+    /// When the database does not answer: then whether it ended is unknown, and asking again is safe.
+    pub async fn finish(
+        &self,
+        claimed: &ClaimedOperation,
+        outcome: &OperationOutcome,
+    ) -> Result<bool, DbError> {
+        let (kind, end) = (claimed.operation.kind(), OperationEnd::new(claimed, outcome)?);
+        if outcome.failover.is_none() {
+            return self.together.call(kind, end).await;
+        }
+        let sql = format!("select * from finish_{kind}($1)");
+        let ended = self.database.typed_rows_without_time_limit(&sql, &[&vec![end]]).await?;
+        Ok(!ended.is_empty())
+    }
+}
+
+impl Batch for EndStatement {
+    type Key = OperationKind;
+    type Call = OperationEnd;
+    type Answer = bool;
+
+    fn touches(call: &OperationEnd) -> Vec<Uuid> {
+        let related = call.volume.iter().chain(&call.snapshots);
+        std::iter::once(&call.subject).chain(related).copied().collect()
+    }
+
+    async fn answer(
+        &self,
+        kind: OperationKind,
+        calls: Vec<OperationEnd>,
+    ) -> Result<Vec<bool>, DbError> {
+        let sql = format!("select * from finish_{kind}($1)");
+        let rows = self.0.typed_rows(&sql, &[&calls]).await?;
+        let ended: HashSet<Uuid> =
+            rows.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?;
+        Ok(calls.iter().map(|call| ended.contains(&call.id)).collect())
+    }
 }
 
 /// Gives a claimed operation to the backend that does what is next of its migration. Returns that
@@ -173,14 +278,14 @@ pub async fn hand_over(
     claimed: &ClaimedOperation,
     next: &Migration,
 ) -> Result<Option<String>, DbError> {
-    let arrival = match next.stage {
-        Stage::Remove => Some(transition::on_arrival(&claimed.operation, &next.to)),
-        Stage::Open | Stage::Copy { .. } | Stage::Close { .. } => None,
+    let arrives = match next.stage {
+        Stage::Remove => true,
+        Stage::Open | Stage::Copy { .. } | Stage::Close { .. } => false,
     };
     database
         .row(
             "select to_jsonb(hand_over($1, $2, $3, $4, $5))",
-            &[&claimed.id.0, &claimed.fence, &Json(next), &next.backend_id().0, &arrival.map(Json)],
+            &[&claimed.id.0, &claimed.fence, &Json(next), &next.backend_id().0, &arrives],
         )
         .await
 }

@@ -1,12 +1,12 @@
 //! The connection pool and the few ways in which the rest of `db` asks.
 
-use super::{DbError, migrations};
+use super::columns::column;
+use super::{DbError, migrations, statements};
 use configuration::DatabaseConfig;
 use deadpool_postgres::{ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::time::Duration;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{Json, ToSql};
 use tokio_postgres::{Config, NoTls, Row, Statement};
 
 /// Parameters of a statement.
@@ -129,7 +129,7 @@ impl Database {
                 client.query(&statement, parameters).await
             })
             .await?;
-        rows.iter().map(|row| Ok(serde_json::from_value(row.try_get(0)?)?)).collect()
+        rows.iter().map(|row| Ok(column::<Json<T>>(row, 0)?.0)).collect()
     }
 
     /// The row of such a statement, if there is one and it is not null.
@@ -147,28 +147,40 @@ impl Database {
         value_of(row)
     }
 
-    /// The same for the few statements that work on every volume of a backend, and must not fail because there are many.
-    pub(crate) async fn row_without_time_limit<T: DeserializeOwned>(
+    /// The rows of a statement.
+    pub(crate) async fn typed_rows(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
-    ) -> Result<Option<T>, DbError> {
+    ) -> Result<Vec<Row>, DbError> {
+        self.ask(async |client| {
+            let statement = prepare(client, sql).await?;
+            client.query(&statement, parameters).await
+        })
+        .await
+    }
+
+    /// The same for the few statements that work on every volume of a backend, and must not fail because there are many.
+    pub(crate) async fn typed_rows_without_time_limit(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, DbError> {
         let mut client = self.pool.get().await?;
         let answer = tokio::time::timeout(LONG_PATIENCE, async {
             let transaction = client.transaction().await?;
             transaction.batch_execute("set local statement_timeout = 0").await?;
-            let row = transaction.query_opt(sql, parameters).await?;
+            let rows = transaction.query(sql, parameters).await?;
             transaction.commit().await?;
-            Ok::<_, tokio_postgres::Error>(row)
+            Ok::<_, tokio_postgres::Error>(rows)
         });
-        let row = match answer.await {
-            Ok(row) => row?,
+        match answer.await {
+            Ok(rows) => Ok(rows?),
             Err(elapsed) => {
                 drop(Object::take(client));
-                return Err(DbError::Unavailable(elapsed.into()));
+                Err(DbError::Unavailable(elapsed.into()))
             }
-        };
-        value_of(row)
+        }
     }
 
     /// Uses a connection within the deadline that holds for every call. A connection that does not answer in
@@ -191,8 +203,8 @@ impl Database {
 /// The JSON in the only column of a row, if there is a row and it is not null.
 fn value_of<T: DeserializeOwned>(row: Option<Row>) -> Result<Option<T>, DbError> {
     let Some(row) = row else { return Ok(None) };
-    let value: Option<Value> = row.try_get(0)?;
-    Ok(value.map(serde_json::from_value).transpose()?)
+    let value: Option<Json<T>> = column(&row, 0)?;
+    Ok(value.map(|Json(value)| value))
 }
 
 /// The most statements that a connection keeps prepared: clients of the API shape those of lists.
@@ -224,8 +236,9 @@ fn pool(config: &DatabaseConfig, connection: &Config, size: usize) -> Result<Poo
 
 fn session_settings(config: &DatabaseConfig, down_after: Duration) -> String {
     format!(
-        "-c lock_timeout={}ms -c statement_timeout={}ms \
+        "-c search_path={} -c lock_timeout={}ms -c statement_timeout={}ms \
          -c idle_in_transaction_session_timeout={}ms -c cinderblock.down_after={}ms",
+        statements::search_path(),
         config.lock_timeout_ms,
         config.statement_timeout_ms,
         config.statement_timeout_ms,

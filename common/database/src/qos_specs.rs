@@ -1,12 +1,17 @@
 //! QoS specs, as readers see them. Changes come through admitted operations alone.
 
-use super::listing::Listed;
+use super::listing::{self, Listed};
 use super::{Database, DbError};
 use model::{QosSpecs, QosSpecsId, VolumeType};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 impl Listed for QosSpecs {
     const VIEW: &'static str = "qos_specs";
+
+    fn read(row: &Row) -> Result<Self, DbError> {
+        listing::from_json(row)
+    }
 
     fn id(&self) -> Uuid {
         self.id.0

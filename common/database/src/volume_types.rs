@@ -1,13 +1,18 @@
 //! Volume types, as readers see them. Changes come through admitted operations alone.
 
-use super::listing::Listed;
+use super::listing::{self, Listed};
 use super::{Database, DbError};
 use model::{VolumeType, VolumeTypeId};
 use serde::Deserialize;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 impl Listed for VolumeType {
     const VIEW: &'static str = "volume_types";
+
+    fn read(row: &Row) -> Result<Self, DbError> {
+        listing::from_json(row)
+    }
 
     fn id(&self) -> Uuid {
         self.id.0
@@ -27,22 +32,31 @@ pub async fn find(
     database
         .row(
             "select to_jsonb(t) from volume_types t \
-             where (id::text = $1 or name = $1) and deleted_at is null \
+             where (id = $3 or name = $1) and deleted_at is null \
                and ($2::text is null or is_public or access ? $2) \
-             order by id::text = $1 desc limit 1",
-            &[&id_or_name, &project_scope],
+             order by id = $3 desc nulls last limit 1",
+            &[&id_or_name, &project_scope, &Uuid::parse_str(id_or_name).ok()],
         )
         .await
 }
 
-/// The type that a project gets when it asks for none, where that was said.
+/// The type that a project gets when it asks for none: what was said of the project, or of the installation, by id or
+/// name.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn default_of(database: &Database, project: &str) -> Result<Option<VolumeType>, DbError> {
+pub async fn default_of(
+    database: &Database,
+    project: &str,
+    of_the_installation: &str,
+) -> Result<Option<VolumeType>, DbError> {
     let sql = "select to_jsonb(t) from volume_types t \
-               join projects p on p.default_volume_type_id = t.id where p.project_id = $1";
-    database.row(sql, &[&project]).await
+               where t.deleted_at is null and t.id = coalesce( \
+                   (select default_volume_type_id from projects where project_id = $1), \
+                   (select id from volume_types where (id = $3 or name = $2) and deleted_at is null \
+                    order by id = $3 desc nulls last limit 1))";
+    let id = Uuid::parse_str(of_the_installation).ok();
+    database.row(sql, &[&project, &of_the_installation, &id]).await
 }
 
 /// A project with the type that it gets when it asks for none.

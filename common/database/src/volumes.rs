@@ -1,14 +1,62 @@
 //! Volumes, as readers see them. Changes come through admitted operations alone.
 
+use super::columns::Columns;
 use super::listing::{self, ListQuery, Listed};
 use super::{Database, DbError};
-use model::{BackendId, Metadata, Volume, VolumeId};
+use model::{BackendId, Metadata, Volume, VolumeId, VolumeTypeId};
+use postgres_types::Json;
 use serde::Deserialize;
 use time::OffsetDateTime;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 impl Listed for Volume {
     const VIEW: &'static str = "volume_details";
+    const COLUMNS: &'static str = "v.id, v.project_id, v.user_id, v.backend_id, v.backend_name, v.cluster_name, v.pool, \
+        v.availability_zone, v.volume_type_id, v.volume_type_name, v.name, v.description, v.size_gb, v.status, \
+        v.previous_status, v.migration_status, v.bootable, v.multiattach, v.snapshot_id, v.source_volume_id, \
+        v.readonly, v.metadata, v.image_metadata, v.attachments, v.front_end_qos, v.replicated, \
+        v.replication_status, v.replication_extended_status, v.replication_driver_data, v.consumes_quota, \
+        v.service_id, v.created_at, v.updated_at";
+
+    fn read(row: &Row) -> Result<Self, DbError> {
+        let mut columns = Columns::of(row);
+        Ok(Self {
+            id: VolumeId(columns.next()?),
+            project_id: columns.next()?,
+            user_id: columns.next()?,
+            backend_id: BackendId(columns.next()?),
+            backend_name: columns.next()?,
+            cluster_name: columns.next()?,
+            pool: columns.next()?,
+            availability_zone: columns.next()?,
+            volume_type_id: VolumeTypeId(columns.next()?),
+            volume_type_name: columns.next()?,
+            name: columns.next()?,
+            description: columns.next()?,
+            size_gb: columns.next()?,
+            status: columns.word()?,
+            previous_status: columns.optional_word()?,
+            migration_status: columns.optional_word()?,
+            bootable: columns.next()?,
+            multiattach: columns.next()?,
+            snapshot_id: columns.next()?,
+            source_volume_id: columns.next()?,
+            readonly: columns.next()?,
+            metadata: columns.json()?,
+            image_metadata: columns.json()?,
+            attachments: columns.json()?,
+            front_end_qos: columns.next::<Option<Json<Metadata>>>()?.map(|Json(specs)| specs),
+            replicated: columns.next()?,
+            replication_status: columns.word()?,
+            replication_extended_status: columns.optional_word()?,
+            replication_driver_data: columns.next()?,
+            consumes_quota: columns.next()?,
+            service_id: columns.next()?,
+            created_at: columns.next()?,
+            updated_at: columns.next()?,
+        })
+    }
 
     fn id(&self) -> Uuid {
         self.id.0

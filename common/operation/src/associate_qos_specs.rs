@@ -1,6 +1,6 @@
 //! `associate_qos_specs`: give volumes of a kind a QoS specification.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, Precondition, Row};
 use model::{Caller, Error, QosSpecsId, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::VolumeType)
     },
     others: &[],
+    written_on_admission: &["qos_specs_id"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -50,7 +52,7 @@ impl Definition for AssociateQosSpecs {
         self.volume_type_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "qos_specs_id": self.qos_specs_id }))
     }
 }

@@ -53,6 +53,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[(Role::Volume, Touch { preconditions: &[ATTACH_MODE_ALLOWED], ..FOLLOWING_VOLUME })],
+    written_on_admission: &["instance_id", "host_name", "mountpoint", "attach_mode", "attached_at"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -65,16 +67,13 @@ impl Definition for AttachVolume {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({
-                "instance_id": self.instance_id,
-                "host_name": self.host_name,
-                "mountpoint": self.mountpoint,
-                "attach_mode": self.mode,
-                "attached_at": "now",
-            })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({
+            "instance_id": self.instance_id,
+            "host_name": self.host_name,
+            "mountpoint": self.mountpoint,
+            "attach_mode": self.mode,
+            "attached_at": "now",
+        }))
     }
 }

@@ -36,6 +36,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    written_on_admission: &["attached_at"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -48,10 +50,7 @@ impl Definition for CompleteAttachment {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({ "attached_at": "now" })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "attached_at": "now" }))
     }
 }

@@ -242,14 +242,24 @@ pub struct Contract {
     pub subject: Touch,
     /// What it does to other resources, by the parts that they play.
     pub others: &'static [(Role, Touch)],
+    /// The columns of the subject that it may write with its admission, beside the status.
+    pub written_on_admission: &'static [&'static str],
+    /// Those that it may write with its end.
+    pub written_at_end: &'static [&'static str],
     /// What it does beyond the resources that it names.
     pub effects: &'static [Effect],
 }
 
 impl Contract {
+    /// The parts that resources play, with what happens to them: the subject's first.
+    pub fn parts(&self) -> impl Iterator<Item = (Role, &Touch)> {
+        let others = self.others.iter().map(|(role, touch)| (*role, touch));
+        std::iter::once((Role::Subject, &self.subject)).chain(others)
+    }
+
     /// What it does to the subject and to others, the subject first.
     pub fn touches(&self) -> impl Iterator<Item = &Touch> {
-        std::iter::once(&self.subject).chain(self.others.iter().map(|(_, touch)| touch))
+        self.parts().map(|(_, touch)| touch)
     }
 
     /// Whether it has this effect.

@@ -50,6 +50,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         Role::Volume,
         Touch { preconditions: &[RESERVABLE, ATTACH_MODE_ALLOWED], ..FOLLOWING_VOLUME },
     )],
+    written_on_admission: &["id", "project_id", "volume_id", "instance_id", "attach_mode"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -62,16 +64,13 @@ impl Definition for CreateAttachment {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({
-                "id": self.attachment_id,
-                "project_id": caller.project_id,
-                "volume_id": self.volume_id,
-                "instance_id": self.instance_id,
-                "attach_mode": self.mode,
-            })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_on_admission(&self, caller: &Caller) -> Columns {
+        Columns::set(json!({
+            "id": self.attachment_id,
+            "project_id": caller.project_id,
+            "volume_id": self.volume_id,
+            "instance_id": self.instance_id,
+            "attach_mode": self.mode,
+        }))
     }
 }

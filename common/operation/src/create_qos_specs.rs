@@ -1,7 +1,7 @@
 //! `create_qos_specs`: make a QoS specification that volume types can have.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, StartsFrom, Touch, WhileRunning,
 };
 use model::{Caller, Metadata, QosConsumer, QosSpecsId};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[],
+    written_on_admission: &["id", "name", "consumer", "specs"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -42,7 +44,7 @@ impl Definition for CreateQosSpecs {
         self.qos_specs_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "id": self.qos_specs_id,
             "name": self.name,

@@ -85,6 +85,18 @@ pub(crate) const CONTRACT: Contract = Contract {
             ..Touch::keeping_status(Resource::Volume)
         },
     )],
+    written_on_admission: &[
+        "id",
+        "project_id",
+        "user_id",
+        "volume_id",
+        "volume_type_id",
+        "size_gb",
+        "name",
+        "description",
+        "metadata",
+    ],
+    written_at_end: &["progress"],
     effects: &[],
 };
 
@@ -101,10 +113,7 @@ impl Definition for CreateSnapshot {
         vec![self.volume_id.0]
     }
 
-    fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
-        if role != Role::Subject {
-            return Columns::none();
-        }
+    fn columns_on_admission(&self, caller: &Caller) -> Columns {
         Columns::set(json!({
             "id": self.snapshot_id,
             "project_id": caller.project_id,
@@ -118,10 +127,7 @@ impl Definition for CreateSnapshot {
         }))
     }
 
-    fn columns_when_done(&self, role: Role) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({ "progress": "100%" })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_when_done(&self) -> Columns {
+        Columns::set(json!({ "progress": "100%" }))
     }
 }

@@ -128,6 +128,24 @@ pub(crate) const CONTRACT: Contract = Contract {
             },
         ),
     ],
+    written_on_admission: &[
+        "id",
+        "project_id",
+        "user_id",
+        "name",
+        "description",
+        "size_gb",
+        "volume_type_id",
+        "multiattach",
+        "metadata",
+        "snapshot_id",
+        "source_volume_id",
+        "bootable",
+        "image_metadata",
+        "replicated",
+        "replication_status",
+    ],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -148,10 +166,7 @@ impl Definition for CreateVolume {
         self.others().into_iter().map(|(_, id)| id).collect()
     }
 
-    fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
-        if role != Role::Subject {
-            return Columns::none();
-        }
+    fn columns_on_admission(&self, caller: &Caller) -> Columns {
         let source = self.source.as_ref();
         let (snapshot_id, source_volume_id) = match source.map(|source| source.content) {
             None => (None, None),

@@ -1,7 +1,7 @@
 //! `create_volume_type`: a new kind of volume to ask for.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, StartsFrom, Touch, WhileRunning,
 };
 use model::{Caller, Metadata, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[],
+    written_on_admission: &["id", "name", "description", "is_public", "extra_specs"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -44,7 +46,7 @@ impl Definition for CreateVolumeType {
         self.volume_type_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "id": self.volume_type_id,
             "name": self.name,

@@ -32,7 +32,7 @@ pub trait Definition: Any {
 
     /// Columns written together with the admission. For a new resource: the whole row, less what
     /// placement decides.
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::none()
     }
 
@@ -42,12 +42,12 @@ pub trait Definition: Any {
     }
 
     /// Columns written when it is done.
-    fn columns_when_done(&self, _role: Role) -> Columns {
+    fn columns_when_done(&self) -> Columns {
         Columns::none()
     }
 
     /// Columns written when it has failed: what its admission wrote and must not stay.
-    fn columns_when_failed(&self, _role: Role) -> Columns {
+    fn columns_when_failed(&self) -> Columns {
         Columns::none()
     }
 

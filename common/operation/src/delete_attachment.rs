@@ -36,6 +36,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    written_on_admission: &[],
+    written_at_end: &["detached_at"],
     effects: &[],
 };
 
@@ -52,10 +54,7 @@ impl Definition for DeleteAttachment {
         Some(self.volume_id.0)
     }
 
-    fn columns_when_done(&self, role: Role) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({ "detached_at": "now" })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_when_done(&self) -> Columns {
+        Columns::set(json!({ "detached_at": "now" }))
     }
 }

@@ -17,6 +17,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Record,
     subject: Touch { when_done: Ending::Removed(None), ..Touch::keeping_status(Resource::Message) },
     others: &[],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

@@ -28,6 +28,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::QosSpecs)
     },
     others: &[],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

@@ -69,6 +69,8 @@ pub(crate) const CONTRACT: Contract = Contract {
             quota: RETURNED_SNAPSHOT_QUOTA,
         },
     )],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

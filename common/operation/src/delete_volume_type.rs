@@ -47,6 +47,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

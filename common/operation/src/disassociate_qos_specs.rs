@@ -1,7 +1,7 @@
 //! `disassociate_qos_specs`: take its quality of service from a kind of volume.
 
 use super::associate_qos_specs::{self, other_qos};
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, Precondition};
 use model::{Caller, QosSpecsId, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::VolumeType)
     },
     others: &[],
+    written_on_admission: &["qos_specs_id"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -40,7 +42,7 @@ impl Definition for DisassociateQosSpecs {
         self.volume_type_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "qos_specs_id": null }))
     }
 }

@@ -1,6 +1,6 @@
 //! `enable_backend`: put a backend back into service; a freeze stays as it is.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,6 +18,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Operate,
     subject: Touch::keeping_status(Resource::Backend),
     others: &[],
+    written_on_admission: &["disabled_at", "disabled_reason"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -26,7 +28,7 @@ impl Definition for EnableBackend {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "disabled_at": null, "disabled_reason": null }))
     }
 }

@@ -1,6 +1,6 @@
 //! `enable_replication`: replicate a backend that has got targets.
 
-use super::contract::{Class, Columns, Contract, Definition, Effect, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Effect, Resource, Touch};
 use super::precondition::{OfAny, Precondition};
 use model::{BackendId, Caller, Error, ReplicationStatus};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Operate,
     subject: Touch { preconditions: &[CAN_REPLICATE], ..Touch::keeping_status(Resource::Backend) },
     others: &[],
+    written_on_admission: &["replication_status"],
+    written_at_end: &[],
     effects: &[Effect::RestartsReplication],
 };
 
@@ -39,7 +41,7 @@ impl Definition for EnableReplication {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "replication_status": ReplicationStatus::Enabled }))
     }
 }

@@ -1,8 +1,8 @@
 //! `extend_volume`: grow a volume to an absolute size.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Role,
-    StartsFrom, Status::Volume, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, StartsFrom,
+    Status::Volume, Touch, WhileRunning,
 };
 use super::precondition::{Of, Precondition};
 use model::{Error, VolumeId, VolumeStatus, quota};
@@ -70,6 +70,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ],
     },
     others: &[],
+    written_on_admission: &[],
+    written_at_end: &["size_gb"],
     effects: &[],
 };
 
@@ -78,7 +80,7 @@ impl Definition for ExtendVolume {
         self.volume_id.0
     }
 
-    fn columns_when_done(&self, _role: Role) -> Columns {
+    fn columns_when_done(&self) -> Columns {
         Columns::set(json!({ "size_gb": self.new_size_gb }))
     }
 }

@@ -1,8 +1,6 @@
 //! `failover_backend`: fail a backend over to a replication target, or back to the primary.
 
-use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Effect, Resource, Role, Touch,
-};
+use super::contract::{AfterCrash, Class, Columns, Contract, Definition, Effect, Resource, Touch};
 use super::precondition::{Of, OfAny, Precondition};
 use model::{BackendId, Caller, Error, ReplicationStatus, Side};
 use serde::{Deserialize, Serialize};
@@ -77,6 +75,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Backend)
     },
     others: &[],
+    written_on_admission: &["replication_status", "promoted"],
+    written_at_end: &["replication_status"],
     effects: &[Effect::BeginsEpoch],
 };
 
@@ -85,14 +85,14 @@ impl Definition for FailoverBackend {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "replication_status": ReplicationStatus::FailingOver,
             "promoted": false,
         }))
     }
 
-    fn columns_when_failed(&self, _role: Role) -> Columns {
+    fn columns_when_failed(&self) -> Columns {
         Columns::set(json!({ "replication_status": ReplicationStatus::FailoverError }))
     }
 }

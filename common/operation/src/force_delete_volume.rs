@@ -31,6 +31,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: RETURNED_QUOTA,
     },
     others: &[],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

@@ -1,6 +1,6 @@
 //! `freeze_backend`: stop every change of a backend; attached volumes keep their data path.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{OfAny, Precondition};
 use model::{BackendId, Caller, Error};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Operate,
     subject: Touch { preconditions: &[IS_NOT_FROZEN], ..Touch::keeping_status(Resource::Backend) },
     others: &[],
+    written_on_admission: &["frozen_at"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -33,7 +35,7 @@ impl Definition for FreezeBackend {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "frozen_at": "now" }))
     }
 }

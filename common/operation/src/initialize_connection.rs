@@ -59,6 +59,8 @@ pub(crate) const CONTRACT: Contract = Contract {
             ..FOLLOWING_VOLUME
         },
     )],
+    written_on_admission: &["connector"],
+    written_at_end: &["connector", "connection_info"],
     effects: &[],
 };
 
@@ -75,17 +77,11 @@ impl Definition for InitializeConnection {
         Some(self.volume_id.0)
     }
 
-    fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({ "connector": self.connector })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "connector": self.connector }))
     }
 
-    fn columns_when_failed(&self, role: Role) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({ "connector": null })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_when_failed(&self) -> Columns {
+        Columns::set(json!({ "connector": null }))
     }
 }

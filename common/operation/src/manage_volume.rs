@@ -1,8 +1,8 @@
 //! `manage_volume`: make something that is on a backend a volume.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
-    Status::Volume, Touch, WhileRunning,
+    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, StartsFrom, Status::Volume,
+    Touch, WhileRunning,
 };
 use super::create_volume::{TAKEN_QUOTA, replication_status};
 use super::placement::PlacementRequest;
@@ -55,6 +55,21 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: TAKEN_QUOTA,
     },
     others: &[],
+    written_on_admission: &[
+        "id",
+        "project_id",
+        "user_id",
+        "name",
+        "description",
+        "size_gb",
+        "volume_type_id",
+        "multiattach",
+        "bootable",
+        "metadata",
+        "replicated",
+        "replication_status",
+    ],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -63,7 +78,7 @@ impl Definition for ManageVolume {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, caller: &Caller) -> Columns {
         Columns::set(json!({
             "id": self.volume_id,
             "project_id": caller.project_id,

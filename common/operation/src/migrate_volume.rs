@@ -1,7 +1,7 @@
 //! `migrate_volume`: take a volume to another backend.
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Effect, Ending, Resource, Role, StartsFrom,
+    AfterCrash, Class, Columns, Contract, Definition, Effect, Ending, Resource, StartsFrom,
     Status::Volume, Touch, WhileRunning,
 };
 use super::placement::{Origin, PlacementRequest};
@@ -42,6 +42,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[],
+    written_on_admission: &["migration_status"],
+    written_at_end: &["migration_status"],
     effects: &[Effect::Migrates],
 };
 
@@ -50,15 +52,15 @@ impl Definition for MigrateVolume {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "migration_status": MigrationStatus::Migrating }))
     }
 
-    fn columns_when_done(&self, _role: Role) -> Columns {
+    fn columns_when_done(&self) -> Columns {
         Columns::set(json!({ "migration_status": MigrationStatus::Success }))
     }
 
-    fn columns_when_failed(&self, _role: Role) -> Columns {
+    fn columns_when_failed(&self) -> Columns {
         Columns::set(json!({ "migration_status": MigrationStatus::Error }))
     }
 

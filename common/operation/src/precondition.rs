@@ -1,8 +1,8 @@
 //! What must be true of a resource, beyond its status, for an operation to begin.
 //!
 //! A precondition is declared beside the operation that has it, with the error for a caller who is refused
-//! for it. The condition itself is in the database, under the same name: the SQL function
-//! `precondition_holds` checks it in the admission transaction.
+//! for it. The condition itself is SQL, under the same name, in the database crate's `statements/conditions.rs`: the
+//! admission transaction checks it.
 
 pub(crate) mod shared;
 
@@ -15,7 +15,7 @@ use std::any::{Any, type_name};
 /// A named condition on a resource under which an operation may begin.
 #[derive(Clone, Copy)]
 pub struct Precondition {
-    /// The word by which `precondition_holds` knows it.
+    /// The word by which its condition is found.
     pub name: &'static str,
     /// The condition as the documentation states it.
     pub meaning: &'static str,

@@ -1,6 +1,6 @@
 //! `promote_backend`: the active replication target becomes the primary, for good.
 
-use super::contract::{Class, Columns, Contract, Definition, Effect, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Effect, Resource, Touch};
 use super::precondition::shared::IS_FROZEN;
 use super::precondition::{OfAny, Precondition};
 use model::{BackendId, Caller, Error, ReplicationStatus};
@@ -46,6 +46,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Backend)
     },
     others: &[],
+    written_on_admission: &["active_backend_id", "promoted", "replication_status"],
+    written_at_end: &[],
     effects: &[Effect::BeginsEpoch, Effect::RestartsReplication],
 };
 
@@ -54,7 +56,7 @@ impl Definition for PromoteBackend {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "active_backend_id": null,
             "promoted": true,

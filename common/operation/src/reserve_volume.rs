@@ -47,6 +47,8 @@ pub(crate) const CONTRACT: Contract = Contract {
             ..FOLLOWING_VOLUME
         },
     )],
+    written_on_admission: &["id", "project_id", "volume_id", "attach_mode", "through_actions"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -59,16 +61,13 @@ impl Definition for ReserveVolume {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn columns_on_admission(&self, role: Role, caller: &Caller) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({
-                "id": self.attachment_id,
-                "project_id": caller.project_id,
-                "volume_id": self.volume_id,
-                "attach_mode": self.mode,
-                "through_actions": true,
-            })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_on_admission(&self, caller: &Caller) -> Columns {
+        Columns::set(json!({
+            "id": self.attachment_id,
+            "project_id": caller.project_id,
+            "volume_id": self.volume_id,
+            "attach_mode": self.mode,
+            "through_actions": true,
+        }))
     }
 }

@@ -1,6 +1,6 @@
 //! `reset_quota`: a project may have what every project may.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,6 +18,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Record,
     subject: Touch::keeping_status(Resource::Project),
     others: &[],
+    written_on_admission: &["quota"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -30,7 +32,7 @@ impl Definition for ResetQuota {
         Some(Columns::set(json!({ "id": self.subject(), "project_id": self.project })))
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "quota": {} }))
     }
 }

@@ -1,7 +1,7 @@
 //! `reset_snapshot_status`: an admin says where a snapshot stands, after something went wrong.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, StartsFrom, Touch, WhileRunning,
 };
 use super::precondition::shared::NO_OPERATION_IN_PROGRESS;
 use model::{Caller, SnapshotId, SnapshotStatus};
@@ -31,6 +31,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[],
+    written_on_admission: &["status", "previous_status"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -39,7 +41,7 @@ impl Definition for ResetSnapshotStatus {
         self.snapshot_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "status": self.status, "previous_status": null }))
     }
 }

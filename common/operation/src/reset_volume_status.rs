@@ -1,7 +1,7 @@
 //! `reset_volume_status`: an admin says where a volume stands, after something went wrong.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom, Touch, WhileRunning,
+    Class, Columns, Contract, Definition, Ending, Resource, StartsFrom, Touch, WhileRunning,
 };
 use super::precondition::shared::NO_OPERATION_IN_PROGRESS;
 use super::precondition::{Of, OfAny, Precondition};
@@ -63,6 +63,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[],
+    written_on_admission: &["status", "previous_status", "migration_status"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -71,7 +73,7 @@ impl Definition for ResetVolumeStatus {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let mut set = Map::new();
         if let Some(status) = self.status {
             set.insert("status".to_owned(), json!(status));

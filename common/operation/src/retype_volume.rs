@@ -75,6 +75,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ],
     },
     others: &[(Role::VolumeType, Touch::keeping_status(Resource::VolumeType))],
+    written_on_admission: &[],
+    written_at_end: &["volume_type_id", "multiattach", "replicated", "replication_status"],
     effects: &[Effect::Migrates],
 };
 
@@ -91,16 +93,13 @@ impl Definition for RetypeVolume {
         vec![self.volume_type_id.0]
     }
 
-    fn columns_when_done(&self, role: Role) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({
-                "volume_type_id": self.volume_type_id,
-                "multiattach": self.multiattach,
-                "replicated": asks_for_replication(&self.extra_specs),
-                "replication_status": replication_status(&self.extra_specs),
-            })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_when_done(&self) -> Columns {
+        Columns::set(json!({
+            "volume_type_id": self.volume_type_id,
+            "multiattach": self.multiattach,
+            "replicated": asks_for_replication(&self.extra_specs),
+            "replication_status": replication_status(&self.extra_specs),
+        }))
     }
 
     fn placement_request(&self) -> Option<PlacementRequest> {

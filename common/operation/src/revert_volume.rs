@@ -56,6 +56,8 @@ pub(crate) const CONTRACT: Contract = Contract {
             quota: &[],
         },
     )],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

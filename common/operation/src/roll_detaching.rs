@@ -31,6 +31,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

@@ -1,6 +1,6 @@
 //! `set_default_type`: say which kind of volume a project gets when it asks for none.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use model::{Caller, VolumeTypeId, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +20,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Record,
     subject: Touch::keeping_status(Resource::Project),
     others: &[],
+    written_on_admission: &["default_volume_type_id"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -32,7 +34,7 @@ impl Definition for SetDefaultType {
         Some(Columns::set(json!({ "id": self.subject(), "project_id": self.project })))
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "default_volume_type_id": self.volume_type_id }))
     }
 }

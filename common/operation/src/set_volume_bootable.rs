@@ -1,6 +1,6 @@
 //! `set_volume_bootable`: say whether a server may boot from a volume.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use model::{Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +20,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Record,
     subject: Touch::keeping_status(Resource::Volume),
     others: &[],
+    written_on_admission: &["bootable"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -28,7 +30,7 @@ impl Definition for SetVolumeBootable {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "bootable": self.bootable }))
     }
 }

@@ -1,7 +1,7 @@
 //! `set_volume_readonly`: say whether servers may only read a volume.
 
 use super::contract::{
-    Class, Columns, Contract, Definition, Resource, Role, StartsFrom, Status::Volume, Touch,
+    Class, Columns, Contract, Definition, Resource, StartsFrom, Status::Volume, Touch,
 };
 use model::{Caller, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Volume)
     },
     others: &[],
+    written_on_admission: &["readonly"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -33,7 +35,7 @@ impl Definition for SetVolumeReadonly {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "readonly": self.readonly }))
     }
 }

@@ -41,6 +41,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: &[],
     },
     others: &[(Role::Volume, FOLLOWING_VOLUME)],
+    written_on_admission: &[],
+    written_at_end: &["connector", "connection_info"],
     effects: &[],
 };
 
@@ -57,10 +59,7 @@ impl Definition for TerminateConnection {
         Some(self.volume_id.0)
     }
 
-    fn columns_when_done(&self, role: Role) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({ "connector": null, "connection_info": null })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_when_done(&self) -> Columns {
+        Columns::set(json!({ "connector": null, "connection_info": null }))
     }
 }

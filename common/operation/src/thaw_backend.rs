@@ -1,6 +1,6 @@
 //! `thaw_backend`: end a freeze; a backend that was disabled stays disabled.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::shared::IS_FROZEN;
 use model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Operate,
     subject: Touch { preconditions: &[IS_FROZEN], ..Touch::keeping_status(Resource::Backend) },
     others: &[],
+    written_on_admission: &["frozen_at"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -27,7 +29,7 @@ impl Definition for ThawBackend {
         self.backend_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "frozen_at": null }))
     }
 }

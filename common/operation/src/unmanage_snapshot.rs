@@ -35,6 +35,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         quota: RETURNED_SNAPSHOT_QUOTA,
     },
     others: &[],
+    written_on_admission: &[],
+    written_at_end: &[],
     effects: &[],
 };
 

@@ -48,6 +48,8 @@ pub(crate) const CONTRACT: Contract = Contract {
             ..FOLLOWING_VOLUME
         },
     )],
+    written_on_admission: &["connector", "host_name", "mountpoint", "attach_mode"],
+    written_at_end: &["connector", "connection_info"],
     effects: &[],
 };
 
@@ -64,22 +66,16 @@ impl Definition for UpdateAttachment {
         Some(self.volume_id.0)
     }
 
-    fn columns_on_admission(&self, role: Role, _caller: &Caller) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({
-                "connector": self.connector,
-                "host_name": self.connector.get("host"),
-                "mountpoint": self.connector.get("mountpoint"),
-                "attach_mode": self.mode,
-            })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({
+            "connector": self.connector,
+            "host_name": self.connector.get("host"),
+            "mountpoint": self.connector.get("mountpoint"),
+            "attach_mode": self.mode,
+        }))
     }
 
-    fn columns_when_failed(&self, role: Role) -> Columns {
-        match role {
-            Role::Subject => Columns::set(json!({ "connector": null })),
-            Role::Volume | Role::Snapshot | Role::VolumeType => Columns::none(),
-        }
+    fn columns_when_failed(&self) -> Columns {
+        Columns::set(json!({ "connector": null }))
     }
 }

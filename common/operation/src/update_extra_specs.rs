@@ -1,7 +1,7 @@
 //! `update_extra_specs`: change what a kind of volume asks of a backend.
 
 use super::change::MetadataChange;
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::shared::TYPE_UNUSED;
 use super::precondition::{Of, Precondition};
 use model::{Caller, Error, VolumeTypeId};
@@ -38,6 +38,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::VolumeType)
     },
     others: &[],
+    written_on_admission: &["extra_specs"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -46,7 +48,7 @@ impl Definition for UpdateExtraSpecs {
         self.volume_type_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         self.extra_specs.column("extra_specs")
     }
 }

@@ -1,7 +1,7 @@
 //! `update_image_metadata`: change what is remembered of the image that a volume was made from.
 
 use super::change::MetadataChange;
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, Precondition};
 use model::{Caller, Error, VolumeId};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Volume)
     },
     others: &[],
+    written_on_admission: &["image_metadata"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -44,7 +46,7 @@ impl Definition for UpdateImageMetadata {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         self.image_metadata.column("image_metadata")
     }
 }

@@ -1,6 +1,6 @@
 //! `update_qos_specs`: change a QoS specification.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, Precondition};
 use model::{Caller, Error, Metadata, QosConsumer, QosSpecsId};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Record,
     subject: Touch { preconditions: &[HAS_SPECS], ..Touch::keeping_status(Resource::QosSpecs) },
     others: &[],
+    written_on_admission: &["specs", "consumer"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -45,7 +47,7 @@ impl Definition for UpdateQosSpecs {
         self.qos_specs_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let specs = |value: Value| Map::from_iter([("specs".to_owned(), value)]);
         let mut columns = Columns::none();
         if let Some(consumer) = self.consumer {

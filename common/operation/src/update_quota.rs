@@ -1,6 +1,6 @@
 //! `update_quota`: say how much a project may have.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, Precondition};
 use model::{Caller, Error, quota};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Project)
     },
     others: &[],
+    written_on_admission: &["quota"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -50,7 +52,7 @@ impl Definition for UpdateQuota {
         Some(Columns::set(json!({ "id": self.subject(), "project_id": self.project })))
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let limits = [("quota".to_owned(), json!(self.limits))];
         Columns { merge: limits.into_iter().collect(), ..Columns::none() }
     }

@@ -1,6 +1,6 @@
 //! `update_quota_class`: say how much projects may have for which nothing else was said.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use model::{Caller, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +20,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Record,
     subject: Touch::keeping_status(Resource::QuotaClass),
     others: &[],
+    written_on_admission: &["quota"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -32,7 +34,7 @@ impl Definition for UpdateQuotaClass {
         Some(Columns::set(json!({ "id": self.subject(), "name": self.class })))
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let limits = [("quota".to_owned(), json!(self.limits))];
         Columns { merge: limits.into_iter().collect(), ..Columns::none() }
     }

@@ -1,7 +1,7 @@
 //! `update_snapshot`: change what is remembered of a snapshot: name, description, metadata.
 
 use super::change::{MetadataChange, absent_or_null};
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, Precondition};
 use super::update_volume::{self, no_such_key};
 use model::{Caller, SnapshotId};
@@ -38,6 +38,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Snapshot)
     },
     others: &[],
+    written_on_admission: &["name", "description", "metadata"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -46,7 +48,7 @@ impl Definition for UpdateSnapshot {
         self.snapshot_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let mut columns = Columns::none();
         if let Some(name) = &self.name {
             columns.set.insert("name".to_owned(), json!(name));

@@ -1,6 +1,6 @@
 //! `update_type_access`: let a project use a private kind of volume, or no longer.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, OfAny, Precondition};
 use model::{Caller, Error, ErrorKind, VolumeTypeId};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::VolumeType)
     },
     others: &[],
+    written_on_admission: &["access"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -56,7 +58,7 @@ impl Definition for UpdateTypeAccess {
         self.volume_type_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let access = |value: Value| Map::from_iter([("access".to_owned(), value)]);
         if self.allowed {
             let entry = json!({ self.project.as_str(): true });

@@ -1,6 +1,6 @@
 //! `update_type_encryption`: say how volumes of a kind are encrypted.
 
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::shared::TYPE_UNUSED;
 use super::precondition::{Of, Precondition};
 use model::{Caller, Error, VolumeTypeId, volume_type::Encryption};
@@ -41,6 +41,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::VolumeType)
     },
     others: &[],
+    written_on_admission: &["encryption"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -49,7 +51,7 @@ impl Definition for UpdateTypeEncryption {
         self.volume_type_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({ "encryption": self.encryption }))
     }
 }

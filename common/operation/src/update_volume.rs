@@ -1,7 +1,7 @@
 //! `update_volume`: change what is remembered of a volume: name, description, metadata.
 
 use super::change::{MetadataChange, absent_or_null};
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, OfAny, Precondition, Row};
 use model::{Caller, Error, ErrorKind, Metadata, VolumeId};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Volume)
     },
     others: &[],
+    written_on_admission: &["name", "description", "metadata"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -64,7 +66,7 @@ impl Definition for UpdateVolume {
         self.volume_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let mut columns = Columns::none();
         if let Some(name) = &self.name {
             columns.set.insert("name".to_owned(), json!(name));

@@ -1,7 +1,7 @@
 //! `update_volume_type`: change the name, description or visibility of a kind of volume.
 
 use super::change::absent_or_null;
-use super::contract::{Class, Columns, Contract, Definition, Resource, Role, Touch};
+use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use model::{Caller, VolumeTypeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -26,6 +26,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Record,
     subject: Touch::keeping_status(Resource::VolumeType),
     others: &[],
+    written_on_admission: &["name", "description", "is_public"],
+    written_at_end: &[],
     effects: &[],
 };
 
@@ -34,7 +36,7 @@ impl Definition for UpdateVolumeType {
         self.volume_type_id.0
     }
 
-    fn columns_on_admission(&self, _role: Role, _caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         let mut set = Map::new();
         if let Some(name) = &self.name {
             set.insert("name".to_owned(), json!(name));

@@ -49,6 +49,7 @@ pub(super) fn explain(refusal: Refusal, request: &Request<'_>, strict: bool) -> 
             Error::new(ErrorKind::Conflict, message)
         }
         Refusal::Moved => Error::unavailable("The resource is being moved."),
+        Refusal::Locked => Error::unavailable("The resource is locked."),
     }
 }
 

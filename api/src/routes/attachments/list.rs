@@ -55,5 +55,5 @@ async fn list(
 ) -> Answer {
     context.version.require(SINCE)?;
     let asked = ATTACHMENTS.ask(app, context, query)?;
-    asked.answer(app, "attachments", view).await
+    asked.read::<Attachment>(app, "attachments").await?.answer(view)
 }

@@ -8,6 +8,7 @@ use crate::listing::Listing;
 use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
+use model::Message;
 
 pub(crate) const MESSAGES: Listing = Listing {
     key: "messages",
@@ -38,5 +39,6 @@ pub(crate) async fn list(
 ) -> Answer {
     context.version.require(SINCE)?;
     let asked = MESSAGES.ask(&app, &context, query.as_deref())?;
-    asked.answer(&app, "messages", |message| views::message::detail(message, &context)).await
+    let page = asked.read::<Message>(&app, "messages").await?;
+    page.answer(|message| views::message::detail(message, &context))
 }

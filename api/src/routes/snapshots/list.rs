@@ -65,5 +65,5 @@ async fn list(
     view: View,
 ) -> Answer {
     let asked = SNAPSHOTS.ask(app, context, query)?;
-    asked.answer(app, collection, |snapshot| view(snapshot, context)).await
+    asked.read::<Snapshot>(app, collection).await?.answer(|snapshot| view(snapshot, context))
 }

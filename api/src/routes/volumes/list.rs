@@ -8,7 +8,6 @@ use crate::request::RequestContext;
 use crate::views;
 use axum::extract::{RawQuery, State};
 use model::Volume;
-use serde_json::Value;
 
 pub(crate) const VOLUMES: Listing = Listing {
     key: "volumes",
@@ -51,14 +50,14 @@ pub(crate) const VOLUMES: Listing = Listing {
     ],
 };
 
-type View = fn(&Volume, &RequestContext) -> Value;
-
 pub(crate) async fn summary(
     State(app): State<App>,
     context: RequestContext,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    list(&app, &context, query.as_deref(), "volumes", views::volume::summary).await
+    let asked = VOLUMES.ask(&app, &context, query.as_deref())?;
+    let page = asked.read::<Volume>(&app, "volumes").await?;
+    page.answer(|volume| views::volume::summary(volume, &context))
 }
 
 pub(crate) async fn detail(
@@ -66,16 +65,7 @@ pub(crate) async fn detail(
     context: RequestContext,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    list(&app, &context, query.as_deref(), "volumes/detail", views::volume::detail).await
-}
-
-async fn list(
-    app: &App,
-    context: &RequestContext,
-    query: Option<&str>,
-    collection: &str,
-    view: View,
-) -> Answer {
-    let asked = VOLUMES.ask(app, context, query)?;
-    asked.answer(app, collection, |volume| view(volume, context)).await
+    let asked = VOLUMES.ask(&app, &context, query.as_deref())?;
+    let page = asked.read::<Volume>(&app, "volumes/detail").await?;
+    page.answer(|volume| views::volume::detail(volume, &context))
 }

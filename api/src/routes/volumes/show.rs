@@ -8,7 +8,7 @@ use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use serde_json::json;
+use std::collections::BTreeMap;
 
 pub(crate) async fn show(
     State(app): State<App>,
@@ -16,5 +16,5 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Answer {
     let volume = find(&app, &context, &id).await?;
-    Ok(Json(json!({ "volume": views::volume::detail(&volume, &context) })).into_response())
+    Ok(Json(BTreeMap::from([("volume", views::volume::detail(&volume, &context))])).into_response())
 }

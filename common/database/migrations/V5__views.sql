@@ -11,9 +11,11 @@ select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as v
        case when b.clustered then b.name end as cluster_name,
        case when q.consumer in ('front-end', 'both') then q.specs end as front_end_qos,
        (select s.id from services s where s.backend_id = v.backend_id order by s.created_at limit 1) as service_id,
-       (select coalesce(jsonb_agg(to_jsonb(a) - 'connector' - 'connection_info' order by a.attached_at), '[]')
-        from attachments a
-        where a.volume_id = v.id and a.deleted_at is null and a.status = 'attached') as attachments
+       -- no server is attached to what has one of these statuses
+       case when v.status in ('creating', 'available', 'deleting', 'managing', 'unmanaging') then '[]' else
+           (select coalesce(jsonb_agg(to_jsonb(a) - 'connector' - 'connection_info' order by a.attached_at), '[]')
+            from attachments a
+            where a.volume_id = v.id and a.deleted_at is null and a.status = 'attached') end as attachments
 from volumes v
 join backends b on b.id = v.backend_id
 join volume_types t on t.id = v.volume_type_id

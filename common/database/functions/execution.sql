@@ -1,0 +1,239 @@
+-- What a worker does with an admitted operation. Each function is one round trip.
+
+-- The number of a claim, larger than all before it. It follows the clock, in microseconds, so that it does not go back
+-- when the database is restored from a backup, or a standby takes over that lacks the last of the sequence: the storage
+-- remembers the numbers that it has seen.
+create function next_fence() returns bigint
+language plpgsql as $$
+declare
+    following bigint := nextval('fence_numbers');
+    by_clock bigint := extract(epoch from clock_timestamp()) * 1000000;
+begin
+    if following >= by_clock then
+        return following;
+    end if;
+    return setval('fence_numbers', by_clock);
+end $$;
+
+-- The end of an operation: of a claim, by its fence. Which of its fields matter follows from the operation's contract.
+create type operation_end as (
+    id uuid,
+    fence bigint,
+    subject uuid,
+    -- the resources that play the other parts
+    volume uuid,
+    snapshots uuid[],
+    succeeded boolean,
+    -- columns of the subject
+    columns jsonb,
+    result jsonb,
+    error text,
+    -- what a failover came to
+    failover jsonb,
+    -- whether the user, who has had an answer, is told of a failure
+    tells_user boolean
+);
+
+-- A resource with everything that a worker needs to know of it.
+create function shown_row(target text, row_id uuid) returns jsonb
+language plpgsql stable as $$
+begin
+    case target
+        when 'volumes' then return (select to_jsonb(v) from volume_details v where v.id = row_id);
+        when 'snapshots' then return (select to_jsonb(s) from snapshot_details s where s.id = row_id);
+        when 'attachments' then return (select to_jsonb(a) from attachment_details a where a.id = row_id);
+        when 'volume_types' then return (select to_jsonb(t) from volume_types t where t.id = row_id);
+        when 'backends' then return (select to_jsonb(b) from backend_details b where b.id = row_id);
+    end case;
+end $$;
+
+-- The resources that play the other parts.
+create function related_rows(snapshots uuid[], volume uuid, volume_type uuid) returns jsonb
+language plpgsql stable as $$
+begin
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object('role', role, 'row', shown_row(target, id))), '[]')
+        from (select 'snapshot' as role, 'snapshots' as target, unnest(snapshots) as id
+              union all
+              select 'volume', 'volumes', volume where volume is not null
+              union all
+              select 'volume_type', 'volume_types', volume_type where volume_type is not null) r
+    );
+end $$;
+
+-- Takes operations, with their subjects: those that nobody else has, that have not ended, and whose backend has not failed
+-- over since they were admitted, nor since the claimant looked.
+create function claim(ids uuid[], backend uuid, known_epoch bigint, claimant text, lease interval)
+returns table (id uuid, kind text, arguments jsonb, request_id text, traceparent text, fence bigint, attempts integer,
+               migration jsonb, subject jsonb, others jsonb)
+language plpgsql as $$
+begin
+    return query
+        with free as materialized (
+            select o.id from operations o where o.id = any (ids) order by o.id for no key update skip locked),
+        claimed as (
+            update operations o
+            set state = 'running', fence = next_fence(), owner = claimant,
+                attempts = o.attempts + 1, lease_until = clock_timestamp() + lease
+            from backends b, free f
+            where o.id = f.id and o.backend_id = backend and b.id = backend and o.backend_epoch = b.epoch
+              -- a failover itself is for whoever still serves from the other side
+              and (b.epoch = known_epoch or o.subject_id = backend)
+              and (o.state = 'admitted' or (o.state = 'running' and o.lease_until < clock_timestamp()))
+            returning o.*)
+        select c.id, c.kind, c.arguments, c.request_id, c.traceparent, c.fence, c.attempts, c.migration,
+               shown_row(c.subject_table, c.subject_id), related_rows(c.snapshot_ids, c.volume_id, c.volume_type_id)
+        from claimed c;
+end $$;
+
+create function renew_lease(operation uuid, held_fence bigint, lease interval) returns boolean
+language sql as $$
+    update operations set lease_until = clock_timestamp() + lease
+    where id = operation and state = 'running' and fence = held_fence
+    returning true
+$$;
+
+-- Writes what a failover came to, in a number of statements that does not grow with the volumes:
+-- {"active", "storage_id", "volumes": [{"id", "outcome"}], "snapshots": [ids of those that are there]}.
+-- A volume without a known outcome counts as failed: it is not served.
+-- Whoever calls it has the backend's lock.
+create function record_failover(backend uuid, failover jsonb) returns void
+language plpgsql as $$
+declare
+    new_active text := failover ->> 'active';
+begin
+    update backends
+    set active_backend_id = new_active,
+        storage_id = failover ->> 'storage_id',
+        replication_status = case when new_active is null then 'enabled' else 'failed-over' end
+    where id = backend;
+    perform from snapshots s join volumes v on v.id = s.volume_id
+    where v.backend_id = backend and s.deleted_at is null order by s.id for no key update of s;
+    perform from volumes where backend_id = backend and deleted_at is null order by id for no key update;
+    update volumes v
+    set replication_status = case
+            when o.outcome = 'not-replicated' then 'not-capable'
+            when o.outcome is distinct from 'failed-over' then 'failover-error'
+            when not v.replicated then 'disabled'
+            when new_active is null then 'enabled'
+            else 'failed-over'
+        end,
+        replication_extended_status = null,
+        replication_driver_data = null,
+        status = case
+            when o.outcome is distinct from 'failed-over' then 'error'
+            when v.replication_status in ('not-capable', 'failover-error') then coalesce(v.previous_status, v.status)
+            else v.status
+        end,
+        previous_status = case
+            when o.outcome is distinct from 'failed-over' and v.replication_status in ('not-capable', 'failover-error') then v.previous_status
+            when o.outcome is distinct from 'failed-over' then v.status
+        end,
+        updated_at = now()
+    from jsonb_to_recordset(failover -> 'volumes') as o (id uuid, outcome text)
+    where v.id = o.id and v.backend_id = backend and v.deleted_at is null;
+    -- a snapshot that is not there is in error as long as it is not there
+    update snapshots s
+    set status = case when there.id is null then 'error' else coalesce(s.previous_status, s.status) end,
+        previous_status = case when there.id is null then coalesce(s.previous_status, s.status) end,
+        updated_at = now()
+    from volumes v, jsonb_array_elements_text(failover -> 'known_snapshots') known (id)
+         left join jsonb_array_elements_text(failover -> 'snapshots') there (id) on there.id = known.id
+    where s.id = known.id::uuid and v.id = s.volume_id and v.backend_id = backend and s.deleted_at is null
+      and ((there.id is null and s.status <> 'error') or (there.id is not null and s.previous_status is not null));
+end $$;
+
+-- Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is in
+-- neither list keeps what was recorded, as long as it is replicated; and so does, until the next time, what somebody has locked.
+create function record_replicas(backend uuid, in_sync uuid[], behind uuid[], driver_data text) returns void
+language plpgsql as $$
+begin
+    with said as materialized (
+        select id, bool_or(is_in_sync) as is_in_sync
+        from (select unnest(in_sync), true union all select unnest(behind), false) each (id, is_in_sync)
+        group by id),
+    changed as materialized (
+        select v.id, n.status, n.driver_data
+        from volumes v
+        left join said on said.id = v.id,
+        lateral (select v.replicated and v.replication_status = 'enabled') r (has_one),
+        lateral (select case when not has_one then null when said.is_in_sync then 'in-sync' else 'out-of-sync' end,
+                        case when has_one then record_replicas.driver_data end) n (status, driver_data)
+        where v.backend_id = backend and v.deleted_at is null and (said.is_in_sync is not null or not has_one)
+          and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
+        for no key update of v skip locked)
+    update volumes v
+    set replication_extended_status = changed.status, replication_driver_data = changed.driver_data
+    from changed
+    where v.id = changed.id;
+end $$;
+
+-- Gives a migration to the backend that does what is next of it; with `arrives`, its subject is at its destination from now on.
+-- Returns that backend's name; null when the fence was lost: then nothing changed.
+create function hand_over(operation uuid, held_fence bigint, reached jsonb, next_backend uuid, arrives boolean) returns text
+language plpgsql as $$
+declare
+    volume uuid := (select subject_id from operations where id = operation);
+begin
+    perform from volumes where id = volume for no key update;
+    update operations
+    set migration = reached, backend_id = next_backend,
+        backend_epoch = (select epoch from backends where id = next_backend),
+        state = 'admitted', owner = null, lease_until = null, attempts = 0
+    where id = operation and state = 'running' and fence = held_fence;
+    if not found then
+        return null;
+    end if;
+    if arrives then
+        update volumes
+        set backend_id = (reached #>> '{to,backend_id}')::uuid, pool = reached #>> '{to,pool}',
+            availability_zone = reached #>> '{to,availability_zone}', updated_at = clock_timestamp()
+        where id = volume;
+    end if;
+    return (select name from backends where id = next_backend);
+end $$;
+
+-- Operations that no message announced, or whose owner is gone.
+create function due_operations(backend uuid, unclaimed_for interval, most integer) returns setof uuid
+language sql stable as $$
+    select id from operations
+    where backend_id = backend
+      and ((state = 'admitted' and created_at < clock_timestamp() - unclaimed_for)
+           or (state = 'running' and lease_until < clock_timestamp()))
+    order by created_at
+    limit most
+$$;
+
+-- A process that knows that its predecessor is dead ends that one's leases at once, and one that stops ends its own. The
+-- new fence keeps whoever still executes one of them from renewing its lease.
+create function expire_leases(backend uuid, owner_prefix text) returns bigint
+language sql as $$
+    with expired as (
+        update operations set lease_until = clock_timestamp(), fence = next_fence()
+        where backend_id = backend and state = 'running' and starts_with(owner, owner_prefix)
+          and lease_until > clock_timestamp()
+        returning 1)
+    select count(*) from expired
+$$;
+
+-- Takes a running operation from whoever works on it: what that one does from now on does not count. The next worker
+-- has as many attempts as with a new one.
+create function retry(operation uuid) returns boolean
+language sql as $$
+    with taken as (
+        update operations
+        set owner = null, lease_until = clock_timestamp(), attempts = 0, fence = next_fence()
+        where id = operation and state = 'running'
+        returning 1)
+    select exists (select from taken)
+$$;
+
+-- The leases of a start of a process that is known to be dead.
+create function expire_leases_of(boot uuid) returns bigint
+language sql as $$
+    with expired as (
+        update operations set lease_until = clock_timestamp(), fence = next_fence()
+        where state = 'running' and owner like '%/' || boot::text and lease_until > clock_timestamp()
+        returning 1)
+    select count(*) from expired
+$$;

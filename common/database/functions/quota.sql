@@ -1,0 +1,151 @@
+-- Quota: reserved with the admission, taken or returned with the operation's end. Requests that are admitted together lock
+-- and change each usage once.
+
+-- What a request asks of a quota. With `is_each` nothing is taken: the amount must be within the limit, whatever else there is.
+create type quota_demand as (
+    request uuid, project_id text, resource text, amount bigint, default_limit bigint, is_each boolean
+);
+
+-- What an ended operation had reserved, and whether it is taken for good.
+create type settled_amount as (project_id text, resource text, amount bigint, is_taken boolean);
+
+-- The limit of a project: its own, that of the default class, or the configured one. A negative one is none.
+create function quota_limit(project text, limited text, default_limit bigint) returns bigint
+language plpgsql stable as $$
+begin
+    return coalesce(
+        (select (quota ->> limited)::bigint from projects where project_id = project),
+        (select (quota ->> limited)::bigint from quota_classes where name = 'default'),
+        default_limit);
+end $$;
+
+create function over_quota(limited text, requested bigint, used bigint, quota_limit bigint) returns jsonb
+language sql immutable as $$
+    select jsonb_build_object('reason', 'over_quota', 'resource', limited, 'requested', requested, 'in_use', used,
+                              'limit', quota_limit)
+$$;
+
+-- What one resource of one project is asked for by several requests.
+create type quota_total as (project_id text, resource text, amount bigint, quota_limit bigint);
+
+-- Reserves what requests demand; returns those that the quota refuses, for which nothing is reserved. Where everything
+-- fits, each usage is changed once; otherwise the requests are looked at one by one, in their order.
+create function reserve_quota(demands quota_demand[]) returns table (request uuid, refusal jsonb)
+language plpgsql as $$
+declare
+    too_large uuid[];
+    totals quota_total[];
+    one uuid;
+    over jsonb;
+begin
+    select array_agg(d.request) into too_large
+    from unnest(demands) d, quota_limit(d.project_id, d.resource, d.default_limit) l (quota_limit)
+    where d.is_each and d.amount > l.quota_limit and l.quota_limit >= 0;
+    if too_large is not null then
+        return query
+            select distinct on (d.request) d.request, over_quota(d.resource, d.amount, 0, l.quota_limit)
+            from unnest(demands) d, quota_limit(d.project_id, d.resource, d.default_limit) l (quota_limit)
+            where d.is_each and d.amount > l.quota_limit and l.quota_limit >= 0;
+        demands := array(select d from unnest(demands) d where d.request <> all (too_large));
+    end if;
+
+    select array_agg((t.project_id, t.resource, t.amount, quota_limit(t.project_id, t.resource, t.default_limit))::quota_total)
+    into totals
+    from (select d.project_id, d.resource, sum(d.amount) as amount, min(d.default_limit) as default_limit
+          from unnest(demands) d
+          where d.amount > 0 and not d.is_each
+          group by d.project_id, d.resource) t;
+    if totals is null then
+        return;
+    end if;
+    insert into quota_usages (project_id, resource)
+    select t.project_id, t.resource from unnest(totals) t
+    where not exists (select from quota_usages u where u.project_id = t.project_id and u.resource = t.resource)
+    order by t.project_id, t.resource
+    on conflict do nothing;
+    if usages_cover(totals) then
+        perform add_reserved(totals);
+        return;
+    end if;
+    for one in select distinct on (n) d.request
+               from (select x.request, min(x.n) as n from unnest(demands) with ordinality
+                         x (request, project_id, resource, amount, default_limit, is_each, n) group by x.request) d
+               order by n loop
+        totals := array(
+            select (d.project_id, d.resource, sum(d.amount), quota_limit(d.project_id, d.resource, min(d.default_limit)))::quota_total
+            from unnest(demands) d
+            where d.request = one and d.amount > 0 and not d.is_each
+            group by d.project_id, d.resource);
+        if usages_cover(totals) then
+            perform add_reserved(totals);
+        else
+            select over_quota(t.resource, t.amount, u.in_use + u.reserved, t.quota_limit) into over
+            from unnest(totals) t
+            join quota_usages u on u.project_id = t.project_id and u.resource = t.resource
+            where t.quota_limit >= 0 and u.in_use + u.reserved + t.amount > t.quota_limit
+            order by t.project_id, t.resource
+            limit 1;
+            return query select one, over;
+        end if;
+    end loop;
+end $$;
+
+-- Locks usages, and tells whether all limits allow so much more.
+create function usages_cover(totals quota_total[]) returns boolean
+language plpgsql as $$
+begin
+    return (
+        select bool_and(locked.quota_limit < 0 or locked.used + locked.amount <= locked.quota_limit)
+        from (select t.amount, t.quota_limit, u.in_use + u.reserved as used
+              from unnest(totals) t
+              join quota_usages u on u.project_id = t.project_id and u.resource = t.resource
+              order by u.project_id, u.resource
+              for no key update of u) locked
+    );
+end $$;
+
+create function add_reserved(totals quota_total[]) returns void
+language plpgsql as $$
+begin
+    update quota_usages u set reserved = u.reserved + t.amount
+    from unnest(totals) t
+    where u.project_id = t.project_id and u.resource = t.resource;
+end $$;
+
+-- Takes for good, or returns, what ended operations had reserved.
+create function settle_quota(settled settled_amount[]) returns void
+language plpgsql as $$
+begin
+    if settled = '{}' then
+        return;
+    end if;
+    perform from quota_usages u
+    where (u.project_id, u.resource) in (select s.project_id, s.resource from unnest(settled) s)
+    order by u.project_id, u.resource
+    for no key update;
+    update quota_usages u
+    -- a usage that somebody has changed by hand must not keep an operation from ending
+    set reserved = greatest(u.reserved - s.reserved, 0), in_use = u.in_use + s.taken
+    from (select x.project_id, x.resource, sum(greatest(x.amount, 0)) as reserved,
+                 coalesce(sum(x.amount) filter (where x.is_taken), 0) as taken
+          from unnest(settled) x
+          group by x.project_id, x.resource) s
+    where u.project_id = s.project_id and u.resource = s.resource;
+end $$;
+
+-- Records what there is as in use, wherever it differs; returns for how many usages. Nothing while an operation is in
+-- progress: its reservation would be lost. The lock comes before the look: whoever reserves waits until this
+-- is done, and whoever reserved before is seen.
+create function sync_quota() returns bigint
+language plpgsql as $$
+declare
+    corrected bigint;
+begin
+    lock table quota_usages in share row exclusive mode;
+    insert into quota_usages (project_id, resource, in_use, reserved)
+    select project_id, resource, counted, 0 from quota_drift
+    where not exists (select from operations where state in ('admitted', 'running'))
+    on conflict (project_id, resource) do update set in_use = excluded.in_use, reserved = 0;
+    get diagnostics corrected = row_count;
+    return corrected;
+end $$;

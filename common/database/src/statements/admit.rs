@@ -1,0 +1,440 @@
+//! The function that admits requests for one operation.
+//!
+//! It looks at every request, with its rows locked, before it changes anything: what is refused leaves no trace. Several
+//! requests share one transaction, and each gets its own answer; none of them may touch a row that another one touches.
+
+use super::rows::{self, variable};
+use super::{conditions, quota};
+use operation::OperationKind;
+use operation::contract::{Contract, Effect, Resource, Role, Runs, StartsFrom, Touch};
+use operation::precondition::Precondition;
+use std::fmt::Write as _;
+
+/// What is the same for every line of one operation's function.
+struct Admission {
+    kind: OperationKind,
+    contract: &'static Contract,
+    runs: Runs,
+}
+
+/// The text of the function.
+pub(super) fn function(kind: OperationKind) -> String {
+    Admission { kind, contract: kind.contract(), runs: kind.runs() }.function()
+}
+
+/// The columns of a request that every operation records.
+const RECORDED: &str = "\
+id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at";
+
+impl Admission {
+    fn function(&self) -> String {
+        let Self { kind, contract, .. } = self;
+        let mut sql = format!(
+            "\n-- {}\ncreate function admit_{kind}(requests admission_request[], default_limits jsonb) \
+             returns setof admission_answer\nlanguage plpgsql as $$\n",
+            contract.summary
+        );
+        sql += &self.declarations();
+        let _ = writeln!(
+            sql,
+            "begin\n    gates := enter_gates(located{}, {});",
+            if self.migrates() {
+                " || array(select x.destination_id from unnest(requests) x)"
+            } else {
+                ""
+            },
+            contract.class.is_exclusive()
+        );
+        sql += &self.decisions();
+        sql += &self.operations();
+        sql += &self.reservations();
+        sql += &self.changes();
+        sql += &self.answers();
+        sql += "end $$;\n";
+        sql
+    }
+
+    fn declarations(&self) -> String {
+        let mut sql = "declare\n    r admission_request;\n    n integer := 0;\n".to_owned();
+        for (role, touch) in self.contract.parts() {
+            let _ = writeln!(sql, "    {} {};", variable(role), touch.resource.table());
+        }
+        if self.contract.parts().any(|(role, _)| role == Role::Snapshot) {
+            sql += "    related uuid;\n";
+        }
+        let _ = writeln!(
+            sql,
+            "    -- the backend of each request\n    located uuid[] := array(\n        select {} \
+             from unnest(requests) with ordinality x order by x.ordinality);",
+            self.located()
+        );
+        sql += "    gates backend_gate[];\n    refusal jsonb;\n    passed passed_request[] := '{}';\n    admitted uuid[];\n";
+        if self.has_quota() {
+            sql += "    asked quota_demand[];\n    demands quota_demand[] := '{}';\n    over record;\n";
+        }
+        sql
+    }
+
+    /// Where placement put it, or the backend that holds the first of its resources that are there.
+    fn located(&self) -> String {
+        let holders =
+            self.contract.parts().filter(|(_, touch)| touch.starts_from != StartsFrom::New);
+        let holders = holders.filter_map(|(role, touch)| backend_of(role, touch.resource));
+        let all: Vec<_> = ["x.backend_id".to_owned()].into_iter().chain(holders).collect();
+        match all.as_slice() {
+            [one] => one.clone(),
+            several => format!("coalesce({})", several.join(",\n            ")),
+        }
+    }
+
+    fn decisions(&self) -> String {
+        let asked = if self.has_quota() { "\n        asked := '{}';" } else { "" };
+        let mut sql = format!(
+            "    foreach r in array requests loop\n        n := n + 1;{asked}\n        <<decide>>\n        begin\n"
+        );
+        self.passes_gate(&mut sql, "located[n], r.allowed_conditions");
+        if self.migrates() {
+            self.passes_gate(&mut sql, "r.destination_id, r.destination_conditions");
+        }
+        for (role, touch) in self.contract.parts() {
+            sql += &self.look_at(role, touch);
+        }
+        sql += "        end decide;\n        if refusal is not null then\n            return next not_admitted(r, refusal);\n            continue;\n        end if;\n";
+        let amounts = if self.has_quota() {
+            sql += "        demands := demands || asked;\n";
+            "array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each)"
+        } else {
+            "'{}'"
+        };
+        let _ = writeln!(
+            sql,
+            "        passed := passed || (r, gate_of(gates, located[n]), {amounts})::passed_request;\n    end loop;\n    \
+             if cardinality(passed) = 0 then\n        return;\n    end if;"
+        );
+        sql
+    }
+
+    fn passes_gate(&self, sql: &mut String, gate: &str) {
+        let _ = writeln!(
+            sql,
+            "            refusal := gate_refusal(gates, {gate});\n            exit decide when refusal is not null;"
+        );
+    }
+
+    /// Looks at a resource, locked: whether it is there, and nothing stands against the operation.
+    fn look_at(&self, role: Role, touch: &Touch) -> String {
+        let row = variable(role);
+        match (role, touch.starts_from) {
+            (Role::Subject, StartsFrom::New) => {
+                let table = touch.resource.table();
+                let indent = "            ";
+                let mut sql =
+                    format!("{indent}{row} := jsonb_populate_record(null::{table}, r.columns);\n");
+                sql += &preconditions(touch.preconditions, touch.resource, row, indent);
+                sql + &quota::demands(touch, row, indent)
+            }
+            (Role::Subject, _) => self.look_at_row(role, touch, "r.subject", "            "),
+            (Role::Volume | Role::VolumeType, _) => format!(
+                "            if r.{row} is not null then\n{}            end if;\n",
+                self.look_at_row(role, touch, &format!("r.{row}"), "                ")
+            ),
+            (Role::Snapshot, _) => format!(
+                "            foreach related in array r.snapshots loop\n{}            end loop;\n",
+                self.look_at_row(role, touch, "related", "                ")
+            ),
+        }
+    }
+
+    fn look_at_row(&self, role: Role, touch: &Touch, id: &str, indent: &str) -> String {
+        let (row, table) = (variable(role), touch.resource.table());
+        let scope = scope(touch.resource, "r");
+        let mode = self.lock_mode(role, touch);
+        let mut sql = format!(
+            "{indent}select * into {row} from {table}\n{indent}where id = {id} and deleted_at is null{scope} for {mode};\n"
+        );
+        let missing = if self.contract.class.is_exclusive() {
+            "false".to_owned()
+        } else {
+            format!("exists (select from {table} where id = {id} and deleted_at is null{scope})")
+        };
+        let missing = format!("missing_row('{table}', {id}, {missing})");
+        if makes_base(touch.resource) && role == Role::Subject {
+            let _ = writeln!(
+                sql,
+                "{indent}if not found then\n{indent}    {row} := jsonb_populate_record(null::{table}, r.base);\n{indent}end if;"
+            );
+            let _ = writeln!(
+                sql,
+                "{indent}if {row}.id is null then\n{indent}    refusal := {missing};\n{indent}    exit decide;\n{indent}end if;"
+            );
+        } else {
+            let _ = writeln!(
+                sql,
+                "{indent}if not found then\n{indent}    refusal := {missing};\n{indent}    exit decide;\n{indent}end if;"
+            );
+        }
+        if let Some(holder) = self.held_by(role, touch.resource) {
+            let _ = writeln!(
+                sql,
+                "{indent}if {holder} is distinct from located[n] then\n{indent}    refusal := '{{\"reason\": \"moved\"}}';\n{indent}    exit decide;\n{indent}end if;"
+            );
+        }
+        if let StartsFrom::Statuses(statuses) = touch.starts_from {
+            let words: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
+            let list = words.join("', '");
+            let _ = writeln!(
+                sql,
+                "{indent}if {row}.status not in ('{list}') then\n{indent}    refusal := wrong_status('{table}', to_jsonb({row}), array['{list}']);\n{indent}    exit decide;\n{indent}end if;"
+            );
+        }
+        sql += &preconditions(touch.preconditions, touch.resource, row, indent);
+        if role == Role::Subject && self.migrates() {
+            let deeper = format!("{indent}    ");
+            let _ = write!(
+                sql,
+                "{indent}if r.destination_id is not null then\n{}{indent}end if;\n",
+                preconditions(Effect::Migrates.preconditions(), touch.resource, row, &deeper)
+            );
+        }
+        sql + &quota::demands(touch, row, indent)
+    }
+
+    /// A row that is only looked at is kept as it is until the admission is committed. A type is locked against references,
+    /// too, where it is removed: it gets no new volume.
+    fn lock_mode(&self, role: Role, touch: &Touch) -> String {
+        let columns = if role == Role::Subject { self.contract.written_on_admission } else { &[] };
+        let is_changed = !rows::on_admission(touch, self.runs, columns).is_empty()
+            || rows::is_changed(touch, self.runs);
+        let mode = match touch.resource {
+            Resource::VolumeType | Resource::QosSpecs if is_changed => "update",
+            _ if is_changed || self.contract.class.is_exclusive() => "no key update",
+            _ => "share",
+        };
+        // an operator waits for a heartbeat; everybody else asks again
+        let wait = if self.contract.class.is_exclusive() { "" } else { " skip locked" };
+        format!("{mode}{wait}")
+    }
+
+    /// The backend that holds a row that is locked, where that is to be compared with the one whose gate it passed.
+    fn held_by(&self, role: Role, resource: Resource) -> Option<String> {
+        let row = variable(role);
+        let knows_volume = self.contract.parts().any(|(_, touch)| {
+            touch.resource == Resource::Volume && touch.starts_from != StartsFrom::New
+        });
+        match resource {
+            Resource::Volume => Some(format!("{row}.backend_id")),
+            Resource::Snapshot | Resource::Attachment if !knows_volume || self.is_placed() => {
+                Some(format!("(select v.backend_id from volumes v where v.id = {row}.volume_id)"))
+            }
+            Resource::Snapshot
+            | Resource::Attachment
+            | Resource::VolumeType
+            | Resource::QosSpecs
+            | Resource::Message
+            | Resource::Project
+            | Resource::QuotaClass
+            | Resource::Backend => None,
+        }
+    }
+
+    fn operations(&self) -> String {
+        let Self { kind, contract, runs } = self;
+        let mut sql = String::new();
+        if contract.has(Effect::BeginsEpoch) {
+            sql += "    if exists (select from operations where id = r.id) then\n        return next recorded_outcome(r.id);\n        return;\n    end if;\n    perform begin_epoch(r.subject);\n";
+        }
+        let epoch =
+            if contract.has(Effect::BeginsEpoch) { "(p.gate).epoch + 1" } else { "(p.gate).epoch" };
+        let (state, finished) = match runs {
+            Runs::InAdmission => ("done", "clock_timestamp()"),
+            Runs::OnBackend(_) => ("admitted", "null"),
+        };
+        let table = contract.subject.resource.table();
+        let _ = write!(
+            sql,
+            "    with inserted as (
+        insert into operations ({RECORDED})
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               '{kind}', (p.request).arguments, '{table}', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, {epoch},
+               (p.request).migration, (p.request).columns_when_failed, p.quota, '{state}', {finished}
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+"
+        );
+        sql
+    }
+
+    fn reservations(&self) -> String {
+        if !self.has_quota() {
+            return String::new();
+        }
+        let mut sql = "    \
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+"
+        .to_owned();
+        if self.runs == Runs::InAdmission {
+            sql += "    perform settle_quota(array(\n        select (q.project_id, q.resource, q.amount, true)::settled_amount\n        from unnest(passed) p, unnest(p.quota) q where (p.request).id = any (admitted)));\n";
+        }
+        sql
+    }
+
+    fn changes(&self) -> String {
+        let mut sql = String::new();
+        for (role, touch) in self.contract.parts() {
+            sql += &self.change(role, touch);
+        }
+        if self.contract.has(Effect::RestartsReplication) {
+            sql += "    perform reset_volume_replication(x.subject) from unnest(requests) x where x.id = any (admitted);\n";
+        }
+        if let Some(event) = self.kind.event() {
+            let _ = writeln!(sql, "    perform notify_of(admitted, '{event}.start');");
+            if self.runs == Runs::InAdmission {
+                let _ = writeln!(sql, "    perform notify_of(admitted, '{event}.end');");
+            }
+        }
+        sql
+    }
+
+    fn change(&self, role: Role, touch: &Touch) -> String {
+        let table = touch.resource.table();
+        if touch.starts_from == StartsFrom::New {
+            let columns = rows::inserted(self.contract);
+            let values: Vec<_> = columns.iter().map(|column| format!("n.{column}")).collect();
+            let status = rows::first_status(touch, self.runs);
+            let (status_column, status) = match status {
+                Some(status) => (", status", format!(", '{}'", status.as_str())),
+                None => ("", String::new()),
+            };
+            return format!(
+                "    insert into {table} ({}{status_column})\n    select {}{status}\n    from unnest(requests) x, jsonb_populate_record(null::{table}, x.columns) n\n    where x.id = any (admitted);\n",
+                columns.join(", "),
+                values.join(", ")
+            );
+        }
+        let mut sql = String::new();
+        if role == Role::Subject && makes_base(touch.resource) {
+            let owner = if touch.resource == Resource::Project { "project_id" } else { "name" };
+            let _ = writeln!(
+                sql,
+                "    insert into {table} (id, {owner})\n    select n.id, n.{owner} from unnest(requests) x, jsonb_populate_record(null::{table}, x.base) n\n    where x.id = any (admitted) and n.id is not null\n    on conflict do nothing;"
+            );
+        }
+        let columns = if role == Role::Subject { self.contract.written_on_admission } else { &[] };
+        let from = format!(
+            "from unnest(requests) x\n    where x.id = any (admitted) and {}",
+            rows::is_the_row(role)
+        );
+        sql + &rows::update(touch.resource, &rows::on_admission(touch, self.runs, columns), &from)
+    }
+
+    fn answers(&self) -> String {
+        let subject = &self.contract.subject;
+        let shown = if subject.starts_from == StartsFrom::New {
+            format!(
+                "(select to_jsonb(v) from {} v where v.id = (p.request).subject)",
+                subject.resource.view()
+            )
+        } else {
+            "null::jsonb".to_owned()
+        };
+        let in_flight = if self.contract.class.is_exclusive() {
+            "operations_in_flight((p.request).subject)"
+        } else {
+            "null::bigint"
+        };
+        format!(
+            "    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, {shown}, {in_flight}, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+"
+        )
+    }
+
+    fn has_quota(&self) -> bool {
+        self.contract.touches().any(|touch| !touch.quota.is_empty())
+    }
+
+    fn migrates(&self) -> bool {
+        self.contract.has(Effect::Migrates)
+    }
+
+    /// Whether placement decides where the subject goes.
+    fn is_placed(&self) -> bool {
+        self.contract.subject.starts_from == StartsFrom::New
+            && self.contract.subject.resource == Resource::Volume
+    }
+}
+
+/// Whether the resource exists by being spoken of.
+const fn makes_base(resource: Resource) -> bool {
+    matches!(resource, Resource::Project | Resource::QuotaClass)
+}
+
+/// The condition that a project may see the row.
+fn scope(resource: Resource, request: &str) -> String {
+    match resource {
+        Resource::Volume | Resource::Snapshot | Resource::Attachment | Resource::Message => {
+            format!(" and project_id = coalesce({request}.project_scope, project_id)")
+        }
+        Resource::VolumeType
+        | Resource::QosSpecs
+        | Resource::Project
+        | Resource::QuotaClass
+        | Resource::Backend => String::new(),
+    }
+}
+
+/// The backend that holds a resource of the request `x`; `None` for what is on no backend.
+fn backend_of(role: Role, resource: Resource) -> Option<String> {
+    let id = match role {
+        Role::Subject => "x.subject",
+        Role::Volume => "x.volume",
+        Role::Snapshot => "x.snapshots[1]",
+        Role::VolumeType => return None,
+    };
+    match resource {
+        Resource::Volume => Some(format!(
+            "(select backend_id from volumes where id = {id} and deleted_at is null{})",
+            scope(resource, "x")
+        )),
+        Resource::Snapshot | Resource::Attachment => Some(format!(
+            "(select v.backend_id from volumes v where v.id = \
+             (select volume_id from {} where id = {id} and deleted_at is null{}))",
+            resource.table(),
+            scope(resource, "x")
+        )),
+        Resource::Backend => Some(id.to_owned()),
+        Resource::VolumeType
+        | Resource::QosSpecs
+        | Resource::Message
+        | Resource::Project
+        | Resource::QuotaClass => None,
+    }
+}
+
+fn preconditions(required: &[Precondition], resource: Resource, row: &str, indent: &str) -> String {
+    let mut sql = String::new();
+    for Precondition { name, .. } in required {
+        let condition = conditions::condition(name, row, "r.arguments");
+        let condition = condition.replace('\n', &format!("\n{indent}   "));
+        let _ = writeln!(
+            sql,
+            "{indent}-- {name}\n{indent}if not coalesce({condition}, false) then\n{indent}    refusal := precondition_refusal('{}', to_jsonb({row}), '{name}');\n{indent}    exit decide;\n{indent}end if;",
+            resource.table()
+        );
+    }
+    sql
+}

@@ -1,0 +1,202 @@
+//! The function that ends operations of one kind: its record, the resources that it touches and its quota change together.
+
+use super::rows::{self, is_the_row};
+use operation::OperationKind;
+use operation::contract::{Contract, Effect, Ending, Resource, Role, Runs, StartsFrom};
+use std::fmt::Write as _;
+
+/// The text of the function.
+pub(super) fn function(kind: OperationKind) -> String {
+    let contract = kind.contract();
+    let mut sql = format!(
+        "\ncreate function finish_{kind}(ends operation_end[]) returns setof uuid\nlanguage plpgsql as $$\ndeclare\n    ended uuid[];\n"
+    );
+    let has_quota = contract.touches().any(|touch| !touch.quota.is_empty());
+    if has_quota {
+        sql += "    settled settled_amount[];\n";
+    }
+    sql += "begin\n";
+    sql += &locks(contract);
+    sql += &records(contract, has_quota);
+    for (succeeded, which) in [(true, "x.succeeded"), (false, "not x.succeeded")] {
+        for (role, touch) in contract.parts() {
+            let columns = if role == Role::Subject { contract.written_at_end } else { &[] };
+            let from = format!(
+                "from unnest(ends) x\n    where {which} and x.id = any (ended) and {}",
+                is_the_row(role)
+            );
+            let assigned = rows::at_end(touch, succeeded, columns);
+            sql += &rows::update(touch.resource, &assigned, &from);
+        }
+    }
+    if has_quota {
+        sql += "    perform settle_quota(settled);\n";
+    }
+    if contract.has(Effect::BeginsEpoch) {
+        sql += "    perform record_failover(x.subject, x.failover) from unnest(ends) x\n    where x.id = any (ended) and x.failover is not null;\n";
+    }
+    sql += &notices(kind, contract);
+    sql += "    return query select unnest(ended);\nend $$;\n";
+    sql
+}
+
+/// The functions that end operations of any kind.
+pub(super) fn dispatch() -> String {
+    let kinds = OperationKind::ALL.iter().filter(|kind| matches!(kind.runs(), Runs::OnBackend(_)));
+    let cases: String = kinds
+        .map(|kind| {
+            format!("        when '{kind}' then return query select finish_{kind}(ends);\n")
+        })
+        .collect();
+    format!(
+        "
+create function finish_operations(kind text, ends operation_end[]) returns setof uuid
+language plpgsql as $$
+begin
+    case kind
+{cases}    end case;
+end $$;
+
+-- Ends operations as failed, whoever works on them: what these do from now on does not count. Returns how many.
+create function end_operations(ids uuid[], reason text) returns bigint
+language plpgsql as $$
+declare
+    taken record;
+    count bigint := 0;
+begin
+    perform lock_backends(array(select subject_id from operations where id = any (ids) and subject_table = 'backends'));
+    perform from attachments where id in (select subject_id from operations where id = any (ids)) order by id for no key update;
+    perform from snapshots
+    where id in (select subject_id from operations where id = any (ids)
+                 union all select unnest(snapshot_ids) from operations where id = any (ids))
+    order by id for no key update;
+    perform from volumes
+    where id in (select subject_id from operations where id = any (ids)
+                 union all select volume_id from operations where id = any (ids))
+    order by id for no key update;
+    for taken in
+        with running as (
+            update operations o set state = 'running', fence = next_fence()
+            where id = any (ids) and state in ('admitted', 'running')
+            returning o.*)
+        select kind, array_agg((id, fence, subject_id, volume_id, snapshot_ids, false, columns_when_failed, null, reason,
+                                null, false)::operation_end) as ends
+        from running
+        group by kind
+    loop
+        count := count + (select count(*) from finish_operations(taken.kind, taken.ends));
+    end loop;
+    return count;
+end $$;
+"
+    )
+}
+
+/// Rows are locked before the operation, table by table in the order of [`lock_order`], and in the order of their ids.
+fn locks(contract: &Contract) -> String {
+    let mut sql = String::new();
+    if contract.subject.resource == Resource::Backend {
+        sql += "    perform lock_backends(array(select x.subject from unnest(ends) x));\n";
+    }
+    let mut parts: Vec<_> = contract.parts().collect();
+    parts.sort_by_key(|(_, touch)| lock_order(touch.resource));
+    for (role, touch) in parts {
+        let ids = match role {
+            Role::Subject => "x.subject",
+            Role::Volume => "x.volume",
+            Role::Snapshot => "unnest(x.snapshots)",
+            Role::VolumeType => continue,
+        };
+        let changes = [true, false].iter().any(|succeeded| {
+            let columns = if role == Role::Subject { contract.written_at_end } else { &[] };
+            !rows::at_end(touch, *succeeded, columns).is_empty()
+        });
+        if changes {
+            let _ = writeln!(
+                sql,
+                "    perform from {} where id = any (array(select {ids} from unnest(ends) x)) order by id for no key update;",
+                touch.resource.table()
+            );
+        }
+    }
+    sql
+}
+
+/// What depends on a volume comes before it.
+const fn lock_order(resource: Resource) -> usize {
+    match resource {
+        Resource::Attachment => 0,
+        Resource::Snapshot => 1,
+        Resource::Volume => 2,
+        Resource::VolumeType
+        | Resource::QosSpecs
+        | Resource::Message
+        | Resource::Project
+        | Resource::QuotaClass
+        | Resource::Backend => 3,
+    }
+}
+
+fn records(contract: &Contract, has_quota: bool) -> String {
+    let (settled, into) = if has_quota {
+        let taken = if stays_when_failed(contract) { "true" } else { "d.succeeded" };
+        (
+            format!(
+                ",\n           array(select (q.project_id, q.resource, q.amount, {taken})::settled_amount\n                 from done d, unnest(d.quota) q)"
+            ),
+            "ended, settled",
+        )
+    } else {
+        (String::new(), "ended")
+    };
+    format!(
+        "    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done){settled}
+    into {into};
+"
+    )
+}
+
+/// Whether the quota is taken although the operation failed. What an operation has made counts as long as its row is there,
+/// though it be in error; what it only changed counts when the change succeeded.
+fn stays_when_failed(contract: &Contract) -> bool {
+    match contract.subject.when_failed {
+        Ending::Removed(_) => false,
+        Ending::Becomes(_)
+        | Ending::PreviousStatus
+        | Ending::ByAttachments
+        | Ending::AsAsked
+        | Ending::Unchanged => contract.subject.starts_from == StartsFrom::New,
+    }
+}
+
+/// Who is told: notifications of what operators wait for, messages to users about what was answered before it failed. The
+/// operator finds the cause in the log, by the request's id.
+fn notices(kind: OperationKind, contract: &Contract) -> String {
+    let mut sql = String::new();
+    if let Some(event) = kind.event() {
+        for (ending, which) in [("end", "x.succeeded"), ("error", "not x.succeeded")] {
+            let _ = writeln!(
+                sql,
+                "    perform notify_of(array(select x.id from unnest(ends) x where {which} and x.id = any (ended)), '{event}.{ending}');"
+            );
+        }
+    }
+    if let Some(resource_type) = contract.subject.resource.message_type() {
+        let _ = writeln!(
+            sql,
+            "    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, '{resource_type}', o.subject_id, '{}', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);",
+            kind.spoken()
+        );
+    }
+    sql
+}

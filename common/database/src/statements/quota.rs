@@ -1,0 +1,51 @@
+//! What a row demands of the quota, as SQL.
+
+use operation::contract::{QuotaRule, Touch};
+use std::fmt::Write as _;
+
+/// The lines with which an admission notes what a row demands: in all, and for the row's volume type. A type may be renamed:
+/// its id counts.
+pub(super) fn demands(touch: &Touch, row: &str, indent: &str) -> String {
+    if touch.quota.is_empty() {
+        return String::new();
+    }
+    let demanded: Vec<_> = touch.quota.iter().flat_map(|rule| demanded(*rule, row)).collect();
+    let mut sql = format!("{indent}if coalesce({row}.consumes_quota, true) then\n");
+    let _ = writeln!(sql, "{indent}    asked := asked || array[");
+    let _ = writeln!(sql, "{indent}        {}", demanded.join(&format!(",\n{indent}        ")));
+    let _ = writeln!(sql, "{indent}    ]::quota_demand[];");
+    let _ = writeln!(sql, "{indent}end if;");
+    sql
+}
+
+fn demanded(rule: QuotaRule, row: &str) -> Vec<String> {
+    let resource = rule.resource();
+    let in_all = |amount: &str| {
+        format!(
+            "(r.id, {row}.project_id, '{resource}', {amount}, (default_limits ->> '{resource}')::bigint, false)"
+        )
+    };
+    let of_type = |of: &str, amount: &str| {
+        format!("(r.id, {row}.project_id, '{resource}_' || {of}, {amount}, -1, false)")
+    };
+    let both =
+        |amount: &str| vec![in_all(amount), of_type(&format!("{row}.volume_type_id"), amount)];
+    match rule {
+        QuotaRule::Count { sign, .. } => both(&sign.to_string()),
+        QuotaRule::Column { column, sign, .. } => both(&format!("{sign} * {row}.{column}")),
+        QuotaRule::Growth { column, .. } => {
+            both(&format!("(r.when_done ->> '{column}')::bigint - {row}.{column}"))
+        }
+        QuotaRule::Each { column, .. } => vec![format!(
+            "(r.id, {row}.project_id, '{resource}', coalesce((r.when_done ->> '{column}')::bigint, {row}.{column}), \
+             (default_limits ->> '{resource}')::bigint, true)"
+        )],
+        QuotaRule::Retype { column, .. } => {
+            let amount = column.map_or("1".to_owned(), |column| format!("{row}.{column}"));
+            vec![
+                of_type(&format!("{row}.volume_type_id"), &format!("-{amount}")),
+                of_type("(r.when_done ->> 'volume_type_id')", &amount),
+            ]
+        }
+    }
+}

@@ -1,0 +1,5448 @@
+-- What each operation does to the database, made from its contract. Written by `make docs`; a test keeps it current.
+
+-- create a volume, empty or from a snapshot or another volume
+create function admit_create_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    snapshot snapshots;
+    volume volumes;
+    related uuid;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.snapshots[1] and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::volumes, r.columns);
+            -- type_exists
+            if not coalesce((exists (select from volume_types t where t.id = subject.volume_type_id and t.deleted_at is null for key share)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'type_exists');
+                exit decide;
+            end if;
+            -- backend_replicates
+            if not coalesce((not subject.replicated
+               or exists (select from backends b
+                          where b.id = subject.backend_id and b.active_backend_id is null and b.replication_status = 'enabled')), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'backend_replicates');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'volumes', 1, (default_limits ->> 'volumes')::bigint, false),
+                    (r.id, subject.project_id, 'volumes_' || subject.volume_type_id, 1, -1, false),
+                    (r.id, subject.project_id, 'per_volume_gigabytes', coalesce((r.when_done ->> 'size_gb')::bigint, subject.size_gb), (default_limits ->> 'per_volume_gigabytes')::bigint, true),
+                    (r.id, subject.project_id, 'gigabytes', 1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, 1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+            foreach related in array r.snapshots loop
+                select * into snapshot from snapshots
+                where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if not found then
+                    refusal := missing_row('snapshots', related, exists (select from snapshots where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if (select v.backend_id from volumes v where v.id = snapshot.volume_id) is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if snapshot.status not in ('available') then
+                    refusal := wrong_status('snapshots', to_jsonb(snapshot), array['available']);
+                    exit decide;
+                end if;
+            end loop;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('available', 'in-use') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['available', 'in-use']);
+                    exit decide;
+                end if;
+                -- online_copy_supported
+                if not coalesce((volume.status = 'available'
+                   or exists (select from backends b
+                              where b.id = volume.backend_id and (b.report ->> 'online_snapshot_support')::boolean)), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'online_copy_supported');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    insert into volumes (id, project_id, user_id, name, description, size_gb, volume_type_id, multiattach, metadata, snapshot_id, source_volume_id, bootable, image_metadata, replicated, replication_status, backend_id, pool, availability_zone, status)
+    select n.id, n.project_id, n.user_id, n.name, n.description, n.size_gb, n.volume_type_id, n.multiattach, n.metadata, n.snapshot_id, n.source_volume_id, n.bootable, n.image_metadata, n.replicated, n.replication_status, n.backend_id, n.pool, n.availability_zone, 'creating'
+    from unnest(requests) x, jsonb_populate_record(null::volumes, x.columns) n
+    where x.id = any (admitted);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from volume_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_create_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update volumes t
+    set status = 'available',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = 'error',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'create volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- delete a volume that is not attached, with its data
+create function admit_delete_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    snapshot snapshots;
+    related uuid;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)),
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.snapshots[1] and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'error', 'error_extending', 'error_managing') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'error', 'error_extending', 'error_managing']);
+                exit decide;
+            end if;
+            -- not_attached
+            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
+               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                exit decide;
+            end if;
+            -- no_snapshots
+            if not coalesce((not exists (select from snapshots s
+                           where s.volume_id = subject.id and s.deleted_at is null
+                             and not coalesce(r.arguments -> 'snapshots', '[]') ? s.id::text)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'no_snapshots');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'volumes', -1, (default_limits ->> 'volumes')::bigint, false),
+                    (r.id, subject.project_id, 'volumes_' || subject.volume_type_id, -1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', -1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+            foreach related in array r.snapshots loop
+                select * into snapshot from snapshots
+                where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('snapshots', related, exists (select from snapshots where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if snapshot.status not in ('available', 'error') then
+                    refusal := wrong_status('snapshots', to_jsonb(snapshot), array['available', 'error']);
+                    exit decide;
+                end if;
+                -- not_used_by_operation
+                if not coalesce((not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[snapshot.id])), false) then
+                    refusal := precondition_refusal('snapshots', to_jsonb(snapshot), 'not_used_by_operation');
+                    exit decide;
+                end if;
+                if coalesce(snapshot.consumes_quota, true) then
+                    asked := asked || array[
+                        (r.id, snapshot.project_id, 'snapshots', -1, (default_limits ->> 'snapshots')::bigint, false),
+                        (r.id, snapshot.project_id, 'snapshots_' || snapshot.volume_type_id, -1, -1, false),
+                        (r.id, snapshot.project_id, 'gigabytes', -1 * snapshot.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                        (r.id, snapshot.project_id, 'gigabytes_' || snapshot.volume_type_id, -1 * snapshot.size_gb, -1, false)
+                    ]::quota_demand[];
+                end if;
+            end loop;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update volumes t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update snapshots t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = any (x.snapshots);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_delete_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update volumes t
+    set status = 'deleted',
+        deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'deleted',
+        deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    update volumes t
+    set status = 'error_deleting',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'error_deleting',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'delete volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- delete a volume in any status, unless it is attached or an operation on it is in progress
+create function admit_force_delete_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            -- not_attached
+            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
+               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                exit decide;
+            end if;
+            -- no_snapshots
+            if not coalesce((not exists (select from snapshots s
+                           where s.volume_id = subject.id and s.deleted_at is null
+                             and not coalesce(r.arguments -> 'snapshots', '[]') ? s.id::text)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'no_snapshots');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'volumes', -1, (default_limits ->> 'volumes')::bigint, false),
+                    (r.id, subject.project_id, 'volumes_' || subject.volume_type_id, -1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', -1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'force_delete_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update volumes t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_force_delete_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update volumes t
+    set status = 'deleted',
+        deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = 'error_deleting',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'force delete volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- grow a volume
+create function admit_extend_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'in-use') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'in-use']);
+                exit decide;
+            end if;
+            -- size_increases
+            if not coalesce(((r.arguments ->> 'new_size_gb')::integer > subject.size_gb), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'size_increases');
+                exit decide;
+            end if;
+            -- online_extend_supported
+            if not coalesce((subject.status <> 'in-use'
+               or ((r.arguments ->> 'while_attached')::boolean
+                   and exists (select from backends b
+                               where b.id = subject.backend_id and (b.report ->> 'online_extend_support')::boolean))), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'online_extend_supported');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'per_volume_gigabytes', coalesce((r.when_done ->> 'size_gb')::bigint, subject.size_gb), (default_limits ->> 'per_volume_gigabytes')::bigint, true),
+                    (r.id, subject.project_id, 'gigabytes', (r.when_done ->> 'size_gb')::bigint - subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, (r.when_done ->> 'size_gb')::bigint - subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'extend_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update volumes t
+    set status = 'extending',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_extend_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update volumes t
+    set status = t.previous_status,
+        previous_status = null,
+        (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = 'error_extending',
+        (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'extend volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- revert a volume to its latest snapshot
+create function admit_revert_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    snapshot snapshots;
+    related uuid;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)),
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.snapshots[1] and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available']);
+                exit decide;
+            end if;
+            -- not_attached
+            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
+               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            foreach related in array r.snapshots loop
+                select * into snapshot from snapshots
+                where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('snapshots', related, exists (select from snapshots where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if snapshot.status not in ('available') then
+                    refusal := wrong_status('snapshots', to_jsonb(snapshot), array['available']);
+                    exit decide;
+                end if;
+                -- newest_of_its_size
+                if not coalesce((not exists (select from snapshots newer
+                               where newer.volume_id = snapshot.volume_id and newer.deleted_at is null
+                                 and newer.created_at > snapshot.created_at)
+                   and exists (select from volumes v where v.id = snapshot.volume_id and v.size_gb = snapshot.size_gb)), false) then
+                    refusal := precondition_refusal('snapshots', to_jsonb(snapshot), 'newest_of_its_size');
+                    exit decide;
+                end if;
+            end loop;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'revert_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set status = 'reverting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update snapshots t
+    set status = 'restoring',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = any (x.snapshots);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_revert_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+begin
+    perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done)
+    into ended;
+    update volumes t
+    set status = 'available',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'available',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    update volumes t
+    set status = 'error',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'available',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'revert volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- change the type of a volume, and migrate it where the new type needs another backend
+create function admit_retype_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    volume_type volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located || array(select x.destination_id from unnest(requests) x), false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            refusal := gate_refusal(gates, r.destination_id, r.destination_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'in-use') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'in-use']);
+                exit decide;
+            end if;
+            -- type_changes
+            if not coalesce((subject.volume_type_id <> (r.arguments ->> 'volume_type_id')::uuid), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'type_changes');
+                exit decide;
+            end if;
+            -- keeps_multiattach
+            if not coalesce((subject.status = 'available' or subject.multiattach = (r.arguments ->> 'multiattach')::boolean), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'keeps_multiattach');
+                exit decide;
+            end if;
+            -- keeps_front_end_qos
+            if not coalesce((subject.status = 'available'
+               or front_end_qos(subject.volume_type_id)
+                  is not distinct from front_end_qos((r.arguments ->> 'volume_type_id')::uuid)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'keeps_front_end_qos');
+                exit decide;
+            end if;
+            if r.destination_id is not null then
+                -- not_attached
+                if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
+                   and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                    exit decide;
+                end if;
+                -- no_snapshots
+                if not coalesce((not exists (select from snapshots s
+                               where s.volume_id = subject.id and s.deleted_at is null
+                                 and not coalesce(r.arguments -> 'snapshots', '[]') ? s.id::text)), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'no_snapshots');
+                    exit decide;
+                end if;
+                -- not_used_by_operation
+                if not coalesce((not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                    exit decide;
+                end if;
+                -- not_replicated
+                if not coalesce((not subject.replicated), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_replicated');
+                    exit decide;
+                end if;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'volumes_' || subject.volume_type_id, -1, -1, false),
+                    (r.id, subject.project_id, 'volumes_' || (r.when_done ->> 'volume_type_id'), 1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -subject.size_gb, -1, false),
+                    (r.id, subject.project_id, 'gigabytes_' || (r.when_done ->> 'volume_type_id'), subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+            if r.volume_type is not null then
+                select * into volume_type from volume_types
+                where id = r.volume_type and deleted_at is null for share skip locked;
+                if not found then
+                    refusal := missing_row('volume_types', r.volume_type, exists (select from volume_types where id = r.volume_type and deleted_at is null));
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'retype_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update volumes t
+    set status = 'retyping',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_retype_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update volumes t
+    set status = t.previous_status,
+        previous_status = null,
+        (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = t.previous_status,
+        previous_status = null,
+        (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'retype volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- migrate a volume to another backend
+create function admit_migrate_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located || array(select x.destination_id from unnest(requests) x), false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            refusal := gate_refusal(gates, r.destination_id, r.destination_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available']);
+                exit decide;
+            end if;
+            if r.destination_id is not null then
+                -- not_attached
+                if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
+                   and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                    exit decide;
+                end if;
+                -- no_snapshots
+                if not coalesce((not exists (select from snapshots s
+                               where s.volume_id = subject.id and s.deleted_at is null
+                                 and not coalesce(r.arguments -> 'snapshots', '[]') ? s.id::text)), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'no_snapshots');
+                    exit decide;
+                end if;
+                -- not_used_by_operation
+                if not coalesce((not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                    exit decide;
+                end if;
+                -- not_replicated
+                if not coalesce((not subject.replicated), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_replicated');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'migrate_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set status = 'maintenance',
+        previous_status = t.status,
+        (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_migrate_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done)
+    into ended;
+    update volumes t
+    set status = t.previous_status,
+        previous_status = null,
+        (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = t.previous_status,
+        previous_status = null,
+        (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'migrate volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- manage existing storage of a backend as a volume
+create function admit_manage_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::volumes, r.columns);
+            -- type_exists
+            if not coalesce((exists (select from volume_types t where t.id = subject.volume_type_id and t.deleted_at is null for key share)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'type_exists');
+                exit decide;
+            end if;
+            -- backend_replicates
+            if not coalesce((not subject.replicated
+               or exists (select from backends b
+                          where b.id = subject.backend_id and b.active_backend_id is null and b.replication_status = 'enabled')), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'backend_replicates');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'volumes', 1, (default_limits ->> 'volumes')::bigint, false),
+                    (r.id, subject.project_id, 'volumes_' || subject.volume_type_id, 1, -1, false),
+                    (r.id, subject.project_id, 'per_volume_gigabytes', coalesce((r.when_done ->> 'size_gb')::bigint, subject.size_gb), (default_limits ->> 'per_volume_gigabytes')::bigint, true),
+                    (r.id, subject.project_id, 'gigabytes', 1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, 1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'manage_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    insert into volumes (id, project_id, user_id, name, description, size_gb, volume_type_id, multiattach, bootable, metadata, replicated, replication_status, backend_id, pool, availability_zone, status)
+    select n.id, n.project_id, n.user_id, n.name, n.description, n.size_gb, n.volume_type_id, n.multiattach, n.bootable, n.metadata, n.replicated, n.replication_status, n.backend_id, n.pool, n.availability_zone, 'managing'
+    from unnest(requests) x, jsonb_populate_record(null::volumes, x.columns) n
+    where x.id = any (admitted);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from volume_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_manage_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update volumes t
+    set status = 'available',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = 'error_managing',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'manage volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- stop managing a volume; keep its data
+create function admit_unmanage_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'error', 'error_managing', 'error_unmanaging') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'error', 'error_managing', 'error_unmanaging']);
+                exit decide;
+            end if;
+            -- not_attached
+            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
+               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                exit decide;
+            end if;
+            -- no_snapshots
+            if not coalesce((not exists (select from snapshots s
+                           where s.volume_id = subject.id and s.deleted_at is null
+                             and not coalesce(r.arguments -> 'snapshots', '[]') ? s.id::text)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'no_snapshots');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'volumes', -1, (default_limits ->> 'volumes')::bigint, false),
+                    (r.id, subject.project_id, 'volumes_' || subject.volume_type_id, -1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', -1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'unmanage_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update volumes t
+    set status = 'unmanaging',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_unmanage_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update volumes t
+    set status = 'deleted',
+        deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = 'error_unmanaging',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'unmanage volume', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- manage existing storage of a volume's backend as a snapshot of that volume
+create function admit_manage_snapshot(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject snapshots;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::snapshots, r.columns);
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'snapshots', 1, (default_limits ->> 'snapshots')::bigint, false),
+                    (r.id, subject.project_id, 'snapshots_' || subject.volume_type_id, 1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', 1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, 1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('available', 'in-use') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['available', 'in-use']);
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'manage_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    insert into snapshots (id, project_id, user_id, volume_id, volume_type_id, size_gb, name, description, metadata, status)
+    select n.id, n.project_id, n.user_id, n.volume_id, n.volume_type_id, n.size_gb, n.name, n.description, n.metadata, 'creating'
+    from unnest(requests) x, jsonb_populate_record(null::snapshots, x.columns) n
+    where x.id = any (admitted);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from snapshot_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_manage_snapshot(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update snapshots t
+    set status = 'available',
+        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'error',
+        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'manage snapshot', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- stop managing a snapshot; keep its data
+create function admit_unmanage_snapshot(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject snapshots;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from snapshots
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'error') then
+                refusal := wrong_status('snapshots', to_jsonb(subject), array['available', 'error']);
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'snapshots', -1, (default_limits ->> 'snapshots')::bigint, false),
+                    (r.id, subject.project_id, 'snapshots_' || subject.volume_type_id, -1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', -1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'unmanage_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update snapshots t
+    set status = 'unmanaging',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_unmanage_snapshot(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update snapshots t
+    set status = 'deleted',
+        deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'error',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'unmanage snapshot', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- create a snapshot of a volume
+create function admit_create_snapshot(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject snapshots;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::snapshots, r.columns);
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'snapshots', 1, (default_limits ->> 'snapshots')::bigint, false),
+                    (r.id, subject.project_id, 'snapshots_' || subject.volume_type_id, 1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', 1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, 1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('available', 'in-use') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['available', 'in-use']);
+                    exit decide;
+                end if;
+                -- online_snapshot_supported
+                if not coalesce((volume.status = 'available'
+                   or ((r.arguments ->> 'while_attached')::boolean
+                       and exists (select from backends b
+                                   where b.id = volume.backend_id and (b.report ->> 'online_snapshot_support')::boolean))), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'online_snapshot_supported');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    insert into snapshots (id, project_id, user_id, volume_id, volume_type_id, size_gb, name, description, metadata, status)
+    select n.id, n.project_id, n.user_id, n.volume_id, n.volume_type_id, n.size_gb, n.name, n.description, n.metadata, 'creating'
+    from unnest(requests) x, jsonb_populate_record(null::snapshots, x.columns) n
+    where x.id = any (admitted);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from snapshot_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_create_snapshot(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update snapshots t
+    set status = 'available',
+        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'error',
+        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'create snapshot', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- remove a snapshot
+create function admit_delete_snapshot(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject snapshots;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from snapshots
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'error') then
+                refusal := wrong_status('snapshots', to_jsonb(subject), array['available', 'error']);
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'snapshots', -1, (default_limits ->> 'snapshots')::bigint, false),
+                    (r.id, subject.project_id, 'snapshots_' || subject.volume_type_id, -1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', -1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update snapshots t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_delete_snapshot(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update snapshots t
+    set status = 'deleted',
+        deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'error_deleting',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'delete snapshot', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- delete a snapshot in any status, unless an operation on it is in progress
+create function admit_force_delete_snapshot(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject snapshots;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from snapshots
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'snapshots', -1, (default_limits ->> 'snapshots')::bigint, false),
+                    (r.id, subject.project_id, 'snapshots_' || subject.volume_type_id, -1, -1, false),
+                    (r.id, subject.project_id, 'gigabytes', -1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'force_delete_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update snapshots t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_force_delete_snapshot(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+    settled settled_amount[];
+begin
+    perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done),
+           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
+                 from done d, unnest(d.quota) q)
+    into ended, settled;
+    update snapshots t
+    set status = 'deleted',
+        deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update snapshots t
+    set status = 'error_deleting',
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform settle_quota(settled);
+    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'force delete snapshot', 'The storage backend could not do it.'
+    from unnest(ends) x join operations o on o.id = x.id
+    where not x.succeeded and x.tells_user and x.id = any (ended);
+    return query select unnest(ended);
+end $$;
+
+-- open a volume's data path for a server's host
+create function admit_update_attachment(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('reserved', 'attaching') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['reserved', 'attaching']);
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                -- not_in_error
+                if not coalesce((volume.status not like '%error%'), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'not_in_error');
+                    exit decide;
+                end if;
+                -- no_other_connection
+                if not coalesce((volume.multiattach
+                   or not exists (select from attachments other
+                                  where other.volume_id = volume.id and other.deleted_at is null
+                                    and other.connector is not null
+                                    and other.id <> (r.arguments ->> 'attachment_id')::uuid
+                                    and other.instance_id is distinct from
+                                        (select a.instance_id from attachments a where a.id = (r.arguments ->> 'attachment_id')::uuid))), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'no_other_connection');
+                    exit decide;
+                end if;
+                -- attach_mode_allowed
+                if not coalesce((not coalesce(volume.readonly, false) or r.arguments ->> 'mode' = 'ro'), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'attach_mode_allowed');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set status = 'attaching',
+        previous_status = t.status,
+        (connector, host_name, mountpoint, attach_mode) = (select n.connector, n.host_name, n.mountpoint, n.attach_mode from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_update_attachment(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+begin
+    perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done)
+    into ended;
+    update attachments t
+    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    update attachments t
+    set status = 'reserved',
+        (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
+    return query select unnest(ended);
+end $$;
+
+-- close a server's data path to a volume
+create function admit_delete_attachment(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set status = 'detaching',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_delete_attachment(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+begin
+    perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done)
+    into ended;
+    update attachments t
+    set status = 'detached',
+        deleted_at = clock_timestamp(),
+        (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    update attachments t
+    set status = 'error_detaching',
+        (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
+    return query select unnest(ended);
+end $$;
+
+-- open a volume's data path for a server that is attaching or attached
+create function admit_initialize_connection(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('attaching', 'attached') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['attaching', 'attached']);
+                exit decide;
+            end if;
+            -- host_unchanged
+            if not coalesce((subject.connector is null
+               or subject.connector -> 'host' is not distinct from r.arguments #> '{connector,host}'), false) then
+                refusal := precondition_refusal('attachments', to_jsonb(subject), 'host_unchanged');
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                -- not_in_error
+                if not coalesce((volume.status not like '%error%'), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'not_in_error');
+                    exit decide;
+                end if;
+                -- no_other_connection
+                if not coalesce((volume.multiattach
+                   or not exists (select from attachments other
+                                  where other.volume_id = volume.id and other.deleted_at is null
+                                    and other.connector is not null
+                                    and other.id <> (r.arguments ->> 'attachment_id')::uuid
+                                    and other.instance_id is distinct from
+                                        (select a.instance_id from attachments a where a.id = (r.arguments ->> 'attachment_id')::uuid))), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'no_other_connection');
+                    exit decide;
+                end if;
+                -- attach_mode_allowed
+                if not coalesce((not coalesce(volume.readonly, false) or r.arguments ->> 'mode' = 'ro'), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'attach_mode_allowed');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'initialize_connection', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set (connector) = (select n.connector from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_initialize_connection(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+begin
+    perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done)
+    into ended;
+    update attachments t
+    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    update attachments t
+    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
+    return query select unnest(ended);
+end $$;
+
+-- close a server's data path to a volume that still counts as attached
+create function admit_terminate_connection(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('attached', 'detaching', 'error_detaching') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['attached', 'detaching', 'error_detaching']);
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'terminate_connection', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_terminate_connection(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+begin
+    perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done)
+    into ended;
+    update attachments t
+    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    update attachments t
+    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
+    return query select unnest(ended);
+end $$;
+
+-- fail a backend over to a replication target, or back to the primary
+create function admit_failover_backend(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from backends
+            where id = r.subject and deleted_at is null for no key update;
+            if not found then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+            -- can_fail_over
+            if not coalesce((subject.replication_status in ('enabled', 'failed-over', 'failover-error')), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'can_fail_over');
+                exit decide;
+            end if;
+            -- target_configured
+            if not coalesce(((r.arguments ->> 'target' is null
+                or subject.report -> 'replication_targets' ? (r.arguments ->> 'target'))
+               and (r.arguments ->> 'target' is distinct from subject.active_backend_id
+                    or (r.arguments ->> 'accept_data_loss')::boolean)), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'target_configured');
+                exit decide;
+            end if;
+            -- target_is_up
+            if not coalesce((not seen_recently(subject.seen_at)
+               or not coalesce(subject.report -> 'sides_down', '[]') ? coalesce(r.arguments ->> 'target', 'default')), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'target_is_up');
+                exit decide;
+            end if;
+            -- worker_is_up
+            if not coalesce((exists (select from services s where s.backend_id = subject.id and seen_recently(s.seen_at))), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'worker_is_up');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    if exists (select from operations where id = r.id) then
+        return next recorded_outcome(r.id);
+        return;
+    end if;
+    perform begin_epoch(r.subject);
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'failover_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch + 1,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update backends t
+    set (replication_status, promoted) = (select n.replication_status, n.promoted from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform notify_of(admitted, 'service.failover.start');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_failover_backend(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    ended uuid[];
+begin
+    perform lock_backends(array(select x.subject from unnest(ends) x));
+    perform from backends where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    with done as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        returning o.id, o.quota, x.succeeded)
+    select array(select id from done)
+    into ended;
+    update backends t
+    set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    update backends t
+    set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(ends) x
+    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    perform record_failover(x.subject, x.failover) from unnest(ends) x
+    where x.id = any (ended) and x.failover is not null;
+    perform notify_of(array(select x.id from unnest(ends) x where x.succeeded and x.id = any (ended)), 'service.failover.end');
+    perform notify_of(array(select x.id from unnest(ends) x where not x.succeeded and x.id = any (ended)), 'service.failover.error');
+    return query select unnest(ended);
+end $$;
+
+-- change a volume's name, description or metadata
+create function admit_update_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            -- has_metadata_key
+            if not coalesce((r.arguments #> '{metadata,remove_key}' is null
+               or subject.metadata ? (r.arguments #>> '{metadata,remove_key}')), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'has_metadata_key');
+                exit decide;
+            end if;
+            -- metadata_unchanged
+            if not coalesce((r.arguments -> 'metadata_seen' is null or subject.metadata = r.arguments -> 'metadata_seen'), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'metadata_unchanged');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set (name, description, metadata) = (select n.name, n.description, (n.metadata || coalesce(x.merged -> 'metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'metadata')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the status of a volume, unless an operation on it is in progress
+create function admit_reset_volume_status(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            -- no_operation_in_progress
+            if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                 and o.snapshot_ids @> array[subject.id])), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'no_operation_in_progress');
+                exit decide;
+            end if;
+            -- status_matches_attachments
+            if not coalesce((case when exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)
+                    then r.arguments ->> 'status' is distinct from 'available' and not (r.arguments ->> 'detached')::boolean
+                    else r.arguments ->> 'status' is distinct from 'in-use'
+               end), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'status_matches_attachments');
+                exit decide;
+            end if;
+            -- on_active_side
+            if not coalesce((r.arguments ->> 'status' is null or subject.replication_status not in ('not-capable', 'failover-error')), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'on_active_side');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'reset_volume_status', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set (status, previous_status, migration_status) = (select n.status, n.previous_status, n.migration_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the read-only flag of a volume
+create function admit_set_volume_readonly(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available']);
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'set_volume_readonly', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set (readonly) = (select n.readonly from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the bootable flag of a volume
+create function admit_set_volume_bootable(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'set_volume_bootable', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set (bootable) = (select n.bootable from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- change the image metadata of a volume
+create function admit_update_image_metadata(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volumes
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            -- has_image_metadata_key
+            if not coalesce((r.arguments #> '{image_metadata,remove_key}' is null
+               or subject.image_metadata ? (r.arguments #>> '{image_metadata,remove_key}')), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'has_image_metadata_key');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_image_metadata', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volumes t
+    set (image_metadata) = (select (n.image_metadata || coalesce(x.merged -> 'image_metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'image_metadata')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- change a snapshot's name, description or metadata
+create function admit_update_snapshot(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject snapshots;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from snapshots
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            -- has_metadata_key
+            if not coalesce((r.arguments #> '{metadata,remove_key}' is null
+               or subject.metadata ? (r.arguments #>> '{metadata,remove_key}')), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'has_metadata_key');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update snapshots t
+    set (name, description, metadata) = (select n.name, n.description, (n.metadata || coalesce(x.merged -> 'metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'metadata')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the status of a snapshot, unless an operation on it is in progress
+create function admit_reset_snapshot_status(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject snapshots;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from snapshots
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            -- no_operation_in_progress
+            if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                 and o.snapshot_ids @> array[subject.id])), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'no_operation_in_progress');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'reset_snapshot_status', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update snapshots t
+    set (status, previous_status) = (select n.status, n.previous_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- reserve a volume for a server
+create function admit_create_attachment(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::attachments, r.columns);
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                -- reservable
+                if not coalesce((volume.status = 'available'
+                   or (volume.status in ('in-use', 'reserved', 'attaching')
+                       and (volume.multiattach
+                            or exists (select from attachments a
+                                       where a.volume_id = volume.id and a.deleted_at is null
+                                         and a.id <> (r.arguments ->> 'attachment_id')::uuid
+                                         and a.instance_id = (r.arguments ->> 'instance_id')::uuid)))), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'reservable');
+                    exit decide;
+                end if;
+                -- attach_mode_allowed
+                if not coalesce((not coalesce(volume.readonly, false) or r.arguments ->> 'mode' = 'ro'), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'attach_mode_allowed');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into attachments (id, project_id, volume_id, instance_id, attach_mode, status)
+    select n.id, n.project_id, n.volume_id, n.instance_id, n.attach_mode, 'reserved'
+    from unnest(requests) x, jsonb_populate_record(null::attachments, x.columns) n
+    where x.id = any (admitted);
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from attachment_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- record that a server has connected
+create function admit_complete_attachment(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('reserved', 'attaching', 'attached') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['reserved', 'attaching', 'attached']);
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'complete_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set status = 'attached',
+        (attached_at) = (select n.attached_at from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- delete an attachment that has no data path
+create function admit_release_attachment(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            -- not_connected
+            if not coalesce((subject.connector is null), false) then
+                refusal := precondition_refusal('attachments', to_jsonb(subject), 'not_connected');
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'release_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set status = 'detached',
+        deleted_at = clock_timestamp(),
+        (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- reserve a volume for a server that is not named yet
+create function admit_reserve_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::attachments, r.columns);
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('available', 'in-use') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['available', 'in-use']);
+                    exit decide;
+                end if;
+                -- reservable
+                if not coalesce((volume.status = 'available'
+                   or (volume.status in ('in-use', 'reserved', 'attaching')
+                       and (volume.multiattach
+                            or exists (select from attachments a
+                                       where a.volume_id = volume.id and a.deleted_at is null
+                                         and a.id <> (r.arguments ->> 'attachment_id')::uuid
+                                         and a.instance_id = (r.arguments ->> 'instance_id')::uuid)))), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'reservable');
+                    exit decide;
+                end if;
+                -- attach_mode_allowed
+                if not coalesce((not coalesce(volume.readonly, false) or r.arguments ->> 'mode' = 'ro'), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'attach_mode_allowed');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'reserve_volume', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into attachments (id, project_id, volume_id, attach_mode, through_actions, status)
+    select n.id, n.project_id, n.volume_id, n.attach_mode, n.through_actions, 'attaching'
+    from unnest(requests) x, jsonb_populate_record(null::attachments, x.columns) n
+    where x.id = any (admitted);
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from attachment_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- record which server has connected to a volume that was reserved
+create function admit_attach_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('attaching') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['attaching']);
+                exit decide;
+            end if;
+            -- attach_mode_unchanged
+            if not coalesce((subject.connector is null or subject.attach_mode = r.arguments ->> 'mode'), false) then
+                refusal := precondition_refusal('attachments', to_jsonb(subject), 'attach_mode_unchanged');
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                -- attach_mode_allowed
+                if not coalesce((not coalesce(volume.readonly, false) or r.arguments ->> 'mode' = 'ro'), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'attach_mode_allowed');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'attach_volume', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set status = 'attached',
+        (instance_id, host_name, mountpoint, attach_mode, attached_at) = (select n.instance_id, n.host_name, n.mountpoint, n.attach_mode, n.attached_at from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- record that a server is going to disconnect
+create function admit_begin_detaching(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('attached') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['attached']);
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'begin_detaching', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set status = 'detaching',
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- record that a server stays connected after all
+create function admit_roll_detaching(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject attachments;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
+            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from attachments
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('detaching') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['detaching']);
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes
+                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if not found then
+                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'roll_detaching', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update attachments t
+    set status = 'attached',
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- create a volume type
+create function admit_create_volume_type(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::volume_types, r.columns);
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_volume_type', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into volume_types (id, name, description, is_public, extra_specs)
+    select n.id, n.name, n.description, n.is_public, n.extra_specs
+    from unnest(requests) x, jsonb_populate_record(null::volume_types, x.columns) n
+    where x.id = any (admitted);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from volume_types v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- change the name, description or visibility of a volume type
+create function admit_update_volume_type(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volume_types
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_volume_type', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volume_types t
+    set (name, description, is_public) = (select n.name, n.description, n.is_public from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- delete an unused volume type
+create function admit_delete_volume_type(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volume_types
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- type_unused
+            if not coalesce((not exists (select from volumes v where v.volume_type_id = subject.id and v.deleted_at is null)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'type_unused');
+                exit decide;
+            end if;
+            -- not_the_only_type
+            if not coalesce((exists (select from volume_types t where t.id <> subject.id and t.deleted_at is null)), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'not_the_only_type');
+                exit decide;
+            end if;
+            -- not_a_project_default
+            if not coalesce((not exists (select from projects p where p.default_volume_type_id = subject.id)), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'not_a_project_default');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_volume_type', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volume_types t
+    set deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- change the extra specs of a volume type
+create function admit_update_extra_specs(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volume_types
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- has_extra_spec
+            if not coalesce((r.arguments #> '{extra_specs,remove_key}' is null
+               or subject.extra_specs ? (r.arguments #>> '{extra_specs,remove_key}')), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'has_extra_spec');
+                exit decide;
+            end if;
+            -- type_unused
+            if not coalesce((not exists (select from volumes v where v.volume_type_id = subject.id and v.deleted_at is null)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'type_unused');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_extra_specs', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volume_types t
+    set (extra_specs) = (select (n.extra_specs || coalesce(x.merged -> 'extra_specs', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'extra_specs')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- grant a project access to a private volume type, or revoke it
+create function admit_update_type_access(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volume_types
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- is_private
+            if not coalesce((not subject.is_public), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'is_private');
+                exit decide;
+            end if;
+            -- access_changes
+            if not coalesce((subject.access ? (r.arguments ->> 'project') <> (r.arguments ->> 'allowed')::boolean), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'access_changes');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_type_access', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volume_types t
+    set (access) = (select (n.access || coalesce(x.merged -> 'access', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'access')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- change the encryption of a volume type
+create function admit_update_type_encryption(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volume_types
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- type_unused
+            if not coalesce((not exists (select from volumes v where v.volume_type_id = subject.id and v.deleted_at is null)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'type_unused');
+                exit decide;
+            end if;
+            -- encryption_changes
+            if not coalesce((coalesce(jsonb_typeof(subject.encryption) = 'object', false) = (r.arguments ->> 'is_there')::boolean), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'encryption_changes');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_type_encryption', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volume_types t
+    set (encryption) = (select n.encryption from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the default volume type of a project
+create function admit_set_default_type(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject projects;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from projects
+            where id = r.subject and deleted_at is null for no key update skip locked;
+            if not found then
+                subject := jsonb_populate_record(null::projects, r.base);
+            end if;
+            if subject.id is null then
+                refusal := missing_row('projects', r.subject, exists (select from projects where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'set_default_type', (p.request).arguments, 'projects', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into projects (id, project_id)
+    select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
+    where x.id = any (admitted) and n.id is not null
+    on conflict do nothing;
+    update projects t
+    set (default_volume_type_id) = (select n.default_volume_type_id from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- create QoS specs
+create function admit_create_qos_specs(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject qos_specs;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::qos_specs, r.columns);
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_qos_specs', (p.request).arguments, 'qos_specs', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into qos_specs (id, name, consumer, specs)
+    select n.id, n.name, n.consumer, n.specs
+    from unnest(requests) x, jsonb_populate_record(null::qos_specs, x.columns) n
+    where x.id = any (admitted);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from qos_specs v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- change QoS specs
+create function admit_update_qos_specs(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject qos_specs;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from qos_specs
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('qos_specs', r.subject, exists (select from qos_specs where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- has_specs
+            if not coalesce((subject.specs ?& array(select jsonb_array_elements_text(r.arguments -> 'remove_keys'))), false) then
+                refusal := precondition_refusal('qos_specs', to_jsonb(subject), 'has_specs');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_qos_specs', (p.request).arguments, 'qos_specs', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update qos_specs t
+    set (specs, consumer) = (select (n.specs || coalesce(x.merged -> 'specs', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'specs')), n.consumer from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- delete QoS specs
+create function admit_delete_qos_specs(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject qos_specs;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from qos_specs
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('qos_specs', r.subject, exists (select from qos_specs where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- qos_unused
+            if not coalesce((not exists (select from volume_types t where t.qos_specs_id = subject.id and t.deleted_at is null)), false) then
+                refusal := precondition_refusal('qos_specs', to_jsonb(subject), 'qos_unused');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_qos_specs', (p.request).arguments, 'qos_specs', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update qos_specs t
+    set deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- associate QoS specs with a volume type
+create function admit_associate_qos_specs(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volume_types
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- no_other_qos
+            if not coalesce((coalesce(subject.qos_specs_id = (r.arguments ->> 'qos_specs_id')::uuid, true)
+               and exists (select from qos_specs q
+                           where q.id = (r.arguments ->> 'qos_specs_id')::uuid and q.deleted_at is null for key share)), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'no_other_qos');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'associate_qos_specs', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volume_types t
+    set (qos_specs_id) = (select n.qos_specs_id from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- disassociate QoS specs from a volume type
+create function admit_disassociate_qos_specs(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volume_types;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from volume_types
+            where id = r.subject and deleted_at is null for update skip locked;
+            if not found then
+                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- no_other_qos
+            if not coalesce((coalesce(subject.qos_specs_id = (r.arguments ->> 'qos_specs_id')::uuid, true)
+               and exists (select from qos_specs q
+                           where q.id = (r.arguments ->> 'qos_specs_id')::uuid and q.deleted_at is null for key share)), false) then
+                refusal := precondition_refusal('volume_types', to_jsonb(subject), 'no_other_qos');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'disassociate_qos_specs', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update volume_types t
+    set (qos_specs_id) = (select n.qos_specs_id from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the quota limits of a project
+create function admit_update_quota(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject projects;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from projects
+            where id = r.subject and deleted_at is null for no key update skip locked;
+            if not found then
+                subject := jsonb_populate_record(null::projects, r.base);
+            end if;
+            if subject.id is null then
+                refusal := missing_row('projects', r.subject, exists (select from projects where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+            -- limits_cover_usage
+            if not coalesce((not (r.arguments ->> 'must_cover_usage')::boolean
+               or not exists (select from quota_usages u, jsonb_each_text(r.arguments -> 'limits') l (resource, quota_limit)
+                              where u.project_id = r.arguments ->> 'project' and u.resource = l.resource
+                                and l.quota_limit::bigint >= 0 and u.in_use + u.reserved > l.quota_limit::bigint)), false) then
+                refusal := precondition_refusal('projects', to_jsonb(subject), 'limits_cover_usage');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_quota', (p.request).arguments, 'projects', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into projects (id, project_id)
+    select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
+    where x.id = any (admitted) and n.id is not null
+    on conflict do nothing;
+    update projects t
+    set (quota) = (select (n.quota || coalesce(x.merged -> 'quota', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'quota')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- reset a project to the default quota limits
+create function admit_reset_quota(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject projects;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from projects
+            where id = r.subject and deleted_at is null for no key update skip locked;
+            if not found then
+                subject := jsonb_populate_record(null::projects, r.base);
+            end if;
+            if subject.id is null then
+                refusal := missing_row('projects', r.subject, exists (select from projects where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'reset_quota', (p.request).arguments, 'projects', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into projects (id, project_id)
+    select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
+    where x.id = any (admitted) and n.id is not null
+    on conflict do nothing;
+    update projects t
+    set (quota) = (select (n.quota || coalesce(x.merged -> 'quota', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'quota')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the limits of a quota class
+create function admit_update_quota_class(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject quota_classes;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from quota_classes
+            where id = r.subject and deleted_at is null for no key update skip locked;
+            if not found then
+                subject := jsonb_populate_record(null::quota_classes, r.base);
+            end if;
+            if subject.id is null then
+                refusal := missing_row('quota_classes', r.subject, exists (select from quota_classes where id = r.subject and deleted_at is null));
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_quota_class', (p.request).arguments, 'quota_classes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    insert into quota_classes (id, name)
+    select n.id, n.name from unnest(requests) x, jsonb_populate_record(null::quota_classes, x.base) n
+    where x.id = any (admitted) and n.id is not null
+    on conflict do nothing;
+    update quota_classes t
+    set (quota) = (select (n.quota || coalesce(x.merged -> 'quota', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'quota')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- remove a message to a user
+create function admit_delete_message(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject messages;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from messages
+            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if not found then
+                refusal := missing_row('messages', r.subject, exists (select from messages where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_message', (p.request).arguments, 'messages', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update messages t
+    set deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- enable a backend
+create function admit_enable_backend(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from backends
+            where id = r.subject and deleted_at is null for no key update;
+            if not found then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'enable_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update backends t
+    set (disabled_at, disabled_reason) = (select n.disabled_at, n.disabled_reason from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform notify_of(admitted, 'service.enable.start');
+    perform notify_of(admitted, 'service.enable.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- disable a backend
+create function admit_disable_backend(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from backends
+            where id = r.subject and deleted_at is null for no key update;
+            if not found then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'disable_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update backends t
+    set (disabled_at, disabled_reason) = (select n.disabled_at, n.disabled_reason from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform notify_of(admitted, 'service.disable.start');
+    perform notify_of(admitted, 'service.disable.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- block every change on a backend; the data path stays open
+create function admit_freeze_backend(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from backends
+            where id = r.subject and deleted_at is null for no key update;
+            if not found then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+            -- is_not_frozen
+            if not coalesce((subject.frozen_at is null), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'is_not_frozen');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'freeze_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update backends t
+    set (frozen_at) = (select n.frozen_at from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform notify_of(admitted, 'service.freeze.start');
+    perform notify_of(admitted, 'service.freeze.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- end a freeze
+create function admit_thaw_backend(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from backends
+            where id = r.subject and deleted_at is null for no key update;
+            if not found then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+            -- is_frozen
+            if not coalesce((subject.frozen_at is not null), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'is_frozen');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'thaw_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update backends t
+    set (frozen_at) = (select n.frozen_at from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform notify_of(admitted, 'service.thaw.start');
+    perform notify_of(admitted, 'service.thaw.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- promote the active replication target to primary
+create function admit_promote_backend(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from backends
+            where id = r.subject and deleted_at is null for no key update;
+            if not found then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+            -- is_frozen
+            if not coalesce((subject.frozen_at is not null), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'is_frozen');
+                exit decide;
+            end if;
+            -- is_failed_over
+            if not coalesce((subject.active_backend_id is not null and subject.replication_status in ('failed-over', 'failover-error')), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'is_failed_over');
+                exit decide;
+            end if;
+            -- ready_for_promotion
+            if not coalesce((not seen_recently(subject.seen_at)
+               or not exists (select from services s where s.backend_id = subject.id and seen_recently(s.seen_at))
+               or not coalesce(subject.report -> 'replication_targets', '[]') ? subject.active_backend_id), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'ready_for_promotion');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    if exists (select from operations where id = r.id) then
+        return next recorded_outcome(r.id);
+        return;
+    end if;
+    perform begin_epoch(r.subject);
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'promote_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch + 1,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update backends t
+    set (active_backend_id, promoted, replication_status) = (select n.active_backend_id, n.promoted, n.replication_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform reset_volume_replication(x.subject) from unnest(requests) x where x.id = any (admitted);
+    perform notify_of(admitted, 'service.promote.start');
+    perform notify_of(admitted, 'service.promote.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- enable the replication of a backend that has replication targets
+create function admit_enable_replication(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            select * into subject from backends
+            where id = r.subject and deleted_at is null for no key update;
+            if not found then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+            -- can_replicate
+            if not coalesce((subject.active_backend_id is null and subject.replication_status = 'disabled'
+               and jsonb_array_length(coalesce(subject.report -> 'replication_targets', '[]')) > 0), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'can_replicate');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal);
+            continue;
+        end if;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'enable_replication', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    return query
+        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    update backends t
+    set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform reset_volume_replication(x.subject) from unnest(requests) x where x.id = any (admitted);
+    perform notify_of(admitted, 'service.enable_replication.start');
+    perform notify_of(admitted, 'service.enable_replication.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
