@@ -17,13 +17,12 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
     match command {
         Command::Check => {
             let drift = quotas::drift(&session.database).await?;
-            let headings = ["PROJECT", "RESOURCE", "IN USE", "RESERVED", "THERE IS"];
+            let headings = ["PROJECT", "RESOURCE", "USED", "THERE IS"];
             session.output.rows(&drift, &headings, |row| {
                 vec![
                     row.project_id.clone(),
                     row.resource.clone(),
-                    row.in_use.to_string(),
-                    row.reserved.to_string(),
+                    row.used.to_string(),
                     row.counted.to_string(),
                 ]
             })?;

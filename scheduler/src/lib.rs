@@ -6,6 +6,7 @@
 //! database, so any number of them can run.
 
 pub mod admission;
+mod analyze;
 mod backend_reports;
 mod dispatch;
 mod heartbeat;
@@ -70,6 +71,7 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         heartbeat::beat(&config, &database, lifecycle.stopping()),
         notify::notify_regularly(&database, &bus, lifecycle.stopping()),
         purge::purge_regularly(&config, &database, lifecycle.stopping()),
+        analyze::analyze_regularly(&database, lifecycle.stopping()),
     );
     health
 }

@@ -22,7 +22,7 @@ const ORPHANED: &str = "
 
 /// Usages that are not what the rows come to.
 const DRIFTED: &str = "
-    select resource || ' of ' || project_id || ': in use ' || in_use || ', reserved ' || reserved || ', counted ' || counted
+    select resource || ' of ' || project_id || ': used ' || used || ', counted ' || counted
     from quota_drift";
 
 /// Waits until nothing is in progress, then looks at everything.

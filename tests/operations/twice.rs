@@ -75,7 +75,7 @@ async fn a_request_that_is_delivered_twice_is_admitted_once() -> anyhow::Result<
     assert!(matches!(twice, (SubmitAnswer::Admitted(_), SubmitAnswer::Admitted(_))), "{twice:?}");
     client.wait_for_status(&id, "deleted").await?;
     assert_eq!(count(&cluster, "select count(*) from operations").await?, 3);
-    assert_eq!(count(&cluster, "select sum(in_use)::bigint from quota_usages").await?, 0);
+    assert_eq!(count(&cluster, "select sum(used)::bigint from quota_usages").await?, 0);
     cluster.finish(&[]).await
 }
 

@@ -93,8 +93,7 @@ async fn every_answer_is_kept_while_processes_die() -> anyhow::Result<()> {
     let twice = "select count(*) from (select subject_id from operations where state = 'done' \
         group by subject_id, kind having count(*) > 1) t";
     assert_eq!(database.query_one(twice, &[]).await?.get::<_, i64>(0), 0);
-    let drift = "select count(*) from quota_usages where reserved <> 0 \
-        or in_use <> (select count(*) from volumes where deleted_at is null)";
+    let drift = "select count(*) from quota_usages where used <> (select count(*) from volumes where deleted_at is null)";
     assert_eq!(database.query_one(drift, &[]).await?.get::<_, i64>(0), 0);
     cluster
         .finish(&[

@@ -173,11 +173,11 @@ async fn a_correction_of_the_quota_takes_no_reservation_away() -> anyhow::Result
     let id = client.create_volume(json!({ "size": 1 })).await?;
     client.wait_for_status(&id, "available").await?;
     let mut holder = cluster.database().await?;
-    let wrong = "update quota_usages set in_use = in_use + 7";
+    let wrong = "update quota_usages set used = used + 7";
     holder.execute(wrong, &[]).await?;
     holder
         .execute(
-            "insert into quota_usages (project_id, resource, in_use) values ('held', 'volumes', 7)",
+            "insert into quota_usages (project_id, resource, used) values ('held', 'volumes', 7)",
             &[],
         )
         .await?;

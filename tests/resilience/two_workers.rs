@@ -78,7 +78,7 @@ async fn a_worker_that_slept_through_its_lease_does_no_harm() -> anyhow::Result<
     })
     .await?;
     assert_eq!(client.volume_status(&id).await?, None);
-    let usage = "select sum(in_use + reserved)::bigint from quota_usages";
+    let usage = "select sum(used)::bigint from quota_usages";
     assert_eq!(database.query_one(usage, &[]).await?.get::<_, i64>(0), 0);
     cluster.finish(&["the lease cannot be renewed", "the bus connection ends"]).await
 }

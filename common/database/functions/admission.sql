@@ -166,7 +166,7 @@ end $$;
 -- The refusal of a request whose row was not found, or is locked by somebody.
 create function missing_row(target text, id uuid, is_locked boolean) returns jsonb
 language sql immutable as $$
-    select case when is_locked then '{"reason": "locked"}'
+    select case when coalesce(is_locked, false) then '{"reason": "locked"}'
                 else jsonb_build_object('reason', 'not_found', 'table', target, 'id', id) end
 $$;
 

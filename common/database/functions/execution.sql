@@ -69,17 +69,20 @@ returns table (id uuid, kind text, arguments jsonb, request_id text, traceparent
 language plpgsql as $$
 begin
     return query
-        with free as materialized (
-            select o.id from operations o where o.id = any (ids) order by o.id for no key update skip locked),
+        with locked as materialized (
+            select * from operations o where o.id = any (ids) order by o.id for no key update skip locked),
+        free as materialized (
+            select l.id from locked l, backends b
+            where l.backend_id = backend and b.id = backend and l.backend_epoch = b.epoch
+              -- a failover itself is for whoever still serves from the other side
+              and (b.epoch = known_epoch or l.subject_id = backend)
+              and (l.state = 'admitted' or (l.state = 'running' and l.lease_until < clock_timestamp()))),
         claimed as (
             update operations o
             set state = 'running', fence = next_fence(), owner = claimant,
                 attempts = o.attempts + 1, lease_until = clock_timestamp() + lease
-            from backends b, free f
-            where o.id = f.id and o.backend_id = backend and b.id = backend and o.backend_epoch = b.epoch
-              -- a failover itself is for whoever still serves from the other side
-              and (b.epoch = known_epoch or o.subject_id = backend)
-              and (o.state = 'admitted' or (o.state = 'running' and o.lease_until < clock_timestamp()))
+            from free f
+            where o.id = f.id
             returning o.*)
         select c.id, c.kind, c.arguments, c.request_id, c.traceparent, c.fence, c.attempts, c.migration,
                shown_row(c.subject_table, c.subject_id), related_rows(c.snapshot_ids, c.volume_id, c.volume_type_id)

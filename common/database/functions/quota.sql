@@ -1,13 +1,14 @@
--- Quota: reserved with the admission, taken or returned with the operation's end. Requests that are admitted together lock
--- and change each usage once.
+-- Quota: what is asked for counts as used from the admission on; what an operation gives back is subtracted when it has ended
+-- well, and what it had taken when it has failed. Most operations end without touching the quota. Requests that are admitted
+-- together lock and change each usage once.
 
 -- What a request asks of a quota. With `is_each` nothing is taken: the amount must be within the limit, whatever else there is.
 create type quota_demand as (
     request uuid, project_id text, resource text, amount bigint, default_limit bigint, is_each boolean
 );
 
--- What an ended operation had reserved, and whether it is taken for good.
-create type settled_amount as (project_id text, resource text, amount bigint, is_taken boolean);
+-- What the end of operations gives back to one quota of a project.
+create type returned_amount as (project_id text, resource text, amount bigint);
 
 -- The limit of a project: its own, that of the default class, or the configured one. A negative one is none.
 create function quota_limit(project text, limited text, default_limit bigint) returns bigint
@@ -64,7 +65,7 @@ begin
     order by t.project_id, t.resource
     on conflict do nothing;
     if usages_cover(totals) then
-        perform add_reserved(totals);
+        perform add_used(totals);
         return;
     end if;
     for one in select distinct on (n) d.request
@@ -77,12 +78,12 @@ begin
             where d.request = one and d.amount > 0 and not d.is_each
             group by d.project_id, d.resource);
         if usages_cover(totals) then
-            perform add_reserved(totals);
+            perform add_used(totals);
         else
-            select over_quota(t.resource, t.amount, u.in_use + u.reserved, t.quota_limit) into over
+            select over_quota(t.resource, t.amount, u.used, t.quota_limit) into over
             from unnest(totals) t
             join quota_usages u on u.project_id = t.project_id and u.resource = t.resource
-            where t.quota_limit >= 0 and u.in_use + u.reserved + t.amount > t.quota_limit
+            where t.quota_limit >= 0 and u.used + t.amount > t.quota_limit
             order by t.project_id, t.resource
             limit 1;
             return query select one, over;
@@ -96,7 +97,7 @@ language plpgsql as $$
 begin
     return (
         select bool_and(locked.quota_limit < 0 or locked.used + locked.amount <= locked.quota_limit)
-        from (select t.amount, t.quota_limit, u.in_use + u.reserved as used
+        from (select t.amount, t.quota_limit, u.used as used
               from unnest(totals) t
               join quota_usages u on u.project_id = t.project_id and u.resource = t.resource
               order by u.project_id, u.resource
@@ -104,37 +105,33 @@ begin
     );
 end $$;
 
-create function add_reserved(totals quota_total[]) returns void
+create function add_used(totals quota_total[]) returns void
 language plpgsql as $$
 begin
-    update quota_usages u set reserved = u.reserved + t.amount
+    update quota_usages u set used = u.used + t.amount
     from unnest(totals) t
     where u.project_id = t.project_id and u.resource = t.resource;
 end $$;
 
--- Takes for good, or returns, what ended operations had reserved.
-create function settle_quota(settled settled_amount[]) returns void
+create function return_quota(returned returned_amount[]) returns void
 language plpgsql as $$
 begin
-    if settled = '{}' then
+    if cardinality(returned) = 0 then
         return;
     end if;
     perform from quota_usages u
-    where (u.project_id, u.resource) in (select s.project_id, s.resource from unnest(settled) s)
+    where (u.project_id, u.resource) in (select r.project_id, r.resource from unnest(returned) r)
     order by u.project_id, u.resource
     for no key update;
-    update quota_usages u
-    -- a usage that somebody has changed by hand must not keep an operation from ending
-    set reserved = greatest(u.reserved - s.reserved, 0), in_use = u.in_use + s.taken
-    from (select x.project_id, x.resource, sum(greatest(x.amount, 0)) as reserved,
-                 coalesce(sum(x.amount) filter (where x.is_taken), 0) as taken
-          from unnest(settled) x
-          group by x.project_id, x.resource) s
-    where u.project_id = s.project_id and u.resource = s.resource;
+    update quota_usages u set used = u.used - r.amount
+    from (select x.project_id, x.resource, sum(x.amount) as amount
+          from unnest(returned) x
+          group by x.project_id, x.resource) r
+    where u.project_id = r.project_id and u.resource = r.resource;
 end $$;
 
--- Records what there is as in use, wherever it differs; returns for how many usages. Nothing while an operation is in
--- progress: its reservation would be lost. The lock comes before the look: whoever reserves waits until this
+-- Records what there is as used, wherever it differs; returns for how many usages. Nothing while an operation is in
+-- progress: what it has reserved would be lost. The lock comes before the look: whoever reserves waits until this
 -- is done, and whoever reserved before is seen.
 create function sync_quota() returns bigint
 language plpgsql as $$
@@ -142,10 +139,10 @@ declare
     corrected bigint;
 begin
     lock table quota_usages in share row exclusive mode;
-    insert into quota_usages (project_id, resource, in_use, reserved)
-    select project_id, resource, counted, 0 from quota_drift
+    insert into quota_usages (project_id, resource, used)
+    select project_id, resource, counted from quota_drift
     where not exists (select from operations where state in ('admitted', 'running'))
-    on conflict (project_id, resource) do update set in_use = excluded.in_use, reserved = 0;
+    on conflict (project_id, resource) do update set used = excluded.used;
     get diagnostics corrected = row_count;
     return corrected;
 end $$;

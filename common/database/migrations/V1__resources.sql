@@ -216,8 +216,8 @@ create table quota_classes (
 create table quota_usages (
     project_id text not null,
     resource text not null,
-    in_use bigint not null default 0,
-    reserved bigint not null default 0 check (reserved >= 0),
+    -- by what is there, and by what is being made
+    used bigint not null default 0,
     primary key (project_id, resource)
 ) with (fillfactor = 50);
 

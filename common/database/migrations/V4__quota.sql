@@ -19,7 +19,14 @@ group by project_id, resource;
 -- Usages that are not what the rows come to. True while nothing is in progress.
 create view quota_drift as
 select coalesce(u.project_id, c.project_id) as project_id, coalesce(u.resource, c.resource) as resource,
-       coalesce(u.in_use, 0) as in_use, coalesce(u.reserved, 0) as reserved, coalesce(c.amount, 0) as counted
+       coalesce(u.used, 0) as used, coalesce(c.amount, 0) as counted
 from quota_usages u
 full join counted_quota c on c.project_id = u.project_id and c.resource = u.resource
-where coalesce(u.in_use, 0) <> coalesce(c.amount, 0) or coalesce(u.reserved, 0) <> 0;
+where coalesce(u.used, 0) <> coalesce(c.amount, 0);
+
+-- What operations in progress have reserved, by project and resource: the part of a usage that is not there yet.
+create view reserved_quota as
+select q.project_id, q.resource, sum(q.amount)::bigint as amount
+from operations o, unnest(o.quota) q
+where o.state in ('admitted', 'running') and q.amount > 0
+group by q.project_id, q.resource;

@@ -16,6 +16,7 @@ mod migrations;
 pub mod operation_log;
 pub mod outbox;
 pub mod placement_change;
+pub mod planner_statistics;
 pub mod pool;
 pub mod purge;
 pub mod qos_specs;

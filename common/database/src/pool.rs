@@ -3,7 +3,7 @@
 use super::columns::column;
 use super::{DbError, migrations, statements};
 use configuration::DatabaseConfig;
-use deadpool_postgres::{ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio_postgres::types::{Json, ToSql};
@@ -226,6 +226,8 @@ fn pool(config: &DatabaseConfig, connection: &Config, size: usize) -> Result<Poo
     );
     Pool::builder(manager)
         .max_size(size)
+        // the connection that was used last has its plans and is warm
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(config.connect_timeout()))
         .create_timeout(Some(config.connect_timeout()))
         .recycle_timeout(Some(config.connect_timeout()))
@@ -235,8 +237,9 @@ fn pool(config: &DatabaseConfig, connection: &Config, size: usize) -> Result<Poo
 }
 
 fn session_settings(config: &DatabaseConfig, down_after: Duration) -> String {
+    // every statement has an index; one that is planned while its table is empty is kept when that has grown
     format!(
-        "-c search_path={} -c lock_timeout={}ms -c statement_timeout={}ms \
+        "-c enable_seqscan=off -c jit=off -c search_path={} -c lock_timeout={}ms -c statement_timeout={}ms \
          -c idle_in_transaction_session_timeout={}ms -c cinderblock.down_after={}ms",
         statements::search_path(),
         config.lock_timeout_ms,

@@ -38,8 +38,11 @@ pub async fn of(database: &Database, project: &str, class: &str) -> Result<Quota
     let sql = "select jsonb_build_object( \
             'limits', coalesce((select quota from projects where project_id = $1), '{}'), \
             'class_limits', coalesce((select quota from quota_classes where name = $2), '{}'), \
-            'usage', (select coalesce(jsonb_object_agg(resource, to_jsonb(u)), '{}') \
-                      from quota_usages u where project_id = $1), \
+            'usage', (select coalesce(jsonb_object_agg(u.resource, jsonb_build_object( \
+                          'in_use', u.used - coalesce(r.amount, 0), 'reserved', coalesce(r.amount, 0))), '{}') \
+                      from quota_usages u \
+                      left join reserved_quota r on r.project_id = u.project_id and r.resource = u.resource \
+                      where u.project_id = $1), \
             'types', (select coalesce(jsonb_object_agg(name, id), '{}') \
                       from volume_types where deleted_at is null))";
     Ok(database.row(sql, &[&project, &class]).await?.unwrap_or_default())
@@ -52,10 +55,8 @@ pub struct Drift {
     pub project_id: String,
     /// What is limited.
     pub resource: String,
-    /// What is recorded as in use.
-    pub in_use: i64,
-    /// What is recorded as reserved.
-    pub reserved: i64,
+    /// What is recorded as used.
+    pub used: i64,
     /// What there is.
     pub counted: i64,
 }
@@ -68,7 +69,7 @@ pub async fn drift(database: &Database) -> Result<Vec<Drift>, DbError> {
     database.rows("select to_jsonb(d) from quota_drift d order by project_id, resource", &[]).await
 }
 
-/// Records what there is as in use, wherever it differs. Returns for how many usages. Only where no
+/// Records what there is as used, wherever it differs. Returns for how many usages. Only where no
 /// operation is in progress: otherwise its reservation would be lost, and nothing is changed.
 ///
 /// # Errors

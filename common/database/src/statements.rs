@@ -19,13 +19,14 @@ use std::sync::LazyLock;
 use tokio_postgres::Client;
 
 /// The functions that are the same for all operations, in the order in which they need one another.
-const SHARED: [&str; 6] = [
+const SHARED: [&str; 7] = [
     include_str!("../functions/notifications.sql"),
     include_str!("../functions/admission.sql"),
     include_str!("../functions/quota.sql"),
     include_str!("../functions/execution.sql"),
     include_str!("../functions/backends.sql"),
     include_str!("../functions/purge.sql"),
+    include_str!("../functions/statistics.sql"),
 ];
 
 /// Every function that the program calls, and the schema that has them.

@@ -187,7 +187,7 @@ or {row}.extra_specs ? ({arguments} #>> '{extra_specs,remove_key}')",
         "not ({arguments} ->> 'must_cover_usage')::boolean
 or not exists (select from quota_usages u, jsonb_each_text({arguments} -> 'limits') l (resource, quota_limit)
                where u.project_id = {arguments} ->> 'project' and u.resource = l.resource
-                 and l.quota_limit::bigint >= 0 and u.in_use + u.reserved > l.quota_limit::bigint)",
+                 and l.quota_limit::bigint >= 0 and u.used > l.quota_limit::bigint)",
     ),
     (
         "backend_replicates",

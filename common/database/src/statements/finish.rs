@@ -13,7 +13,7 @@ pub(super) fn function(kind: OperationKind) -> String {
     );
     let has_quota = contract.touches().any(|touch| !touch.quota.is_empty());
     if has_quota {
-        sql += "    settled settled_amount[];\n";
+        sql += "    returned returned_amount[];\n";
     }
     sql += "begin\n";
     sql += &locks(contract);
@@ -30,7 +30,7 @@ pub(super) fn function(kind: OperationKind) -> String {
         }
     }
     if has_quota {
-        sql += "    perform settle_quota(settled);\n";
+        sql += "    perform return_quota(returned);\n";
     }
     if contract.has(Effect::BeginsEpoch) {
         sql += "    perform record_failover(x.subject, x.failover) from unnest(ends) x\n    where x.id = any (ended) and x.failover is not null;\n";
@@ -138,13 +138,19 @@ const fn lock_order(resource: Resource) -> usize {
 }
 
 fn records(contract: &Contract, has_quota: bool) -> String {
-    let (settled, into) = if has_quota {
-        let taken = if stays_when_failed(contract) { "true" } else { "d.succeeded" };
+    let (returned, into) = if has_quota {
+        // what it was to give back, if it ended well; what it had taken, unless that stays
+        let given_back = if stays_when_failed(contract) {
+            "q.amount < 0 and d.succeeded"
+        } else {
+            "(q.amount < 0) = d.succeeded"
+        };
         (
             format!(
-                ",\n           array(select (q.project_id, q.resource, q.amount, {taken})::settled_amount\n                 from done d, unnest(d.quota) q)"
+                ",\n           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount\n                 \
+                 from done d, unnest(d.quota) q where {given_back})"
             ),
-            "ended, settled",
+            "ended, returned",
         )
     } else {
         (String::new(), "ended")
@@ -157,7 +163,7 @@ fn records(contract: &Contract, has_quota: bool) -> String {
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
-    select array(select id from done){settled}
+    select array(select id from done){returned}
     into {into};
 "
     )
