@@ -13,8 +13,8 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.snapshots[1] and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.snapshots[1] and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
@@ -54,10 +54,9 @@ begin
                 ]::quota_demand[];
             end if;
             foreach related in array r.snapshots loop
-                select * into snapshot from snapshots
-                where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
-                if not found then
-                    refusal := missing_row('snapshots', related, exists (select from snapshots where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into snapshot from snapshots where id = related and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if snapshot.id is null or snapshot.deleted_at is not null then
+                    refusal := missing_row('snapshots', related, (select deleted_at is null from snapshots where id = related and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if (select v.backend_id from volumes v where v.id = snapshot.volume_id) is distinct from located[n] then
@@ -70,10 +69,9 @@ begin
                 end if;
             end loop;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -137,7 +135,7 @@ create function finish_create_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -148,9 +146,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
+    into ended, returned;
     update volumes t
     set status = 'available',
         updated_at = clock_timestamp()
@@ -161,7 +159,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'create volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -181,12 +179,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)),
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.snapshots[1] and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id)),
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.snapshots[1] and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -199,10 +198,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.snapshots && touched then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -241,10 +247,9 @@ begin
                 ]::quota_demand[];
             end if;
             foreach related in array r.snapshots loop
-                select * into snapshot from snapshots
-                where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('snapshots', related, exists (select from snapshots where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into snapshot from snapshots where id = related and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if snapshot.id is null or snapshot.deleted_at is not null then
+                    refusal := missing_row('snapshots', related, (select deleted_at is null from snapshots where id = related and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if snapshot.status not in ('available', 'error') then
@@ -271,6 +276,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.snapshots;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -319,7 +326,7 @@ create function finish_delete_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -331,9 +338,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update volumes t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
@@ -356,7 +363,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'delete volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -374,11 +381,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -391,10 +399,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -433,6 +444,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -475,7 +487,7 @@ create function finish_force_delete_volume(ends operation_end[]) returns setof u
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -486,9 +498,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update volumes t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
@@ -500,7 +512,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'force delete volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -518,11 +530,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -535,10 +548,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -574,6 +590,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -616,7 +633,7 @@ create function finish_extend_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -627,9 +644,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update volumes t
     set status = t.previous_status,
         previous_status = null,
@@ -643,7 +660,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'extend volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -663,12 +680,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)),
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.snapshots[1] and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id)),
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.snapshots[1] and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -677,10 +695,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.snapshots && touched then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -704,10 +729,9 @@ begin
                 exit decide;
             end if;
             foreach related in array r.snapshots loop
-                select * into snapshot from snapshots
-                where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('snapshots', related, exists (select from snapshots where id = related and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into snapshot from snapshots where id = related and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if snapshot.id is null or snapshot.deleted_at is not null then
+                    refusal := missing_row('snapshots', related, (select deleted_at is null from snapshots where id = related and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if snapshot.status not in ('available') then
@@ -728,6 +752,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.snapshots;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -818,11 +844,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -837,10 +864,13 @@ begin
             exit decide when refusal is not null;
             refusal := gate_refusal(gates, r.destination_id, r.destination_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -903,10 +933,9 @@ begin
                 ]::quota_demand[];
             end if;
             if r.volume_type is not null then
-                select * into volume_type from volume_types
-                where id = r.volume_type and deleted_at is null for share skip locked;
-                if not found then
-                    refusal := missing_row('volume_types', r.volume_type, exists (select from volume_types where id = r.volume_type and deleted_at is null));
+                select * into volume_type from volume_types where id = r.volume_type for share skip locked;
+                if volume_type.id is null or volume_type.deleted_at is not null then
+                    refusal := missing_row('volume_types', r.volume_type, (select deleted_at is null from volume_types where id = r.volume_type));
                     exit decide;
                 end if;
             end if;
@@ -915,6 +944,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -957,7 +987,7 @@ create function finish_retype_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -968,9 +998,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update volumes t
     set status = t.previous_status,
         previous_status = null,
@@ -985,7 +1015,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'retype volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -1003,11 +1033,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located || array(select x.destination_id from unnest(requests) x), false);
     foreach r in array requests loop
@@ -1018,10 +1049,13 @@ begin
             exit decide when refusal is not null;
             refusal := gate_refusal(gates, r.destination_id, r.destination_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -1063,6 +1097,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -1223,7 +1258,7 @@ create function finish_manage_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -1234,9 +1269,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
+    into ended, returned;
     update volumes t
     set status = 'available',
         updated_at = clock_timestamp()
@@ -1247,7 +1282,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'manage volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -1265,11 +1300,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -1282,10 +1318,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -1328,6 +1367,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -1370,7 +1410,7 @@ create function finish_unmanage_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -1381,9 +1421,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update volumes t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
@@ -1395,7 +1435,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'unmanage volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -1414,7 +1454,7 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
@@ -1441,10 +1481,9 @@ begin
                 ]::quota_demand[];
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -1501,7 +1540,7 @@ create function finish_manage_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -1512,9 +1551,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
+    into ended, returned;
     update snapshots t
     set status = 'available',
         (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
@@ -1527,7 +1566,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'manage snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -1545,11 +1584,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.subject and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -1562,10 +1602,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from snapshots
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('snapshots', r.subject, (select deleted_at is null from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
@@ -1595,6 +1638,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -1637,7 +1681,7 @@ create function finish_unmanage_snapshot(ends operation_end[]) returns setof uui
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -1648,9 +1692,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update snapshots t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
@@ -1662,7 +1706,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'unmanage snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -1681,7 +1725,7 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
@@ -1708,10 +1752,9 @@ begin
                 ]::quota_demand[];
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -1776,7 +1819,7 @@ create function finish_create_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -1787,9 +1830,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, true)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
+    into ended, returned;
     update snapshots t
     set status = 'available',
         (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
@@ -1802,7 +1845,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'create snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -1820,11 +1863,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.subject and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -1837,10 +1881,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from snapshots
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('snapshots', r.subject, (select deleted_at is null from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
@@ -1870,6 +1917,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -1912,7 +1960,7 @@ create function finish_delete_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -1923,9 +1971,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update snapshots t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
@@ -1937,7 +1985,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'delete snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -1955,11 +2003,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.subject and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
     asked quota_demand[];
     demands quota_demand[] := '{}';
     over record;
@@ -1972,10 +2021,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from snapshots
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('snapshots', r.subject, (select deleted_at is null from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
@@ -2001,6 +2053,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -2043,7 +2096,7 @@ create function finish_force_delete_snapshot(ends operation_end[]) returns setof
 language plpgsql as $$
 declare
     ended uuid[];
-    settled settled_amount[];
+    returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     with done as (
@@ -2054,9 +2107,9 @@ begin
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
         returning o.id, o.quota, x.succeeded)
     select array(select id from done),
-           array(select (q.project_id, q.resource, q.amount, d.succeeded)::settled_amount
-                 from done d, unnest(d.quota) q)
-    into ended, settled;
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
+    into ended, returned;
     update snapshots t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
@@ -2068,7 +2121,7 @@ begin
         updated_at = clock_timestamp()
     from unnest(ends) x
     where not x.succeeded and x.id = any (ended) and t.id = x.subject;
-    perform settle_quota(settled);
+    perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'force delete snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
@@ -2087,12 +2140,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -2101,10 +2155,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.status not in ('reserved', 'attaching') then
@@ -2112,10 +2173,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -2149,6 +2209,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -2239,12 +2301,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -2253,17 +2316,23 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -2276,6 +2345,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -2367,12 +2438,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -2381,10 +2453,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.status not in ('attaching', 'attached') then
@@ -2398,10 +2477,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -2435,6 +2513,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -2522,12 +2602,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -2536,10 +2617,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for share skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.status not in ('attached', 'detaching', 'error_detaching') then
@@ -2547,10 +2635,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -2563,6 +2650,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -2649,6 +2738,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, true);
     foreach r in array requests loop
@@ -2657,9 +2747,12 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from backends
-            where id = r.subject and deleted_at is null for no key update;
-            if not found then
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('backends', r.subject, false);
                 exit decide;
             end if;
@@ -2692,6 +2785,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -2770,11 +2864,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -2783,10 +2878,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -2809,6 +2907,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -2848,11 +2947,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -2861,10 +2961,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -2898,6 +3001,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -2937,11 +3041,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -2950,10 +3055,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -2969,6 +3077,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3008,11 +3117,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3021,10 +3131,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -3036,6 +3149,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3075,11 +3189,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3088,10 +3203,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volumes
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('volumes', r.subject, exists (select from volumes where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.backend_id is distinct from located[n] then
@@ -3109,6 +3227,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3148,11 +3267,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.subject and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3161,10 +3281,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from snapshots
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('snapshots', r.subject, (select deleted_at is null from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
@@ -3182,6 +3305,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3221,11 +3345,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from snapshots where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.subject and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3234,10 +3359,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from snapshots
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('snapshots', r.subject, exists (select from snapshots where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('snapshots', r.subject, (select deleted_at is null from snapshots where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if (select v.backend_id from volumes v where v.id = subject.volume_id) is distinct from located[n] then
@@ -3258,6 +3386,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3298,11 +3427,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3311,12 +3441,15 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
             subject := jsonb_populate_record(null::attachments, r.columns);
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -3345,6 +3478,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3390,12 +3524,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3404,10 +3539,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.status not in ('reserved', 'attaching', 'attached') then
@@ -3415,10 +3557,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -3431,6 +3572,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3478,12 +3621,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3492,10 +3636,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             -- not_connected
@@ -3504,10 +3655,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -3520,6 +3670,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3568,11 +3720,12 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3581,12 +3734,15 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
             subject := jsonb_populate_record(null::attachments, r.columns);
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -3619,6 +3775,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3664,12 +3821,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3678,10 +3836,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.status not in ('attaching') then
@@ -3694,10 +3859,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -3715,6 +3879,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3762,12 +3928,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3776,10 +3943,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.status not in ('attached') then
@@ -3787,10 +3961,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -3803,6 +3976,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3849,12 +4024,13 @@ declare
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select v.backend_id from volumes v where v.id = (select volume_id from attachments where id = x.subject and deleted_at is null and project_id = coalesce(x.project_scope, project_id))),
-            (select backend_id from volumes where id = x.volume and deleted_at is null and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from attachments where id = x.subject and project_id = coalesce(x.project_scope, project_id))),
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -3863,10 +4039,17 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from attachments
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('attachments', r.subject, exists (select from attachments where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
             if subject.status not in ('detaching') then
@@ -3874,10 +4057,9 @@ begin
                 exit decide;
             end if;
             if r.volume is not null then
-                select * into volume from volumes
-                where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-                if not found then
-                    refusal := missing_row('volumes', r.volume, exists (select from volumes where id = r.volume and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
                 if volume.backend_id is distinct from located[n] then
@@ -3890,6 +4072,8 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -3995,6 +4179,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4003,10 +4188,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volume_types
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volume_types where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
             end if;
         end decide;
@@ -4014,6 +4202,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4057,6 +4246,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4065,10 +4255,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volume_types
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volume_types where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
             end if;
             -- type_unused
@@ -4093,6 +4286,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4136,6 +4330,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4144,10 +4339,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volume_types
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volume_types where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
             end if;
             -- has_extra_spec
@@ -4168,6 +4366,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4211,6 +4410,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4219,10 +4419,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volume_types
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volume_types where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
             end if;
             -- is_private
@@ -4240,6 +4443,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4283,6 +4487,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4291,10 +4496,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volume_types
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volume_types where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
             end if;
             -- type_unused
@@ -4314,6 +4522,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4357,6 +4566,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4365,13 +4575,16 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from projects
-            where id = r.subject and deleted_at is null for no key update skip locked;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from projects where id = r.subject for no key update skip locked;
             if not found then
                 subject := jsonb_populate_record(null::projects, r.base);
             end if;
-            if subject.id is null then
-                refusal := missing_row('projects', r.subject, exists (select from projects where id = r.subject and deleted_at is null));
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('projects', r.subject, (select deleted_at is null from projects where id = r.subject));
                 exit decide;
             end if;
         end decide;
@@ -4379,6 +4592,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4482,6 +4696,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4490,10 +4705,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from qos_specs
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('qos_specs', r.subject, exists (select from qos_specs where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from qos_specs where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('qos_specs', r.subject, (select deleted_at is null from qos_specs where id = r.subject));
                 exit decide;
             end if;
             -- has_specs
@@ -4506,6 +4724,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4549,6 +4768,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4557,10 +4777,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from qos_specs
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('qos_specs', r.subject, exists (select from qos_specs where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from qos_specs where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('qos_specs', r.subject, (select deleted_at is null from qos_specs where id = r.subject));
                 exit decide;
             end if;
             -- qos_unused
@@ -4573,6 +4796,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4616,6 +4840,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4624,10 +4849,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volume_types
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volume_types where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
             end if;
             -- no_other_qos
@@ -4642,6 +4870,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4685,6 +4914,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4693,10 +4923,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from volume_types
-            where id = r.subject and deleted_at is null for update skip locked;
-            if not found then
-                refusal := missing_row('volume_types', r.subject, exists (select from volume_types where id = r.subject and deleted_at is null));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volume_types where id = r.subject for update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
             end if;
             -- no_other_qos
@@ -4711,6 +4944,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4754,6 +4988,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4762,20 +4997,23 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from projects
-            where id = r.subject and deleted_at is null for no key update skip locked;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from projects where id = r.subject for no key update skip locked;
             if not found then
                 subject := jsonb_populate_record(null::projects, r.base);
             end if;
-            if subject.id is null then
-                refusal := missing_row('projects', r.subject, exists (select from projects where id = r.subject and deleted_at is null));
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('projects', r.subject, (select deleted_at is null from projects where id = r.subject));
                 exit decide;
             end if;
             -- limits_cover_usage
             if not coalesce((not (r.arguments ->> 'must_cover_usage')::boolean
                or not exists (select from quota_usages u, jsonb_each_text(r.arguments -> 'limits') l (resource, quota_limit)
                               where u.project_id = r.arguments ->> 'project' and u.resource = l.resource
-                                and l.quota_limit::bigint >= 0 and u.in_use + u.reserved > l.quota_limit::bigint)), false) then
+                                and l.quota_limit::bigint >= 0 and u.used > l.quota_limit::bigint)), false) then
                 refusal := precondition_refusal('projects', to_jsonb(subject), 'limits_cover_usage');
                 exit decide;
             end if;
@@ -4784,6 +5022,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4831,6 +5070,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4839,13 +5079,16 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from projects
-            where id = r.subject and deleted_at is null for no key update skip locked;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from projects where id = r.subject for no key update skip locked;
             if not found then
                 subject := jsonb_populate_record(null::projects, r.base);
             end if;
-            if subject.id is null then
-                refusal := missing_row('projects', r.subject, exists (select from projects where id = r.subject and deleted_at is null));
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('projects', r.subject, (select deleted_at is null from projects where id = r.subject));
                 exit decide;
             end if;
         end decide;
@@ -4853,6 +5096,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4900,6 +5144,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4908,13 +5153,16 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from quota_classes
-            where id = r.subject and deleted_at is null for no key update skip locked;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from quota_classes where id = r.subject for no key update skip locked;
             if not found then
                 subject := jsonb_populate_record(null::quota_classes, r.base);
             end if;
-            if subject.id is null then
-                refusal := missing_row('quota_classes', r.subject, exists (select from quota_classes where id = r.subject and deleted_at is null));
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('quota_classes', r.subject, (select deleted_at is null from quota_classes where id = r.subject));
                 exit decide;
             end if;
         end decide;
@@ -4922,6 +5170,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -4969,6 +5218,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, false);
     foreach r in array requests loop
@@ -4977,10 +5227,13 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from messages
-            where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
-            if not found then
-                refusal := missing_row('messages', r.subject, exists (select from messages where id = r.subject and deleted_at is null and project_id = coalesce(r.project_scope, project_id)));
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from messages where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('messages', r.subject, (select deleted_at is null from messages where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
         end decide;
@@ -4988,6 +5241,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -5032,6 +5286,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, true);
     foreach r in array requests loop
@@ -5040,9 +5295,12 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from backends
-            where id = r.subject and deleted_at is null for no key update;
-            if not found then
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('backends', r.subject, false);
                 exit decide;
             end if;
@@ -5051,6 +5309,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -5097,6 +5356,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, true);
     foreach r in array requests loop
@@ -5105,9 +5365,12 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from backends
-            where id = r.subject and deleted_at is null for no key update;
-            if not found then
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('backends', r.subject, false);
                 exit decide;
             end if;
@@ -5116,6 +5379,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -5162,6 +5426,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, true);
     foreach r in array requests loop
@@ -5170,9 +5435,12 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from backends
-            where id = r.subject and deleted_at is null for no key update;
-            if not found then
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('backends', r.subject, false);
                 exit decide;
             end if;
@@ -5186,6 +5454,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -5232,6 +5501,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, true);
     foreach r in array requests loop
@@ -5240,9 +5510,12 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from backends
-            where id = r.subject and deleted_at is null for no key update;
-            if not found then
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('backends', r.subject, false);
                 exit decide;
             end if;
@@ -5256,6 +5529,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -5302,6 +5576,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, true);
     foreach r in array requests loop
@@ -5310,9 +5585,12 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from backends
-            where id = r.subject and deleted_at is null for no key update;
-            if not found then
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('backends', r.subject, false);
                 exit decide;
             end if;
@@ -5338,6 +5616,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then
@@ -5390,6 +5669,7 @@ declare
     refusal jsonb;
     passed passed_request[] := '{}';
     admitted uuid[];
+    touched uuid[] := '{}';
 begin
     gates := enter_gates(located, true);
     foreach r in array requests loop
@@ -5398,9 +5678,12 @@ begin
         begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
-            select * into subject from backends
-            where id = r.subject and deleted_at is null for no key update;
-            if not found then
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('backends', r.subject, false);
                 exit decide;
             end if;
@@ -5415,6 +5698,7 @@ begin
             return next not_admitted(r, refusal);
             continue;
         end if;
+        touched := touched || r.subject;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
     end loop;
     if cardinality(passed) = 0 then

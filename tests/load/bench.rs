@@ -104,7 +104,8 @@ impl Bench {
         let servers = OwnServers::start(&directory, true).await?;
         let addresses = servers.addresses();
         addresses.prepare_template().await?;
-        let limits = "[quota]\nvolumes = 100000000\ngigabytes = 1000000000\n";
+        let limits = "[quota]\nvolumes = 100000000\ngigabytes = 1000000000\n\
+                      [backends.a.fake]\ncapacity_gb = 100000000.0\n";
         let cluster = ClusterBuilder::on(&addresses)
             .await?
             .settings(limits)

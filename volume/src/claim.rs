@@ -31,6 +31,16 @@ impl Claims {
         Ok(())
     }
 
+    /// Claims in the background: claims that wait at the same moment share a transaction.
+    pub fn claim_beside_others(self: &Arc<Self>, id: OperationId, slot: Slot) {
+        let claims = self.clone();
+        self.executing.spawn(async move {
+            if let Err(error) = claims.claim(id, slot).await {
+                tracing::warn!(operation.id = %id, %error, "not claimed; the sweep will find it");
+            }
+        });
+    }
+
     /// Waits until all claimed operations have ended; `false` when that takes longer than the timeout.
     pub async fn drain(&self, timeout: Duration) -> bool {
         self.executing.close();

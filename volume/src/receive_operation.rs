@@ -58,7 +58,7 @@ impl Receiver {
         let claim_next = async {
             while let Some(operation) = waiting.recv().await {
                 let Some(slot) = self.slots.acquire().await else { return };
-                self.claim(operation, slot).await;
+                self.claims.claim_beside_others(operation, slot);
             }
         };
         tokio::select! {

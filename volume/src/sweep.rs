@@ -45,9 +45,7 @@ impl Sweep {
                 return;
             }
             let Some(slot) = self.slots.acquire().await else { return };
-            if let Err(error) = self.claims.claim(operation, slot).await {
-                return tracing::warn!(%error, "the sweep could not claim");
-            }
+            self.claims.claim_beside_others(operation, slot);
         }
     }
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-/// The pause before something that is locked is tried again; it grows between these two.
+/// The pause before something that is locked is tried again: none at first, then it grows between these two.
 const MIN_LOCK_PAUSE: Duration = Duration::from_millis(5);
 const MAX_LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -165,7 +165,7 @@ impl Admissions {
         let call = AdmissionRequest::new(request)?;
         let kind = request.operation.kind();
         let started = Instant::now();
-        let mut pause = MIN_LOCK_PAUSE;
+        let mut pause = Duration::ZERO;
         loop {
             let is_locked = match self.ask(kind, call.clone()).await {
                 Ok(Answer::Admission(admission)) => return Ok(admission),
@@ -181,7 +181,7 @@ impl Admissions {
                 return Err(DbError::Unavailable("the lock is held for too long".into()).into());
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_LOCK_PAUSE);
+            pause = (pause * 2).clamp(MIN_LOCK_PAUSE, MAX_LOCK_PAUSE);
         }
     }
 
@@ -226,10 +226,6 @@ impl Batch for Arc<Statement> {
     type Key = OperationKind;
     type Call = AdmissionRequest;
     type Answer = Answer;
-
-    fn touches(call: &AdmissionRequest) -> Vec<Uuid> {
-        call.touches()
-    }
 
     async fn answer(
         &self,

@@ -107,12 +107,6 @@ impl AdmissionRequest {
             columns_when_failed: Json(written_when_failed(operation)?),
         })
     }
-
-    /// The rows that the operation touches.
-    pub fn touches(&self) -> Vec<Uuid> {
-        let related = self.volume.iter().chain(&self.snapshots);
-        std::iter::once(&self.subject).chain(related).copied().collect()
-    }
 }
 
 /// The arguments as the operation log keeps them.

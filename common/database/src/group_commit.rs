@@ -5,11 +5,10 @@
 
 use super::DbError;
 use futures_util::future::join_all;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 /// The most calls in one transaction.
 const MAX_BATCH: usize = 128;
@@ -22,9 +21,6 @@ pub(crate) trait Batch: Send + Sync + 'static {
     type Call: Clone + Send + 'static;
     /// The answer to one.
     type Answer: Send + 'static;
-
-    /// The rows that a call touches: calls in one transaction touch different ones.
-    fn touches(call: &Self::Call) -> Vec<Uuid>;
 
     /// Answers calls, in their order.
     fn answer(
@@ -103,11 +99,9 @@ impl<B: Batch> Shared<B> {
     /// The next calls that can share a transaction; when there are none, the lane is closed.
     fn next(&self, key: B::Key) -> Vec<Waiting<B>> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = lanes.get_mut(&key).map(std::mem::take).unwrap_or_default();
-        let (batch, later) = compatible(waiting);
-        if batch.is_empty() {
-            lanes.remove(&key);
-        } else {
+        let mut batch = lanes.remove(&key).unwrap_or_default();
+        if !batch.is_empty() {
+            let later = batch.split_off(batch.len().min(MAX_BATCH));
             lanes.insert(key, later);
         }
         batch
@@ -157,21 +151,6 @@ fn reply<B: Batch>(waiting: Waiting<B>, answer: Result<B::Answer, DbError>) {
     drop(waiting.answer.send(answer));
 }
 
-/// Those that touch different rows, the first first, and the rest.
-fn compatible<B: Batch>(waiting: Vec<Waiting<B>>) -> (Vec<Waiting<B>>, Vec<Waiting<B>>) {
-    let mut touched = HashSet::new();
-    let mut batch = Vec::new();
-    let mut later = Vec::new();
-    for one in waiting {
-        let touches = B::touches(&one.call);
-        let fits = batch.len() < MAX_BATCH && touches.iter().all(|row| !touched.contains(row));
-        // what has to wait keeps its place before others that touch the same rows
-        touched.extend(touches);
-        if fits { batch.push(one) } else { later.push(one) }
-    }
-    (batch, later)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,14 +164,10 @@ mod tests {
 
     impl Batch for Arc<Recorder> {
         type Key = ();
-        type Call = u128;
-        type Answer = Vec<u128>;
+        type Call = u32;
+        type Answer = Vec<u32>;
 
-        fn touches(call: &u128) -> Vec<Uuid> {
-            vec![Uuid::from_u128(call % 10)]
-        }
-
-        async fn answer(&self, (): (), calls: Vec<u128>) -> Result<Vec<Vec<u128>>, DbError> {
+        async fn answer(&self, (): (), calls: Vec<u32>) -> Result<Vec<Vec<u32>>, DbError> {
             let permit = self.may_go_on.acquire().await;
             permit.map_err(|closed| DbError::Defect(closed.into()))?.forget();
             if calls.len() > 1 && calls.iter().any(|call| *call == 5) {
@@ -203,7 +178,7 @@ mod tests {
     }
 
     /// Makes the first call, and the others once that one is on its way; returns the transactions of all, in their order.
-    async fn transactions(calls: &[u128]) -> Vec<Vec<u128>> {
+    async fn transactions(calls: &[u32]) -> Vec<Vec<u32>> {
         let recorder = Arc::new(Recorder { may_go_on: Semaphore::new(0) });
         let together = GroupCommit::new(recorder.clone());
         let begun = calls.iter().map(|call| together.call((), *call));
@@ -220,12 +195,6 @@ mod tests {
     async fn calls_that_wait_share_the_next_transaction() {
         let all = transactions(&[1, 2, 3, 4]).await;
         assert_eq!(all, [vec![1], vec![2, 3, 4], vec![2, 3, 4], vec![2, 3, 4]]);
-    }
-
-    #[tokio::test]
-    async fn calls_that_touch_the_same_row_follow_one_another() {
-        let all = transactions(&[1, 12, 22, 32, 3]).await;
-        assert_eq!(all, [vec![1], vec![12, 3], vec![22], vec![32], vec![12, 3]]);
     }
 
     #[tokio::test]

@@ -99,10 +99,6 @@ impl Batch for ClaimStatement {
     type Call = OperationId;
     type Answer = Option<ClaimedOperation>;
 
-    fn touches(call: &OperationId) -> Vec<Uuid> {
-        vec![call.0]
-    }
-
     async fn answer(
         &self,
         known_epoch: i64,
@@ -249,11 +245,6 @@ impl Batch for EndStatement {
     type Key = OperationKind;
     type Call = OperationEnd;
     type Answer = bool;
-
-    fn touches(call: &OperationEnd) -> Vec<Uuid> {
-        let related = call.volume.iter().chain(&call.snapshots);
-        std::iter::once(&call.subject).chain(related).copied().collect()
-    }
 
     async fn answer(
         &self,

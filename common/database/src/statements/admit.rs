@@ -1,7 +1,8 @@
 //! The function that admits requests for one operation.
 //!
 //! It looks at every request, with its rows locked, before it changes anything: what is refused leaves no trace. Several
-//! requests share one transaction, and each gets its own answer; none of them may touch a row that another one touches.
+//! requests share one transaction, and each gets its own answer; of those that change the same row only the first can pass, and
+//! the others have to ask again.
 //!
 //! A row is looked up by its id alone, and whether it was removed is looked at afterwards: while tables are small, PostgreSQL
 //! would otherwise plan to read a whole index of the rows that are there, and keep that plan when there are many.
@@ -30,6 +31,13 @@ const RECORDED: &str = "\
 id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
                                 volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
                                 migration, columns_when_failed, quota, state, finished_at";
+
+/// A row of a request that no other request of the transaction may change.
+struct ChangedRow {
+    ids: &'static str,
+    /// What stands before and after the list of rows in the condition that it is among them.
+    is_one_of: (&'static str, &'static str),
+}
 
 impl Admission {
     fn function(&self) -> String {
@@ -74,6 +82,9 @@ impl Admission {
             self.located()
         );
         sql += "    gates backend_gate[];\n    refusal jsonb;\n    passed passed_request[] := '{}';\n    admitted uuid[];\n";
+        if !self.changed_rows().is_empty() {
+            sql += "    touched uuid[] := '{}';\n";
+        }
         if self.has_quota() {
             sql += "    asked quota_demand[];\n    demands quota_demand[] := '{}';\n    over record;\n";
         }
@@ -101,10 +112,21 @@ impl Admission {
         if self.migrates() {
             self.passes_gate(&mut sql, "r.destination_id, r.destination_conditions");
         }
+        let changed = self.changed_rows();
+        for row in &changed {
+            let (before, after) = row.is_one_of;
+            let _ = writeln!(
+                sql,
+                "            if {before}touched{after} then\n                refusal := '{{\"reason\": \"locked\"}}';\n                exit decide;\n            end if;"
+            );
+        }
         for (role, touch) in self.contract.parts() {
             sql += &self.look_at(role, touch);
         }
         sql += "        end decide;\n        if refusal is not null then\n            return next not_admitted(r, refusal);\n            continue;\n        end if;\n";
+        for row in &changed {
+            let _ = writeln!(sql, "        touched := touched || {};", row.ids);
+        }
         let amounts = if self.has_quota() {
             sql += "        demands := demands || asked;\n";
             "array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each)"
@@ -117,6 +139,27 @@ impl Admission {
              if cardinality(passed) = 0 then\n        return;\n    end if;"
         );
         sql
+    }
+
+    /// The rows that are there and that the admission changes.
+    fn changed_rows(&self) -> Vec<ChangedRow> {
+        let mut changed = Vec::new();
+        for (role, touch) in self.contract.parts() {
+            let row = match role {
+                Role::Subject if touch.starts_from != StartsFrom::New => {
+                    ChangedRow { ids: "r.subject", is_one_of: ("r.subject = any (", ")") }
+                }
+                Role::Volume if rows::is_changed(touch, self.runs) => {
+                    ChangedRow { ids: "r.volume", is_one_of: ("r.volume = any (", ")") }
+                }
+                Role::Snapshot if rows::is_changed(touch, self.runs) => {
+                    ChangedRow { ids: "r.snapshots", is_one_of: ("r.snapshots && ", "") }
+                }
+                Role::Subject | Role::Volume | Role::Snapshot | Role::VolumeType => continue,
+            };
+            changed.push(row);
+        }
+        changed
     }
 
     fn passes_gate(&self, sql: &mut String, gate: &str) {
