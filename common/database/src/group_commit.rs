@@ -170,7 +170,7 @@ mod tests {
         async fn answer(&self, (): (), calls: Vec<u32>) -> Result<Vec<Vec<u32>>, DbError> {
             let permit = self.may_go_on.acquire().await;
             permit.map_err(|closed| DbError::Defect(closed.into()))?.forget();
-            if calls.len() > 1 && calls.iter().any(|call| *call == 5) {
+            if calls.len() > 1 && calls.contains(&5) {
                 return Err(DbError::Duplicate("five".to_owned()));
             }
             Ok(calls.iter().map(|_| calls.clone()).collect())
