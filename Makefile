@@ -3,8 +3,9 @@
 SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 TOOLS := .run/tools
+PEER := .run/peer
 
-.PHONY: demo bench bench-quick bench-relay soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
+.PHONY: demo bench bench-quick bench-relay scale peer soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,13 +21,17 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
 
-bench: packages ## How fast everything is, beside the budget (two minutes, and the build); writes docs/performance.md
+bench: packages peer ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
 	cargo build --release --workspace
-	target/release/load
+	target/release/load budget
 
-bench-quick: packages ## The same in a minute, and without the page
+bench-quick: packages peer ## The same in two minutes, and nothing is written
 	cargo build --release --workspace
-	target/release/load --quick
+	target/release/load budget --quick
+
+scale: packages ## The same work at a hundred, ten thousand and a million volumes (half an hour); writes docs/performance.md
+	cargo build --release --workspace
+	target/release/load scale
 
 bench-relay: packages ## What a mirror costs, and what the relay adds to that (a minute)
 	cargo build --release -p cinderblock-relay
@@ -77,6 +82,11 @@ client: packages ## Install the real OpenStack clients in .run/client
 	@cmp -s scripts/clients.txt $(CLIENT)/complete || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \
 	  && $(CLIENT)/bin/pip install --quiet --disable-pip-version-check -r scripts/clients.txt \
 	  && cp scripts/clients.txt $(CLIENT)/complete; }
+
+peer: packages ## Install oslo.messaging, which `make bench` measures too, in .run/peer
+	@cmp -s scripts/peer.txt $(PEER)/complete || { rm -rf $(PEER) && python3 -m venv $(PEER) \
+	  && $(PEER)/bin/pip install --quiet --disable-pip-version-check -r scripts/peer.txt \
+	  && cp scripts/peer.txt $(PEER)/complete; }
 
 tools: packages ## Install the tools of `make audit` in .run/tools
 	@cmp -s scripts/tools.txt $(TOOLS)/complete || { rm -rf $(TOOLS) && python3 -m venv $(TOOLS) \

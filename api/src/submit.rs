@@ -1,13 +1,13 @@
 //! Submit for routes: returns after the admission, or after the end of the operation.
 
 use crate::app::App;
+use crate::fault::{Answer, Fault};
 use crate::request::RequestContext;
 use bus::message::Submitted;
 use database::DbError;
 use database::operation_log::{self, OperationResult};
 use model::{Error, ErrorKind, OperationId, Result};
 use operation::Operation;
-use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The retry interval while another operation on the same resource is in progress.
@@ -33,13 +33,13 @@ async fn submit_with_id(
     app.submitter.submit(context.for_the_bus(), &operation).await
 }
 
-/// Submits an operation that opens or closes a data path, and returns its result once it has ended.
+/// Submits an operation that opens or closes a data path, and returns once it has ended well.
 /// While another one works on the same volume, it is tried again: two servers may come at once.
 pub(crate) async fn submit_and_wait(
     app: &App,
     context: &RequestContext,
     operation: impl Into<Operation>,
-) -> Result<Value> {
+) -> Result<()> {
     let operation = operation.into();
     let timeout = Duration::from_secs_f64(app.config.connect_timeout_seconds);
     let started = Instant::now();
@@ -55,7 +55,27 @@ pub(crate) async fn submit_and_wait(
     wait(app, id, timeout.saturating_sub(started.elapsed())).await
 }
 
-async fn wait(app: &App, id: OperationId, timeout: Duration) -> Result<Value> {
+/// Reads what an admitted operation has left. It happened: that the database does not answer for a moment is no reason to say
+/// anything else.
+pub(crate) async fn read_after<T, Reading>(app: &App, read: impl Fn() -> Reading) -> Answer<T>
+where
+    Reading: Future<Output = Answer<T>>,
+{
+    let timeout = Duration::from_secs_f64(app.config.connect_timeout_seconds);
+    let started = Instant::now();
+    loop {
+        match read().await {
+            Err(Fault(error))
+                if error.kind() == ErrorKind::Unavailable && started.elapsed() < timeout =>
+            {
+                tokio::time::sleep(MAX_POLL_INTERVAL).await;
+            }
+            read => return read,
+        }
+    }
+}
+
+async fn wait(app: &App, id: OperationId, timeout: Duration) -> Result<()> {
     let started = Instant::now();
     let mut pause = MIN_POLL_INTERVAL;
     loop {
@@ -65,7 +85,7 @@ async fn wait(app: &App, id: OperationId, timeout: Duration) -> Result<Value> {
             ended => ended?,
         };
         match ended {
-            Some(OperationResult { error: None, result }) => return Ok(result.unwrap_or_default()),
+            Some(OperationResult { error: None, .. }) => return Ok(()),
             Some(OperationResult { error: Some(error), .. }) => {
                 return Err(Error::new(
                     ErrorKind::Internal,

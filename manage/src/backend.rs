@@ -236,7 +236,7 @@ fn view(backend: &Backend) -> Value {
         "down": report.map_or_else(String::new, |report| joined(&report.sides_down)),
         "in_sync": format!("{} of {}", progress.in_sync, progress.total),
         "out_of_sync": format!("{} MiB", progress.out_of_sync_bytes >> 20),
-        "behind": joined(&progress.out_of_sync),
+        "behind": joined(&progress.names_out_of_sync()),
     })
 }
 
@@ -255,13 +255,12 @@ async fn fail_over(
             other.context("the backend has no replication target to fail over to")?
         }
     };
-    let out_of_sync = &report.replication.out_of_sync;
+    let out_of_sync = report.replication.names_out_of_sync();
     if backend.active.is_primary() && !out_of_sync.is_empty() && !accept_data_loss {
-        let names: Vec<String> = out_of_sync.iter().map(|id| format!("  {id}")).collect();
         bail!(
-            "the replicas of these volumes were out of sync in the last report and may lack acknowledged writes:\n{}\n\
+            "the replicas of these volumes were out of sync in the last report and may lack acknowledged writes:\n  {}\n\
              use --accept-data-loss to fail them over all the same",
-            names.join("\n")
+            out_of_sync.join("\n  ")
         );
     }
     let operation =

@@ -113,6 +113,17 @@ impl Client {
         request.header("OpenStack-API-Version", &self.version)
     }
 
+    /// Reads a path to the end of the answer, whatever it says; returns its HTTP status.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn read(&self, path: &str) -> anyhow::Result<u16> {
+        let answer = self.request(Method::GET, path).send().await?;
+        let status = answer.status().as_u16();
+        answer.bytes().await?;
+        Ok(status)
+    }
+
     /// Sends a request.
     ///
     /// # Errors

@@ -18,6 +18,10 @@ pub const PROJECT: &str = "5f2b0e0b7d0f4f6f8f9a3c1d2e4b6a70";
 /// How long a process may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Timers that let a test see within seconds what otherwise takes up to a minute.
+const SHORT_TIMERS: &str = "heartbeat_seconds = 0.5\ndown_after_seconds = 3.0";
+const SHORT_VOLUME_TIMERS: &str = "lease_seconds = 3.0\nsweep_seconds = 0.3";
+
 /// A backend of a cluster.
 #[derive(Clone, Debug)]
 pub struct BackendSpec {
@@ -41,6 +45,8 @@ pub struct ClusterBuilder {
     settings: String,
     volume_settings: String,
     log_filter: String,
+    timers: &'static str,
+    volume_timers: &'static str,
     /// A configuration file to use as it is; what differs here goes into the environment.
     given: Option<PathBuf>,
 }
@@ -75,6 +81,8 @@ impl ClusterBuilder {
             settings: "[quota]\nvolumes = -1\ngigabytes = -1\n".to_owned(),
             volume_settings: String::new(),
             log_filter: "info".to_owned(),
+            timers: SHORT_TIMERS,
+            volume_timers: SHORT_VOLUME_TIMERS,
             given: None,
         })
     }
@@ -93,6 +101,8 @@ impl ClusterBuilder {
             settings: String::new(),
             volume_settings: String::new(),
             log_filter: "info".to_owned(),
+            timers: SHORT_TIMERS,
+            volume_timers: SHORT_VOLUME_TIMERS,
             given: None,
         }
     }
@@ -198,6 +208,12 @@ impl ClusterBuilder {
         Self { log_filter: filter.to_owned(), ..self }
     }
 
+    /// The timers that cinderblock has by itself, in place of short ones.
+    #[must_use]
+    pub fn default_timers(self) -> Self {
+        Self { timers: "", volume_timers: "", ..self }
+    }
+
     /// More lines for the section `[volume]`.
     #[must_use]
     pub fn volume_settings(self, settings: &str) -> Self {
@@ -253,13 +269,15 @@ impl ClusterBuilder {
         let mut text = format!(
             "[database]\nurl = '{database}'\n\n\
              [bus]\nurl = '{}'\nnamespace = '{}'\n\n\
-             [services]\nhost = 'host'\nheartbeat_seconds = 0.5\ndown_after_seconds = 3.0\n\n\
+             [services]\nhost = 'host'\n{}\n\n\
              [api]\nidentity = 'noauth'\n\n\
-             [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\nlease_seconds = 3.0\nsweep_seconds = 0.3\n{}\n\
+             [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\n{}\n{}\n\
              [log]\nfilter = '{}'\n\n{}\n",
             self.amqp,
             self.directory.file_name().context("a directory has a name")?.display(),
+            self.timers,
             names.join(", "),
+            self.volume_timers,
             self.volume_settings,
             self.log_filter,
             self.settings,

@@ -25,6 +25,10 @@ const DRIFTED: &str = "
     select resource || ' of ' || project_id || ': used ' || used || ', counted ' || counted
     from quota_drift";
 
+/// Deadlocks that PostgreSQL has resolved.
+const DEADLOCKS: &str = "
+    select deadlocks || ' deadlocks' from pg_stat_database where datname = current_database() and deadlocks > 0";
+
 /// Waits until nothing is in progress, then looks at everything.
 ///
 /// # Errors
@@ -39,6 +43,7 @@ pub async fn check(cluster: &Cluster) -> anyhow::Result<()> {
     .with_context(|| cluster.logs())?;
     none(&database, "statuses that nobody will change", ORPHANED).await?;
     none(&database, "quota that does not add up", DRIFTED).await?;
+    none(&database, "locks that were taken in different orders", DEADLOCKS).await?;
     for (backend, array) in cluster.arrays() {
         for (table, directory) in [("volume", "volumes"), ("snapshot", "snapshots")] {
             same_files(&database, backend, table, &array.join(directory)).await?;

@@ -6,6 +6,7 @@
 pub mod client;
 pub mod cluster;
 pub mod data;
+pub mod dataset;
 pub mod files;
 pub mod invariants;
 pub mod operations_document;

@@ -89,8 +89,11 @@ impl Postgres {
     }
 }
 
-/// A program of the newest PostgreSQL that is installed.
-fn program(name: &str, user: Option<&ServerUser>) -> anyhow::Result<Command> {
+/// A program of the newest PostgreSQL that is installed, run by this user, or by our own.
+///
+/// # Errors
+/// When none is installed.
+pub fn program(name: &str, user: Option<&ServerUser>) -> anyhow::Result<Command> {
     let versions = Path::new("/usr/lib/postgresql");
     let installed = std::fs::read_dir(versions).ok().into_iter().flatten().flatten();
     let newest = installed

@@ -75,7 +75,7 @@ async fn every_answer_is_true_while_connections_are_cut() -> anyhow::Result<()> 
 
 /// Forwards connections to a server until it is told to be silent; then it keeps them open and forwards nothing, as
 /// the kernel does for a server that is stopped.
-async fn gateway(server: String, silent: watch::Receiver<bool>) -> anyhow::Result<u16> {
+pub(crate) async fn gateway(server: String, silent: watch::Receiver<bool>) -> anyhow::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(async move {
@@ -163,6 +163,32 @@ async fn what_was_admitted_is_answered_although_the_database_was_silent() -> any
     be_silent.send(false)?;
     connecting.await??.expect_status(200)?;
     cluster.finish(&[]).await
+}
+
+/// As after a failover of PostgreSQL: the connections that are there lead to a standby.
+#[tokio::test]
+async fn a_standby_is_left_as_soon_as_it_says_what_it_is() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    client.available_volume(1).await?;
+    let database = cluster.database().await?;
+    let set_read_only = async |is: &str| -> anyhow::Result<()> {
+        let name: String = database.query_one("select current_database()", &[]).await?.get(0);
+        let sql = format!("alter database {name} set default_transaction_read_only = {is}");
+        Ok(database.batch_execute(&sql).await?)
+    };
+    set_read_only("on").await?;
+    cluster.cut_database_connections().await?;
+    let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    // its connections are closed: the next ones lead to the new primary
+    set_read_only("off").await?;
+    until("volumes are created again", Duration::from_secs(10), || async {
+        let asked = json!({ "volume": { "size": 1 } });
+        client.post("/volumes", asked).await.is_ok_and(|answer| answer.status == 202)
+    })
+    .await?;
+    cluster.finish(&["does not answer", "db error", "onnection closed", "scheduler"]).await
 }
 
 /// One usage is held, so that the correction is in the middle when a reservation wants to come between.

@@ -33,9 +33,18 @@ async fn only_the_right_secret_lets_a_server_in() -> anyhow::Result<()> {
     let next = client.connection_info(&volume).await?;
     assert_ne!(next["auth_password"], info["auth_password"]);
     access_data(&next, &["read -P 0x5a 0 1M"])?;
-    // no log has it
-    let secret = next["auth_password"].as_str().unwrap_or_default();
-    assert!(!secret.is_empty() && !cluster.logs().contains(secret));
+    let connector = json!({ "connector": harness::scene::connector("server-1") });
+    let other = client.available_volume(1).await?;
+    let opened = client.act(&other, "os-initialize_connection", connector).await?;
+    let opened = opened.expect_status(200)?.body;
+    // no log has them, nor has the operation log, whichever way the data path was opened
+    let database = cluster.database().await?;
+    let logged = "select count(*) from operations o where o::text like '%' || $1 || '%'";
+    for info in [&next, &opened["connection_info"]["data"]] {
+        let secret = info["auth_password"].as_str().unwrap_or_default();
+        assert!(!secret.is_empty() && !cluster.logs().contains(secret));
+        assert_eq!(database.query_one(logged, &[&secret]).await?.get::<_, i64>(0), 0);
+    }
     cluster.finish(&[]).await
 }
 

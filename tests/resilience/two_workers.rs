@@ -1,9 +1,12 @@
 //! Two workers of one backend: one takes over from the other, and never works beside it.
 
+use crate::database_trouble::gateway;
+use anyhow::Context as _;
 use harness::{ClusterBuilder, until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;
+use tokio::sync::watch;
 
 #[tokio::test]
 async fn a_killed_workers_operation_is_finished_by_another_one() -> anyhow::Result<()> {
@@ -81,6 +84,37 @@ async fn a_worker_that_slept_through_its_lease_does_no_harm() -> anyhow::Result<
     let usage = "select sum(used)::bigint from quota_usages";
     assert_eq!(database.query_one(usage, &[]).await?.get::<_, i64>(0), 0);
     cluster.finish(&["the lease cannot be renewed", "the bus connection ends"]).await
+}
+
+/// The storage alone would keep the two apart; but one that is cut off from the database stops before the other one begins.
+#[tokio::test]
+async fn a_worker_that_is_cut_off_stops_before_another_one_takes_over() -> anyhow::Result<()> {
+    let mut cluster = ClusterBuilder::for_test().await?.workers(0).start().await?;
+    let (scheme, rest) = cluster.database.split_once('@').context("a user")?;
+    let (server, name) = rest.split_once('/').context("a database")?;
+    let (be_silent, silent) = watch::channel(false);
+    let port = gateway(server.to_owned(), silent).await?;
+    let url = format!("{scheme}@127.0.0.1:{port}/{name}");
+    cluster.add_worker(&[("CINDERBLOCK__DATABASE__URL", &url)]).await?;
+    cluster.wait_until_placeable(&["host@a"]).await?;
+    let client = cluster.client();
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "4000" } });
+    let id = client.create_volume(slow).await?;
+    wait_until_running(&cluster).await?;
+    cluster.add_worker(&[]).await?;
+    be_silent.send(true)?;
+    let database = cluster.database().await?;
+    until("the other worker takes over", Duration::from_secs(15), || async {
+        let now = database.query_one("select attempts from operations", &[]).await;
+        now.is_ok_and(|row| row.get::<_, i32>(0) == 2)
+    })
+    .await?;
+    let log = std::fs::read_to_string(cluster.workers[0].process.log())?;
+    assert!(log.contains("the lease cannot be renewed"), "{log}");
+    client.wait_for_status(&id, "available").await?;
+    // its own end cannot be written down
+    cluster.workers[0].process.kill();
+    cluster.finish_unsettled(&["does not answer", "cannot be renewed", "lost to another worker"])
 }
 
 /// Waits until a worker has the only operation there is.

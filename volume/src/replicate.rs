@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// The least pause after a look, for each volume that was looked at: with very many, looks would take all of the time.
+const PAUSE_PER_VOLUME: Duration = Duration::from_micros(150);
+
 /// Keeps a backend's volumes replicated.
 pub(crate) struct Replicate {
     pub database: Database,
@@ -17,7 +20,7 @@ pub(crate) struct Replicate {
     pub driver: Arc<dyn Driver>,
     pub position: Arc<FollowedEpoch>,
     pub progress: Arc<LatestProgress>,
-    /// How soon it is known that a replica is out of sync depends on it.
+    /// The pause between two looks, unless there are very many volumes.
     pub interval: Duration,
 }
 
@@ -27,38 +30,43 @@ impl Replicate {
         if !self.identity.has_targets {
             return;
         }
+        let mut pause = self.interval;
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
-                () = tokio::time::sleep(self.interval) => {}
+                () = tokio::time::sleep(pause) => {}
             }
-            if let Err(error) = self.replicate().await {
-                let backend = &self.identity.backend_name;
-                tracing::warn!(backend.name = backend, %error, "replication failed");
-            }
+            pause = match self.replicate().await {
+                Ok(volumes) => self.interval.max(PAUSE_PER_VOLUME.saturating_mul(volumes)),
+                Err(error) => {
+                    let backend = &self.identity.backend_name;
+                    tracing::warn!(backend.name = backend, %error, "replication failed");
+                    self.interval
+                }
+            };
         }
     }
 
-    async fn replicate(&self) -> Result<(), StepError> {
-        let Some(replication) = self.driver.replication() else { return Ok(()) };
+    /// Looks at all replicas once; returns of how many volumes.
+    async fn replicate(&self) -> Result<u32, StepError> {
+        let Some(replication) = self.driver.replication() else { return Ok(0) };
         if !self.position.may_serve().await? {
-            return Ok(());
+            return Ok(0);
         }
         let backend = self.identity.backend_id;
         let Some(asked) = volumes::to_replicate(&self.database, backend).await? else {
-            return Ok(());
+            return Ok(0);
         };
         let replicas = replication.replicate(&asked.volumes).await?;
-        let in_sync = ids(&replicas, true);
+        let (in_sync, out_of_sync) = (ids(&replicas, true), ids(&replicas, false));
         let looked_at = Some(asked.asked_at);
         let progress =
             ReplicationProgress { looked_at, ..progress(asked.volumes.len(), &replicas) };
         let driver_data = replicas.driver_data.as_deref();
-        let out_of_sync = &progress.out_of_sync;
-        volumes::record_replicas(&self.database, backend, &in_sync, out_of_sync, driver_data)
+        volumes::record_replicas(&self.database, backend, &in_sync, &out_of_sync, driver_data)
             .await?;
         self.progress.set(progress);
-        Ok(())
+        Ok(u32::try_from(asked.volumes.len()).unwrap_or(u32::MAX))
     }
 }
 
@@ -70,11 +78,15 @@ fn ids(replicas: &Replicas, in_sync: bool) -> Vec<VolumeId> {
 
 /// How far the replicas are, for so many volumes that are to be replicated.
 fn progress(total: usize, replicas: &Replicas) -> ReplicationProgress {
+    let mut out_of_sync = ids(replicas, false);
+    let out_of_sync_count = out_of_sync.len();
+    out_of_sync.truncate(ReplicationProgress::MOST_NAMED);
     ReplicationProgress {
         total,
-        in_sync: ids(replicas, true).len(),
+        in_sync: replicas.each.len() - out_of_sync_count,
         out_of_sync_bytes: replicas.each.iter().map(|one| one.out_of_sync_bytes).sum(),
-        out_of_sync: ids(replicas, false),
+        out_of_sync,
+        out_of_sync_count,
         looked_at: None,
     }
 }
@@ -99,6 +111,7 @@ mod tests {
             in_sync: 1,
             out_of_sync_bytes: 12,
             out_of_sync: vec![id(2), id(3)],
+            out_of_sync_count: 2,
             looked_at: None,
         };
         assert_eq!(progress, expected);

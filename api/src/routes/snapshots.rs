@@ -10,6 +10,7 @@ pub(crate) mod update_snapshot;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
+use crate::submit::read_after;
 use bus::message::Submitted;
 use database::snapshots;
 use model::{Error, Snapshot, SnapshotId};
@@ -39,6 +40,9 @@ async fn after(
 ) -> Answer<Snapshot> {
     match submitted.subject {
         Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
-        None => find(app, context, &id.to_string()).await,
+        None => {
+            let id = id.to_string();
+            read_after(app, || find(app, context, &id)).await
+        }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod update_volume_type;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
+use crate::submit::read_after;
 use bus::message::Submitted;
 use database::volume_types;
 use model::{Error, VolumeType, VolumeTypeId};
@@ -59,6 +60,9 @@ async fn after(
 ) -> Answer<VolumeType> {
     match submitted.subject {
         Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
-        None => find(app, context, &id.to_string()).await,
+        None => {
+            let id = id.to_string();
+            read_after(app, || find(app, context, &id)).await
+        }
     }
 }

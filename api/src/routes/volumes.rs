@@ -14,6 +14,7 @@ pub(crate) mod update_volume;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
+use crate::submit::read_after;
 use bus::message::Submitted;
 use database::volumes;
 use model::{Error, Volume, VolumeId};
@@ -40,6 +41,9 @@ async fn after(
 ) -> Answer<Volume> {
     match submitted.subject {
         Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
-        None => find(app, context, &id.to_string()).await,
+        None => {
+            let id = id.to_string();
+            read_after(app, || find(app, context, &id)).await
+        }
     }
 }

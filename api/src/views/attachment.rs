@@ -2,7 +2,7 @@
 
 use super::timestamp;
 use model::Attachment;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What the short list shows.
 pub(crate) fn summary(attachment: &Attachment) -> Value {
@@ -22,4 +22,12 @@ pub(crate) fn detail(attachment: &Attachment) -> Value {
     view["attach_mode"] = json!(attachment.attach_mode);
     view["connection_info"] = json!(attachment.connection_info.clone().unwrap_or_default());
     view
+}
+
+/// What a server needs to reach a volume, as `os-initialize_connection` gives it: the protocol's part on a level of its own.
+pub(crate) fn nested_connection_info(mut info: Map<String, Value>) -> Value {
+    let mut outside = |key: &str| info.remove(key).unwrap_or_default();
+    let (protocol, multipath) = (outside("driver_volume_type"), outside("enforce_multipath"));
+    outside("attachment_id");
+    json!({ "driver_volume_type": protocol, "enforce_multipath": multipath, "data": info })
 }

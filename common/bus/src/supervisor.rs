@@ -22,6 +22,10 @@ use tokio_util::sync::CancellationToken;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
+/// The largest frame; longer messages travel in several. `lapin` keeps two buffers of 32 frames for each connection, and goes
+/// round in them: with RabbitMQ's 128 KiB these are 8 MiB, all of them touched.
+const MAX_FRAME_BYTES: u32 = 16 * 1024;
+
 /// A handle on the bus. Cheap to clone.
 #[derive(Clone)]
 pub struct Bus {
@@ -287,7 +291,8 @@ impl Supervisor {
     fn uri(&self) -> String {
         let url = self.config.url.expose();
         let separator = if url.contains('?') { '&' } else { '?' };
-        format!("{url}{separator}heartbeat={}", self.config.heartbeat_seconds)
+        let heartbeat = self.config.heartbeat_seconds;
+        format!("{url}{separator}heartbeat={heartbeat}&frame_max={MAX_FRAME_BYTES}")
     }
 }
 

@@ -128,6 +128,8 @@ create table volumes (
 create index volumes_by_project on volumes (project_id, created_at desc, id desc) where deleted_at is null;
 -- the lists of all projects
 create index volumes_by_time on volumes (created_at desc, id desc) where deleted_at is null;
+-- the lists of volumes with a name
+create index volumes_by_name on volumes (name) where deleted_at is null;
 create index volumes_by_backend on volumes (backend_id, pool) include (size_gb) where deleted_at is null;
 create index volumes_removed on volumes (deleted_at) where deleted_at is not null;
 

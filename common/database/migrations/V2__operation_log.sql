@@ -43,6 +43,9 @@ create table operations (
     created_at timestamptz not null default now(),
     finished_at timestamptz,
     constraint operations_state check (state in ('admitted', 'running', 'done', 'failed', 'revoked'))
+) with (
+    -- the indexes of what is live turn over many times while the history grows by a fifth
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000
 );
 
 create unique index one_live_operation on operations (subject_id) where state in ('admitted', 'running');

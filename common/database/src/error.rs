@@ -50,9 +50,15 @@ impl From<tokio_postgres::Error> for DbError {
 fn is_transient(state: &SqlState) -> bool {
     const TRANSIENT_CLASSES: [&str; 3] = ["08", "53", "57"];
     *state == SqlState::LOCK_NOT_AVAILABLE
+        || *state == SqlState::READ_ONLY_SQL_TRANSACTION
         || *state == SqlState::T_R_DEADLOCK_DETECTED
         || *state == SqlState::T_R_SERIALIZATION_FAILURE
         || TRANSIENT_CLASSES.iter().any(|class| state.code().starts_with(class))
+}
+
+/// Whether the server has become a standby: another one takes changes now.
+pub(crate) fn is_standby(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
 impl From<PoolError> for DbError {

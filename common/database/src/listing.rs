@@ -4,7 +4,7 @@
 //! go between two pages neither repeat nor hide others. The marker may have been removed meanwhile.
 use super::columns::Columns;
 use super::{Database, DbError};
-use model::{Metadata, text_enum};
+use model::{BackendId, Metadata, text_enum};
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use time::OffsetDateTime;
@@ -181,6 +181,23 @@ pub async fn page<T: Listed>(database: &Database, query: &ListQuery) -> Result<V
 /// When the database does not answer.
 pub async fn count<T: Listed>(database: &Database, query: &ListQuery) -> Result<i64, DbError> {
     Ok(aggregate::<T, _>(database, query, "to_jsonb(count(*))").await?.unwrap_or(0))
+}
+
+/// All rows on a backend: of resources that are on one.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn of_backend<T: Listed>(
+    database: &Database,
+    backend: BackendId,
+) -> Result<Vec<T>, DbError> {
+    let sql = format!(
+        "select {} from {} v where backend_id = $1 and deleted_at is null",
+        T::COLUMNS,
+        T::VIEW
+    );
+    let rows = database.typed_rows_without_time_limit(&sql, &[&backend.0]).await?;
+    rows.iter().map(T::read).collect()
 }
 
 /// The row with this id, unless it is removed or belongs to another project than `project_scope`.

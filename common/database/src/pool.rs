@@ -1,11 +1,13 @@
 //! The connection pool and the few ways in which the rest of `db` asks.
 
 use super::columns::column;
+use super::error::is_standby;
 use super::{DbError, migrations, statements};
 use configuration::DatabaseConfig;
 use deadpool_postgres::{ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::{Json, ToSql};
 use tokio_postgres::{Config, NoTls, Row, Statement};
 
@@ -55,6 +57,9 @@ impl Database {
             .connect_timeout(config.connect_timeout())
             .keepalives_idle(Duration::from_secs(15))
             .tcp_user_timeout(Duration::from_secs(15));
+        if connection.get_hosts().len() > 1 {
+            connection.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
         Ok(Self {
             pool: pool(config, &connection, config.pool_size)?,
@@ -184,14 +189,20 @@ impl Database {
     }
 
     /// Uses a connection within the deadline that holds for every call. A connection that does not answer in
-    /// time is closed and not given to anybody else.
+    /// time, or leads to a standby, is closed and not given to anybody else.
     async fn ask<T>(
         &self,
         ask: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, DbError> {
         let client = self.pool.get().await?;
         match tokio::time::timeout(self.patience, ask(&client)).await {
-            Ok(answer) => Ok(answer?),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if is_standby(&error) {
+                    drop(Object::take(client));
+                }
+                Err(error.into())
+            }
             Err(elapsed) => {
                 drop(Object::take(client));
                 Err(DbError::Unavailable(elapsed.into()))

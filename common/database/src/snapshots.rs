@@ -44,12 +44,10 @@ pub async fn of_volume(database: &Database, volume: VolumeId) -> Result<Vec<Snap
         .await
 }
 
-/// All snapshots on a backend.
+/// All snapshots on a backend, however many they are.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<Snapshot>, DbError> {
-    let sql =
-        "select to_jsonb(s) from snapshot_details s where backend_id = $1 and deleted_at is null";
-    database.rows(sql, &[&backend.0]).await
+    listing::of_backend(database, backend).await
 }

@@ -1,9 +1,9 @@
 //! Volumes, as readers see them. Changes come through admitted operations alone.
 
-use super::columns::Columns;
+use super::columns::{Columns, column};
 use super::listing::{self, ListQuery, Listed};
 use super::{Database, DbError};
-use model::{BackendId, Metadata, Volume, VolumeId, VolumeTypeId};
+use model::{BackendId, Metadata, ReplicatedVolume, Volume, VolumeId, VolumeTypeId};
 use postgres_types::Json;
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -75,24 +75,21 @@ pub async fn find(
     listing::find(database, id.0, project_scope).await
 }
 
-/// All volumes on a backend.
+/// All volumes on a backend, however many they are.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn of_backend(database: &Database, backend: BackendId) -> Result<Vec<Volume>, DbError> {
-    let sql =
-        "select to_jsonb(v) from volume_details v where backend_id = $1 and deleted_at is null";
-    database.rows(sql, &[&backend.0]).await
+    listing::of_backend(database, backend).await
 }
 
 /// What is to be replicated.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ToReplicate {
     /// When that was asked, by the database's clock.
-    #[serde(with = "time::serde::rfc3339")]
     pub asked_at: OffsetDateTime,
     /// The volumes.
-    pub volumes: Vec<Volume>,
+    pub volumes: Vec<ReplicatedVolume>,
 }
 
 /// The volumes on a backend that are to be replicated now: those that are there, and on no way elsewhere.
@@ -104,14 +101,25 @@ pub async fn to_replicate(
     database: &Database,
     backend: BackendId,
 ) -> Result<Option<ToReplicate>, DbError> {
-    let sql = "select jsonb_build_object('asked_at', statement_timestamp(), 'volumes', ( \
-                   select coalesce(jsonb_agg(v), '[]') from volume_details v \
-                   where v.backend_id = b.id and v.deleted_at is null and v.replicated \
-                     and v.replication_status = 'enabled' \
-                     and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching'))) \
-               from backends b where b.id = $1 and b.active_backend_id is null \
+    let sql = "select statement_timestamp(), v.id, v.size_gb, v.metadata \
+               from backends b left join volumes v \
+                   on v.backend_id = b.id and v.deleted_at is null and v.replicated \
+                   and v.replication_status = 'enabled' \
+                   and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching') \
+               where b.id = $1 and b.active_backend_id is null \
                  and b.replication_status in ('enabled', 'failover-error')";
-    database.row(sql, &[&backend.0]).await
+    let rows = database.typed_rows(sql, &[&backend.0]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let asked_at = column(first, 0)?;
+    let volumes = rows.iter().filter_map(|row| to_be_replicated(row).transpose());
+    Ok(Some(ToReplicate { asked_at, volumes: volumes.collect::<Result<_, _>>()? }))
+}
+
+/// The volume of a row; `None` in the only row of a backend that has none.
+fn to_be_replicated(row: &Row) -> Result<Option<ReplicatedVolume>, DbError> {
+    let Some(id) = column(row, 1)? else { return Ok(None) };
+    let Json(metadata) = column(row, 3)?;
+    Ok(Some(ReplicatedVolume { id: VolumeId(id), size_gb: column(row, 2)?, metadata }))
 }
 
 /// Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is

@@ -167,13 +167,33 @@ pub struct ReplicationProgress {
     pub in_sync: usize,
     /// Bytes of the other replicas that are out of sync.
     pub out_of_sync_bytes: u64,
-    /// The volumes whose replicas are out of sync.
+    /// The first of the volumes whose replicas are out of sync; at most [`Self::MOST_NAMED`], for it is part of every
+    /// report.
     #[serde(default)]
     pub out_of_sync: Vec<VolumeId>,
+    /// How many they are in all.
+    #[serde(default)]
+    pub out_of_sync_count: usize,
     /// When the replicas were looked at for this, by the database's clock; `None` while a failover brings volumes
     /// over, which looks all the time.
     #[serde(default, with = "rfc3339::option")]
     pub looked_at: Option<OffsetDateTime>,
+}
+
+impl ReplicationProgress {
+    /// How many volumes are named that are out of sync.
+    pub const MOST_NAMED: usize = 20;
+
+    /// The ids of those that are named, one a line, and how many more there are.
+    #[must_use]
+    pub fn names_out_of_sync(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.out_of_sync.iter().map(ToString::to_string).collect();
+        let others = self.out_of_sync_count.saturating_sub(names.len());
+        if others > 0 {
+            names.push(format!("and {others} more"));
+        }
+        names
+    }
 }
 
 /// The capacity of one pool. All sizes in GiB.

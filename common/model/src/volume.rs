@@ -90,6 +90,24 @@ text_enum! {
     }
 }
 
+/// What drivers need to know of a volume to keep its replica up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicatedVolume {
+    /// Its id.
+    pub id: VolumeId,
+    /// Its size, in GiB.
+    pub size_gb: i32,
+    /// What its owner notes about it.
+    pub metadata: Metadata,
+}
+
+impl From<&Volume> for ReplicatedVolume {
+    fn from(volume: &Volume) -> Self {
+        let Volume { id, size_gb, metadata, .. } = volume;
+        Self { id: *id, size_gb: *size_gb, metadata: metadata.clone() }
+    }
+}
+
 /// A volume as the view `volume_details` shows it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Volume {

@@ -9,11 +9,14 @@ use bus::{Bus, CallError, Context, Queue, SchedulerMessage, SubmitAnswer};
 use database::{Database, admission};
 use model::{Error, OperationId, Result};
 use operation::Operation;
+use operation::contract::Effect;
 use std::time::{Duration, Instant};
 use tracing::{Instrument, info_span};
 
 /// How long one attempt waits for an answer.
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// How long an operation is waited for that ends all others on its backend: its admission takes the longer the more they are.
+const LONG_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long to wait for a lost connection to be restored.
 const RECONNECT: Duration = Duration::from_secs(1);
 /// How long the database is asked whether a request was admitted.
@@ -91,9 +94,19 @@ impl Submission<'_> {
         }
     }
 
+    /// How long one delivery, and all of them, may take. A second delivery of an operation that takes long would only wait for
+    /// the locks of the first one.
+    fn time_limits(&self) -> (Duration, Duration) {
+        if self.operation.contract().has(Effect::BeginsEpoch) {
+            (LONG_TIMEOUT, LONG_TIMEOUT)
+        } else {
+            (ATTEMPT, self.submitter.timeout)
+        }
+    }
+
     /// Asks until there is an answer or the time is up.
     async fn ask(&self) -> Result<SubmitAnswer, NoAnswer> {
-        let timeout = self.submitter.timeout;
+        let (attempt, timeout) = self.time_limits();
         let started = Instant::now();
         let mut silence = None;
         loop {
@@ -101,7 +114,7 @@ impl Submission<'_> {
             if remaining.is_zero() {
                 return Err(silence.unwrap_or(NoAnswer::Unknown));
             }
-            match self.deliver(remaining.min(ATTEMPT)).await {
+            match self.deliver(remaining.min(attempt)).await {
                 Ok(Ok(SubmitAnswer::Refused(refusal))) if silence.is_some() => {
                     return Err(NoAnswer::RefusedLater(refusal));
                 }

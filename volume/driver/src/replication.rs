@@ -4,14 +4,14 @@ use crate::error::DriverError;
 use crate::fence::Fence;
 use crate::progress::LatestProgress;
 use async_trait::async_trait;
-use model::{FailoverOutcome, Side, Snapshot, Volume, VolumeId};
+use model::{FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeId};
 
 /// The sides of a backend: replicas on its targets, and failovers between them.
 #[async_trait]
 pub trait Replication: Send + Sync {
     /// Keeps these volumes replicated, and returns how far their replicas are. Called again and again while the primary
-    /// is the active side.
-    async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError>;
+    /// is the active side, each time with all of them.
+    async fn replicate(&self, volumes: &[ReplicatedVolume]) -> Result<Replicas, DriverError>;
 
     /// Makes the target ready to serve, and returns which of the backend's volumes and snapshots are there. Nothing
     /// that is written on the side that was active counts from then on; the driver itself goes on there until

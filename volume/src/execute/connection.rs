@@ -1,4 +1,4 @@
-//! What a server is told of a data path, in the two forms that Cinder's clients know.
+//! What a server is told of a data path.
 
 use crate::execution::Execution;
 use crate::step::StepError;
@@ -22,14 +22,7 @@ pub(crate) async fn open(
     Ok(info)
 }
 
-/// The form of `os-initialize_connection`: the protocol's part on a level of its own.
-pub(crate) fn nested(info: &ConnectionInfo, connector: &Map<String, Value>) -> Value {
-    let mut nested = json!(info);
-    nested["enforce_multipath"] = multipath(connector);
-    nested
-}
-
-/// The form of attachments: everything on one level.
+/// Everything on one level, as attachments show it.
 pub(crate) fn flat(
     info: ConnectionInfo,
     attachment_id: AttachmentId,
@@ -39,11 +32,10 @@ pub(crate) fn flat(
     flat.extend([
         ("driver_volume_type".to_owned(), json!(info.driver_volume_type)),
         ("attachment_id".to_owned(), json!(attachment_id)),
-        ("enforce_multipath".to_owned(), multipath(connector)),
+        (
+            "enforce_multipath".to_owned(),
+            connector.get("enforce_multipath").cloned().unwrap_or(json!(false)),
+        ),
     ]);
     flat
-}
-
-fn multipath(connector: &Map<String, Value>) -> Value {
-    connector.get("enforce_multipath").cloned().unwrap_or(json!(false))
 }

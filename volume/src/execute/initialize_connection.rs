@@ -15,8 +15,7 @@ pub(crate) async fn execute(
     let InitializeConnection { attachment_id, connector, mode, .. } = arguments;
     let volume: Volume = execution.other(Role::Volume)?;
     let info = connection::open(execution, &volume, *mode).await?;
-    let result = connection::nested(&info, connector);
     let flat = connection::flat(info, *attachment_id, connector);
     let model_update = Columns::set(json!({ "connection_info": flat }));
-    Ok(Done { model_update, result: Some(result), ..Done::default() })
+    Ok(Done { model_update, ..Done::default() })
 }

@@ -7,7 +7,7 @@ use crate::fault::{Answer, Fault};
 use crate::fields::{Fields, invalid, required};
 use crate::request::RequestContext;
 use crate::routes::volumes;
-use crate::submit::{submit, submit_and_wait};
+use crate::submit::{read_after, submit, submit_and_wait};
 use crate::views;
 use axum::Json;
 use axum::extract::State;
@@ -46,7 +46,8 @@ pub(crate) async fn create(
             return Err(Fault(error));
         }
     }
-    let attachment = find(&app, &context, &attachment_id.to_string()).await?;
+    let id = attachment_id.to_string();
+    let attachment = read_after(&app, || find(&app, &context, &id)).await?;
     Ok(Json(json!({ "attachment": views::attachment::detail(&attachment) })).into_response())
 }
 

@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::{Fields, required};
 use crate::request::RequestContext;
-use crate::submit::submit_and_wait;
+use crate::submit::{read_after, submit_and_wait};
 use crate::views;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -37,6 +37,6 @@ pub(crate) async fn update(
         mode,
     };
     submit_and_wait(&app, &context, operation).await?;
-    let attachment = find(&app, &context, &id).await?;
+    let attachment = read_after(&app, || find(&app, &context, &id)).await?;
     Ok(Json(json!({ "attachment": views::attachment::detail(&attachment) })).into_response())
 }

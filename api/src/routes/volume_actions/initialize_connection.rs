@@ -6,13 +6,14 @@ use crate::app::App;
 use crate::fault::{Answer, Fault};
 use crate::fields::required;
 use crate::routes::attachments::create_attachment::connector;
-use crate::routes::attachments::release_attachment;
+use crate::routes::attachments::{find, release_attachment};
 use crate::routes::volumes;
-use crate::submit::submit_and_wait;
+use crate::submit::{read_after, submit_and_wait};
+use crate::views;
 use axum::Json;
 use axum::response::IntoResponse;
 use database::attachments::of_volume;
-use model::{Attachment, AttachmentStatus, Volume};
+use model::{Attachment, AttachmentStatus, Error, Volume};
 use operation::InitializeConnection;
 use serde_json::{Map, Value, json};
 
@@ -33,22 +34,20 @@ pub(super) async fn initialize(mut action: VolumeAction<'_>) -> Answer {
         }
     };
     let operation = InitializeConnection { attachment_id, volume_id: volume.id, connector, mode };
-    let info = match submit_and_wait(app, context, operation).await {
-        Ok(info) => info,
-        Err(error) => {
-            if is_new {
-                release_attachment::release_failed_attachment(
-                    app,
-                    context,
-                    attachment_id,
-                    volume.id,
-                )
+    if let Err(error) = submit_and_wait(app, context, operation).await {
+        if is_new {
+            release_attachment::release_failed_attachment(app, context, attachment_id, volume.id)
                 .await;
-            }
-            return Err(Fault(error));
         }
-    };
-    Ok(Json(json!({ "connection_info": info })).into_response())
+        return Err(Fault(error));
+    }
+    let id = attachment_id.to_string();
+    let attachment = read_after(app, || find(app, context, &id)).await?;
+    let info = attachment.connection_info.ok_or_else(|| {
+        Error::unavailable("The data path was opened, and has been closed again meanwhile.")
+    })?;
+    let view = views::attachment::nested_connection_info(info);
+    Ok(Json(json!({ "connection_info": view })).into_response())
 }
 
 /// What was reserved or attached by the volume's actions and has no data path yet, or has this one; of

@@ -9,11 +9,11 @@ use std::fmt::Write as _;
 pub(super) fn function(kind: OperationKind) -> String {
     let contract = kind.contract();
     let mut sql = format!(
-        "\ncreate function finish_{kind}(ends operation_end[]) returns setof uuid\nlanguage plpgsql as $$\ndeclare\n    ended uuid[];\n"
+        "\ncreate function finish_{kind}(ends operation_end[]) returns setof uuid\nlanguage plpgsql as $$\n"
     );
     let has_quota = contract.touches().any(|touch| !touch.quota.is_empty());
     if has_quota {
-        sql += "    returned returned_amount[];\n";
+        sql += "declare\n    returned returned_amount[];\n";
     }
     sql += "begin\n";
     sql += &locks(contract);
@@ -21,10 +21,7 @@ pub(super) fn function(kind: OperationKind) -> String {
     for (succeeded, which) in [(true, "x.succeeded"), (false, "not x.succeeded")] {
         for (role, touch) in contract.parts() {
             let columns = if role == Role::Subject { contract.written_at_end } else { &[] };
-            let from = format!(
-                "from unnest(ends) x\n    where {which} and x.id = any (ended) and {}",
-                is_the_row(role)
-            );
+            let from = format!("from unnest(ends) x\n    where {which} and {}", is_the_row(role));
             let assigned = rows::at_end(touch, succeeded, columns);
             sql += &rows::update(touch.resource, &assigned, &from);
         }
@@ -33,10 +30,10 @@ pub(super) fn function(kind: OperationKind) -> String {
         sql += "    perform return_quota(returned);\n";
     }
     if contract.has(Effect::BeginsEpoch) {
-        sql += "    perform record_failover(x.subject, x.failover) from unnest(ends) x\n    where x.id = any (ended) and x.failover is not null;\n";
+        sql += "    perform record_failover(x.subject, x.failover) from unnest(ends) x\n    where x.failover is not null;\n";
     }
     sql += &notices(kind, contract);
-    sql += "    return query select unnest(ended);\nend $$;\n";
+    sql += "    return query select x.id from unnest(ends) x;\nend $$;\n";
     sql
 }
 
@@ -61,8 +58,9 @@ end $$;
 create function end_operations(ids uuid[], reason text) returns bigint
 language plpgsql as $$
 declare
-    taken record;
+    ending record;
     count bigint := 0;
+    last_fence bigint := next_fence();
 begin
     perform lock_backends(array(select subject_id from operations where id = any (ids) and subject_table = 'backends'));
     perform from attachments where id in (select subject_id from operations where id = any (ids)) order by id for no key update;
@@ -74,9 +72,9 @@ begin
     where id in (select subject_id from operations where id = any (ids)
                  union all select volume_id from operations where id = any (ids))
     order by id for no key update;
-    for taken in
+    for ending in
         with running as (
-            update operations o set state = 'running', fence = next_fence()
+            update operations o set state = 'running', fence = last_fence
             where id = any (ids) and state in ('admitted', 'running')
             returning o.*)
         select kind, array_agg((id, fence, subject_id, volume_id, snapshot_ids, false, columns_when_failed, null, reason,
@@ -84,7 +82,7 @@ begin
         from running
         group by kind
     loop
-        count := count + (select count(*) from finish_operations(taken.kind, taken.ends));
+        count := count + (select count(*) from finish_operations(ending.kind, ending.ends));
     end loop;
     return count;
 end $$;
@@ -141,29 +139,30 @@ fn records(contract: &Contract, has_quota: bool) -> String {
     let (returned, into) = if has_quota {
         // what it was to give back, if it ended well; what it had taken, unless that stays
         let given_back = if stays_when_failed(contract) {
-            "q.amount < 0 and d.succeeded"
+            "q.amount < 0 and (d.ending).succeeded"
         } else {
-            "(q.amount < 0) = d.succeeded"
+            "(q.amount < 0) = (d.ending).succeeded"
         };
         (
             format!(
                 ",\n           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount\n                 \
-                 from done d, unnest(d.quota) q where {given_back})"
+                 from ended d, unnest(d.quota) q where {given_back})"
             ),
-            "ended, returned",
+            "ends, returned",
         )
     } else {
-        (String::new(), "ended")
+        (String::new(), "ends")
     };
     format!(
-        "    with done as (
+        "    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done){returned}
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d){returned}
     into {into};
 "
     )
@@ -190,7 +189,7 @@ fn notices(kind: OperationKind, contract: &Contract) -> String {
         for (ending, which) in [("end", "x.succeeded"), ("error", "not x.succeeded")] {
             let _ = writeln!(
                 sql,
-                "    perform notify_of(array(select x.id from unnest(ends) x where {which} and x.id = any (ended)), '{event}.{ending}');"
+                "    perform notify_of(array(select x.id from unnest(ends) x where {which}), '{event}.{ending}');"
             );
         }
     }
@@ -200,7 +199,7 @@ fn notices(kind: OperationKind, contract: &Contract) -> String {
             "    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, '{resource_type}', o.subject_id, '{}', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);",
+    where not x.succeeded and x.tells_user;",
             kind.spoken()
         );
     }

@@ -6,7 +6,10 @@ use crate::driver::Driver;
 use crate::fence::Fence;
 use crate::progress::LatestProgress;
 use crate::replication::Failover;
-use model::{FailoverOutcome, ReplicationStatus, Side, Volume, VolumeFailover, VolumeOutcome};
+use model::{
+    FailoverOutcome, ReplicatedVolume, ReplicationStatus, Side, Volume, VolumeFailover,
+    VolumeOutcome,
+};
 use std::time::Duration;
 
 /// How long small, empty volumes may take to be in sync.
@@ -18,9 +21,10 @@ fn first_target() -> Side {
 
 /// Replicates until every volume is in sync. A round waits for the storage, so that there is no pause between two.
 async fn replicate_until_in_sync(driver: &dyn Driver, volumes: &[Volume]) {
+    let to_replicate: Vec<_> = volumes.iter().map(ReplicatedVolume::from).collect();
     let in_sync = async {
         loop {
-            let replicas = replication(driver).replicate(volumes).await.unwrap();
+            let replicas = replication(driver).replicate(&to_replicate).await.unwrap();
             let out_of_sync_bytes: u64 =
                 replicas.each.iter().map(|replica| replica.out_of_sync_bytes).sum();
             if replicas.each.len() == volumes.len() && out_of_sync_bytes == 0 {

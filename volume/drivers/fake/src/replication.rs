@@ -3,13 +3,16 @@
 use crate::faults;
 use crate::memory::FakeDriver;
 use driver::{DriverError, Failover, Replica, Replicas, Replication};
-use model::{FailoverOutcome, Side, Snapshot, Volume, VolumeFailover, VolumeOutcome};
+use model::{
+    FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeFailover, VolumeOutcome,
+};
 
 #[driver::async_trait]
 impl Replication for FakeDriver {
-    async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
-        let out_of_sync_bytes =
-            |volume: &Volume| if shall_fail(volume, "replicate") { 1 << 20 } else { 0 };
+    async fn replicate(&self, volumes: &[ReplicatedVolume]) -> Result<Replicas, DriverError> {
+        let is_behind =
+            |volume: &ReplicatedVolume| faults::is_failing(&volume.metadata, "replicate");
+        let out_of_sync_bytes = |volume| if is_behind(volume) { 1 << 20 } else { 0 };
         let each = volumes
             .iter()
             .map(|one| Replica { id: one.id, out_of_sync_bytes: out_of_sync_bytes(one) });

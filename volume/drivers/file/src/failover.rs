@@ -135,7 +135,12 @@ impl Sides<'_> {
                     total: served.len(),
                     in_sync: done,
                     out_of_sync_bytes: out_of_sync_bytes + later,
-                    out_of_sync: served[done..].iter().map(|volume| volume.id).collect(),
+                    out_of_sync: served[done..]
+                        .iter()
+                        .map(|volume| volume.id)
+                        .take(ReplicationProgress::MOST_NAMED)
+                        .collect(),
+                    out_of_sync_count: served.len() - done,
                     looked_at: None,
                 });
             };

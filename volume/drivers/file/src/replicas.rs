@@ -8,7 +8,7 @@ use crate::mirror::{Mirror, MirrorQuery, State};
 use crate::object::Object;
 use crate::sizes::bytes;
 use driver::{DriverError, Replica};
-use model::{Volume, VolumeId};
+use model::{ReplicatedVolume, Volume, VolumeId};
 use std::time::Duration;
 
 /// How long a target may take to forget its replicas.
@@ -18,12 +18,14 @@ const INVALIDATE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) async fn mirror_all(
     arrays: &Arrays,
     to: &Array,
-    volumes: &[Volume],
+    volumes: &[ReplicatedVolume],
 ) -> Result<Vec<Replica>, DriverError> {
     if let Err(error) = prepare_target(arrays, to).await {
         tracing::warn!(%error, "mirror not established");
-        let all_of =
-            |volume: &Volume| Replica { id: volume.id, out_of_sync_bytes: bytes(volume.size_gb) };
+        let all_of = |volume: &ReplicatedVolume| Replica {
+            id: volume.id,
+            out_of_sync_bytes: bytes(volume.size_gb),
+        };
         return Ok(volumes.iter().map(all_of).collect());
     }
     let from = &*arrays.primary;

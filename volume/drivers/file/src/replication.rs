@@ -5,11 +5,11 @@ use crate::failover::{DataMovement, Sides};
 use crate::file_driver::FileDriver;
 use crate::replicas;
 use driver::{DriverError, Failover, Replicas, Replication, Volumes};
-use model::{FailoverOutcome, Side, Volume};
+use model::{FailoverOutcome, ReplicatedVolume, Side, Volume};
 
 #[driver::async_trait]
 impl Replication for FileDriver {
-    async fn replicate(&self, volumes: &[Volume]) -> Result<Replicas, DriverError> {
+    async fn replicate(&self, volumes: &[ReplicatedVolume]) -> Result<Replicas, DriverError> {
         match self.arrays.first_target() {
             Some((name, to)) if self.arrays.active().is_primary() => {
                 self.arrays.require_active(&self.arrays.primary).await?;

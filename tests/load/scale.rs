@@ -1,0 +1,296 @@
+//! How the work grows with what there is: the same measurements at a hundred, ten thousand and a million volumes; and what
+//! only shows with many.
+
+use crate::budget;
+use crate::row::{Grid, Row};
+use crate::system::{DRAIN_TIMEOUT, Ids, System};
+use anyhow::Context;
+use harness::dataset::{self, Size};
+use harness::{BackendSpec, Client, ClusterBuilder, until};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// How many volumes there are at each measurement.
+const VOLUMES: [u64; 3] = [100, 10_000, 1_000_000];
+/// How many backends hold them, beside the one whose volumes are replicated.
+const BACKENDS: usize = 100;
+/// How many volumes are replicated at the end.
+const REPLICATED: u64 = 200_000;
+/// How many freezes are measured.
+const FREEZES: usize = 20;
+/// How long it may take until the planner knows of rows that were loaded.
+const ANALYZE_TIMEOUT: Duration = Duration::from_secs(120);
+const REPLICATION_TIMEOUT: Duration = Duration::from_secs(120);
+const PURGE_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What was measured.
+pub struct Scale {
+    /// The same at each number of volumes.
+    pub growth: Grid,
+    /// What was measured once, with all of them.
+    pub rows: Vec<Row>,
+}
+
+/// The backends that the measurements need.
+#[must_use]
+pub fn backends(mut cluster: ClusterBuilder) -> ClusterBuilder {
+    for number in 0..BACKENDS {
+        cluster = cluster.backend(large(format!("b{number:02}")));
+    }
+    let mut replicated = large("r".to_owned());
+    let _ =
+        writeln!(replicated.settings, "[[backends.r.replication_device]]\nbackend_id = 'target'");
+    cluster.backend(replicated)
+}
+
+/// A backend with room for any number of volumes.
+pub fn large(name: String) -> BackendSpec {
+    let settings = "fake.capacity_gb = 100000000.0\n".to_owned();
+    BackendSpec { name, driver: "fake", settings }
+}
+
+/// Measures everything.
+///
+/// # Errors
+/// When a request fails that must not, or something takes far too long.
+pub async fn measure(system: &mut System) -> anyhow::Result<Scale> {
+    let database = system.cluster.database().await?;
+    let mut loaded = Size::of(0);
+    let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
+    for volumes in VOLUMES {
+        let size = Size::of(volumes);
+        system.say(&format!("loading {volumes} volumes"));
+        dataset::fill(&database, "host@b", loaded, size).await?;
+        wait_until_analyzed(&database, volumes).await?;
+        loaded = size;
+        for (work, measured) in at_this_size(system, volumes).await? {
+            match rows.iter_mut().find(|(known, _)| *known == work) {
+                Some((_, values)) => values.push(measured),
+                None => rows.push((work, vec![measured])),
+            }
+        }
+    }
+    let columns = VOLUMES.map(|volumes| format!("{volumes} volumes")).to_vec();
+    let rows_once = once(system, &database).await?;
+    let deadlocks: i64 = database
+        .query_one("select deadlocks from pg_stat_database where datname = current_database()", &[])
+        .await?
+        .get(0);
+    anyhow::ensure!(deadlocks == 0, "PostgreSQL has resolved {deadlocks} deadlocks");
+    Ok(Scale { growth: Grid { columns, rows }, rows: rows_once })
+}
+
+/// The scheduler tells PostgreSQL to look at tables that have grown.
+async fn wait_until_analyzed(
+    database: &tokio_postgres::Client,
+    volumes: u64,
+) -> anyhow::Result<()> {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let at_least = volumes as f32 / 2.0;
+    until("the planner knows how many volumes there are", ANALYZE_TIMEOUT, || async {
+        let sql = "select reltuples from pg_class where oid = 'volumes'::regclass";
+        database.query_one(sql, &[]).await.is_ok_and(|row| row.get::<_, f32>(0) >= at_least)
+    })
+    .await
+}
+
+type Measured = Vec<(String, f64)>;
+
+async fn at_this_size(system: &System, volumes: u64) -> anyhow::Result<Measured> {
+    let mut measured = admissions(system).await?;
+    measured.extend(freezes(system).await?);
+    measured.extend(reads(system, volumes).await?);
+    system.say("idle services");
+    measured.push(("idle services: processor, %".to_owned(), budget::idle_share(system).await?));
+    measured.push(("idle services: resident, MiB".to_owned(), budget::resident_mib(system)?));
+    Ok(measured)
+}
+
+async fn admissions(system: &System) -> anyhow::Result<Measured> {
+    system.say("admissions");
+    let ids = Ids::default();
+    let alone = system.creates(1, &ids).await?;
+    let created = system.creates(64, &ids).await?;
+    let deleted = system.deletes(64, &ids).await?;
+    let lifecycles = system.lifecycles(16).await?;
+    Ok(vec![
+        ("create, 1 client, p50, ms".to_owned(), alone.milliseconds(0.5)),
+        ("creates, 64 clients, /s".to_owned(), created.rate()),
+        ("deletes, 64 clients, /s".to_owned(), deleted.rate()),
+        ("lifecycles, 16 clients, /s".to_owned(), lifecycles.rate()),
+    ])
+}
+
+async fn freezes(system: &System) -> anyhow::Result<Measured> {
+    system.say("freezes under 64 clients");
+    let took = system.freezes(FREEZES, "b00").await?;
+    let worst = took.last().context("freezes")?.as_secs_f64() * 1000.0;
+    let median = took[took.len() / 2].as_secs_f64() * 1000.0;
+    Ok(vec![
+        ("freeze under 64 clients, p50, ms".to_owned(), median),
+        (format!("freeze under 64 clients, the worst of {FREEZES}, ms"), worst),
+    ])
+}
+
+/// Lists and sums of one tenant and of all, by one client.
+async fn reads(system: &System, volumes: u64) -> anyhow::Result<Measured> {
+    let admin = system.cluster.client();
+    let tenant = admin.in_project(&dataset::project(7)).with_roles("member");
+    let of_all = |path: &str| format!("/volumes/detail?all_tenants=1{path}");
+    let owned = volumes.div_ceil(dataset::PROJECTS).max(1);
+    let deep_of_tenant = marker(system, Some(&dataset::project(7)), owned * 9 / 10).await?;
+    let deep_of_all = marker(system, None, volumes / 2).await?;
+    let tenants_page = format!("/volumes/detail?limit=100&marker={deep_of_tenant}");
+    let all_page = of_all(&format!("&limit=100&marker={deep_of_all}"));
+    let name = volumes / 2;
+    let paths: [(&str, &Client, String); 11] = [
+        ("tenant: first page of 100", &tenant, "/volumes/detail?limit=100".to_owned()),
+        ("tenant: deep page of 100", &tenant, tenants_page),
+        ("admin: first page of 100, all tenants", &admin, of_all("&limit=100")),
+        ("admin: deep page of 100, all tenants", &admin, all_page),
+        ("tenant: a name", &tenant, "/volumes/detail?name=volume-7".to_owned()),
+        ("admin: a name, all tenants", &admin, of_all(&format!("&name=volume-{name}"))),
+        ("tenant: summary", &tenant, "/volumes/summary".to_owned()),
+        ("admin: summary, all tenants", &admin, "/volumes/summary?all_tenants=1".to_owned()),
+        ("tenant: limits and usage", &tenant, "/limits".to_owned()),
+        (
+            "admin: a project's quota and usage",
+            &admin,
+            "/os-quota-sets/project-7?usage=true".to_owned(),
+        ),
+        ("admin: services", &admin, "/os-services".to_owned()),
+    ];
+    let mut measured = Vec::new();
+    for (what, client, path) in paths {
+        system.say(what);
+        let load = system.reads(1, client, &path).await?;
+        measured.push((format!("{what}, p50, ms"), load.milliseconds(0.5)));
+    }
+    Ok(measured)
+}
+
+/// The volume at a place of a list.
+async fn marker(system: &System, project: Option<&str>, place: u64) -> anyhow::Result<String> {
+    let sql = "select id::text from volumes where deleted_at is null and project_id = coalesce($1, project_id) \
+               order by created_at desc, id desc offset $2 limit 1";
+    let place = i64::try_from(place)?;
+    let row = system.cluster.database().await?.query_one(sql, &[&project, &place]).await?;
+    Ok(row.get(0))
+}
+
+async fn once(system: &mut System, database: &tokio_postgres::Client) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    rows.push(worker_start(system).await?);
+    rows.extend(replication(system, database).await?);
+    rows.extend(two_of_each(system).await?);
+    rows.push(purge(system, database).await?);
+    Ok(rows)
+}
+
+async fn worker_start(system: &mut System) -> anyhow::Result<Row> {
+    system.say("a worker starts");
+    system.cluster.workers.clear();
+    let started = Instant::now();
+    system.cluster.add_worker(&[]).await?;
+    let took = started.elapsed().as_secs_f64();
+    Ok(Row {
+        note: format!("of {} backends", BACKENDS + 1),
+        ..Row::cost("a worker is ready", took, "s", 5.0)
+    })
+}
+
+async fn replication(
+    system: &System,
+    database: &tokio_postgres::Client,
+) -> anyhow::Result<[Row; 3]> {
+    system.say("replicated volumes");
+    let backend = system.cluster.host("r");
+    let move_there = "update volumes set backend_id = (select id from backends where name = $1) \
+                      where id in (select md5('volume ' || n)::uuid from generate_series(0, $2) n)";
+    let last = i64::try_from(REPLICATED - 1)?;
+    database.execute(move_there, &[&backend, &last]).await?;
+    dataset::replicate(database, &backend).await?;
+    until("all replicas are in sync", REPLICATION_TIMEOUT, || async {
+        let sql = "select not exists (select from volumes v join backends b on b.id = v.backend_id where b.name = $1 \
+                   and v.deleted_at is null and v.replication_extended_status is distinct from 'in-sync')";
+        database.query_one(sql, &[&backend]).await.is_ok_and(|row| row.get(0))
+    })
+    .await?;
+    system.say("idle services with replicated volumes");
+    let idle = budget::idle_share(system).await?;
+    let resident = budget::resident_mib(system)?;
+    system.say("failover");
+    let asked = Instant::now();
+    let client = system.cluster.client();
+    let failover = json!({ "host": backend, "backend_id": "target" });
+    client.put("/os-services/failover_host", failover).await?.expect_status(202)?;
+    until("the failover has ended", DRAIN_TIMEOUT, || async {
+        let sql = "select replication_status = 'failed-over' from backends where name = $1";
+        database.query_one(sql, &[&backend]).await.is_ok_and(|row| row.get(0))
+    })
+    .await?;
+    let took = asked.elapsed().as_secs_f64();
+    let note = format!("{REPLICATED} replicated volumes, {} backends", BACKENDS + 1);
+    Ok([
+        Row { note: note.clone(), ..Row::cost("three idle services: processor", idle, "%", 2.0) },
+        Row {
+            note: note.clone(),
+            ..Row::cost("three idle services: resident", resident, "MiB", 40.0)
+        },
+        Row { note, ..Row::cost("failover", took, "s", 4.0) },
+    ])
+}
+
+/// The rates with two of each service, beside those with one, in turn.
+async fn two_of_each(system: &mut System) -> anyhow::Result<[Row; 3]> {
+    system.say("one of each service");
+    let one = rates(system).await?;
+    system.cluster.add_api(&[]).await?;
+    system.cluster.add_scheduler(&[]).await?;
+    system.cluster.add_worker(&[]).await?;
+    system.say("two of each service");
+    let two = rates(system).await?;
+    let row = |work, place: usize| Row {
+        note: "the budget is the rate with one of each, in the same run".to_owned(),
+        ..Row::rate(work, two[place], one[place], String::new())
+    };
+    Ok([
+        row("creates, 64 clients, two of each service", 0),
+        row("deletes, 64 clients, two of each service", 1),
+        row("lifecycles, 16 clients, two of each service", 2),
+    ])
+}
+
+async fn rates(system: &System) -> anyhow::Result<[f64; 3]> {
+    let ids = Ids::default();
+    let created = system.creates(64, &ids).await?.rate();
+    let deleted = system.deletes(64, &ids).await?.rate();
+    Ok([created, deleted, system.lifecycles(16).await?.rate()])
+}
+
+async fn purge(system: &mut System, database: &tokio_postgres::Client) -> anyhow::Result<Row> {
+    system.say("purge");
+    let removed = "with v as (update volumes set deleted_at = now() - interval '31 days', status = 'deleted' \
+                              where name like 'volume-%5' and backend_id in (select id from backends where name like 'host@b%') \
+                              returning id), \
+                        s as (update snapshots set deleted_at = now() - interval '31 days', status = 'deleted' \
+                              from v where volume_id = v.id returning 1), \
+                        o as (update operations set finished_at = now() - interval '31 days' \
+                              where request_id like 'req-%5' returning 1) \
+                   select (select count(*) from v) + (select count(*) from s) + (select count(*) from o)";
+    database.batch_execute("set statement_timeout = 0").await?;
+    let count: i64 = database.query_one(removed, &[]).await?.get(0);
+    let started = Instant::now();
+    system.cluster.add_scheduler(&[]).await?;
+    until("everything old is purged", PURGE_TIMEOUT, || async {
+        let old = "select not exists (select from volumes where deleted_at < now() - interval '30 days') \
+                   and not exists (select from snapshots where deleted_at < now() - interval '30 days') \
+                   and not exists (select from operations where finished_at < now() - interval '30 days')";
+        database.query_one(old, &[]).await.is_ok_and(|row| row.get(0))
+    })
+    .await?;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let rate = count as f64 / started.elapsed().as_secs_f64();
+    Ok(Row::rate("rows purged", rate, 1000.0, format!("{count} rows")))
+}
