@@ -3,9 +3,9 @@
 SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 TOOLS := .run/tools
-PEER := .run/peer
+OSLO := .run/oslo
 
-.PHONY: demo bench bench-quick bench-relay scale peer soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
+.PHONY: demo bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,11 +21,11 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
 
-bench: packages peer ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
+bench: packages oslo ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
 	cargo build --release --workspace
 	target/release/load budget
 
-bench-quick: packages peer ## The same in two minutes, and nothing is written
+bench-quick: packages oslo ## The same in two minutes, and nothing is written
 	cargo build --release --workspace
 	target/release/load budget --quick
 
@@ -83,10 +83,10 @@ client: packages ## Install the real OpenStack clients in .run/client
 	  && $(CLIENT)/bin/pip install --quiet --disable-pip-version-check -r scripts/clients.txt \
 	  && cp scripts/clients.txt $(CLIENT)/complete; }
 
-peer: packages ## Install oslo.messaging, which `make bench` measures too, in .run/peer
-	@cmp -s scripts/peer.txt $(PEER)/complete || { rm -rf $(PEER) && python3 -m venv $(PEER) \
-	  && $(PEER)/bin/pip install --quiet --disable-pip-version-check -r scripts/peer.txt \
-	  && cp scripts/peer.txt $(PEER)/complete; }
+oslo: packages ## Install oslo.messaging, which `make bench` measures too, in .run/oslo
+	@cmp -s scripts/oslo.txt $(OSLO)/complete || { rm -rf $(OSLO) && python3 -m venv $(OSLO) \
+	  && $(OSLO)/bin/pip install --quiet --disable-pip-version-check -r scripts/oslo.txt \
+	  && cp scripts/oslo.txt $(OSLO)/complete; }
 
 tools: packages ## Install the tools of `make audit` in .run/tools
 	@cmp -s scripts/tools.txt $(TOOLS)/complete || { rm -rf $(TOOLS) && python3 -m venv $(TOOLS) \

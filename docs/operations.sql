@@ -134,37 +134,37 @@ end $$;
 create function finish_create_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
+    into ends, returned;
     update volumes t
     set status = 'available',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = 'error',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'create volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- delete a volume that is not attached, with its data
@@ -325,50 +325,50 @@ end $$;
 create function finish_delete_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update volumes t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    where x.succeeded and t.id = any (x.snapshots);
     update volumes t
     set status = 'error_deleting',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'error_deleting',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    where not x.succeeded and t.id = any (x.snapshots);
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'delete volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- delete a volume in any status, unless it is attached or an operation on it is in progress
@@ -486,38 +486,38 @@ end $$;
 create function finish_force_delete_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update volumes t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = 'error_deleting',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'force delete volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- grow a volume
@@ -632,40 +632,40 @@ end $$;
 create function finish_extend_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update volumes t
     set status = t.previous_status,
         previous_status = null,
         (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = 'error_extending',
         (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'extend volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- revert a volume to its latest snapshot
@@ -792,45 +792,44 @@ end $$;
 
 create function finish_revert_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
-declare
-    ended uuid[];
 begin
     perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done)
-    into ended;
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d)
+    into ends;
     update volumes t
     set status = 'available',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'available',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    where x.succeeded and t.id = any (x.snapshots);
     update volumes t
     set status = 'error',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'available',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = any (x.snapshots);
+    where not x.succeeded and t.id = any (x.snapshots);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'revert volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- change the type of a volume, and migrate it where the new type needs another backend
@@ -986,41 +985,41 @@ end $$;
 create function finish_retype_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update volumes t
     set status = t.previous_status,
         previous_status = null,
         (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = t.previous_status,
         previous_status = null,
         (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'retype volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- migrate a volume to another backend
@@ -1131,38 +1130,37 @@ end $$;
 
 create function finish_migrate_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
-declare
-    ended uuid[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done)
-    into ended;
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d)
+    into ends;
     update volumes t
     set status = t.previous_status,
         previous_status = null,
         (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = t.previous_status,
         previous_status = null,
         (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'migrate volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- manage existing storage of a backend as a volume
@@ -1257,37 +1255,37 @@ end $$;
 create function finish_manage_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
+    into ends, returned;
     update volumes t
     set status = 'available',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = 'error_managing',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'manage volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- stop managing a volume; keep its data
@@ -1409,38 +1407,38 @@ end $$;
 create function finish_unmanage_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update volumes t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = 'error_unmanaging',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'unmanage volume', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- manage existing storage of a volume's backend as a snapshot of that volume
@@ -1539,39 +1537,39 @@ end $$;
 create function finish_manage_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
+    into ends, returned;
     update snapshots t
     set status = 'available',
         (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'error',
         (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'manage snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- stop managing a snapshot; keep its data
@@ -1680,38 +1678,38 @@ end $$;
 create function finish_unmanage_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update snapshots t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'error',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'unmanage snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- create a snapshot of a volume
@@ -1818,39 +1816,39 @@ end $$;
 create function finish_create_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where q.amount < 0 and d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
+    into ends, returned;
     update snapshots t
     set status = 'available',
         (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'error',
         (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'create snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- remove a snapshot
@@ -1959,38 +1957,38 @@ end $$;
 create function finish_delete_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update snapshots t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'error_deleting',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'delete snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- delete a snapshot in any status, unless an operation on it is in progress
@@ -2095,38 +2093,38 @@ end $$;
 create function finish_force_delete_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
-    ended uuid[];
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done),
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
-                 from done d, unnest(d.quota) q where (q.amount < 0) = d.succeeded)
-    into ended, returned;
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, returned;
     update snapshots t
     set status = 'deleted',
         deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update snapshots t
     set status = 'error_deleting',
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform return_quota(returned);
     insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'force delete snapshot', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user and x.id = any (ended);
-    return query select unnest(ended);
+    where not x.succeeded and x.tells_user;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- open a volume's data path for a server's host
@@ -2233,7 +2231,7 @@ begin
     update attachments t
     set status = 'attaching',
         previous_status = t.status,
-        (connector, host_name, mountpoint, attach_mode) = (select n.connector, n.host_name, n.mountpoint, n.attach_mode from jsonb_populate_record(t, x.columns) n),
+        (host_name, mountpoint, attach_mode) = (select n.host_name, n.mountpoint, n.attach_mode from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;
@@ -2250,44 +2248,43 @@ end $$;
 
 create function finish_update_attachment(ends operation_end[]) returns setof uuid
 language plpgsql as $$
-declare
-    ended uuid[];
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done)
-    into ended;
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d)
+    into ends;
     update attachments t
     set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    where x.succeeded and t.id = x.volume;
     update attachments t
     set status = 'reserved',
         (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
-    return query select unnest(ended);
+    where not x.succeeded and t.id = x.volume;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- close a server's data path to a volume
@@ -2385,46 +2382,45 @@ end $$;
 
 create function finish_delete_attachment(ends operation_end[]) returns setof uuid
 language plpgsql as $$
-declare
-    ended uuid[];
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done)
-    into ended;
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d)
+    into ends;
     update attachments t
     set status = 'detached',
         deleted_at = clock_timestamp(),
         (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    where x.succeeded and t.id = x.volume;
     update attachments t
     set status = 'error_detaching',
         (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
-    return query select unnest(ended);
+    where not x.succeeded and t.id = x.volume;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- open a volume's data path for a server that is attaching or attached
@@ -2461,7 +2457,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            select * into subject from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id) for share skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
@@ -2534,11 +2530,6 @@ begin
     select array(select id from inserted) into admitted;
     return query
         select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
-    update attachments t
-    set (connector) = (select n.connector from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(requests) x
-    where x.id = any (admitted) and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
@@ -2552,43 +2543,42 @@ end $$;
 
 create function finish_initialize_connection(ends operation_end[]) returns setof uuid
 language plpgsql as $$
-declare
-    ended uuid[];
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done)
-    into ended;
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d)
+    into ends;
     update attachments t
     set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    where x.succeeded and t.id = x.volume;
     update attachments t
     set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
-    return query select unnest(ended);
+    where not x.succeeded and t.id = x.volume;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- close a server's data path to a volume that still counts as attached
@@ -2684,43 +2674,42 @@ end $$;
 
 create function finish_terminate_connection(ends operation_end[]) returns setof uuid
 language plpgsql as $$
-declare
-    ended uuid[];
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done)
-    into ended;
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d)
+    into ends;
     update attachments t
     set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.volume;
+    where x.succeeded and t.id = x.volume;
     update attachments t
     set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.volume;
-    return query select unnest(ended);
+    where not x.succeeded and t.id = x.volume;
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- fail a backend over to a replication target, or back to the primary
@@ -2791,11 +2780,6 @@ begin
     if cardinality(passed) = 0 then
         return;
     end if;
-    if exists (select from operations where id = r.id) then
-        return next recorded_outcome(r.id);
-        return;
-    end if;
-    perform begin_epoch(r.subject);
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
                                 volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
@@ -2810,6 +2794,7 @@ begin
     select array(select id from inserted) into admitted;
     return query
         select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);
     update backends t
     set (replication_status, promoted) = (select n.replication_status, n.promoted from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -2823,35 +2808,34 @@ end $$;
 
 create function finish_failover_backend(ends operation_end[]) returns setof uuid
 language plpgsql as $$
-declare
-    ended uuid[];
 begin
     perform lock_backends(array(select x.subject from unnest(ends) x));
     perform from backends where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
-    with done as (
+    -- those that were lost to another claim are not among them any more
+    with ended as (
         update operations o
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
         where o.id = x.id and o.state = 'running' and o.fence = x.fence
-        returning o.id, o.quota, x.succeeded)
-    select array(select id from done)
-    into ended;
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d)
+    into ends;
     update backends t
     set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where x.succeeded and t.id = x.subject;
     update backends t
     set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(ends) x
-    where not x.succeeded and x.id = any (ended) and t.id = x.subject;
+    where not x.succeeded and t.id = x.subject;
     perform record_failover(x.subject, x.failover) from unnest(ends) x
-    where x.id = any (ended) and x.failover is not null;
-    perform notify_of(array(select x.id from unnest(ends) x where x.succeeded and x.id = any (ended)), 'service.failover.end');
-    perform notify_of(array(select x.id from unnest(ends) x where not x.succeeded and x.id = any (ended)), 'service.failover.error');
-    return query select unnest(ended);
+    where x.failover is not null;
+    perform notify_of(array(select x.id from unnest(ends) x where x.succeeded), 'service.failover.end');
+    perform notify_of(array(select x.id from unnest(ends) x where not x.succeeded), 'service.failover.error');
+    return query select x.id from unnest(ends) x;
 end $$;
 
 -- change a volume's name, description or metadata
@@ -4192,7 +4176,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from volume_types where id = r.subject for update skip locked;
+            select * into subject from volume_types where id = r.subject for no key update skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
@@ -4343,7 +4327,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from volume_types where id = r.subject for update skip locked;
+            select * into subject from volume_types where id = r.subject for no key update skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
@@ -4423,7 +4407,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from volume_types where id = r.subject for update skip locked;
+            select * into subject from volume_types where id = r.subject for no key update skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
@@ -4500,7 +4484,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from volume_types where id = r.subject for update skip locked;
+            select * into subject from volume_types where id = r.subject for no key update skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
@@ -4709,7 +4693,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from qos_specs where id = r.subject for update skip locked;
+            select * into subject from qos_specs where id = r.subject for no key update skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('qos_specs', r.subject, (select deleted_at is null from qos_specs where id = r.subject));
                 exit decide;
@@ -4853,7 +4837,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from volume_types where id = r.subject for update skip locked;
+            select * into subject from volume_types where id = r.subject for no key update skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
@@ -4927,7 +4911,7 @@ begin
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
-            select * into subject from volume_types where id = r.subject for update skip locked;
+            select * into subject from volume_types where id = r.subject for no key update skip locked;
             if subject.id is null or subject.deleted_at is not null then
                 refusal := missing_row('volume_types', r.subject, (select deleted_at is null from volume_types where id = r.subject));
                 exit decide;
@@ -5622,11 +5606,6 @@ begin
     if cardinality(passed) = 0 then
         return;
     end if;
-    if exists (select from operations where id = r.id) then
-        return next recorded_outcome(r.id);
-        return;
-    end if;
-    perform begin_epoch(r.subject);
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
                                 volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
@@ -5641,6 +5620,7 @@ begin
     select array(select id from inserted) into admitted;
     return query
         select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+    perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);
     update backends t
     set (active_backend_id, promoted, replication_status) = (select n.active_backend_id, n.promoted, n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()

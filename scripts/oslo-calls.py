@@ -1,6 +1,7 @@
 """Calls per second of oslo.messaging, to an endpoint that does nothing.
 
-oslo-calls.py TRANSPORT_URL SECONDS CALLERS...   prints a JSON list, one number for each number of callers
+oslo-calls.py TRANSPORT_URL SECONDS CALLERS...    prints a JSON list, one number for each number of callers
+oslo-calls.py TRANSPORT_URL 0 serve TOPIC         answers calls until its standard input ends
 """
 
 import json

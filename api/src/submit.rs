@@ -8,6 +8,7 @@ use database::DbError;
 use database::operation_log::{self, OperationResult};
 use model::{Error, ErrorKind, OperationId, Result};
 use operation::Operation;
+use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
 
 /// The retry interval while another operation on the same resource is in progress.
@@ -53,6 +54,21 @@ pub(crate) async fn submit_and_wait(
         }
     };
     wait(app, id, timeout.saturating_sub(started.elapsed())).await
+}
+
+/// The subject of an admitted operation: from the admission, or read, when a repeated request did not bring it.
+pub(crate) async fn subject_after<T: DeserializeOwned, Reading>(
+    app: &App,
+    submitted: Submitted,
+    read: impl Fn() -> Reading,
+) -> Answer<T>
+where
+    Reading: Future<Output = Answer<T>>,
+{
+    match submitted.subject {
+        Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
+        None => read_after(app, read).await,
+    }
 }
 
 /// Reads what an admitted operation has left. It happened: that the database does not answer for a moment is no reason to say

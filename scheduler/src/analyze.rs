@@ -12,10 +12,7 @@ pub(crate) async fn analyze_regularly(database: &Database, stopping: Cancellatio
     while !stopping.is_cancelled() {
         match planner_statistics::analyze_grown_table(database).await {
             Ok(None) => {}
-            Ok(Some(table)) => {
-                tracing::debug!(table, "analyzed");
-                continue;
-            }
+            Ok(Some(table)) => tracing::debug!(table, "analyzed"),
             Err(error) => tracing::debug!(%error, "no statistics were gathered"),
         }
         tokio::select! {

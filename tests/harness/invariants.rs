@@ -43,13 +43,21 @@ pub async fn check(cluster: &Cluster) -> anyhow::Result<()> {
     .with_context(|| cluster.logs())?;
     none(&database, "statuses that nobody will change", ORPHANED).await?;
     none(&database, "quota that does not add up", DRIFTED).await?;
-    none(&database, "locks that were taken in different orders", DEADLOCKS).await?;
+    no_deadlocks(&database).await?;
     for (backend, array) in cluster.arrays() {
         for (table, directory) in [("volume", "volumes"), ("snapshot", "snapshots")] {
             same_files(&database, backend, table, &array.join(directory)).await?;
         }
     }
     Ok(())
+}
+
+/// Looks whether PostgreSQL has had to resolve a deadlock.
+///
+/// # Errors
+/// When it has.
+pub async fn no_deadlocks(database: &Client) -> anyhow::Result<()> {
+    none(database, "locks that were taken in different orders", DEADLOCKS).await
 }
 
 async fn none(database: &Client, what: &str, sql: &str) -> anyhow::Result<()> {

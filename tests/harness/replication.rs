@@ -1,10 +1,12 @@
 //! A backend with replication targets, and how its failovers are watched.
 
 use crate::{Answered, BackendSpec, Client, Cluster, ClusterBuilder, Service, until};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::Read as _;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 const TARGETS: &str = "[[backends.a.replication_device]]\nbackend_id = 'b'\n\
@@ -156,6 +158,39 @@ async fn wait_for_backend_state(client: &Client, wanted: &str) -> anyhow::Result
         service(client).await.is_ok_and(|service| service["backend_state"] == wanted)
     })
     .await
+}
+
+/// Suspends a worker while it has no session with a storage daemon: a monitor talks to one client at a time, and the next
+/// worker would wait for as long as this one sleeps.
+///
+/// # Errors
+/// When it has one all the time.
+pub async fn suspend(cluster: &Cluster, worker: usize) -> anyhow::Result<()> {
+    let process = &cluster.workers[worker].process;
+    until("the worker sleeps between two sessions", Duration::from_secs(30), || async {
+        let sleeps = process.signal(Signal::STOP).is_ok();
+        let is_alone = sleeps && monitors(cluster).iter().all(|monitor| is_free(monitor));
+        if !is_alone {
+            // or it has ended
+            let _awake = process.signal(Signal::CONT);
+        }
+        is_alone
+    })
+    .await
+}
+
+/// The monitors of a cluster's storage daemons.
+fn monitors(cluster: &Cluster) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(cluster.directory()).ok().into_iter().flatten().flatten();
+    let monitors = entries.map(|entry| entry.path().join("run/qmp.sock"));
+    monitors.filter(|monitor| monitor.exists()).collect()
+}
+
+/// Whether a monitor greets a client within a second; nobody listens at one that a daemon has left behind.
+fn is_free(monitor: &Path) -> bool {
+    let Ok(mut session) = UnixStream::connect(monitor) else { return true };
+    let patience = Some(Duration::from_secs(1));
+    session.set_read_timeout(patience).is_ok() && session.read(&mut [0; 16]).is_ok()
 }
 
 /// Waits until a process that shall die has died.

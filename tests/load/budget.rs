@@ -4,7 +4,6 @@ use crate::generator::Load;
 use crate::machine;
 use crate::row::Row;
 use crate::system::{Ids, System};
-use anyhow::Context;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -26,32 +25,26 @@ pub async fn measure(system: &System) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The share of one processor that the services use while nobody asks for anything, in percent.
+/// The share of one processor that the services use while nobody asks for anything.
 ///
 /// # Errors
 /// When the kernel does not tell.
-pub async fn idle_share(system: &System) -> anyhow::Result<f64> {
+pub async fn idle(system: &System) -> anyhow::Result<Row> {
+    system.say("idle services");
     let used = || system.services().map(machine::processor_time).sum::<anyhow::Result<Duration>>();
     let (before, started) = (used()?, Instant::now());
     tokio::time::sleep(system.time.max(Duration::from_secs(5))).await;
-    Ok((used()? - before).as_secs_f64() / started.elapsed().as_secs_f64() * 100.0)
+    let share = (used()? - before).as_secs_f64() / started.elapsed().as_secs_f64();
+    Ok(Row::cost("three idle services: processor", share * 100.0, "%", 2.0))
 }
 
-async fn idle(system: &System) -> anyhow::Result<Row> {
-    system.say("idle services");
-    Ok(Row::cost("three idle services: processor", idle_share(system).await?, "%", 2.0))
-}
-
-/// What the services have resident, in MiB.
+/// What the services have resident.
 ///
 /// # Errors
 /// When the kernel does not tell.
-pub fn resident_mib(system: &System) -> anyhow::Result<f64> {
-    system.services().map(machine::resident_mib).sum()
-}
-
-fn resident(system: &System) -> anyhow::Result<Row> {
-    Ok(Row::cost("three idle services: resident", resident_mib(system)?, "MiB", 40.0))
+pub fn resident(system: &System) -> anyhow::Result<Row> {
+    let mib = system.services().map(machine::resident_mib).sum::<anyhow::Result<f64>>()?;
+    Ok(Row::cost("three idle services: resident", mib, "MiB", 40.0))
 }
 
 async fn one_client(system: &System) -> anyhow::Result<[Row; 2]> {
@@ -136,12 +129,9 @@ async fn refusals(system: &System) -> anyhow::Result<Row> {
 
 async fn freezes(system: &System) -> anyhow::Result<Row> {
     system.say("freezes under 64 clients");
-    let took = system.freezes(FREEZES, "a").await?;
-    let milliseconds = |time: &Duration| time.as_secs_f64() * 1000.0;
-    let worst = milliseconds(took.last().context("freezes")?);
-    let median = milliseconds(&took[took.len() / 2]);
+    let freezes = system.freezes(FREEZES, "a").await?;
     Ok(Row {
-        note: format!("p50 {median:.0} ms"),
-        ..Row::cost("freeze under 64 clients, the worst of 50", worst, "ms", 60.0)
+        note: format!("p50 {:.0} ms", freezes.median),
+        ..Row::cost("freeze under 64 clients, the worst of 50", freezes.worst, "ms", 60.0)
     })
 }

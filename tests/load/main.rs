@@ -23,7 +23,7 @@ use system::System;
 struct CommandLine {
     #[command(subcommand)]
     what: What,
-    /// Two seconds a measurement instead of ten, and nothing is written
+    /// Two seconds a measurement, and nothing is written
     #[arg(long, global = true)]
     quick: bool,
 }

@@ -4,9 +4,8 @@
 use crate::budget;
 use crate::row::{Grid, Row};
 use crate::system::{DRAIN_TIMEOUT, Ids, System};
-use anyhow::Context;
 use harness::dataset::{self, Size};
-use harness::{BackendSpec, Client, ClusterBuilder, until};
+use harness::{BackendSpec, Client, ClusterBuilder, invariants, until};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -73,11 +72,7 @@ pub async fn measure(system: &mut System) -> anyhow::Result<Scale> {
     }
     let columns = VOLUMES.map(|volumes| format!("{volumes} volumes")).to_vec();
     let rows_once = once(system, &database).await?;
-    let deadlocks: i64 = database
-        .query_one("select deadlocks from pg_stat_database where datname = current_database()", &[])
-        .await?
-        .get(0);
-    anyhow::ensure!(deadlocks == 0, "PostgreSQL has resolved {deadlocks} deadlocks");
+    invariants::no_deadlocks(&database).await?;
     Ok(Scale { growth: Grid { columns, rows }, rows: rows_once })
 }
 
@@ -101,9 +96,9 @@ async fn at_this_size(system: &System, volumes: u64) -> anyhow::Result<Measured>
     let mut measured = admissions(system).await?;
     measured.extend(freezes(system).await?);
     measured.extend(reads(system, volumes).await?);
-    system.say("idle services");
-    measured.push(("idle services: processor, %".to_owned(), budget::idle_share(system).await?));
-    measured.push(("idle services: resident, MiB".to_owned(), budget::resident_mib(system)?));
+    for row in [budget::idle(system).await?, budget::resident(system)?] {
+        measured.push((format!("{}, {}", row.work, row.unit), row.measured));
+    }
     Ok(measured)
 }
 
@@ -124,12 +119,10 @@ async fn admissions(system: &System) -> anyhow::Result<Measured> {
 
 async fn freezes(system: &System) -> anyhow::Result<Measured> {
     system.say("freezes under 64 clients");
-    let took = system.freezes(FREEZES, "b00").await?;
-    let worst = took.last().context("freezes")?.as_secs_f64() * 1000.0;
-    let median = took[took.len() / 2].as_secs_f64() * 1000.0;
+    let freezes = system.freezes(FREEZES, "b00").await?;
     Ok(vec![
-        ("freeze under 64 clients, p50, ms".to_owned(), median),
-        (format!("freeze under 64 clients, the worst of {FREEZES}, ms"), worst),
+        ("freeze under 64 clients, p50, ms".to_owned(), freezes.median),
+        (format!("freeze under 64 clients, the worst of {FREEZES}, ms"), freezes.worst),
     ])
 }
 
@@ -206,40 +199,38 @@ async fn replication(
 ) -> anyhow::Result<[Row; 3]> {
     system.say("replicated volumes");
     let backend = system.cluster.host("r");
-    let move_there = "update volumes set backend_id = (select id from backends where name = $1) \
-                      where id in (select md5('volume ' || n)::uuid from generate_series(0, $2) n)";
-    let last = i64::try_from(REPLICATED - 1)?;
-    database.execute(move_there, &[&backend, &last]).await?;
-    dataset::replicate(database, &backend).await?;
+    // those that have no snapshots, which the purge is about
+    let all = Size::of(VOLUMES[VOLUMES.len() - 1]).volumes;
+    dataset::replicate(database, &backend, all - REPLICATED..all).await?;
     until("all replicas are in sync", REPLICATION_TIMEOUT, || async {
         let sql = "select not exists (select from volumes v join backends b on b.id = v.backend_id where b.name = $1 \
                    and v.deleted_at is null and v.replication_extended_status is distinct from 'in-sync')";
         database.query_one(sql, &[&backend]).await.is_ok_and(|row| row.get(0))
     })
     .await?;
-    system.say("idle services with replicated volumes");
-    let idle = budget::idle_share(system).await?;
-    let resident = budget::resident_mib(system)?;
+    let (idle, resident) = (budget::idle(system).await?, budget::resident(system)?);
+    let failover = Row::cost("failover", failover(system, database, &backend).await?, "s", 4.0);
+    let note = format!("{REPLICATED} replicated volumes, {} backends", BACKENDS + 1);
+    Ok([idle, resident, failover].map(|row| Row { note: note.clone(), ..row }))
+}
+
+/// How many seconds a failover takes, from the request to its end.
+async fn failover(
+    system: &System,
+    database: &tokio_postgres::Client,
+    backend: &str,
+) -> anyhow::Result<f64> {
     system.say("failover");
     let asked = Instant::now();
-    let client = system.cluster.client();
     let failover = json!({ "host": backend, "backend_id": "target" });
+    let client = system.cluster.client();
     client.put("/os-services/failover_host", failover).await?.expect_status(202)?;
     until("the failover has ended", DRAIN_TIMEOUT, || async {
         let sql = "select replication_status = 'failed-over' from backends where name = $1";
         database.query_one(sql, &[&backend]).await.is_ok_and(|row| row.get(0))
     })
     .await?;
-    let took = asked.elapsed().as_secs_f64();
-    let note = format!("{REPLICATED} replicated volumes, {} backends", BACKENDS + 1);
-    Ok([
-        Row { note: note.clone(), ..Row::cost("three idle services: processor", idle, "%", 2.0) },
-        Row {
-            note: note.clone(),
-            ..Row::cost("three idle services: resident", resident, "MiB", 40.0)
-        },
-        Row { note, ..Row::cost("failover", took, "s", 4.0) },
-    ])
+    Ok(asked.elapsed().as_secs_f64())
 }
 
 /// The rates with two of each service, beside those with one, in turn.
@@ -271,16 +262,7 @@ async fn rates(system: &System) -> anyhow::Result<[f64; 3]> {
 
 async fn purge(system: &mut System, database: &tokio_postgres::Client) -> anyhow::Result<Row> {
     system.say("purge");
-    let removed = "with v as (update volumes set deleted_at = now() - interval '31 days', status = 'deleted' \
-                              where name like 'volume-%5' and backend_id in (select id from backends where name like 'host@b%') \
-                              returning id), \
-                        s as (update snapshots set deleted_at = now() - interval '31 days', status = 'deleted' \
-                              from v where volume_id = v.id returning 1), \
-                        o as (update operations set finished_at = now() - interval '31 days' \
-                              where request_id like 'req-%5' returning 1) \
-                   select (select count(*) from v) + (select count(*) from s) + (select count(*) from o)";
-    database.batch_execute("set statement_timeout = 0").await?;
-    let count: i64 = database.query_one(removed, &[]).await?.get(0);
+    let count = dataset::remove_a_tenth(database, "host@b", "31 days").await?;
     let started = Instant::now();
     system.cluster.add_scheduler(&[]).await?;
     until("everything old is purged", PURGE_TIMEOUT, || async {

@@ -1,6 +1,7 @@
 //! The system under load: release builds of the services on servers of their own, and what clients do to it.
 
 use crate::generator::{self, Load, Request};
+use anyhow::Context;
 use harness::servers::OwnServers;
 use harness::{Client, Cluster, ClusterBuilder, Service, files, until};
 use serde_json::json;
@@ -22,6 +23,14 @@ pub struct System {
     directory: PathBuf,
     /// How long each thing is measured.
     pub time: Duration,
+}
+
+/// How long freezes took, in milliseconds.
+pub struct Freezes {
+    /// Half of them at most.
+    pub median: f64,
+    /// The one that took longest.
+    pub worst: f64,
 }
 
 /// The ids of volumes, shared by clients.
@@ -208,11 +217,11 @@ impl System {
         generator::closed(clients, self.time, read).await
     }
 
-    /// How long freezes of a backend take, shortest first, while 64 clients create volumes.
+    /// How long freezes of a backend take while 64 clients create volumes.
     ///
     /// # Errors
     /// When one is refused, or a create is answered by anything but acceptance and refusal.
-    pub async fn freezes(&self, count: usize, backend: &str) -> anyhow::Result<Vec<Duration>> {
+    pub async fn freezes(&self, count: usize, backend: &str) -> anyhow::Result<Freezes> {
         let (client, host) = (self.cluster.client(), self.cluster.host(backend));
         let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let is_over = over.clone();
@@ -240,6 +249,8 @@ impl System {
         loading.await??;
         self.drain().await?;
         took.sort_unstable();
-        Ok(took)
+        let milliseconds = |time: &Duration| time.as_secs_f64() * 1000.0;
+        let worst = milliseconds(took.last().context("freezes")?);
+        Ok(Freezes { median: milliseconds(&took[count / 2]), worst })
     }
 }

@@ -4,8 +4,8 @@
 use crate::cinderblock_manage::done;
 use anyhow::Context as _;
 use harness::replication::{
-    CUT_OFF, of_volume, pair, replicated_volume, rows, swap_sides, volume, wait_for_replica,
-    wait_until_in_sync, wait_until_serving,
+    CUT_OFF, of_volume, pair, replicated_volume, rows, suspend, swap_sides, volume,
+    wait_for_replica, wait_until_in_sync, wait_until_serving,
 };
 use harness::{BackendSpec, Client, Cluster, ClusterBuilder, until};
 use rustix::process::Signal;
@@ -309,7 +309,7 @@ async fn a_member_that_slept_serves_nothing_of_the_array_that_was_left() -> anyh
     let id = replicated_volume(&client).await?;
     wait_until_in_sync(&cluster, 1).await?;
     for (side, pattern) in [("b", 1), ("default", 2), ("b", 3)] {
-        cluster.workers[1].process.signal(Signal::STOP)?;
+        suspend(&cluster, 1).await?;
         let to = json!({ "cluster": NAME, "backend_id": side });
         client.put("/os-services/failover", to).await?.expect_status(202)?;
         let end = if side == "b" { "failed-over" } else { "enabled" };

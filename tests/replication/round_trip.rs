@@ -2,7 +2,7 @@
 
 use crate::cinderblock_manage::done;
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, swap_sides,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, suspend, swap_sides,
     wait_for_replica, wait_for_replication, wait_until_down, wait_until_in_sync,
     wait_until_serving,
 };
@@ -234,7 +234,7 @@ async fn what_was_promoted_away_is_not_served_by_a_worker_that_missed_it() -> an
     wait_for_replication(&client, "failed-over").await?;
     client.access(&id, &["write -P 0x42 0 1M", "flush"]).await?;
     client.operate("freeze", "host@a").await?.expect_status(200)?;
-    cluster.workers[0].process.signal(Signal::STOP)?;
+    suspend(&cluster, 0).await?;
     wait_until_down(&client).await?;
     swap_sides(&cluster)?;
     client.operate("reset_active_backend", "host@a").await?.expect_status(200)?;

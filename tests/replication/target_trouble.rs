@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, wait_for_replica,
-    wait_for_replication, wait_until_in_sync,
+    CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, suspend,
+    wait_for_replica, wait_for_replication, wait_until_in_sync,
 };
 use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -65,7 +65,7 @@ impl Unwatched {
         let id = replicated_volume(&client).await?;
         client.attach(&id, "server-1").await?;
         wait_for_replica(&cluster, "b", &id).await?;
-        cluster.workers[0].process.signal(Signal::STOP)?;
+        suspend(&cluster, 0).await?;
         Ok(Self { cluster, id })
     }
 

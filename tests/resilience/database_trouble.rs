@@ -179,16 +179,34 @@ async fn a_standby_is_left_as_soon_as_it_says_what_it_is() -> anyhow::Result<()>
     };
     set_read_only("on").await?;
     cluster.cut_database_connections().await?;
-    let refused = client.post("/volumes", json!({ "volume": { "size": 1 } })).await?;
-    assert_eq!(refused.status, 503, "{}", refused.body);
+    until("the API reads again", Duration::from_secs(10), || async {
+        client.get("/volumes").await.is_ok_and(|answer| answer.status == 200)
+    })
+    .await?;
+    let asking = tokio::spawn({
+        let client = client.clone();
+        async move { client.post("/volumes", json!({ "volume": { "size": 1 } })).await }
+    });
+    until("the request can neither be admitted nor revoked", Duration::from_secs(10), || async {
+        cluster.logs().contains("not revoked yet")
+    })
+    .await?;
     // its connections are closed: the next ones lead to the new primary
     set_read_only("off").await?;
+    assert_eq!(asking.await??.status, 503);
     until("volumes are created again", Duration::from_secs(10), || async {
         let asked = json!({ "volume": { "size": 1 } });
         client.post("/volumes", asked).await.is_ok_and(|answer| answer.status == 202)
     })
     .await?;
-    cluster.finish(&["does not answer", "db error", "onnection closed", "scheduler"]).await
+    let expected = [
+        "does not answer",
+        "db error",
+        "onnection closed",
+        "communicating with the server",
+        "scheduler",
+    ];
+    cluster.finish(&expected).await
 }
 
 /// One usage is held, so that the correction is in the middle when a reservation wants to come between.

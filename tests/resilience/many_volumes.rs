@@ -26,7 +26,7 @@ async fn a_failover_of_many_volumes_has_the_time_that_it_needs() -> anyhow::Resu
     let database = cluster.database().await?;
     let size = Size { volumes: VOLUMES, snapshots: 0, operations: 0 };
     dataset::fill(&database, "host@a", Size::of(0), size).await?;
-    dataset::replicate(&database, "host@a").await?;
+    dataset::replicate(&database, "host@a", 0..VOLUMES).await?;
     let in_progress = database.execute(IN_PROGRESS, &[]).await?;
     assert_eq!(in_progress, VOLUMES);
 

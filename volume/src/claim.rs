@@ -3,7 +3,6 @@
 use crate::attempt::Attempts;
 use crate::position::FollowedEpoch;
 use crate::slots::Slot;
-use database::DbError;
 use database::operation_log;
 use model::OperationId;
 use std::sync::Arc;
@@ -20,25 +19,26 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Claims an operation and, unless another worker has it, executes it in the background.
-    pub async fn claim(&self, id: OperationId, slot: Slot) -> Result<(), DbError> {
-        if let Some(claimed) = self.log.claim(id, self.position.epoch()).await? {
-            let attempts = self.attempts.clone();
-            self.executing.spawn(async move {
-                attempts.attempt(claimed).await;
-                drop(slot);
-            });
-        }
-        Ok(())
-    }
-
-    /// Claims in the background: claims that wait at the same moment share a transaction.
-    pub fn claim_beside_others(self: &Arc<Self>, id: OperationId, slot: Slot) {
-        let claims = self.clone();
-        self.executing.spawn(async move {
-            if let Err(error) = claims.claim(id, slot).await {
+    pub async fn claim(&self, id: OperationId, slot: Slot) {
+        match self.log.claim(id, self.position.epoch()).await {
+            Ok(None) => {}
+            Ok(Some(claimed)) => {
+                let attempts = self.attempts.clone();
+                self.executing.spawn(async move {
+                    attempts.attempt(claimed).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
                 tracing::warn!(operation.id = %id, %error, "not claimed; the sweep will find it");
             }
-        });
+        }
+    }
+
+    /// The same without waiting for the claim: those that wait at the same moment share a transaction.
+    pub fn claim_in_background(self: &Arc<Self>, id: OperationId, slot: Slot) {
+        let claims = self.clone();
+        self.executing.spawn(async move { claims.claim(id, slot).await });
     }
 
     /// Waits until all claimed operations have ended; `false` when that takes longer than the timeout.

@@ -1,7 +1,7 @@
 //! Receive: a message announces an operation, or asks for the stored objects of the backend.
 
 use crate::claim::Claims;
-use crate::slots::{Slot, Slots};
+use crate::slots::Slots;
 use crate::step::StepError;
 use bus::serve::Receive;
 use bus::{BackendAnswer, BackendMessage, Context};
@@ -58,7 +58,7 @@ impl Receiver {
         let claim_next = async {
             while let Some(operation) = waiting.recv().await {
                 let Some(slot) = self.slots.acquire().await else { return };
-                self.claims.claim_beside_others(operation, slot);
+                self.claims.claim_in_background(operation, slot);
             }
         };
         tokio::select! {
@@ -69,15 +69,9 @@ impl Receiver {
 
     async fn announced(&self, operation: OperationId) {
         match self.slots.try_acquire() {
-            Some(slot) => self.claim(operation, slot).await,
+            Some(slot) => self.claims.claim(operation, slot).await,
             None if self.wait.try_send(operation).is_ok() => {}
             None => tracing::debug!(operation.id = %operation, "left to the sweep"),
-        }
-    }
-
-    async fn claim(&self, operation: OperationId, slot: Slot) {
-        if let Err(error) = self.claims.claim(operation, slot).await {
-            tracing::warn!(operation.id = %operation, %error, "not claimed; the sweep will find it");
         }
     }
 

@@ -45,7 +45,7 @@ impl Sweep {
                 return;
             }
             let Some(slot) = self.slots.acquire().await else { return };
-            self.claims.claim_beside_others(operation, slot);
+            self.claims.claim_in_background(operation, slot);
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod update_snapshot;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use crate::submit::read_after;
+use crate::submit::subject_after;
 use bus::message::Submitted;
 use database::snapshots;
 use model::{Error, Snapshot, SnapshotId};
@@ -31,18 +31,13 @@ fn not_found(id: &str) -> Error {
     Error::not_found(format!("Snapshot {id} could not be found."))
 }
 
-/// The snapshot after an admitted operation: from the admission, or read when that was not repeated.
+/// The snapshot after an admitted operation.
 async fn after(
     app: &App,
     context: &RequestContext,
     id: SnapshotId,
     submitted: Submitted,
 ) -> Answer<Snapshot> {
-    match submitted.subject {
-        Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
-        None => {
-            let id = id.to_string();
-            read_after(app, || find(app, context, &id)).await
-        }
-    }
+    let id = id.to_string();
+    subject_after(app, submitted, || find(app, context, &id)).await
 }

@@ -12,7 +12,7 @@ pub(crate) mod update_volume_type;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use crate::submit::read_after;
+use crate::submit::subject_after;
 use bus::message::Submitted;
 use database::volume_types;
 use model::{Error, VolumeType, VolumeTypeId};
@@ -51,18 +51,13 @@ fn not_found(name: &str) -> Error {
     Error::not_found(format!("Volume type {name} could not be found."))
 }
 
-/// The type after an admitted operation: from the admission, or read when that was not repeated.
+/// The type after an admitted operation.
 async fn after(
     app: &App,
     context: &RequestContext,
     id: VolumeTypeId,
     submitted: Submitted,
 ) -> Answer<VolumeType> {
-    match submitted.subject {
-        Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
-        None => {
-            let id = id.to_string();
-            read_after(app, || find(app, context, &id)).await
-        }
-    }
+    let id = id.to_string();
+    subject_after(app, submitted, || find(app, context, &id)).await
 }

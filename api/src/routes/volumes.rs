@@ -14,7 +14,7 @@ pub(crate) mod update_volume;
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use crate::submit::read_after;
+use crate::submit::subject_after;
 use bus::message::Submitted;
 use database::volumes;
 use model::{Error, Volume, VolumeId};
@@ -32,18 +32,13 @@ pub(crate) fn parse_id(id: &str) -> Answer<VolumeId> {
     Ok(id.parse().map_err(|_| Error::not_found(format!("Volume {id} could not be found.")))?)
 }
 
-/// The volume after an admitted operation: from the admission, or read when that was not repeated.
+/// The volume after an admitted operation.
 async fn after(
     app: &App,
     context: &RequestContext,
     id: VolumeId,
     submitted: Submitted,
 ) -> Answer<Volume> {
-    match submitted.subject {
-        Some(row) => Ok(serde_json::from_value(row).map_err(Error::internal)?),
-        None => {
-            let id = id.to_string();
-            read_after(app, || find(app, context, &id)).await
-        }
-    }
+    let id = id.to_string();
+    subject_after(app, submitted, || find(app, context, &id)).await
 }

@@ -1,7 +1,7 @@
 -- What every admission needs, whatever the operation: the functions that are generated from the contracts call these.
 --
 -- The order in which locks are taken, by everybody: backends' locks (by their keys), rows of resources, the operation,
--- rows of quota_usages (by project and resource). An admission does not wait for a row of a resource: who asks tries again.
+-- rows of quota_usages (by project and resource). An admission does not wait for a row that it changes: who asks tries again.
 
 -- A request for admission. Which of its fields matter follows from the operation's contract.
 create type admission_request as (
@@ -105,6 +105,14 @@ begin
     return null;
 end $$;
 
+create function condition_refusal(gate backend_gate, allowed_conditions text[]) returns jsonb
+language plpgsql as $$
+begin
+    return jsonb_build_object('reason', 'condition',
+                              'backend', (select to_jsonb(b) from backend_details b where b.id = gate.backend_id),
+                              'conditions', array(select unnest(gate.conditions) except select unnest(allowed_conditions)));
+end $$;
+
 -- What keeps an operation out of a backend; null when nothing does. What is on no backend passes: a volume type. A backend
 -- that is not there, or not any more, lets nothing pass.
 create function gate_refusal(gates backend_gate[], backend uuid, allowed_conditions text[]) returns jsonb
@@ -116,14 +124,17 @@ begin
         return null;
     end if;
     if gate.backend_id is not null then
-        return jsonb_build_object('reason', 'condition',
-                                  'backend', (select to_jsonb(b) from backend_details b where b.id = backend),
-                                  'conditions', array(select unnest(gate.conditions) except select unnest(allowed_conditions)));
+        return condition_refusal(gate, allowed_conditions);
     end if;
-    if exists (select from backends where id = backend and deleted_at is null) then
+    -- The lock was not granted. A condition that stands against the operation is reason enough to refuse it at once; only to
+    -- let it pass takes the lock.
+    select b.id, b.name, b.epoch, b.conditions into gate from backend_details b where b.id = backend;
+    if gate.backend_id is null then
+        return jsonb_build_object('reason', 'not_found', 'table', 'backends', 'id', backend);
+    elsif gate.conditions <@ allowed_conditions then
         return '{"reason": "locked"}';
     end if;
-    return jsonb_build_object('reason', 'not_found', 'table', 'backends', 'id', backend);
+    return condition_refusal(gate, allowed_conditions);
 end $$;
 
 -- What became of a request that was delivered before; null when nothing did.
@@ -247,14 +258,15 @@ begin
     end if;
 end $$;
 
--- What was admitted for a backend before it began to serve from elsewhere does not happen any more.
-create function begin_epoch(backend uuid) returns void
+-- A new epoch of a backend, which begins with an operation that was admitted: what was admitted before does not happen any
+-- more.
+create function begin_epoch(backend uuid, begins_with uuid) returns void
 language plpgsql as $$
 begin
     update backends set epoch = epoch + 1 where id = backend;
     perform end_operations(array(
         select id from operations
-        where state in ('admitted', 'running')
+        where state in ('admitted', 'running') and id <> begins_with
           and backend in (backend_id, (migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid)),
         'superseded by a failover');
 end $$;

@@ -1,6 +1,6 @@
 -- What a worker does with an admitted operation. Each function is one round trip.
 
--- The number of a claim, larger than all before it. It follows the clock, in microseconds, so that it does not go back
+-- The number of a claim, larger than every earlier one of the same operation. It follows the clock, in microseconds, so that it does not go back
 -- when the database is restored from a backup, or a standby takes over that lacks the last of the sequence: the storage
 -- remembers the numbers that it has seen.
 create function next_fence() returns bigint

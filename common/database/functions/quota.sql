@@ -29,34 +29,42 @@ $$;
 -- What one resource of one project is asked for by several requests.
 create type quota_total as (project_id text, resource text, amount bigint, quota_limit bigint);
 
+-- What demands come to, by project and resource. Limits of single volumes are no part of it.
+create function quota_totals(demands quota_demand[]) returns quota_total[]
+language plpgsql stable as $$
+begin
+    return array(
+        select (t.project_id, t.resource, t.amount, quota_limit(t.project_id, t.resource, t.default_limit))::quota_total
+        from (select d.project_id, d.resource, sum(d.amount) as amount, min(d.default_limit) as default_limit
+              from unnest(demands) d
+              where d.amount > 0 and not d.is_each
+              group by d.project_id, d.resource) t);
+end $$;
+
 -- Reserves what requests demand; returns those that the quota refuses, for which nothing is reserved. Where everything
--- fits, each usage is changed once; otherwise the requests are looked at one by one, in their order.
+-- fits, each usage is changed once; otherwise the requests of a project that exceeds its quota are looked at one by one, in
+-- their order.
 create function reserve_quota(demands quota_demand[]) returns table (request uuid, refusal jsonb)
 language plpgsql as $$
 declare
     too_large uuid[];
     totals quota_total[];
-    one uuid;
-    over jsonb;
+    exceeding text;
+    of_project quota_demand[];
 begin
-    select array_agg(d.request) into too_large
-    from unnest(demands) d, quota_limit(d.project_id, d.resource, d.default_limit) l (quota_limit)
-    where d.is_each and d.amount > l.quota_limit and l.quota_limit >= 0;
+    for reserve_quota.request, reserve_quota.refusal in
+        select distinct on (d.request) d.request, over_quota(d.resource, d.amount, 0, l.quota_limit)
+        from unnest(demands) d, quota_limit(d.project_id, d.resource, d.default_limit) l (quota_limit)
+        where d.is_each and d.amount > l.quota_limit and l.quota_limit >= 0
+    loop
+        too_large := too_large || reserve_quota.request;
+        return next;
+    end loop;
     if too_large is not null then
-        return query
-            select distinct on (d.request) d.request, over_quota(d.resource, d.amount, 0, l.quota_limit)
-            from unnest(demands) d, quota_limit(d.project_id, d.resource, d.default_limit) l (quota_limit)
-            where d.is_each and d.amount > l.quota_limit and l.quota_limit >= 0;
         demands := array(select d from unnest(demands) d where d.request <> all (too_large));
     end if;
-
-    select array_agg((t.project_id, t.resource, t.amount, quota_limit(t.project_id, t.resource, t.default_limit))::quota_total)
-    into totals
-    from (select d.project_id, d.resource, sum(d.amount) as amount, min(d.default_limit) as default_limit
-          from unnest(demands) d
-          where d.amount > 0 and not d.is_each
-          group by d.project_id, d.resource) t;
-    if totals is null then
+    totals := quota_totals(demands);
+    if cardinality(totals) = 0 then
         return;
     end if;
     insert into quota_usages (project_id, resource)
@@ -68,25 +76,37 @@ begin
         perform add_used(totals);
         return;
     end if;
-    for one in select distinct on (n) d.request
-               from (select x.request, min(x.n) as n from unnest(demands) with ordinality
-                         x (request, project_id, resource, amount, default_limit, is_each, n) group by x.request) d
-               order by n loop
-        totals := array(
-            select (d.project_id, d.resource, sum(d.amount), quota_limit(d.project_id, d.resource, min(d.default_limit)))::quota_total
-            from unnest(demands) d
-            where d.request = one and d.amount > 0 and not d.is_each
-            group by d.project_id, d.resource);
+    for exceeding in select distinct t.project_id from unnest(totals) t order by t.project_id loop
+        of_project := array(select d from unnest(demands) d where d.project_id = exceeding);
+        if usages_cover(quota_totals(of_project)) then
+            perform add_used(quota_totals(of_project));
+        else
+            return query select * from reserve_one_by_one(of_project);
+        end if;
+    end loop;
+end $$;
+
+create function reserve_one_by_one(demands quota_demand[]) returns table (request uuid, refusal jsonb)
+language plpgsql as $$
+declare
+    totals quota_total[];
+begin
+    for reserve_one_by_one.request in
+        select d.request
+        from unnest(demands) with ordinality d (request, project_id, resource, amount, default_limit, is_each, n)
+        group by d.request order by min(d.n)
+    loop
+        totals := quota_totals(array(select d from unnest(demands) d where d.request = reserve_one_by_one.request));
         if usages_cover(totals) then
             perform add_used(totals);
         else
-            select over_quota(t.resource, t.amount, u.used, t.quota_limit) into over
+            select over_quota(t.resource, t.amount, u.used, t.quota_limit) into reserve_one_by_one.refusal
             from unnest(totals) t
             join quota_usages u on u.project_id = t.project_id and u.resource = t.resource
             where t.quota_limit >= 0 and u.used + t.amount > t.quota_limit
             order by t.project_id, t.resource
             limit 1;
-            return query select one, over;
+            return next;
         end if;
     end loop;
 end $$;
@@ -96,7 +116,7 @@ create function usages_cover(totals quota_total[]) returns boolean
 language plpgsql as $$
 begin
     return (
-        select bool_and(locked.quota_limit < 0 or locked.used + locked.amount <= locked.quota_limit)
+        select coalesce(bool_and(locked.quota_limit < 0 or locked.used + locked.amount <= locked.quota_limit), true)
         from (select t.amount, t.quota_limit, u.used as used
               from unnest(totals) t
               join quota_usages u on u.project_id = t.project_id and u.resource = t.resource

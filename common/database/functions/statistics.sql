@@ -8,8 +8,8 @@ declare
     grown text := (
         select s.relname
         from pg_stat_user_tables s join pg_class c on c.oid = s.relid
-        where s.schemaname = 'public' and s.n_mod_since_analyze > greatest(200, c.reltuples)
-        order by s.n_mod_since_analyze desc
+        where s.schemaname = 'public' and s.n_live_tup > 2 * greatest(100, c.reltuples)
+        order by s.n_live_tup desc
         limit 1);
 begin
     -- one process at a time

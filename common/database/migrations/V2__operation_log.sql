@@ -29,7 +29,7 @@ create table operations (
     state text not null,
     -- columns of its subject that its failure writes, for who ends it without knowing what it is
     columns_when_failed jsonb not null default '{}',
-    -- the amounts that are committed or returned when it ends
+    -- what it has taken of quotas, or is to give back (a negative amount) when it has ended well
     quota quota_amount[] not null default '{}',
     -- grows with every claim; whoever holds an older one has lost the operation
     fence bigint not null default 0,
@@ -49,12 +49,13 @@ create table operations (
 );
 
 create unique index one_live_operation on operations (subject_id) where state in ('admitted', 'running');
-create unique index one_live_connection on operations (exclusive_on) where state in ('admitted', 'running');
+create unique index one_live_connection on operations (exclusive_on)
+    where state in ('admitted', 'running') and exclusive_on is not null;
 create index live_operations_by_backend on operations (backend_id, created_at) where state in ('admitted', 'running');
-create index live_uses on operations using gin (uses) where state in ('admitted', 'running') and uses <> '{}';
+create index live_uses on operations using gin (uses) with (fastupdate = off) where state in ('admitted', 'running') and uses <> '{}';
 create index live_operations_by_volume on operations (volume_id)
     where state in ('admitted', 'running') and volume_id is not null;
-create index live_operations_by_snapshot on operations using gin (snapshot_ids)
+create index live_operations_by_snapshot on operations using gin (snapshot_ids) with (fastupdate = off)
     where state in ('admitted', 'running') and snapshot_ids <> '{}';
 create index operations_by_time on operations (created_at desc);
 create index live_operations_by_time on operations (created_at desc) where state in ('admitted', 'running');

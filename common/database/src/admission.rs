@@ -167,17 +167,15 @@ impl Admissions {
         let started = Instant::now();
         let mut pause = Duration::ZERO;
         loop {
-            let is_locked = match self.ask(kind, call.clone()).await {
+            match self.ask(kind, call.clone()).await {
                 Ok(Answer::Admission(admission)) => return Ok(admission),
-                Ok(Answer::Refused(Refusal::Locked)) => true,
+                Ok(Answer::Refused(Refusal::Locked)) => {}
                 Ok(Answer::Refused(refusal)) => return Err(refusal.into()),
                 Err(DbError::Duplicate(constraint)) => return Err(clash(constraint)),
-                Err(error) if error.is_about_locks() && !kind.contract().class.is_exclusive() => {
-                    true
-                }
+                Err(error) if error.is_about_locks() && !kind.contract().class.is_exclusive() => {}
                 Err(error) => return Err(error.into()),
-            };
-            if is_locked && started.elapsed() > self.database.lock_patience() {
+            }
+            if started.elapsed() > self.database.lock_patience() {
                 return Err(DbError::Unavailable("the lock is held for too long".into()).into());
             }
             tokio::time::sleep(pause).await;
@@ -211,6 +209,7 @@ const fn shares_transactions(contract: &Contract) -> bool {
 }
 
 /// What the database answers to a request.
+#[derive(Clone)]
 enum Answer {
     Admission(Admission),
     Refused(Refusal),
@@ -233,8 +232,9 @@ impl Batch for Arc<Statement> {
         mut calls: Vec<AdmissionRequest>,
     ) -> Result<Vec<Answer>, DbError> {
         let order: Vec<_> = calls.iter().map(|call| call.id).collect();
-        // two deliveries of two requests must not wait for one another
+        // two deliveries of two requests must not wait for one another, and those of one are one call
         calls.sort_by_key(|call| call.id);
+        calls.dedup_by_key(|call| call.id);
         let sql = format!("select * from admit_{kind}($1, $2)");
         let parameters: [&(dyn postgres_types::ToSql + Sync); 2] = [&calls, &self.default_limits];
         let contract = kind.contract();
@@ -250,7 +250,7 @@ impl Batch for Arc<Statement> {
             answers.insert(column::<Uuid>(row, "id")?, answer(row)?);
         }
         let missing = || DbError::Defect("a request was not answered".into());
-        order.iter().map(|id| answers.remove(id).ok_or_else(missing)).collect()
+        order.iter().map(|id| answers.get(id).cloned().ok_or_else(missing)).collect()
     }
 }
 

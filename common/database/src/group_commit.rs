@@ -89,6 +89,7 @@ impl<B: Batch> Shared<B> {
     }
 
     async fn run(&self, key: B::Key, first: Waiting<B>) {
+        let _guard = CloseOnPanic { shared: self, key };
         let mut batch = vec![first];
         while !batch.is_empty() {
             self.answer(key, batch).await;
@@ -146,6 +147,22 @@ impl<B: Batch> Shared<B> {
     }
 }
 
+/// Nobody would answer the calls that wait for a transaction whose task has panicked: they are told, and the next call begins
+/// anew.
+struct CloseOnPanic<'a, B: Batch> {
+    shared: &'a Shared<B>,
+    key: B::Key,
+}
+
+impl<B: Batch> Drop for CloseOnPanic<'_, B> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            lanes.remove(&self.key);
+        }
+    }
+}
+
 /// Whoever called may be gone.
 fn reply<B: Batch>(waiting: Waiting<B>, answer: Result<B::Answer, DbError>) {
     drop(waiting.answer.send(answer));
@@ -156,8 +173,8 @@ mod tests {
     use super::*;
     use tokio::sync::Semaphore;
 
-    /// Answers each call with the calls of its transaction; the first transaction waits until it may go on, and one with an
-    /// odd call among others fails.
+    /// Answers each call with the calls of its transaction; the first transaction waits until it may go on, one with a 5
+    /// among others fails, and one with a 9 panics.
     struct Recorder {
         may_go_on: Semaphore,
     }
@@ -170,6 +187,7 @@ mod tests {
         async fn answer(&self, (): (), calls: Vec<u32>) -> Result<Vec<Vec<u32>>, DbError> {
             let permit = self.may_go_on.acquire().await;
             permit.map_err(|closed| DbError::Defect(closed.into()))?.forget();
+            assert!(!calls.contains(&9), "nine");
             if calls.len() > 1 && calls.contains(&5) {
                 return Err(DbError::Duplicate("five".to_owned()));
             }
@@ -201,5 +219,13 @@ mod tests {
     async fn a_transaction_that_fails_is_repeated_call_by_call() {
         let all = transactions(&[1, 5, 6]).await;
         assert_eq!(all, [vec![1], vec![5], vec![6]]);
+    }
+
+    #[tokio::test]
+    async fn after_a_panic_calls_are_answered_again() {
+        let recorder = Arc::new(Recorder { may_go_on: Semaphore::new(100) });
+        let together = GroupCommit::new(recorder);
+        assert!(matches!(together.call((), 9).await, Err(DbError::Defect(_))));
+        assert_eq!(together.call((), 1).await.unwrap(), [1]);
     }
 }

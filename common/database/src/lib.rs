@@ -1,7 +1,8 @@
 //! PostgreSQL: the truth about every resource and every operation.
 //!
-//! Statuses are written by [`statements`] alone, which are made from the operations' contracts; conditions of backends by
-//! the operations on them. Rows come out of the database as JSON, so that a row type is described once, by its struct.
+//! Statuses are written by [`statements`], which are made from the operations' contracts, and, where they depend on the outcome
+//! of a failover, by `functions/execution.sql`. What is read often comes out of the database in typed columns; the rest as
+//! JSON, so that a row type is described once, by its struct.
 
 pub mod admission;
 mod admission_request;

@@ -90,20 +90,22 @@ impl Claims {
         operation: OperationId,
         known_epoch: i64,
     ) -> Result<Option<ClaimedOperation>, DbError> {
-        self.0.call(known_epoch, operation).await
+        self.0.call(known_epoch, operation).await?.transpose()
     }
 }
 
 impl Batch for ClaimStatement {
+    /// The epoch that the worker knows.
     type Key = i64;
     type Call = OperationId;
-    type Answer = Option<ClaimedOperation>;
+    /// One that cannot be read concerns no other.
+    type Answer = Option<Result<ClaimedOperation, DbError>>;
 
     async fn answer(
         &self,
         known_epoch: i64,
         calls: Vec<OperationId>,
-    ) -> Result<Vec<Option<ClaimedOperation>>, DbError> {
+    ) -> Result<Vec<Self::Answer>, DbError> {
         let ids: Vec<_> = calls.iter().map(|operation| operation.0).collect();
         let rows = self
             .database
@@ -114,8 +116,7 @@ impl Batch for ClaimStatement {
             .await?;
         let mut claimed = HashMap::new();
         for row in &rows {
-            let operation = ClaimedOperation::read(row)?;
-            claimed.insert(operation.id, operation);
+            claimed.insert(OperationId(column(row, "id")?), ClaimedOperation::read(row));
         }
         Ok(calls.iter().map(|operation| claimed.remove(operation)).collect())
     }

@@ -8,5 +8,5 @@ use super::{Database, DbError};
 /// # Errors
 /// When the database does not answer.
 pub async fn analyze_grown_table(database: &Database) -> Result<Option<String>, DbError> {
-    database.reserved().row("select to_jsonb(analyze_grown_table())", &[]).await
+    database.row("select to_jsonb(analyze_grown_table())", &[]).await
 }

@@ -1,4 +1,4 @@
-//! The connection pool and the few ways in which the rest of `db` asks.
+//! The connection pool and the few ways in which the rest of the crate asks.
 
 use super::columns::column;
 use super::error::is_standby;
@@ -171,31 +171,33 @@ impl Database {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, DbError> {
-        let mut client = self.pool.get().await?;
-        let answer = tokio::time::timeout(LONG_PATIENCE, async {
+        self.within(LONG_PATIENCE, async |client| {
             let transaction = client.transaction().await?;
             transaction.batch_execute("set local statement_timeout = 0").await?;
             let rows = transaction.query(sql, parameters).await?;
             transaction.commit().await?;
-            Ok::<_, tokio_postgres::Error>(rows)
-        });
-        match answer.await {
-            Ok(rows) => Ok(rows?),
-            Err(elapsed) => {
-                drop(Object::take(client));
-                Err(DbError::Unavailable(elapsed.into()))
-            }
-        }
+            Ok(rows)
+        })
+        .await
     }
 
-    /// Uses a connection within the deadline that holds for every call. A connection that does not answer in
-    /// time, or leads to a standby, is closed and not given to anybody else.
+    /// Uses a connection within the deadline that holds for every ordinary call.
     async fn ask<T>(
         &self,
         ask: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, DbError> {
-        let client = self.pool.get().await?;
-        match tokio::time::timeout(self.patience, ask(&client)).await {
+        self.within(self.patience, async |client| ask(client).await).await
+    }
+
+    /// Uses a connection within a deadline. A connection that does not answer in time, or leads to a standby, is closed and
+    /// not given to anybody else.
+    async fn within<T>(
+        &self,
+        patience: Duration,
+        ask: impl AsyncFnOnce(&mut Object) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, DbError> {
+        let mut client = self.pool.get().await?;
+        match tokio::time::timeout(patience, ask(&mut client)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 if is_standby(&error) {

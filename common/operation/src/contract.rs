@@ -134,8 +134,8 @@ pub struct Touch {
     pub when_done: Ending,
     /// What is shown after the driver failed. A *refused* operation leaves no trace at all.
     pub when_failed: Ending,
-    /// What it takes from the quota: reserved with the admission, taken or returned with the end, so that
-    /// usage is always what the rows come to.
+    /// What it takes from the quota: it counts as used from the admission on, and what was not made is given back with
+    /// the end; so that usage is what the rows come to while nothing is in progress.
     pub quota: &'static [QuotaRule],
 }
 

@@ -1,15 +1,15 @@
 //! `initialize_connection`: open a volume's data path for a server's host (`os-initialize_connection`).
 
 use super::contract::{
-    AfterCrash, Class, Columns, Contract, Definition, Ending, Resource, Role, StartsFrom,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, Role, StartsFrom,
     Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
 use super::precondition::shared::{ATTACH_MODE_ALLOWED, NO_OTHER_CONNECTION, NOT_IN_ERROR};
 use super::precondition::{OfAny, Precondition};
-use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
+use model::{AttachMode, AttachmentId, AttachmentStatus, VolumeId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// The arguments of `initialize_connection`.
@@ -59,7 +59,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             ..FOLLOWING_VOLUME
         },
     )],
-    written_on_admission: &["connector"],
+    written_on_admission: &[],
     written_at_end: &["connector", "connection_info"],
     effects: &[],
 };
@@ -75,13 +75,5 @@ impl Definition for InitializeConnection {
 
     fn exclusive_on(&self) -> Option<Uuid> {
         Some(self.volume_id.0)
-    }
-
-    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
-        Columns::set(json!({ "connector": self.connector }))
-    }
-
-    fn columns_when_failed(&self) -> Columns {
-        Columns::set(json!({ "connector": null }))
     }
 }

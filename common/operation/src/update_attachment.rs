@@ -48,7 +48,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             ..FOLLOWING_VOLUME
         },
     )],
-    written_on_admission: &["connector", "host_name", "mountpoint", "attach_mode"],
+    written_on_admission: &["host_name", "mountpoint", "attach_mode"],
     written_at_end: &["connector", "connection_info"],
     effects: &[],
 };
@@ -68,14 +68,9 @@ impl Definition for UpdateAttachment {
 
     fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
-            "connector": self.connector,
             "host_name": self.connector.get("host"),
             "mountpoint": self.connector.get("mountpoint"),
             "attach_mode": self.mode,
         }))
-    }
-
-    fn columns_when_failed(&self) -> Columns {
-        Columns::set(json!({ "connector": null }))
     }
 }

@@ -3,19 +3,12 @@
 use crate::execute::connection;
 use crate::execution::{Done, Execution};
 use crate::step::StepError;
-use model::Volume;
 use operation::UpdateAttachment;
-use operation::contract::{Columns, Role};
-use serde_json::json;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &UpdateAttachment,
 ) -> Result<Done, StepError> {
-    let volume: Volume = execution.other(Role::Volume)?;
     let UpdateAttachment { attachment_id, connector, mode, .. } = arguments;
-    let info = connection::open(execution, &volume, *mode).await?;
-    let flat = connection::flat(info, *attachment_id, connector);
-    let model_update = Columns::set(json!({ "connection_info": flat }));
-    Ok(Done { model_update, ..Done::default() })
+    connection::open(execution, *attachment_id, connector, *mode).await
 }

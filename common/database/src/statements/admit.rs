@@ -10,7 +10,7 @@
 use super::rows::{self, variable};
 use super::{conditions, quota};
 use operation::OperationKind;
-use operation::contract::{Contract, Effect, Resource, Role, Runs, StartsFrom, Touch};
+use operation::contract::{Contract, Effect, Ending, Resource, Role, Runs, StartsFrom, Touch};
 use operation::precondition::Precondition;
 use std::fmt::Write as _;
 
@@ -248,8 +248,9 @@ impl Admission {
         let columns = if role == Role::Subject { self.contract.written_on_admission } else { &[] };
         let is_changed = !rows::on_admission(touch, self.runs, columns).is_empty()
             || rows::is_changed(touch, self.runs);
+        let is_removed = matches!(touch.when_done, Ending::Removed(_));
         let mode = match touch.resource {
-            Resource::VolumeType | Resource::QosSpecs if is_changed => "update",
+            Resource::VolumeType | Resource::QosSpecs if is_removed => "update",
             _ if is_changed || self.contract.class.is_exclusive() => "no key update",
             _ => "share",
         };
@@ -282,10 +283,6 @@ impl Admission {
 
     fn operations(&self) -> String {
         let Self { kind, contract, runs } = self;
-        let mut sql = String::new();
-        if contract.has(Effect::BeginsEpoch) {
-            sql += "    if exists (select from operations where id = r.id) then\n        return next recorded_outcome(r.id);\n        return;\n    end if;\n    perform begin_epoch(r.subject);\n";
-        }
         let epoch =
             if contract.has(Effect::BeginsEpoch) { "(p.gate).epoch + 1" } else { "(p.gate).epoch" };
         let (state, finished) = match runs {
@@ -293,8 +290,7 @@ impl Admission {
             Runs::OnBackend(_) => ("admitted", "null"),
         };
         let table = contract.subject.resource.table();
-        let _ = write!(
-            sql,
+        format!(
             "    with inserted as (
         insert into operations ({RECORDED})
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
@@ -308,8 +304,7 @@ impl Admission {
     return query
         select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
 "
-        );
-        sql
+        )
     }
 
     fn reservations(&self) -> String {
@@ -334,6 +329,9 @@ impl Admission {
 
     fn changes(&self) -> String {
         let mut sql = String::new();
+        if self.contract.has(Effect::BeginsEpoch) {
+            sql += "    perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);\n";
+        }
         for (role, touch) in self.contract.parts() {
             sql += &self.change(role, touch);
         }

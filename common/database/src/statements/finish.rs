@@ -72,6 +72,10 @@ begin
     where id in (select subject_id from operations where id = any (ids)
                  union all select volume_id from operations where id = any (ids))
     order by id for no key update;
+    perform from quota_usages u
+    where (u.project_id, u.resource) in
+        (select q.project_id, q.resource from operations o, unnest(o.quota) q where o.id = any (ids))
+    order by u.project_id, u.resource for no key update;
     for ending in
         with running as (
             update operations o set state = 'running', fence = last_fence
