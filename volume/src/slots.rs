@@ -27,9 +27,4 @@ impl Slots {
         let permit = self.0.clone().try_acquire_owned().ok()?;
         Some(Slot { _permit: permit })
     }
-
-    /// The number of free slots.
-    pub fn free(&self) -> usize {
-        self.0.available_permits()
-    }
 }

@@ -21,31 +21,42 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// Looks regularly until the process stops.
+    /// Looks regularly until the process stops, and at once again where there is more to claim.
     pub async fn sweep_regularly(&self, stopping: &CancellationToken) {
-        loop {
-            tokio::select! {
-                () = stopping.cancelled() => return,
-                () = tokio::time::sleep(self.interval) => {}
+        let sweep = async {
+            loop {
+                tokio::time::sleep(self.interval).await;
+                while self.sweep().await == Found::More {}
             }
-            self.sweep(stopping).await;
+        };
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = sweep => {}
         }
     }
 
-    async fn sweep(&self, stopping: &CancellationToken) {
+    /// Claims what is due, each as soon as there is a slot for it.
+    async fn sweep(&self) -> Found {
         let due = operation_log::due(&self.database, self.backend_id, SWEEP_GRACE_PERIOD).await;
         let due = match due {
             Ok(due) => due,
             Err(error) => {
-                return tracing::warn!(%error, "the sweep could not read the operation log");
+                tracing::warn!(%error, "the sweep could not read the operation log");
+                return Found::All;
             }
         };
+        let found = if due.len() < operation_log::MOST_DUE { Found::All } else { Found::More };
         for operation in due {
-            if stopping.is_cancelled() || self.slots.free() == 0 {
-                return;
-            }
-            let Some(slot) = self.slots.acquire().await else { return };
+            let Some(slot) = self.slots.acquire().await else { return Found::All };
             self.claims.claim_in_background(operation, slot);
         }
+        found
     }
+}
+
+/// Whether a sweep has found all that was due.
+#[derive(PartialEq, Eq)]
+enum Found {
+    All,
+    More,
 }

@@ -6,7 +6,7 @@ use amq_protocol::protocol::{AMQPClass, BasicProperties, basic, channel, connect
 use amq_protocol::types::{FieldTable, ShortString};
 use anyhow::Context;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
@@ -14,6 +14,8 @@ const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 const BASIC: u16 = 60;
 const CHANNEL: u16 = 1;
 const READ_BUFFER: usize = 1 << 16;
+/// How long a frame is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Echoes per second, with so many on their way at any moment.
 pub async fn rate(broker: &str, at_once: usize, time: Duration) -> anyhow::Result<f64> {
@@ -34,13 +36,15 @@ fn measure(address: &str, at_once: usize, time: Duration) -> anyhow::Result<f64>
     let mut server = Link::open(address)?;
     server.declare(&queue)?;
     server.consume(&queue)?;
-    // it ends with its connection, which the broker closes when the measurement is over
+    let connection = server.stream.try_clone()?;
     let echo = std::thread::spawn(move || server.echo());
     let mut caller = Link::open(address)?;
     caller.consume(&REPLY_TO.into())?;
     let count = caller.ask(&queue, at_once, time)?;
+    connection.shutdown(Shutdown::Both)?;
     caller.delete(&queue)?;
-    echo.join().map_err(|_| anyhow::anyhow!("the echo panicked"))??;
+    // it ends because its connection does
+    drop(echo.join().map_err(|_| anyhow::anyhow!("the echo panicked"))?);
     Ok(count / time.as_secs_f64())
 }
 
@@ -55,6 +59,7 @@ impl Link {
     fn open(address: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         let mut link = Self { stream, received: Vec::new(), to_send: Vec::new() };
         link.send(&AMQPFrame::ProtocolHeader(ProtocolVersion::amqp_0_9_1()))?;
         link.next()?;
@@ -137,7 +142,7 @@ impl Link {
         Ok(count)
     }
 
-    /// Answers every request, until the broker cancels the consumer because its queue is gone.
+    /// Answers every request, until there is none for too long, or the connection ends.
     fn echo(&mut self) -> anyhow::Result<()> {
         let mut properties = BasicProperties::default();
         loop {
@@ -148,9 +153,6 @@ impl Link {
                     let id = properties.correlation_id().clone().context("a correlation id")?;
                     let reply = BasicProperties::default().with_correlation_id(id);
                     self.publish(&to, &payload, &reply)?;
-                }
-                AMQPFrame::Method(_, AMQPClass::Basic(basic::AMQPMethod::Cancel(_))) => {
-                    return Ok(());
                 }
                 _ => {}
             }
