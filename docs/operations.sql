@@ -92,7 +92,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         demands := demands || asked;
@@ -114,7 +114,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -143,7 +143,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -273,7 +273,7 @@ begin
             end loop;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -297,7 +297,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -335,7 +335,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -441,7 +441,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -464,7 +464,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -495,7 +495,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -587,7 +587,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -610,7 +610,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -641,7 +641,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -749,7 +749,7 @@ begin
             end loop;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -772,7 +772,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set status = 'reverting',
         previous_status = t.status,
@@ -801,7 +801,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d)
     into ends;
@@ -940,7 +940,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -963,7 +963,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -994,7 +994,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -1093,7 +1093,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -1115,7 +1115,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set status = 'maintenance',
         previous_status = t.status,
@@ -1138,7 +1138,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d)
     into ends;
@@ -1213,7 +1213,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         demands := demands || asked;
@@ -1235,7 +1235,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1264,7 +1264,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -1362,7 +1362,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -1385,7 +1385,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1416,7 +1416,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -1495,7 +1495,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         demands := demands || asked;
@@ -1517,7 +1517,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1546,7 +1546,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -1633,7 +1633,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -1656,7 +1656,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1687,7 +1687,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -1774,7 +1774,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         demands := demands || asked;
@@ -1796,7 +1796,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1825,7 +1825,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -1912,7 +1912,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -1935,7 +1935,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1966,7 +1966,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -2048,7 +2048,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -2071,7 +2071,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -2102,7 +2102,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
@@ -2204,7 +2204,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -2227,7 +2227,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update attachments t
     set status = 'attaching',
         previous_status = t.status,
@@ -2257,7 +2257,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d)
     into ends;
@@ -2339,7 +2339,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -2362,7 +2362,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update attachments t
     set status = 'detaching',
         previous_status = t.status,
@@ -2391,7 +2391,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d)
     into ends;
@@ -2506,7 +2506,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -2529,7 +2529,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
@@ -2552,7 +2552,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d)
     into ends;
@@ -2637,7 +2637,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -2660,7 +2660,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
@@ -2683,7 +2683,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d)
     into ends;
@@ -2771,7 +2771,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -2793,7 +2793,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);
     update backends t
     set (replication_status, promoted) = (select n.replication_status, n.promoted from jsonb_populate_record(t, x.columns) n),
@@ -2817,7 +2817,7 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d)
     into ends;
@@ -2888,7 +2888,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -2910,7 +2910,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set (name, description, metadata) = (select n.name, n.description, (n.metadata || coalesce(x.merged -> 'metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'metadata')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -2982,7 +2982,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3004,7 +3004,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set (status, previous_status, migration_status) = (select n.status, n.previous_status, n.migration_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3058,7 +3058,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3080,7 +3080,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set (readonly) = (select n.readonly from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3130,7 +3130,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3152,7 +3152,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set (bootable) = (select n.bootable from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3208,7 +3208,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3230,7 +3230,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volumes t
     set (image_metadata) = (select (n.image_metadata || coalesce(x.merged -> 'image_metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'image_metadata')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3286,7 +3286,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3308,7 +3308,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update snapshots t
     set (name, description, metadata) = (select n.name, n.description, (n.metadata || coalesce(x.merged -> 'metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'metadata')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3367,7 +3367,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3389,7 +3389,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update snapshots t
     set (status, previous_status) = (select n.status, n.previous_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3459,7 +3459,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.volume;
@@ -3481,7 +3481,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into attachments (id, project_id, volume_id, instance_id, attach_mode, status)
     select n.id, n.project_id, n.volume_id, n.instance_id, n.attach_mode, 'reserved'
     from unnest(requests) x, jsonb_populate_record(null::attachments, x.columns) n
@@ -3553,7 +3553,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3576,7 +3576,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update attachments t
     set status = 'attached',
         (attached_at) = (select n.attached_at from jsonb_populate_record(t, x.columns) n),
@@ -3651,7 +3651,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3674,7 +3674,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update attachments t
     set status = 'detached',
         deleted_at = clock_timestamp(),
@@ -3756,7 +3756,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.volume;
@@ -3778,7 +3778,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into attachments (id, project_id, volume_id, attach_mode, through_actions, status)
     select n.id, n.project_id, n.volume_id, n.attach_mode, n.through_actions, 'attaching'
     from unnest(requests) x, jsonb_populate_record(null::attachments, x.columns) n
@@ -3860,7 +3860,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3883,7 +3883,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update attachments t
     set status = 'attached',
         (instance_id, host_name, mountpoint, attach_mode, attached_at) = (select n.instance_id, n.host_name, n.mountpoint, n.attach_mode, n.attached_at from jsonb_populate_record(t, x.columns) n),
@@ -3957,7 +3957,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3980,7 +3980,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update attachments t
     set status = 'detaching',
         updated_at = clock_timestamp()
@@ -4053,7 +4053,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4076,7 +4076,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update attachments t
     set status = 'attached',
         updated_at = clock_timestamp()
@@ -4118,7 +4118,7 @@ begin
             subject := jsonb_populate_record(null::volume_types, r.columns);
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
@@ -4139,7 +4139,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into volume_types (id, name, description, is_public, extra_specs)
     select n.id, n.name, n.description, n.is_public, n.extra_specs
     from unnest(requests) x, jsonb_populate_record(null::volume_types, x.columns) n
@@ -4183,7 +4183,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4205,7 +4205,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volume_types t
     set (name, description, is_public) = (select n.name, n.description, n.is_public from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4267,7 +4267,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4289,7 +4289,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volume_types t
     set deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
@@ -4347,7 +4347,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4369,7 +4369,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volume_types t
     set (extra_specs) = (select (n.extra_specs || coalesce(x.merged -> 'extra_specs', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'extra_specs')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4424,7 +4424,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4446,7 +4446,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volume_types t
     set (access) = (select (n.access || coalesce(x.merged -> 'access', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'access')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4503,7 +4503,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4525,7 +4525,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volume_types t
     set (encryption) = (select n.encryption from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4573,7 +4573,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4595,7 +4595,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into projects (id, project_id)
     select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -4635,7 +4635,7 @@ begin
             subject := jsonb_populate_record(null::qos_specs, r.columns);
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
@@ -4656,7 +4656,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into qos_specs (id, name, consumer, specs)
     select n.id, n.name, n.consumer, n.specs
     from unnest(requests) x, jsonb_populate_record(null::qos_specs, x.columns) n
@@ -4705,7 +4705,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4727,7 +4727,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update qos_specs t
     set (specs, consumer) = (select (n.specs || coalesce(x.merged -> 'specs', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'specs')), n.consumer from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4777,7 +4777,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4799,7 +4799,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update qos_specs t
     set deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
@@ -4851,7 +4851,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4873,7 +4873,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volume_types t
     set (qos_specs_id) = (select n.qos_specs_id from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4925,7 +4925,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -4947,7 +4947,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update volume_types t
     set (qos_specs_id) = (select n.qos_specs_id from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5003,7 +5003,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5025,7 +5025,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into projects (id, project_id)
     select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -5077,7 +5077,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5099,7 +5099,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into projects (id, project_id)
     select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -5151,7 +5151,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5173,7 +5173,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     insert into quota_classes (id, name)
     select n.id, n.name from unnest(requests) x, jsonb_populate_record(null::quota_classes, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -5222,7 +5222,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5244,7 +5244,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update messages t
     set deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
@@ -5290,7 +5290,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5312,7 +5312,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update backends t
     set (disabled_at, disabled_reason) = (select n.disabled_at, n.disabled_reason from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5360,7 +5360,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5382,7 +5382,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update backends t
     set (disabled_at, disabled_reason) = (select n.disabled_at, n.disabled_reason from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5435,7 +5435,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5457,7 +5457,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update backends t
     set (frozen_at) = (select n.frozen_at from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5510,7 +5510,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5532,7 +5532,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update backends t
     set (frozen_at) = (select n.frozen_at from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5597,7 +5597,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5619,7 +5619,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);
     update backends t
     set (active_backend_id, promoted, replication_status) = (select n.active_backend_id, n.promoted, n.replication_status from jsonb_populate_record(t, x.columns) n),
@@ -5675,7 +5675,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal);
+            return next not_admitted(r, refusal, true);
             continue;
         end if;
         touched := touched || r.subject;
@@ -5697,7 +5697,7 @@ begin
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     update backends t
     set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()

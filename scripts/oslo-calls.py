@@ -23,7 +23,8 @@ class Endpoint:
 
 
 def transport(url):
-    return oslo_messaging.get_rpc_transport(cfg.ConfigOpts(), url=url)
+    # oslo.messaging registers some of its options with the global configuration alone
+    return oslo_messaging.get_rpc_transport(cfg.CONF, url=url)
 
 
 def serve(url, topic):

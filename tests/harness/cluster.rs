@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The project of the cluster's default client.
 pub const PROJECT: &str = "5f2b0e0b7d0f4f6f8f9a3c1d2e4b6a70";
@@ -396,6 +396,22 @@ impl Cluster {
         wait_for(&mut service).await?;
         self.workers.push(service);
         Ok(())
+    }
+
+    /// The same, and waits until it has reported every backend: that it is ready does not tell that it serves them.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn add_serving_worker(&mut self, environment: &[(&str, &str)]) -> anyhow::Result<()> {
+        let database = self.database().await?;
+        let now: SystemTime = database.query_one("select clock_timestamp()", &[]).await?.get(0);
+        self.add_worker(environment).await?;
+        until("the worker reports all backends", START_TIMEOUT, || async {
+            let sql = "select coalesce(bool_and(seen_at > $1), false) from backends";
+            database.query_one(sql, &[&now]).await.is_ok_and(|row| row.get(0))
+        })
+        .await
+        .with_context(|| self.logs())
     }
 
     /// One more volume process that is not waited for: it may die of its failpoints before it can tell that it works.

@@ -40,7 +40,7 @@ async fn arm(cluster: &mut Cluster, point: CrashPoint) -> anyhow::Result<()> {
         }
         CrashPoint::VolumeClaimed | CrashPoint::VolumeExecuted => {
             cluster.workers.clear();
-            cluster.add_worker(&environment).await
+            cluster.add_serving_worker(&environment).await
         }
     }
 }
@@ -59,7 +59,9 @@ async fn replace(cluster: &mut Cluster, point: CrashPoint) -> anyhow::Result<()>
     services.clear();
     match point {
         CrashPoint::SchedulerAdmitted => cluster.add_scheduler(&[]).await,
-        CrashPoint::VolumeClaimed | CrashPoint::VolumeExecuted => cluster.add_worker(&[]).await,
+        CrashPoint::VolumeClaimed | CrashPoint::VolumeExecuted => {
+            cluster.add_serving_worker(&[]).await
+        }
     }
 }
 

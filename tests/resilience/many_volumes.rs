@@ -32,7 +32,7 @@ async fn a_failover_of_many_volumes_has_the_time_that_it_needs() -> anyhow::Resu
 
     let short = [("CINDERBLOCK__DATABASE__STATEMENT_TIMEOUT_MS", "500")];
     cluster.add_scheduler(&short).await?;
-    cluster.add_worker(&short).await?;
+    cluster.add_serving_worker(&short).await?;
     cluster.wait_until_placeable(&["host@a"]).await?;
     let client = cluster.client();
     let failover = json!({ "host": "host@a", "backend_id": "b" });

@@ -8,7 +8,7 @@ use std::time::Duration;
 async fn arm(cluster: &mut Cluster, point: &str, nth: usize) -> anyhow::Result<()> {
     let armed = format!("volume.{point}={}*off->1*return", nth - 1);
     cluster.workers.clear();
-    cluster.add_worker(&[("FAILPOINTS", armed.as_str())]).await
+    cluster.add_serving_worker(&[("FAILPOINTS", armed.as_str())]).await
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_migration_is_finished_whenever_its_worker_dies() -> anyhow::Result<()
             let arrived = client.host_of(&volume).await? == destination;
             assert_eq!(arrived, stage == 3, "{point} at stage {stage}");
             cluster.workers.clear();
-            cluster.add_worker(&[]).await?;
+            cluster.add_serving_worker(&[]).await?;
             client.wait_for_status(&volume, "available").await?;
             assert_eq!(client.host_of(&volume).await?, destination, "{point} at stage {stage}");
             harness::invariants::check(&cluster).await?;

@@ -80,7 +80,10 @@ impl Worker {
         let driver = drivers::driver(name, settings, id);
         let identity = Identity::new(config, name, settings, id);
         let machine_lock = machine_lock::take(config, name)?;
-        Ok(Self::new(Shared::new(config, database, bus, identity, driver), machine_lock))
+        let worker = Self::new(Shared::new(config, database, bus, identity, driver), machine_lock);
+        // operators and the gate know of a worker before it says that it is ready
+        worker.heartbeat.confirm_alive().await?;
+        Ok(worker)
     }
 
     fn new(shared: Shared, machine_lock: Option<File>) -> Self {

@@ -150,8 +150,9 @@ begin
     return recorded;
 end $$;
 
--- The answer to a request that does not pass: what became of it earlier, the operation that is in its way, or the refusal.
-create function not_admitted(request admission_request, refusal jsonb) returns admission_answer
+-- The answer to a request that does not pass: what became of it earlier, the operation that is in its way, or the refusal. An
+-- operation that runs beside others has none in its way.
+create function not_admitted(request admission_request, refusal jsonb, beside_others boolean) returns admission_answer
 language plpgsql as $$
 declare
     answer admission_answer := recorded_outcome(request.id);
@@ -160,7 +161,7 @@ begin
     if answer.id is not null then
         return answer;
     end if;
-    if coalesce(refusal ->> 'reason', '') not in ('condition', 'not_found', 'locked') then
+    if not beside_others and coalesce(refusal ->> 'reason', '') not in ('condition', 'not_found', 'locked') then
         select kind into other from operations where subject_id = request.subject and state in ('admitted', 'running');
         if other is null and request.exclusive_on is not null then
             select kind into other from operations

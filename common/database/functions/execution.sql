@@ -1,4 +1,7 @@
 -- What a worker does with an admitted operation. Each function is one round trip.
+--
+-- An operation is looked up by its id alone, and its state is compared in a `case`: while few operations are in progress, PostgreSQL
+-- would otherwise plan to read the whole of an index of those, and keep that plan when there are many.
 
 -- The number of a claim, larger than every earlier one of the same operation. It follows the clock, in microseconds, so that it does not go back
 -- when the database is restored from a backup, or a standby takes over that lacks the last of the sequence: the storage
@@ -92,27 +95,15 @@ end $$;
 create function renew_lease(operation uuid, held_fence bigint, lease interval) returns boolean
 language sql as $$
     update operations set lease_until = clock_timestamp() + lease
-    where id = operation and state = 'running' and fence = held_fence
+    where id = operation and case when state = 'running' then fence = held_fence end
     returning true
 $$;
 
--- Writes what a failover came to, in a number of statements that does not grow with the volumes:
--- {"active", "storage_id", "volumes": [{"id", "outcome"}], "snapshots": [ids of those that are there]}.
--- A volume without a known outcome counts as failed: it is not served.
--- Whoever calls it has the backend's lock.
-create function record_failover(backend uuid, failover jsonb) returns void
-language plpgsql as $$
-declare
-    new_active text := failover ->> 'active';
+-- Writes what a failover came to for each volume. Whatever is known of the tables when it is planned, the volumes of the backend
+-- are read once, and so are the outcomes.
+create function record_outcomes(backend uuid, new_active text, outcomes jsonb) returns void
+language plpgsql set enable_nestloop = off as $$
 begin
-    update backends
-    set active_backend_id = new_active,
-        storage_id = failover ->> 'storage_id',
-        replication_status = case when new_active is null then 'enabled' else 'failed-over' end
-    where id = backend;
-    perform from snapshots s join volumes v on v.id = s.volume_id
-    where v.backend_id = backend and s.deleted_at is null order by s.id for no key update of s;
-    perform from volumes where backend_id = backend and deleted_at is null order by id for no key update;
     update volumes v
     set replication_status = case
             when o.outcome = 'not-replicated' then 'not-capable'
@@ -133,8 +124,28 @@ begin
             when o.outcome is distinct from 'failed-over' then v.status
         end,
         updated_at = now()
-    from jsonb_to_recordset(failover -> 'volumes') as o (id uuid, outcome text)
+    from jsonb_to_recordset(outcomes) as o (id uuid, outcome text)
     where v.id = o.id and v.backend_id = backend and v.deleted_at is null;
+end $$;
+
+-- Writes what a failover came to, in a number of statements that does not grow with the volumes:
+-- {"active", "storage_id", "volumes": [{"id", "outcome"}], "snapshots": [ids of those that are there]}.
+-- A volume without a known outcome counts as failed: it is not served.
+-- Whoever calls it has the backend's lock.
+create function record_failover(backend uuid, failover jsonb) returns void
+language plpgsql as $$
+declare
+    new_active text := failover ->> 'active';
+begin
+    update backends
+    set active_backend_id = new_active,
+        storage_id = failover ->> 'storage_id',
+        replication_status = case when new_active is null then 'enabled' else 'failed-over' end
+    where id = backend;
+    perform from snapshots s join volumes v on v.id = s.volume_id
+    where v.backend_id = backend and s.deleted_at is null order by s.id for no key update of s;
+    perform from volumes where backend_id = backend and deleted_at is null order by id for no key update;
+    perform record_outcomes(backend, new_active, failover -> 'volumes');
     -- a snapshot that is not there is in error as long as it is not there
     update snapshots s
     set status = case when there.id is null then 'error' else coalesce(s.previous_status, s.status) end,
@@ -148,27 +159,33 @@ end $$;
 
 -- Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is in
 -- neither list keeps what was recorded, as long as it is replicated; and so does, until the next time, what somebody has locked.
+-- Whatever is known of the tables when it is planned, the volumes of the backend are read once, and so are the lists.
 create function record_replicas(backend uuid, in_sync uuid[], behind uuid[], driver_data text) returns void
-language plpgsql as $$
+language plpgsql set enable_nestloop = off as $$
+declare
+    changed record;
 begin
-    with said as materialized (
-        select id, bool_or(is_in_sync) as is_in_sync
-        from (select unnest(in_sync), true union all select unnest(behind), false) each (id, is_in_sync)
-        group by id),
-    changed as materialized (
-        select v.id, n.status, n.driver_data
-        from volumes v
-        left join said on said.id = v.id,
-        lateral (select v.replicated and v.replication_status = 'enabled') r (has_one),
-        lateral (select case when not has_one then null when said.is_in_sync then 'in-sync' else 'out-of-sync' end,
-                        case when has_one then record_replicas.driver_data end) n (status, driver_data)
-        where v.backend_id = backend and v.deleted_at is null and (said.is_in_sync is not null or not has_one)
-          and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
-        for no key update of v skip locked)
-    update volumes v
-    set replication_extended_status = changed.status, replication_driver_data = changed.driver_data
-    from changed
-    where v.id = changed.id;
+    for changed in
+        with said as materialized (
+            select id, bool_or(is_in_sync) as is_in_sync
+            from (select unnest(in_sync), true union all select unnest(behind), false) each (id, is_in_sync)
+            group by id),
+        unequal as materialized (
+            select v.id, n.status, n.driver_data
+            from volumes v
+            left join said on said.id = v.id,
+            lateral (select v.replicated and v.replication_status = 'enabled') r (has_one),
+            lateral (select case when not has_one then null when said.is_in_sync then 'in-sync' else 'out-of-sync' end,
+                            case when has_one then record_replicas.driver_data end) n (status, driver_data)
+            where v.backend_id = backend and v.deleted_at is null and (said.is_in_sync is not null or not has_one)
+              and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
+            for no key update of v skip locked)
+        select u.status, u.driver_data, array_agg(u.id) as ids from unequal u group by u.status, u.driver_data
+    loop
+        update volumes
+        set replication_extended_status = changed.status, replication_driver_data = changed.driver_data
+        where id = any (changed.ids);
+    end loop;
 end $$;
 
 -- Gives a migration to the backend that does what is next of it; with `arrives`, its subject is at its destination from now on.
@@ -183,7 +200,7 @@ begin
     set migration = reached, backend_id = next_backend,
         backend_epoch = (select epoch from backends where id = next_backend),
         state = 'admitted', owner = null, lease_until = null, attempts = 0
-    where id = operation and state = 'running' and fence = held_fence;
+    where id = operation and case when state = 'running' then fence = held_fence end;
     if not found then
         return null;
     end if;
@@ -226,7 +243,7 @@ language sql as $$
     with taken as (
         update operations
         set owner = null, lease_until = clock_timestamp(), attempts = 0, fence = next_fence()
-        where id = operation and state = 'running'
+        where id = operation and case when state = 'running' then true end
         returning 1)
     select exists (select from taken)
 $$;

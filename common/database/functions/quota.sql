@@ -140,9 +140,9 @@ begin
         return;
     end if;
     perform from quota_usages u
-    where (u.project_id, u.resource) in (select r.project_id, r.resource from unnest(returned) r)
+    join (select distinct project_id, resource from unnest(returned)) r using (project_id, resource)
     order by u.project_id, u.resource
-    for no key update;
+    for no key update of u;
     update quota_usages u set used = u.used - r.amount
     from (select x.project_id, x.resource, sum(x.amount) as amount
           from unnest(returned) x

@@ -165,17 +165,24 @@ impl Database {
         .await
     }
 
-    /// The same for the few statements that work on every volume of a backend, and must not fail because there are many.
+    /// The same for the few statements that work on every volume of a backend, and must not fail because there are many. The
+    /// transaction is sent as a whole: no lock is kept for a process that is suspended before it ends.
     pub(crate) async fn typed_rows_without_time_limit(
         &self,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, DbError> {
         self.within(LONG_PATIENCE, async |client| {
-            let transaction = client.transaction().await?;
-            transaction.batch_execute("set local statement_timeout = 0").await?;
-            let rows = transaction.query(sql, parameters).await?;
-            transaction.commit().await?;
+            let statement = prepare(client, sql).await?;
+            let (begun, rows, committed) = tokio::join!(
+                biased;
+                client.batch_execute("begin; set local statement_timeout = 0"),
+                client.query(&statement, parameters),
+                client.batch_execute("commit"),
+            );
+            begun?;
+            let rows = rows?;
+            committed?;
             Ok(rows)
         })
         .await
@@ -186,7 +193,7 @@ impl Database {
         &self,
         ask: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, DbError> {
-        self.within(self.patience, async |client| ask(client).await).await
+        self.within(self.patience, ask).await
     }
 
     /// Uses a connection within a deadline. A connection that does not answer in time, or leads to a standby, is closed and
@@ -194,10 +201,10 @@ impl Database {
     async fn within<T>(
         &self,
         patience: Duration,
-        ask: impl AsyncFnOnce(&mut Object) -> Result<T, tokio_postgres::Error>,
+        ask: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, DbError> {
-        let mut client = self.pool.get().await?;
-        match tokio::time::timeout(patience, ask(&mut client)).await {
+        let client = self.pool.get().await?;
+        match tokio::time::timeout(patience, ask(&client)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 if is_standby(&error) {

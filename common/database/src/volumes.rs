@@ -2,6 +2,7 @@
 
 use super::columns::{Columns, column};
 use super::listing::{self, ListQuery, Listed};
+use super::pool::Parameters;
 use super::{Database, DbError};
 use model::{BackendId, Metadata, ReplicatedVolume, Volume, VolumeId, VolumeTypeId};
 use postgres_types::Json;
@@ -108,7 +109,7 @@ pub async fn to_replicate(
                    and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching') \
                where b.id = $1 and b.active_backend_id is null \
                  and b.replication_status in ('enabled', 'failover-error')";
-    let rows = database.typed_rows(sql, &[&backend.0]).await?;
+    let rows = database.typed_rows_without_time_limit(sql, &[&backend.0]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let asked_at = column(first, 0)?;
     let volumes = rows.iter().filter_map(|row| to_be_replicated(row).transpose());
@@ -137,7 +138,8 @@ pub async fn record_replicas(
     let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<uuid::Uuid>>();
     let sql = "select record_replicas($1, $2, $3, $4)";
     let (in_sync, out_of_sync) = (ids(in_sync), ids(out_of_sync));
-    database.execute(sql, &[&backend.0, &in_sync, &out_of_sync, &driver_data]).await.map(drop)
+    let parameters: Parameters = &[&backend.0, &in_sync, &out_of_sync, &driver_data];
+    database.typed_rows_without_time_limit(sql, parameters).await.map(drop)
 }
 
 /// What many volumes come to.

@@ -123,7 +123,11 @@ impl Admission {
         for (role, touch) in self.contract.parts() {
             sql += &self.look_at(role, touch);
         }
-        sql += "        end decide;\n        if refusal is not null then\n            return next not_admitted(r, refusal);\n            continue;\n        end if;\n";
+        let _ = writeln!(
+            sql,
+            "        end decide;\n        if refusal is not null then\n            return next not_admitted(r, refusal, {});\n            continue;\n        end if;",
+            self.runs_beside_others()
+        );
         for row in &changed {
             let _ = writeln!(sql, "        touched := touched || {};", row.ids);
         }
@@ -302,7 +306,7 @@ impl Admission {
         returning id)
     select array(select id from inserted) into admitted;
     return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null) a where (p.request).id <> all (admitted);
+        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
 "
         )
     }
@@ -404,6 +408,11 @@ impl Admission {
 
     fn has_quota(&self) -> bool {
         self.contract.touches().any(|touch| !touch.quota.is_empty())
+    }
+
+    /// Whether it passes whatever else is in progress on its subject: it is over at once, and needs no particular status.
+    fn runs_beside_others(&self) -> bool {
+        self.runs == Runs::InAdmission && self.contract.subject.starts_from == StartsFrom::Anything
     }
 
     fn migrates(&self) -> bool {

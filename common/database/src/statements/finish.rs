@@ -63,23 +63,27 @@ declare
     last_fence bigint := next_fence();
 begin
     perform lock_backends(array(select subject_id from operations where id = any (ids) and subject_table = 'backends'));
-    perform from attachments where id in (select subject_id from operations where id = any (ids)) order by id for no key update;
-    perform from snapshots
-    where id in (select subject_id from operations where id = any (ids)
-                 union all select unnest(snapshot_ids) from operations where id = any (ids))
-    order by id for no key update;
-    perform from volumes
-    where id in (select subject_id from operations where id = any (ids)
-                 union all select volume_id from operations where id = any (ids))
-    order by id for no key update;
+    -- joins, and no lists in conditions: these would be searched from one end to the other for each row that somebody changes
+    -- meanwhile
+    perform from attachments t
+    join unnest(array(select subject_id from operations where id = any (ids))) touched (id) using (id)
+    order by t.id for no key update of t;
+    perform from snapshots t
+    join unnest(array(select subject_id from operations where id = any (ids)
+                      union select unnest(snapshot_ids) from operations where id = any (ids))) touched (id) using (id)
+    order by t.id for no key update of t;
+    perform from volumes t
+    join unnest(array(select subject_id from operations where id = any (ids)
+                      union select volume_id from operations where id = any (ids))) touched (id) using (id)
+    order by t.id for no key update of t;
     perform from quota_usages u
-    where (u.project_id, u.resource) in
-        (select q.project_id, q.resource from operations o, unnest(o.quota) q where o.id = any (ids))
-    order by u.project_id, u.resource for no key update;
+    join (select distinct q.project_id, q.resource from operations o, unnest(o.quota) q where o.id = any (ids)) r
+        using (project_id, resource)
+    order by u.project_id, u.resource for no key update of u;
     for ending in
         with running as (
             update operations o set state = 'running', fence = last_fence
-            where id = any (ids) and state in ('admitted', 'running')
+            where id = any (ids) and case when state in ('admitted', 'running') then true end
             returning o.*)
         select kind, array_agg((id, fence, subject_id, volume_id, snapshot_ids, false, columns_when_failed, null, reason,
                                 null, false)::operation_end) as ends
@@ -164,7 +168,7 @@ fn records(contract: &Contract, has_quota: bool) -> String {
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and o.state = 'running' and o.fence = x.fence
+        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d){returned}
     into {into};
