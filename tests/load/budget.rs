@@ -2,7 +2,7 @@
 
 use crate::generator::Load;
 use crate::machine;
-use crate::row::Row;
+use crate::row::{Row, told};
 use crate::system::{Ids, System};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -15,13 +15,14 @@ const FREEZES: usize = 50;
 /// # Errors
 /// When a request fails that must not.
 pub async fn measure(system: &System) -> anyhow::Result<Vec<Row>> {
-    let mut rows = vec![idle(system).await?, resident(system)?];
-    rows.extend(one_client(system).await?);
-    rows.extend(many_clients(system).await?);
-    rows.push(lifecycles(system).await?);
-    rows.extend(reads(system).await?);
-    rows.push(refusals(system).await?);
-    rows.push(freezes(system).await?);
+    let mut rows = Vec::new();
+    rows.extend(told([idle(system).await?, resident(system)?]));
+    rows.extend(told(one_client(system).await?));
+    rows.extend(told(many_clients(system).await?));
+    rows.extend(told([lifecycles(system).await?]));
+    rows.extend(told(reads(system).await?));
+    rows.extend(told([refusals(system).await?]));
+    rows.extend(told([freezes(system).await?]));
     Ok(rows)
 }
 

@@ -39,6 +39,24 @@ impl Row {
     }
 }
 
+impl std::fmt::Display for Row {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { work, measured, unit, note, .. } = self;
+        write!(formatter, "{work}: {measured:.1} {unit} {note}")
+    }
+}
+
+/// Tells what was measured as soon as it is known: the tables come at the end of a long run.
+pub fn told(rows: impl IntoIterator<Item = Row>) -> impl Iterator<Item = Row> {
+    rows.into_iter().inspect(|row| progress(row))
+}
+
+/// A line for who waits.
+#[expect(clippy::print_stderr, reason = "progress, for who waits")]
+pub fn progress(line: impl std::fmt::Display) {
+    eprintln!("{line}");
+}
+
 /// The same work under several circumstances, one a column.
 pub struct Grid {
     /// What the columns are.

@@ -2,7 +2,7 @@
 //! only shows with many.
 
 use crate::budget;
-use crate::row::{Grid, Row};
+use crate::row::{Grid, Row, progress, told};
 use crate::system::{DRAIN_TIMEOUT, Ids, System};
 use harness::dataset::{self, Size};
 use harness::{BackendSpec, Client, ClusterBuilder, invariants, until};
@@ -64,6 +64,7 @@ pub async fn measure(system: &mut System) -> anyhow::Result<Scale> {
         wait_until_analyzed(&database, volumes).await?;
         loaded = size;
         for (work, measured) in at_this_size(system, volumes).await? {
+            progress(format_args!("{work}: {measured:.2}"));
             match rows.iter_mut().find(|(known, _)| *known == work) {
                 Some((_, values)) => values.push(measured),
                 None => rows.push((work, vec![measured])),
@@ -174,10 +175,10 @@ async fn marker(system: &System, project: Option<&str>, place: u64) -> anyhow::R
 
 async fn once(system: &mut System, database: &tokio_postgres::Client) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    rows.push(worker_start(system).await?);
-    rows.extend(replication(system, database).await?);
-    rows.extend(two_of_each(system).await?);
-    rows.push(purge(system, database).await?);
+    rows.extend(told([worker_start(system).await?]));
+    rows.extend(told(replication(system, database).await?));
+    rows.extend(told(two_of_each(system).await?));
+    rows.extend(told([purge(system, database).await?]));
     Ok(rows)
 }
 

@@ -1,6 +1,7 @@
 //! The system under load: release builds of the services on servers of their own, and what clients do to it.
 
 use crate::generator::{self, Load, Request};
+use crate::row::progress;
 use anyhow::Context;
 use harness::servers::OwnServers;
 use harness::{Client, Cluster, ClusterBuilder, Service, files, until};
@@ -108,10 +109,7 @@ impl System {
 
     /// Tells who waits what is measured now.
     pub fn say(&self, what: &str) {
-        #[expect(clippy::print_stderr, reason = "progress, for who waits")]
-        {
-            eprintln!("{what} ({:?})", self.time);
-        }
+        progress(format_args!("{what} ({:?})", self.time));
     }
 
     /// The addresses of the servers.
