@@ -2982,7 +2982,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal, true);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3367,7 +3367,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal, true);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
@@ -3633,6 +3633,15 @@ begin
                 refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
+            -- no_operation_in_progress
+            if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                 and o.snapshot_ids @> array[subject.id])), false) then
+                refusal := precondition_refusal('attachments', to_jsonb(subject), 'no_operation_in_progress');
+                exit decide;
+            end if;
             -- not_connected
             if not coalesce((subject.connector is null), false) then
                 refusal := precondition_refusal('attachments', to_jsonb(subject), 'not_connected');
@@ -3651,7 +3660,7 @@ begin
             end if;
         end decide;
         if refusal is not null then
-            return next not_admitted(r, refusal, true);
+            return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;

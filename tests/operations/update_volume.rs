@@ -31,6 +31,22 @@ async fn name_and_description_change_and_absent_ones_stay() -> anyhow::Result<()
     cluster.finish(&[]).await
 }
 
+/// What another operation does not stand against is refused for its own reason.
+#[tokio::test]
+async fn metadata_changes_while_the_volume_is_being_created() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let slow = json!({ "size": 1, "metadata": { "fake:latency_ms": "1500" } });
+    let id = client.create_volume(slow).await?;
+    let path = format!("/volumes/{id}/metadata");
+    client.post(&path, json!({ "metadata": { "b": "2" } })).await?.expect_status(200)?;
+    let absent = client.delete(&format!("{path}/absent")).await?;
+    assert_eq!(absent.status, 404, "{}", absent.body);
+    assert_eq!(client.volume_status(&id).await?.as_deref(), Some("creating"));
+    client.wait_for_status(&id, "available").await?;
+    cluster.finish(&[]).await
+}
+
 #[tokio::test]
 async fn metadata_is_merged_replaced_and_removed_by_key() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;

@@ -79,9 +79,13 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         stopping: lifecycle.stopping(),
         details: None,
     };
-    let mut workers = JoinSet::new();
+    let mut registered = Vec::new();
     for name in &config.volume.enabled_backends {
-        let worker = Worker::register(&config, name, database.clone(), bus.clone()).await?;
+        registered.push(Worker::register(&config, name, database.clone(), bus.clone()).await?);
+    }
+    let mut workers = JoinSet::new();
+    for worker in registered {
+        worker.announce().await?;
         workers.spawn(worker.work(lifecycle.stopping()));
     }
     lifecycle.ready();

@@ -36,7 +36,11 @@ impl Replicate {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            pause = match self.replicate().await {
+            let looked = tokio::select! {
+                () = stopping.cancelled() => return,
+                looked = self.replicate() => looked,
+            };
+            pause = match looked {
                 Ok(volumes) => self.interval.max(PAUSE_PER_VOLUME.saturating_mul(volumes)),
                 Err(error) => {
                     let backend = &self.identity.backend_name;

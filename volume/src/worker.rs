@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use bus::serve::ConsumerSource;
 use bus::{Bus, Queue};
 use configuration::{BackendConfig, Config};
-use database::{Database, backends, operation_log};
+use database::{Database, DbError, backends, operation_log};
 use driver::{Driver, LatestProgress};
 use model::BackendId;
 use std::fs::File;
@@ -80,10 +80,7 @@ impl Worker {
         let driver = drivers::driver(name, settings, id);
         let identity = Identity::new(config, name, settings, id);
         let machine_lock = machine_lock::take(config, name)?;
-        let worker = Self::new(Shared::new(config, database, bus, identity, driver), machine_lock);
-        // operators and the gate know of a worker before it says that it is ready
-        worker.heartbeat.confirm_alive().await?;
-        Ok(worker)
+        Ok(Self::new(Shared::new(config, database, bus, identity, driver), machine_lock))
     }
 
     fn new(shared: Shared, machine_lock: Option<File>) -> Self {
@@ -112,11 +109,20 @@ impl Worker {
         }
     }
 
-    /// Works until the process stops, then finishes or hands over what has begun.
-    pub async fn work(self, stopping: CancellationToken) {
+    /// Takes the place of an earlier process, before this one says that it is ready: operators and the gate know of the worker
+    /// from now on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn announce(&self) -> Result<(), DbError> {
         if self.machine_lock.is_some() {
             self.leases.expire_those_of_the_dead().await;
         }
+        self.heartbeat.confirm_alive().await
+    }
+
+    /// Works until the process stops, then finishes or hands over what has begun.
+    pub async fn work(self, stopping: CancellationToken) {
         let Identity { backend_name, owner, .. } = &*self.identity;
         tracing::info!(backend.name = backend_name, owner, "working");
         let queue = ConsumerSource::Queue(Queue::Backend(backend_name.clone()), self.prefetch);

@@ -157,36 +157,43 @@ begin
       and ((there.id is null and s.status <> 'error') or (there.id is not null and s.previous_status is not null));
 end $$;
 
--- Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is in
--- neither list keeps what was recorded, as long as it is replicated; and so does, until the next time, what somebody has locked.
--- Whatever is known of the tables when it is planned, the volumes of the backend are read once, and so are the lists.
-create function record_replicas(backend uuid, in_sync uuid[], behind uuid[], driver_data text) returns void
-language plpgsql set enable_nestloop = off as $$
-declare
-    changed record;
+-- What is recorded of the replicas of a backend's volumes, and differs from these lists: of those in sync, and those that lack
+-- something. What is in neither keeps what was recorded, as long as it is replicated. Whatever is known of the tables when it is
+-- planned, the volumes of the backend are read once, and so are the lists.
+create function unequal_replicas(backend uuid, in_sync uuid[], behind uuid[], driver_data text)
+returns table (replica_status text, ids uuid[])
+language plpgsql stable set enable_nestloop = off as $$
 begin
-    for changed in
+    return query
         with said as materialized (
             select id, bool_or(is_in_sync) as is_in_sync
             from (select unnest(in_sync), true union all select unnest(behind), false) each (id, is_in_sync)
-            group by id),
-        unequal as materialized (
-            select v.id, n.status, n.driver_data
-            from volumes v
-            left join said on said.id = v.id,
-            lateral (select v.replicated and v.replication_status = 'enabled') r (has_one),
-            lateral (select case when not has_one then null when said.is_in_sync then 'in-sync' else 'out-of-sync' end,
-                            case when has_one then record_replicas.driver_data end) n (status, driver_data)
-            where v.backend_id = backend and v.deleted_at is null and (said.is_in_sync is not null or not has_one)
-              and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
-            for no key update of v skip locked)
-        select u.status, u.driver_data, array_agg(u.id) as ids from unequal u group by u.status, u.driver_data
-    loop
-        update volumes
-        set replication_extended_status = changed.status, replication_driver_data = changed.driver_data
-        where id = any (changed.ids);
-    end loop;
+            group by id)
+        select n.status, array_agg(v.id order by v.id)
+        from volumes v
+        left join said on said.id = v.id,
+        lateral (select v.replicated and v.replication_status = 'enabled') r (has_one),
+        lateral (select case when not has_one then null when said.is_in_sync then 'in-sync' else 'out-of-sync' end,
+                        case when has_one then unequal_replicas.driver_data end) n (status, driver_data)
+        where v.backend_id = backend and v.deleted_at is null and (said.is_in_sync is not null or not has_one)
+          and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
+        group by n.status;
 end $$;
+
+-- Records the status of the replicas of these volumes; null for those that have none. What somebody has locked, or what has begun
+-- or ended to be replicated since it was looked at, keeps what was recorded until the next time.
+create function record_replicas(backend uuid, ids uuid[], replica_status text, driver_data text) returns void
+language sql as $$
+    with free as materialized (
+        select v.id from volumes v join unnest(ids) each (id) using (id)
+        where v.backend_id = backend and v.deleted_at is null
+          and (v.replicated and v.replication_status = 'enabled') = (replica_status is not null)
+        for no key update of v skip locked)
+    update volumes v
+    set replication_extended_status = replica_status, replication_driver_data = driver_data
+    from free
+    where v.id = free.id
+$$;
 
 -- Gives a migration to the backend that does what is next of it; with `arrives`, its subject is at its destination from now on.
 -- Returns that backend's name; null when the fence was lost: then nothing changed.

@@ -5,6 +5,7 @@ use super::error::is_standby;
 use super::{DbError, migrations, statements};
 use configuration::DatabaseConfig;
 use deadpool_postgres::{ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
+use scopeguard::ScopeGuard;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio_postgres::config::TargetSessionAttrs;
@@ -196,27 +197,23 @@ impl Database {
         self.within(self.patience, ask).await
     }
 
-    /// Uses a connection within a deadline. A connection that does not answer in time, or leads to a standby, is closed and
-    /// not given to anybody else.
+    /// Uses a connection within a deadline. A connection that was not heard until the end, because the deadline came or whoever
+    /// asked is gone, or that leads to a standby, is closed and not given to anybody else.
     async fn within<T>(
         &self,
         patience: Duration,
         ask: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, DbError> {
-        let client = self.pool.get().await?;
-        match tokio::time::timeout(patience, ask(&client)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                if is_standby(&error) {
-                    drop(Object::take(client));
-                }
-                Err(error.into())
-            }
-            Err(elapsed) => {
-                drop(Object::take(client));
-                Err(DbError::Unavailable(elapsed.into()))
-            }
+        let client = scopeguard::guard(self.pool.get().await?, |unheard| {
+            drop(Object::take(unheard));
+        });
+        let answer = tokio::time::timeout(patience, ask(&client))
+            .await
+            .map_err(|elapsed| DbError::Unavailable(elapsed.into()))?;
+        if !answer.as_ref().is_err_and(is_standby) {
+            drop(ScopeGuard::into_inner(client));
         }
+        Ok(answer?)
     }
 }
 

@@ -123,6 +123,9 @@ fn to_be_replicated(row: &Row) -> Result<Option<ReplicatedVolume>, DbError> {
     Ok(Some(ReplicatedVolume { id: VolumeId(id), size_gb: column(row, 2)?, metadata }))
 }
 
+/// How many volumes are changed in one transaction: others wait for their rows no longer than that takes.
+const RECORDED_AT_ONCE: usize = 1000;
+
 /// Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is
 /// in neither list keeps what was recorded, as long as it is replicated.
 ///
@@ -135,11 +138,20 @@ pub async fn record_replicas(
     out_of_sync: &[VolumeId],
     driver_data: Option<&str>,
 ) -> Result<(), DbError> {
-    let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<uuid::Uuid>>();
-    let sql = "select record_replicas($1, $2, $3, $4)";
+    let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<Uuid>>();
     let (in_sync, out_of_sync) = (ids(in_sync), ids(out_of_sync));
+    let sql = "select * from unequal_replicas($1, $2, $3, $4)";
     let parameters: Parameters = &[&backend.0, &in_sync, &out_of_sync, &driver_data];
-    database.typed_rows_without_time_limit(sql, parameters).await.map(drop)
+    for unequal in database.typed_rows_without_time_limit(sql, parameters).await? {
+        let (status, volumes): (Option<&str>, Vec<Uuid>) =
+            (column(&unequal, 0)?, column(&unequal, 1)?);
+        let driver_data = driver_data.filter(|_| status.is_some());
+        for some in volumes.chunks(RECORDED_AT_ONCE) {
+            let sql = "select record_replicas($1, $2, $3, $4)";
+            database.execute(sql, &[&backend.0, &some, &status, &driver_data]).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What many volumes come to.

@@ -5,6 +5,7 @@ use super::contract::{
     Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
+use super::precondition::shared::NO_OPERATION_IN_PROGRESS;
 use super::precondition::{OfAny, Precondition};
 use model::{AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     subject: Touch {
         resource: Resource::Attachment,
         starts_from: StartsFrom::Anything,
-        preconditions: &[NOT_CONNECTED],
+        preconditions: &[NO_OPERATION_IN_PROGRESS, NOT_CONNECTED],
         while_running: WhileRunning::Unchanged,
         when_done: Ending::Removed(Some(Attachment(AttachmentStatus::Detached))),
         when_failed: Ending::Unchanged,

@@ -410,9 +410,14 @@ impl Admission {
         self.contract.touches().any(|touch| !touch.quota.is_empty())
     }
 
-    /// Whether it passes whatever else is in progress on its subject: it is over at once, and needs no particular status.
+    /// Whether it passes whatever else is in progress on its subject: it is over at once, and needs no particular status, nor
+    /// that nothing is in progress.
     fn runs_beside_others(&self) -> bool {
-        self.runs == Runs::InAdmission && self.contract.subject.starts_from == StartsFrom::Anything
+        let subject = &self.contract.subject;
+        let is_alone = |required: &Precondition| required.name == "no_operation_in_progress";
+        self.runs == Runs::InAdmission
+            && subject.starts_from == StartsFrom::Anything
+            && !subject.preconditions.iter().any(is_alone)
     }
 
     fn migrates(&self) -> bool {

@@ -83,7 +83,8 @@ begin
     for ending in
         with running as (
             update operations o set state = 'running', fence = last_fence
-            where id = any (ids) and case when state in ('admitted', 'running') then true end
+            from unnest(ids) each (id)
+            where o.id = each.id and case when o.state in ('admitted', 'running') then true end
             returning o.*)
         select kind, array_agg((id, fence, subject_id, volume_id, snapshot_ids, false, columns_when_failed, null, reason,
                                 null, false)::operation_end) as ends
