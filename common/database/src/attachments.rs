@@ -1,8 +1,10 @@
 //! Attachments, as readers see them, and the data paths that they keep open.
 
+use super::columns::column;
 use super::listing::{self, Listed};
 use super::{Database, DbError};
 use model::{AttachMode, Attachment, AttachmentId, BackendId, Volume, VolumeId};
+use postgres_types::Json;
 use serde::Deserialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -54,23 +56,20 @@ pub struct Exported {
     pub mode: AttachMode,
 }
 
-/// The data paths of a backend that must be open.
+/// The data paths of a backend that must be open, however many volumes it has.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn exported(database: &Database, backend: BackendId) -> Result<Vec<Exported>, DbError> {
-    database
-        .rows(
-            "select jsonb_build_object('volume', to_jsonb(v), 'mode', a.mode) \
-             from volume_details v, \
-                  lateral (select distinct attach_mode as mode from attachments \
-                           where volume_id = v.id and deleted_at is null \
-                             and connection_info is not null) a \
-             where v.backend_id = $1 and v.deleted_at is null \
-               and v.replication_status not in ('not-capable', 'failover-error')",
-            &[&backend.0],
-        )
-        .await
+    let sql = "select jsonb_build_object('volume', to_jsonb(v), 'mode', a.mode) \
+               from volume_details v, \
+                    lateral (select distinct attach_mode as mode from attachments \
+                             where volume_id = v.id and deleted_at is null \
+                               and connection_info is not null) a \
+               where v.backend_id = $1 and v.deleted_at is null \
+                 and v.replication_status not in ('not-capable', 'failover-error')";
+    let rows = database.typed_rows_without_time_limit(sql, &[&backend.0]).await?;
+    rows.iter().map(|row| Ok(column::<Json<Exported>>(row, 0)?.0)).collect()
 }
 
 /// Whether an attachment of the volume other than this one needs the data path of the mode.
