@@ -113,8 +113,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -134,6 +136,8 @@ end $$;
 create function finish_create_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -146,24 +150,30 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
-    into ends, returned;
-    update volumes t
-    set status = 'available',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = 'error',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'create volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'create volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -296,8 +306,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -325,6 +337,8 @@ end $$;
 create function finish_delete_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
@@ -338,36 +352,42 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update volumes t
-    set status = 'deleted',
-        deleted_at = clock_timestamp(),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'deleted',
-        deleted_at = clock_timestamp(),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = any (x.snapshots);
-    update volumes t
-    set status = 'error_deleting',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'error_deleting',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = any (x.snapshots);
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update snapshots t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = any (x.snapshots);
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error_deleting',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update snapshots t
+        set status = 'error_deleting',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = any (x.snapshots);
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'delete volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'delete volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -463,8 +483,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -486,6 +508,8 @@ end $$;
 create function finish_force_delete_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -498,25 +522,31 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update volumes t
-    set status = 'deleted',
-        deleted_at = clock_timestamp(),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = 'error_deleting',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error_deleting',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'force delete volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'force delete volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -609,8 +639,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -632,6 +664,8 @@ end $$;
 create function finish_extend_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -644,27 +678,33 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update volumes t
-    set status = t.previous_status,
-        previous_status = null,
-        (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = 'error_extending',
-        (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error_extending',
+            (size_gb) = (select n.size_gb from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'extend volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'extend volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -771,8 +811,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set status = 'reverting',
         previous_status = t.status,
@@ -792,6 +834,9 @@ end $$;
 
 create function finish_revert_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
 begin
     perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -803,32 +848,38 @@ begin
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d)
-    into ends;
-    update volumes t
-    set status = 'available',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'available',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = any (x.snapshots);
-    update volumes t
-    set status = 'error',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'available',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = any (x.snapshots);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'revert volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update volumes t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update snapshots t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = any (x.snapshots);
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update snapshots t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = any (x.snapshots);
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'revert volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -962,8 +1013,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -985,6 +1038,8 @@ end $$;
 create function finish_retype_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -997,28 +1052,34 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update volumes t
-    set status = t.previous_status,
-        previous_status = null,
-        (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = t.previous_status,
-        previous_status = null,
-        (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'retype volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'retype volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -1114,8 +1175,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set status = 'maintenance',
         previous_status = t.status,
@@ -1130,6 +1193,9 @@ end $$;
 
 create function finish_migrate_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     -- those that were lost to another claim are not among them any more
@@ -1140,26 +1206,32 @@ begin
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d)
-    into ends;
-    update volumes t
-    set status = t.previous_status,
-        previous_status = null,
-        (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = t.previous_status,
-        previous_status = null,
-        (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'migrate volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'migrate volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -1234,8 +1306,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1255,6 +1329,8 @@ end $$;
 create function finish_manage_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -1267,24 +1343,30 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
-    into ends, returned;
-    update volumes t
-    set status = 'available',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = 'error_managing',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error_managing',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'manage volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'manage volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -1384,8 +1466,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1407,6 +1491,8 @@ end $$;
 create function finish_unmanage_volume(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -1419,25 +1505,31 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update volumes t
-    set status = 'deleted',
-        deleted_at = clock_timestamp(),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = 'error_unmanaging',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error_unmanaging',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'unmanage volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'unmanage volume', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -1516,8 +1608,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1537,6 +1631,8 @@ end $$;
 create function finish_manage_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -1549,26 +1645,32 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
-    into ends, returned;
-    update snapshots t
-    set status = 'available',
-        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'error',
-        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update snapshots t
+        set status = 'available',
+            (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update snapshots t
+        set status = 'error',
+            (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'manage snapshot', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'manage snapshot', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -1655,8 +1757,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1678,6 +1782,8 @@ end $$;
 create function finish_unmanage_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -1690,25 +1796,31 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update snapshots t
-    set status = 'deleted',
-        deleted_at = clock_timestamp(),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'error',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update snapshots t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update snapshots t
+        set status = 'error',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'unmanage snapshot', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'unmanage snapshot', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -1795,8 +1907,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1816,6 +1930,8 @@ end $$;
 create function finish_create_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -1828,26 +1944,32 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
-    into ends, returned;
-    update snapshots t
-    set status = 'available',
-        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'error',
-        (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update snapshots t
+        set status = 'available',
+            (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update snapshots t
+        set status = 'error',
+            (progress) = (select n.progress from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'create snapshot', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'create snapshot', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -1934,8 +2056,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -1957,6 +2081,8 @@ end $$;
 create function finish_delete_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -1969,25 +2095,31 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update snapshots t
-    set status = 'deleted',
-        deleted_at = clock_timestamp(),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'error_deleting',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update snapshots t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update snapshots t
+        set status = 'error_deleting',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'delete snapshot', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'delete snapshot', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -2070,8 +2202,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -2093,6 +2227,8 @@ end $$;
 create function finish_force_delete_snapshot(ends operation_end[]) returns setof uuid
 language plpgsql as $$
 declare
+    some_succeeded boolean;
+    some_failed boolean;
     returned returned_amount[];
 begin
     perform from snapshots where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -2105,25 +2241,31 @@ begin
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
            array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
                  from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
-    into ends, returned;
-    update snapshots t
-    set status = 'deleted',
-        deleted_at = clock_timestamp(),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update snapshots t
-    set status = 'error_deleting',
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update snapshots t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update snapshots t
+        set status = 'error_deleting',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'force delete snapshot', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     perform return_quota(returned);
-    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
-    select o.project_id, o.request_id, 'VOLUME_SNAPSHOT', o.subject_id, 'force delete snapshot', 'The storage backend could not do it.'
-    from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -2226,8 +2368,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update attachments t
     set status = 'attaching',
         previous_status = t.status,
@@ -2248,6 +2392,9 @@ end $$;
 
 create function finish_update_attachment(ends operation_end[]) returns setof uuid
 language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
@@ -2259,31 +2406,37 @@ begin
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d)
-    into ends;
-    update attachments t
-    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.volume;
-    update attachments t
-    set status = 'reserved',
-        (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.volume;
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update attachments t
+        set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.volume;
+    end if;
+    if some_failed then
+        update attachments t
+        set status = 'reserved',
+            (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.volume;
+    end if;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -2361,8 +2514,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update attachments t
     set status = 'detaching',
         previous_status = t.status,
@@ -2382,6 +2537,9 @@ end $$;
 
 create function finish_delete_attachment(ends operation_end[]) returns setof uuid
 language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
@@ -2393,33 +2551,39 @@ begin
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d)
-    into ends;
-    update attachments t
-    set status = 'detached',
-        deleted_at = clock_timestamp(),
-        (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.volume;
-    update attachments t
-    set status = 'error_detaching',
-        (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.volume;
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update attachments t
+        set status = 'detached',
+            deleted_at = clock_timestamp(),
+            (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.volume;
+    end if;
+    if some_failed then
+        update attachments t
+        set status = 'error_detaching',
+            (detached_at) = (select n.detached_at from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.volume;
+    end if;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -2528,8 +2692,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
@@ -2543,6 +2709,9 @@ end $$;
 
 create function finish_initialize_connection(ends operation_end[]) returns setof uuid
 language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
@@ -2554,30 +2723,36 @@ begin
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d)
-    into ends;
-    update attachments t
-    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.volume;
-    update attachments t
-    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.volume;
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update attachments t
+        set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.volume;
+    end if;
+    if some_failed then
+        update attachments t
+        set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.volume;
+    end if;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -2659,8 +2834,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
         previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
@@ -2674,6 +2851,9 @@ end $$;
 
 create function finish_terminate_connection(ends operation_end[]) returns setof uuid
 language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
 begin
     perform from attachments where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
@@ -2685,30 +2865,36 @@ begin
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d)
-    into ends;
-    update attachments t
-    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.volume;
-    update attachments t
-    set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
-    update volumes t
-    set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
-        previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.volume;
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update attachments t
+        set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.volume;
+    end if;
+    if some_failed then
+        update attachments t
+        set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = case when follows_attachments(t.status) then status_by_attachments(t.id) else t.status end,
+            previous_status = case when not follows_attachments(t.status) and follows_attachments(t.previous_status) then status_by_attachments(t.id) else t.previous_status end,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.volume;
+    end if;
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -2792,8 +2978,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);
     update backends t
     set (replication_status, promoted) = (select n.replication_status, n.promoted from jsonb_populate_record(t, x.columns) n),
@@ -2808,6 +2996,9 @@ end $$;
 
 create function finish_failover_backend(ends operation_end[]) returns setof uuid
 language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
 begin
     perform lock_backends(array(select x.subject from unnest(ends) x));
     perform from backends where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
@@ -2819,18 +3010,24 @@ begin
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d)
-    into ends;
-    update backends t
-    set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where x.succeeded and t.id = x.subject;
-    update backends t
-    set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
-        updated_at = clock_timestamp()
-    from unnest(ends) x
-    where not x.succeeded and t.id = x.subject;
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update backends t
+        set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update backends t
+        set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+    end if;
     perform record_failover(x.subject, x.failover) from unnest(ends) x
     where x.failover is not null;
     perform notify_of(array(select x.id from unnest(ends) x where x.succeeded), 'service.failover.end');
@@ -2909,8 +3106,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set (name, description, metadata) = (select n.name, n.description, (n.metadata || coalesce(x.merged -> 'metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'metadata')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3003,8 +3202,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set (status, previous_status, migration_status) = (select n.status, n.previous_status, n.migration_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3079,8 +3280,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set (readonly) = (select n.readonly from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3151,8 +3354,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set (bootable) = (select n.bootable from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3229,8 +3434,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volumes t
     set (image_metadata) = (select (n.image_metadata || coalesce(x.merged -> 'image_metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'image_metadata')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3307,8 +3514,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update snapshots t
     set (name, description, metadata) = (select n.name, n.description, (n.metadata || coalesce(x.merged -> 'metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'metadata')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3388,8 +3597,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update snapshots t
     set (status, previous_status) = (select n.status, n.previous_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -3480,8 +3691,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into attachments (id, project_id, volume_id, instance_id, attach_mode, status)
     select n.id, n.project_id, n.volume_id, n.instance_id, n.attach_mode, 'reserved'
     from unnest(requests) x, jsonb_populate_record(null::attachments, x.columns) n
@@ -3575,8 +3788,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update attachments t
     set status = 'attached',
         (attached_at) = (select n.attached_at from jsonb_populate_record(t, x.columns) n),
@@ -3682,8 +3897,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update attachments t
     set status = 'detached',
         deleted_at = clock_timestamp(),
@@ -3786,8 +4003,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into attachments (id, project_id, volume_id, attach_mode, through_actions, status)
     select n.id, n.project_id, n.volume_id, n.attach_mode, n.through_actions, 'attaching'
     from unnest(requests) x, jsonb_populate_record(null::attachments, x.columns) n
@@ -3891,8 +4110,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update attachments t
     set status = 'attached',
         (instance_id, host_name, mountpoint, attach_mode, attached_at) = (select n.instance_id, n.host_name, n.mountpoint, n.attach_mode, n.attached_at from jsonb_populate_record(t, x.columns) n),
@@ -3988,8 +4209,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update attachments t
     set status = 'detaching',
         updated_at = clock_timestamp()
@@ -4084,8 +4307,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update attachments t
     set status = 'attached',
         updated_at = clock_timestamp()
@@ -4147,8 +4372,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into volume_types (id, name, description, is_public, extra_specs)
     select n.id, n.name, n.description, n.is_public, n.extra_specs
     from unnest(requests) x, jsonb_populate_record(null::volume_types, x.columns) n
@@ -4213,8 +4440,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volume_types t
     set (name, description, is_public) = (select n.name, n.description, n.is_public from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4297,8 +4526,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volume_types t
     set deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
@@ -4377,8 +4608,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volume_types t
     set (extra_specs) = (select (n.extra_specs || coalesce(x.merged -> 'extra_specs', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'extra_specs')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4454,8 +4687,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volume_types t
     set (access) = (select (n.access || coalesce(x.merged -> 'access', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'access')) from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4533,8 +4768,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volume_types t
     set (encryption) = (select n.encryption from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4603,8 +4840,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into projects (id, project_id)
     select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -4664,8 +4903,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into qos_specs (id, name, consumer, specs)
     select n.id, n.name, n.consumer, n.specs
     from unnest(requests) x, jsonb_populate_record(null::qos_specs, x.columns) n
@@ -4735,8 +4976,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update qos_specs t
     set (specs, consumer) = (select (n.specs || coalesce(x.merged -> 'specs', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'specs')), n.consumer from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4807,8 +5050,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update qos_specs t
     set deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
@@ -4881,8 +5126,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volume_types t
     set (qos_specs_id) = (select n.qos_specs_id from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -4955,8 +5202,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update volume_types t
     set (qos_specs_id) = (select n.qos_specs_id from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5033,8 +5282,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into projects (id, project_id)
     select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -5107,8 +5358,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into projects (id, project_id)
     select n.id, n.project_id from unnest(requests) x, jsonb_populate_record(null::projects, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -5181,8 +5434,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     insert into quota_classes (id, name)
     select n.id, n.name from unnest(requests) x, jsonb_populate_record(null::quota_classes, x.base) n
     where x.id = any (admitted) and n.id is not null
@@ -5252,8 +5507,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update messages t
     set deleted_at = clock_timestamp(),
         updated_at = clock_timestamp()
@@ -5320,8 +5577,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update backends t
     set (disabled_at, disabled_reason) = (select n.disabled_at, n.disabled_reason from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5390,8 +5649,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update backends t
     set (disabled_at, disabled_reason) = (select n.disabled_at, n.disabled_reason from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5465,8 +5726,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update backends t
     set (frozen_at) = (select n.frozen_at from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5540,8 +5803,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update backends t
     set (frozen_at) = (select n.frozen_at from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
@@ -5627,8 +5892,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);
     update backends t
     set (active_backend_id, promoted, replication_status) = (select n.active_backend_id, n.promoted, n.replication_status from jsonb_populate_record(t, x.columns) n),
@@ -5705,8 +5972,10 @@ begin
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
     update backends t
     set (replication_status) = (select n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()

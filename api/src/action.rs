@@ -48,7 +48,7 @@ impl<Id> ActionEntry<Id> {
     }
 }
 
-/// ExportProtocol out the action that the body names, if the caller may. The action is looked up before the id is used, so that
+/// Carries out the action that the body names, if the caller may. The action is looked up before the id is used, so that
 /// an unknown action is a 400 whatever the id is.
 pub(crate) async fn act<Id>(
     entries: &[ActionEntry<Id>],

@@ -2,38 +2,47 @@
 
 use bus::Bus;
 use configuration::{ApiConfig, Config, QuotaConfig};
-use database::Database;
+use database::{Database, VolumeLookups};
 use std::sync::Arc;
 use std::time::Duration;
 use submit::Submitter;
 use tokio_util::sync::CancellationToken;
 
-/// The process's configuration and connections. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub config: Arc<ApiConfig>,
+/// The process's configuration and connections, shared by all requests.
+pub(crate) type App = Arc<AppState>;
+
+/// What an [`App`] is made of.
+pub(crate) struct AppState {
+    pub config: ApiConfig,
     /// The machine's name, as services are called by.
-    pub host: Arc<str>,
+    pub host: String,
     /// The limits of projects for which nothing was said.
-    pub quota: Arc<QuotaConfig>,
+    pub quota: QuotaConfig,
     pub database: Database,
+    pub volumes: VolumeLookups,
     pub bus: Bus,
     pub submitter: Submitter,
     pub stopping: CancellationToken,
 }
 
-impl App {
-    pub fn new(config: &Config, database: Database, bus: Bus, stopping: CancellationToken) -> Self {
+impl AppState {
+    pub fn shared(
+        config: &Config,
+        database: Database,
+        bus: Bus,
+        stopping: CancellationToken,
+    ) -> App {
         let timeout = Duration::from_secs_f64(config.api.submit_timeout_seconds);
         let submitter = Submitter { bus: bus.clone(), database: database.clone(), timeout };
-        Self {
+        Arc::new(Self {
             submitter,
-            config: Arc::new(config.api.clone()),
-            host: config.services.host.as_str().into(),
-            quota: Arc::new(config.quota.clone()),
+            config: config.api.clone(),
+            host: config.services.host.clone(),
+            quota: config.quota.clone(),
+            volumes: VolumeLookups::new(database.clone()),
             database,
             bus,
             stopping,
-        }
+        })
     }
 }

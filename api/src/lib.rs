@@ -25,7 +25,7 @@ mod submit;
 mod views;
 
 use anyhow::Context as _;
-use app::App;
+use app::AppState;
 use axum::ServiceExt;
 use axum::extract::Request;
 use bus::Bus;
@@ -72,7 +72,7 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         database.migrate().await.context("migrating the database")?;
     }
     let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
-    let app = App::new(&config, database.clone(), bus.clone(), lifecycle.stopping());
+    let app = AppState::shared(&config, database.clone(), bus.clone(), lifecycle.stopping());
     tracing::info!(address = %listener.local_addr()?, "listening");
     lifecycle.ready();
     let service = ServiceExt::<Request>::into_make_service(router::service(app));

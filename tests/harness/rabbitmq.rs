@@ -156,6 +156,8 @@ fn start_broker(
 ) -> anyhow::Result<Process> {
     let mut command = Command::new(format!("{PROGRAMS}/rabbitmq-server"));
     command.envs(environment(directory, node, mapper_port));
+    // what the broker dumps when it is killed
+    command.current_dir(directory);
     command.env("RABBITMQ_DIST_PORT", distribution_port.to_string());
     command.env("RABBITMQ_SERVER_START_ARGS", "-start_epmd false");
     // idle schedulers of Erlang look for work in a loop, and take the processors from those who have some

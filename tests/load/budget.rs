@@ -94,13 +94,13 @@ async fn lifecycles(system: &System) -> anyhow::Result<Row> {
 async fn reads(system: &System) -> anyhow::Result<[Row; 2]> {
     system.say("reads of 16 clients");
     let client = system.cluster.client();
-    let mut id = String::new();
+    let mut volumes = Vec::new();
     for _ in 0..100 {
-        id = client.create_volume(json!({ "size": 1 })).await?;
+        volumes.push(format!("/volumes/{}", client.create_volume(json!({ "size": 1 })).await?));
     }
     system.drain().await?;
-    let one = system.reads(16, &client, &format!("/volumes/{id}")).await?;
-    let page = system.reads(16, &client, "/volumes/detail?limit=100").await?;
+    let one = system.reads(16, &client, volumes).await?;
+    let page = system.reads(16, &client, vec!["/volumes/detail?limit=100".to_owned()]).await?;
     let p99 = |load: &Load| format!("p99 {:.1} ms", load.milliseconds(0.99));
     Ok([
         Row::rate("GET volume, 16 clients", one.rate(), 20_000.0, p99(&one)),

@@ -158,7 +158,7 @@ async fn reads(system: &System, volumes: u64) -> anyhow::Result<Measured> {
     let mut measured = Vec::new();
     for (what, client, path) in paths {
         system.say(what);
-        let load = system.reads(1, client, &path).await?;
+        let load = system.reads(1, client, vec![path]).await?;
         measured.push((format!("{what}, p50, ms"), load.milliseconds(0.5)));
     }
     Ok(measured)

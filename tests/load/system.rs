@@ -198,14 +198,20 @@ impl System {
         self.closed(clients, live).await
     }
 
-    /// Reads a path.
+    /// Reads paths, one after the other and again.
     ///
     /// # Errors
-    /// When it is not answered with 200.
-    pub async fn reads(&self, clients: usize, client: &Client, path: &str) -> anyhow::Result<Load> {
-        let (client, path) = (client.clone(), path.to_owned());
+    /// When one is not answered with 200.
+    pub async fn reads(
+        &self,
+        clients: usize,
+        client: &Client,
+        paths: Vec<String>,
+    ) -> anyhow::Result<Load> {
+        let (client, turn) = (client.clone(), Arc::new(AtomicUsize::new(0)));
         let read = move || {
-            let (client, path) = (client.clone(), path.clone());
+            let next = turn.fetch_add(1, Ordering::Relaxed) % paths.len();
+            let (client, path) = (client.clone(), paths[next].clone());
             async move {
                 let status = client.read(&path).await?;
                 anyhow::ensure!(status == 200, "{path} is answered with {status}");

@@ -10,7 +10,7 @@ use crate::fault::Answer;
 use crate::fields::{Fields, invalid, required};
 use crate::request::RequestContext;
 use bus::{BackendAnswer, BackendMessage, Queue};
-use database::{backends, snapshots, volumes};
+use database::{backends, snapshots};
 use model::{Backend, Error, Manageable, Result, SnapshotId, StoredObject, VolumeId};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn stored(
         let Some(id) = object.id.take() else { continue };
         match what {
             Manageable::Volumes => {
-                let found = volumes::find(&app.database, VolumeId(id), None).await?;
+                let found = app.volumes.find(VolumeId(id), None).await?;
                 object.id = found.map(|volume| volume.id.0);
             }
             Manageable::Snapshots => {

@@ -16,14 +16,13 @@ use crate::fault::Answer;
 use crate::request::RequestContext;
 use crate::submit::subject_after;
 use bus::message::Submitted;
-use database::volumes;
 use model::{Error, Volume, VolumeId};
 
 /// The volume that a path names, if the caller may see it.
 pub(crate) async fn find(app: &App, context: &RequestContext, id: &str) -> Answer<Volume> {
     let not_found = || Error::not_found(format!("Volume {id} could not be found."));
     let id: VolumeId = id.parse().map_err(|_| not_found())?;
-    let found = volumes::find(&app.database, id, context.caller.project_scope()).await?;
+    let found = app.volumes.find(id, context.caller.project_scope()).await?;
     Ok(found.ok_or_else(not_found)?)
 }
 

@@ -1,7 +1,7 @@
 //! Group commit: calls that wait at the same moment share one transaction, each with its own answer.
 //!
 //! While one transaction is on its way, the calls that arrive wait for the next one. Nobody waits for others to come: a call
-//! that is alone goes alone.
+//! that is alone goes alone. Where so many wait that another transaction is worth its own cost, it goes beside the others.
 
 use super::DbError;
 use futures_util::future::join_all;
@@ -21,6 +21,11 @@ pub(crate) trait Batch: Send + Sync + 'static {
     type Call: Clone + Send + 'static;
     /// The answer to one.
     type Answer: Send + 'static;
+
+    /// The most transactions with one key that are on their way at once.
+    const MOST_AT_ONCE: usize = 1;
+    /// How many calls wait before a transaction goes beside others.
+    const WORTH_ANOTHER: usize = MAX_BATCH;
 
     /// Answers calls, in their order.
     fn answer(
@@ -46,8 +51,36 @@ struct Shared<B: Batch> {
     lanes: Mutex<Lanes<B>>,
 }
 
-/// The calls that wait, by key, where a transaction is on its way.
-type Lanes<B> = HashMap<<B as Batch>::Key, Vec<Waiting<B>>>;
+/// What goes on with one key; there is a lane only while a transaction is on its way.
+type Lanes<B> = HashMap<<B as Batch>::Key, Lane<B>>;
+
+struct Lane<B: Batch> {
+    waiting: Vec<Waiting<B>>,
+    on_their_way: usize,
+}
+
+impl<B: Batch> Lane<B> {
+    const fn new() -> Self {
+        Self { waiting: Vec::new(), on_their_way: 0 }
+    }
+
+    /// Lets a call wait. Returns the calls of a transaction that is to go now.
+    fn enqueue(&mut self, waiting: Waiting<B>) -> Option<Vec<Waiting<B>>> {
+        self.waiting.push(waiting);
+        let goes = self.on_their_way == 0
+            || (self.on_their_way < B::MOST_AT_ONCE && self.waiting.len() >= B::WORTH_ANOTHER);
+        goes.then(|| {
+            self.on_their_way += 1;
+            self.next()
+        })
+    }
+
+    /// The calls that can share the next transaction.
+    fn next(&mut self) -> Vec<Waiting<B>> {
+        let later = self.waiting.split_off(self.waiting.len().min(MAX_BATCH));
+        std::mem::replace(&mut self.waiting, later)
+    }
+}
 
 struct Waiting<B: Batch> {
     call: B::Call,
@@ -62,8 +95,7 @@ impl<B: Batch> GroupCommit<B> {
     /// Makes a call, together with others that wait now.
     pub async fn call(&self, key: B::Key, call: B::Call) -> Result<B::Answer, DbError> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { call, answer };
-        if let Some(first) = self.shared.enqueue(key, waiting) {
+        if let Some(first) = self.shared.enqueue(key, Waiting { call, answer }) {
             let shared = self.shared.clone();
             // a task of its own: whoever called may be gone before the others are answered
             tokio::spawn(async move { shared.run(key, first).await });
@@ -73,37 +105,30 @@ impl<B: Batch> GroupCommit<B> {
 }
 
 impl<B: Batch> Shared<B> {
-    /// Lets a call wait for the transaction that is on its way, or gives it back where there is none.
-    fn enqueue(&self, key: B::Key, waiting: Waiting<B>) -> Option<Waiting<B>> {
+    /// Lets a call wait for a transaction. Returns the calls of one that is to go now.
+    fn enqueue(&self, key: B::Key, waiting: Waiting<B>) -> Option<Vec<Waiting<B>>> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        match lanes.get_mut(&key) {
-            Some(lane) => {
-                lane.push(waiting);
-                None
-            }
-            None => {
-                lanes.insert(key, Vec::new());
-                Some(waiting)
-            }
-        }
+        lanes.entry(key).or_insert_with(Lane::new).enqueue(waiting)
     }
 
-    async fn run(&self, key: B::Key, first: Waiting<B>) {
+    async fn run(&self, key: B::Key, mut batch: Vec<Waiting<B>>) {
         let _guard = CloseOnPanic { shared: self, key };
-        let mut batch = vec![first];
         while !batch.is_empty() {
             self.answer(key, batch).await;
             batch = self.next(key);
         }
     }
 
-    /// The next calls that can share a transaction; when there are none, the lane is closed.
+    /// The calls of the next transaction. When there are none, one is on its way less.
     fn next(&self, key: B::Key) -> Vec<Waiting<B>> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = lanes.remove(&key).unwrap_or_default();
-        if !batch.is_empty() {
-            let later = batch.split_off(batch.len().min(MAX_BATCH));
-            lanes.insert(key, later);
+        let Some(lane) = lanes.get_mut(&key) else { return Vec::new() };
+        let batch = lane.next();
+        if batch.is_empty() {
+            lane.on_their_way -= 1;
+            if lane.on_their_way == 0 {
+                lanes.remove(&key);
+            }
         }
         batch
     }
@@ -147,8 +172,8 @@ impl<B: Batch> Shared<B> {
     }
 }
 
-/// Nobody would answer the calls that wait for a transaction whose task has panicked: they are told, and the next call begins
-/// anew.
+/// Nobody would answer the calls that wait for a transaction whose task has panicked, where no other is on its way: they are
+/// told, and the next call begins anew.
 struct CloseOnPanic<'a, B: Batch> {
     shared: &'a Shared<B>,
     key: B::Key,
@@ -156,9 +181,15 @@ struct CloseOnPanic<'a, B: Batch> {
 
 impl<B: Batch> Drop for CloseOnPanic<'_, B> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let mut lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-            lanes.remove(&self.key);
+        if !std::thread::panicking() {
+            return;
+        }
+        let mut lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get_mut(&self.key) {
+            lane.on_their_way -= 1;
+            if lane.on_their_way == 0 {
+                lanes.remove(&self.key);
+            }
         }
     }
 }
@@ -183,6 +214,9 @@ mod tests {
         type Key = ();
         type Call = u32;
         type Answer = Vec<u32>;
+
+        const MOST_AT_ONCE: usize = 2;
+        const WORTH_ANOTHER: usize = 4;
 
         async fn answer(&self, (): (), calls: Vec<u32>) -> Result<Vec<Vec<u32>>, DbError> {
             let permit = self.may_go_on.acquire().await;
@@ -213,6 +247,16 @@ mod tests {
     async fn calls_that_wait_share_the_next_transaction() {
         let all = transactions(&[1, 2, 3, 4]).await;
         assert_eq!(all, [vec![1], vec![2, 3, 4], vec![2, 3, 4], vec![2, 3, 4]]);
+    }
+
+    #[tokio::test]
+    async fn where_many_wait_a_second_transaction_goes_and_no_third() {
+        let calls: Vec<u32> = (10..20).collect();
+        let all = transactions(&calls).await;
+        let distinct = |calls: &[u32]| all.iter().filter(|with| *with == calls).count();
+        assert_eq!(distinct(&[10]), 1);
+        assert_eq!(distinct(&[11, 12, 13, 14]), 4);
+        assert_eq!(distinct(&[15, 16, 17, 18, 19]), 5);
     }
 
     #[tokio::test]

@@ -25,8 +25,10 @@ pub mod quotas;
 pub mod services;
 pub mod snapshots;
 pub mod statements;
+mod volume_lookups;
 pub mod volume_types;
 pub mod volumes;
 
 pub use error::DbError;
 pub use pool::Database;
+pub use volume_lookups::VolumeLookups;

@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid};
 use crate::request::RequestContext;
-use database::volumes;
 use model::{BackendId, Error, Result, VolumeId};
 use operation::placement::Affinity;
 use serde_json::Value;
@@ -47,7 +46,7 @@ async fn backends_of(
 ) -> Answer<Vec<BackendId>> {
     let mut backends = Vec::new();
     for id in ids {
-        let found = volumes::find(&app.database, id, context.caller.project_scope()).await?;
+        let found = app.volumes.find(id, context.caller.project_scope()).await?;
         let found = found.ok_or_else(|| {
             Error::bad_request(format!(
                 "Invalid input received: volume {id} in the scheduler hints does not exist."

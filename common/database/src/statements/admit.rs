@@ -305,8 +305,10 @@ impl Admission {
         on conflict do nothing
         returning id)
     select array(select id from inserted) into admitted;
-    return query
-        select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
 "
         )
     }

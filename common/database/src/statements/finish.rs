@@ -12,28 +12,68 @@ pub(super) fn function(kind: OperationKind) -> String {
         "\ncreate function finish_{kind}(ends operation_end[]) returns setof uuid\nlanguage plpgsql as $$\n"
     );
     let has_quota = contract.touches().any(|touch| !touch.quota.is_empty());
+    sql += "declare\n    some_succeeded boolean;\n    some_failed boolean;\n";
     if has_quota {
-        sql += "declare\n    returned returned_amount[];\n";
+        sql += "    returned returned_amount[];\n";
     }
     sql += "begin\n";
     sql += &locks(contract);
     sql += &records(contract, has_quota);
-    for (succeeded, which) in [(true, "x.succeeded"), (false, "not x.succeeded")] {
-        for (role, touch) in contract.parts() {
-            let columns = if role == Role::Subject { contract.written_at_end } else { &[] };
-            let from = format!("from unnest(ends) x\n    where {which} and {}", is_the_row(role));
-            let assigned = rows::at_end(touch, succeeded, columns);
-            sql += &rows::update(touch.resource, &assigned, &from);
-        }
-    }
+    sql += &Outcome::Succeeded.where_some(&changes(contract, Outcome::Succeeded));
+    let mut failures = changes(contract, Outcome::Failed);
+    failures += &messages(kind, contract);
+    sql += &Outcome::Failed.where_some(&failures);
     if has_quota {
         sql += "    perform return_quota(returned);\n";
     }
     if contract.has(Effect::BeginsEpoch) {
         sql += "    perform record_failover(x.subject, x.failover) from unnest(ends) x\n    where x.failover is not null;\n";
     }
-    sql += &notices(kind, contract);
+    sql += &notifications(kind);
     sql += "    return query select x.id from unnest(ends) x;\nend $$;\n";
+    sql
+}
+
+/// How an operation ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Succeeded,
+    Failed,
+}
+
+impl Outcome {
+    /// The condition that the end `x` is such a one.
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Succeeded => "x.succeeded",
+            Self::Failed => "not x.succeeded",
+        }
+    }
+
+    /// Statements that are about such ends: nothing of them runs where there are none.
+    fn where_some(self, statements: &str) -> String {
+        let some = match self {
+            Self::Succeeded => "some_succeeded",
+            Self::Failed => "some_failed",
+        };
+        if statements.is_empty() {
+            return String::new();
+        }
+        let indented: String = statements.lines().map(|line| format!("    {line}\n")).collect();
+        format!("    if {some} then\n{indented}    end if;\n")
+    }
+}
+
+/// How the resources change with such an end.
+fn changes(contract: &Contract, outcome: Outcome) -> String {
+    let mut sql = String::new();
+    for (role, touch) in contract.parts() {
+        let columns = if role == Role::Subject { contract.written_at_end } else { &[] };
+        let (which, row) = (outcome.condition(), is_the_row(role));
+        let from = format!("from unnest(ends) x\n    where {which} and {row}");
+        let assigned = rows::at_end(touch, outcome == Outcome::Succeeded, columns);
+        sql += &rows::update(touch.resource, &assigned, &from);
+    }
     sql
 }
 
@@ -157,10 +197,10 @@ fn records(contract: &Contract, has_quota: bool) -> String {
                 ",\n           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount\n                 \
                  from ended d, unnest(d.quota) q where {given_back})"
             ),
-            "ends, returned",
+            "ends, some_succeeded, some_failed, returned",
         )
     } else {
-        (String::new(), "ends")
+        (String::new(), "ends, some_succeeded, some_failed")
     };
     format!(
         "    -- those that were lost to another claim are not among them any more
@@ -171,7 +211,9 @@ fn records(contract: &Contract, has_quota: bool) -> String {
         from unnest(ends) x
         where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
         returning o.quota, x as ending)
-    select array(select d.ending from ended d){returned}
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded){returned}
     into {into};
 "
     )
@@ -190,27 +232,31 @@ fn stays_when_failed(contract: &Contract) -> bool {
     }
 }
 
-/// Who is told: notifications of what operators wait for, messages to users about what was answered before it failed. The
-/// operator finds the cause in the log, by the request's id.
-fn notices(kind: OperationKind, contract: &Contract) -> String {
+/// Notifications of what operators wait for.
+fn notifications(kind: OperationKind) -> String {
     let mut sql = String::new();
     if let Some(event) = kind.event() {
-        for (ending, which) in [("end", "x.succeeded"), ("error", "not x.succeeded")] {
+        for (ending, outcome) in [("end", Outcome::Succeeded), ("error", Outcome::Failed)] {
             let _ = writeln!(
                 sql,
-                "    perform notify_of(array(select x.id from unnest(ends) x where {which}), '{event}.{ending}');"
+                "    perform notify_of(array(select x.id from unnest(ends) x where {}), '{event}.{ending}');",
+                outcome.condition()
             );
         }
     }
-    if let Some(resource_type) = contract.subject.resource.message_type() {
-        let _ = writeln!(
-            sql,
-            "    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+    sql
+}
+
+/// Messages to users about what was answered before it failed. The operator finds the cause in the log, by the request's id.
+fn messages(kind: OperationKind, contract: &Contract) -> String {
+    let Some(resource_type) = contract.subject.resource.message_type() else {
+        return String::new();
+    };
+    format!(
+        "    insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
     select o.project_id, o.request_id, '{resource_type}', o.subject_id, '{}', 'The storage backend could not do it.'
     from unnest(ends) x join operations o on o.id = x.id
-    where not x.succeeded and x.tells_user;",
-            kind.spoken()
-        );
-    }
-    sql
+    where not x.succeeded and x.tells_user;\n",
+        kind.spoken()
+    )
 }
