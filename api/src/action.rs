@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::Fields;
-use crate::policy::Rule;
+use crate::policy::{self, Object, Rule};
 use crate::request::RequestContext;
 use futures_util::future::BoxFuture;
 use model::{Error, Result, SnapshotId, VolumeId};
@@ -27,10 +27,10 @@ pub(crate) type SnapshotAction<'a> = Action<'a, SnapshotId>;
 /// The function that carries an action out.
 type Run<Id> = for<'a> fn(Action<'a, Id>) -> BoxFuture<'a, Answer>;
 
-/// A line of a table of actions: the name in the body, who may ask for it, and the function.
+/// A line of a table of actions: the name in the body, the rules that must let the caller pass, and the function.
 pub(crate) struct ActionEntry<Id> {
     name: &'static str,
-    rule: Rule,
+    rules: &'static [Rule],
     /// The microversion, 3.N, from which on the action exists.
     since: u16,
     run: Run<Id>,
@@ -38,8 +38,8 @@ pub(crate) struct ActionEntry<Id> {
 
 impl<Id> ActionEntry<Id> {
     /// An action of every microversion.
-    pub const fn new(name: &'static str, rule: Rule, run: Run<Id>) -> Self {
-        Self { name, rule, since: 0, run }
+    pub const fn new(name: &'static str, rules: &'static [Rule], run: Run<Id>) -> Self {
+        Self { name, rules, since: 0, run }
     }
 
     /// The same action, from microversion 3.N on.
@@ -54,12 +54,13 @@ pub(crate) async fn act<Id>(
     entries: &[ActionEntry<Id>],
     app: &App,
     context: &RequestContext,
+    object: Object<'_>,
     id: Answer<Id>,
     body: Map<String, Value>,
 ) -> Answer {
     let entry = named(entries, &body)?;
     context.version.require(entry.since)?;
-    entry.rule.check(&context.caller)?;
+    policy::authorize(app, &context.caller, entry.rules, object).await?;
     (entry.run)(Action { app, context, id: id?, body: Fields::of_body(body) }).await
 }
 

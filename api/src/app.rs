@@ -3,6 +3,7 @@
 use bus::Bus;
 use configuration::{ApiConfig, Config, QuotaConfig};
 use database::{Database, VolumeLookups};
+use policy::LivePolicy;
 use std::sync::Arc;
 use std::time::Duration;
 use submit::Submitter;
@@ -20,6 +21,7 @@ pub(crate) struct AppState {
     pub quota: QuotaConfig,
     pub database: Database,
     pub volumes: VolumeLookups,
+    pub policy: LivePolicy,
     pub bus: Bus,
     pub submitter: Submitter,
     pub stopping: CancellationToken,
@@ -28,6 +30,7 @@ pub(crate) struct AppState {
 impl AppState {
     pub fn shared(
         config: &Config,
+        policy: LivePolicy,
         database: Database,
         bus: Bus,
         stopping: CancellationToken,
@@ -40,6 +43,7 @@ impl AppState {
             host: config.services.host.clone(),
             quota: config.quota.clone(),
             volumes: VolumeLookups::new(database.clone()),
+            policy,
             database,
             bus,
             stopping,

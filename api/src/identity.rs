@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use configuration::Identity;
-use model::{Caller, Error, Role};
+use model::{Caller, Error};
 
 const TOKEN: &str = "x-auth-token";
 
@@ -22,7 +22,8 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
         return greeting;
     }
     match caller_from_headers(&request) {
-        Ok(caller) => {
+        Ok(mut caller) => {
+            caller.is_admin = app.policy.current().is_admin(&caller);
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -58,10 +59,25 @@ fn caller_from_headers(request: &Request) -> Answer<Caller> {
         return Err(Error::bad_request("Malformed request url").into());
     }
     let roles = match text(headers, "x-roles") {
-        Some(roles) => roles.split(',').filter_map(|role| role.trim().parse().ok()).collect(),
-        None => Role::ALL.to_vec(),
+        Some(roles) => with_implied(roles.split(',').map(str::trim)),
+        None => with_implied(["admin"].into_iter()),
     };
-    Ok(Caller { user_id: user.to_owned(), project_id: project.to_owned(), roles })
+    Ok(Caller { user_id: user.to_owned(), project_id: project.to_owned(), roles, is_admin: false })
+}
+
+/// Roles, each of which implies those after it, as Keystone has them at first.
+const HIERARCHY: [&str; 4] = ["admin", "manager", "member", "reader"];
+
+/// Roles, and those that they imply.
+fn with_implied<'a>(roles: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut all: Vec<String> = roles.map(str::to_owned).collect();
+    let highest = HIERARCHY.iter().position(|role| all.iter().any(|has| has == role));
+    for implied in highest.map_or(&[][..], |position| &HIERARCHY[position..]) {
+        if !all.iter().any(|has| has == implied) {
+            all.push((*implied).to_owned());
+        }
+    }
+    all
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

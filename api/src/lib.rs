@@ -21,11 +21,13 @@ mod project_url;
 mod request;
 mod router;
 mod routes;
+mod routing;
 mod submit;
 mod views;
 
+use ::policy::LivePolicy;
 use anyhow::Context as _;
-use app::AppState;
+use app::{App, AppState};
 use axum::ServiceExt;
 use axum::extract::Request;
 use bus::Bus;
@@ -33,6 +35,7 @@ use configuration::{Config, Identity};
 use database::Database;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// What the process is.
@@ -67,19 +70,32 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     let listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("api.listen: {}", config.api.listen))?;
+    let policy = LivePolicy::load((&config.policy).into()).context("policy")?;
     let database = Database::new(&config.database, config.services.down_after())?;
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
     let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
-    let app = AppState::shared(&config, database.clone(), bus.clone(), lifecycle.stopping());
+    let app =
+        AppState::shared(&config, policy, database.clone(), bus.clone(), lifecycle.stopping());
     tracing::info!(address = %listener.local_addr()?, "listening");
     lifecycle.ready();
-    let service = ServiceExt::<Request>::into_make_service(router::service(app));
+    let service = ServiceExt::<Request>::into_make_service(router::service(app.clone()));
     let serving = axum::serve(listener, service)
         .with_graceful_shutdown(lifecycle.stopping().cancelled_owned())
         .into_future();
-    let (served, ()) =
-        tokio::join!(serving, LogLevels::serve("cinder-api", &config, &database, &bus));
+    let log_levels = LogLevels::serve("cinder-api", &config, &database, &bus);
+    let (served, (), ()) = tokio::join!(serving, log_levels, follow_policy(&app));
     Ok(served?)
+}
+
+/// How often the policy files are looked at.
+const POLICY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Keeps the policy as its files have it.
+async fn follow_policy(app: &App) {
+    let mut interval = tokio::time::interval(POLICY_INTERVAL);
+    while app.stopping.run_until_cancelled(interval.tick()).await.is_some() {
+        app.policy.follow();
+    }
 }

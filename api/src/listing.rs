@@ -58,7 +58,7 @@ impl Listing {
         mut parameters: Parameters,
         context: &RequestContext,
     ) -> model::Result<ListQuery> {
-        let all_projects = parameters.flag("all_tenants")? && context.caller.is_admin();
+        let all_projects = parameters.flag("all_tenants")? && context.caller.is_admin;
         let mut filters = filters(parameters.rest(), self.filters, context)?;
         if !all_projects {
             // without all_tenants even an admin sees only the own project, whatever project_id says

@@ -9,6 +9,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use bus::Context;
 use model::{Caller, Error};
+use policy::Policy;
+use std::sync::Arc;
 
 /// Who asks, in which version, from where.
 #[derive(Clone)]
@@ -16,6 +18,8 @@ pub(crate) struct RequestContext {
     pub caller: Caller,
     pub version: Microversion,
     pub links: Links,
+    /// The rules that are in force while it is answered.
+    pub policy: Arc<Policy>,
     trace: Trace,
 }
 
@@ -42,6 +46,7 @@ impl FromRequestParts<App> for RequestContext {
             version: parts.extensions.get::<Microversion>().copied().ok_or_else(missing)?,
             trace: parts.extensions.get::<Trace>().cloned().ok_or_else(missing)?,
             links: Links::of(parts, &app.config),
+            policy: app.policy.current(),
         })
     }
 }

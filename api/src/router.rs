@@ -2,17 +2,18 @@
 
 use crate::app::App;
 use crate::fault::Fault;
-use crate::policy::{admin, member, reader};
+use crate::policy::Rule;
 use crate::routes::{
     attachments, availability_zones, clusters, default_types, extensions, hosts, manageable,
     messages, pools, qos_specs, quotas, resource_filters, services, snapshot_actions, snapshots,
     types, versions, volume_actions, volumes, workers,
 };
+use crate::routing::{ANYONE, Routes};
 use crate::{identity, microversion, observe, project_url};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post, put};
+use axum::routing::get;
 use model::Error;
 use process::health::Health;
 use tower::Service;
@@ -47,263 +48,353 @@ const RESOURCES: &[&str] = &[
 ];
 
 /// What existing storage can be looked at and taken over by, under a path of its time.
-fn manageable(volumes: &str, snapshots: &str) -> Router<App> {
-    Router::new()
-        .route(
-            volumes,
-            admin(get(manageable::list::volumes))
-                .merge(admin(post(manageable::manage_volume::manage))),
+fn manageable(app: &App, volumes: &str, snapshots: &str) -> Routes {
+    Routes::new(app)
+        .get(volumes, Rule::VolumeListManageable, manageable::list::volumes)
+        .post(volumes, Rule::VolumeManage, manageable::manage_volume::manage)
+        .get(
+            &format!("{volumes}/detail"),
+            Rule::VolumeListManageable,
+            manageable::list::volumes_in_detail,
         )
-        .route(&format!("{volumes}/detail"), admin(get(manageable::list::volumes_in_detail)))
-        .route(
-            snapshots,
-            admin(get(manageable::list::snapshots))
-                .merge(admin(post(manageable::manage_snapshot::manage))),
+        .get(snapshots, Rule::SnapshotListManageable, manageable::list::snapshots)
+        .post(snapshots, Rule::SnapshotManage, manageable::manage_snapshot::manage)
+        .get(
+            &format!("{snapshots}/detail"),
+            Rule::SnapshotListManageable,
+            manageable::list::snapshots_in_detail,
         )
-        .route(&format!("{snapshots}/detail"), admin(get(manageable::list::snapshots_in_detail)))
 }
 
 /// Everything below `/v3`.
-fn v3() -> Router<App> {
-    Router::new()
-        .merge(volume_routes())
-        .merge(snapshot_routes())
-        .merge(attachment_routes())
-        .merge(type_routes())
-        .merge(quota_routes())
-        .merge(operator_routes())
-        .merge(description_routes())
-        .merge(manageable("/os-volume-manage", "/os-snapshot-manage"))
-        .merge(
-            manageable("/manageable_volumes", "/manageable_snapshots")
-                .layer(from_fn(microversion::since::<8>)),
-        )
+fn v3(app: &App) -> Routes {
+    Routes::new(app)
+        .merge(volume_routes(app))
+        .merge(snapshot_routes(app))
+        .merge(attachment_routes(app))
+        .merge(type_routes(app))
+        .merge(quota_routes(app))
+        .merge(operator_routes(app))
+        .merge(description_routes(app))
+        .merge(manageable(app, "/os-volume-manage", "/os-snapshot-manage"))
+        .merge(manageable(app, "/manageable_volumes", "/manageable_snapshots").since::<8>())
 }
 
 /// Volumes, their metadata and their actions.
-fn volume_routes() -> Router<App> {
-    Router::new()
-        .route(
-            "/volumes",
-            reader(get(volumes::list::summary)).merge(member(post(volumes::create_volume::create))),
-        )
-        .route("/volumes/detail", reader(get(volumes::list::detail)))
-        .route("/volumes/summary", reader(get(volumes::summary::summary)))
-        .route(
+fn volume_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/volumes", Rule::VolumeGetAll, volumes::list::summary)
+        .post("/volumes", Rule::VolumeCreate, volumes::create_volume::create)
+        .get("/volumes/detail", Rule::VolumeGetAll, volumes::list::detail)
+        .get("/volumes/summary", Rule::VolumeGetAll, volumes::summary::summary)
+        .get("/volumes/{volume_id}", Rule::VolumeGet, volumes::show::show)
+        .put(
             "/volumes/{volume_id}",
-            reader(get(volumes::show::show))
-                .merge(member(put(volumes::update_volume::update)))
-                .merge(member(delete(volumes::delete_volume::delete))),
+            [Rule::VolumeGet, Rule::VolumeUpdate],
+            volumes::update_volume::update,
         )
-        .route(
+        // what force asks for comes before the rule of every deletion
+        .delete("/volumes/{volume_id}", Rule::VolumeGet, volumes::delete_volume::delete)
+        .get(
             "/volumes/{volume_id}/metadata",
-            reader(get(volumes::metadata::show))
-                .merge(member(post(volumes::metadata::merge)))
-                .merge(member(put(volumes::metadata::replace))),
+            [Rule::VolumeGet, Rule::VolumeGetMetadata],
+            volumes::metadata::show,
         )
-        .route(
+        .post(
+            "/volumes/{volume_id}/metadata",
+            [Rule::VolumeGet, Rule::VolumeCreateMetadata],
+            volumes::metadata::merge,
+        )
+        .put(
+            "/volumes/{volume_id}/metadata",
+            [Rule::VolumeGet, Rule::VolumeUpdateMetadata],
+            volumes::metadata::replace,
+        )
+        .get(
             "/volumes/{volume_id}/metadata/{key}",
-            reader(get(volumes::metadata::show_item))
-                .merge(member(put(volumes::metadata::set_item)))
-                .merge(member(delete(volumes::metadata::remove_item))),
+            [Rule::VolumeGet, Rule::VolumeGetMetadata],
+            volumes::metadata::show_item,
         )
-        .route("/volumes/{volume_id}/encryption", reader(get(volumes::encryption::show)))
-        .route("/volumes/{volume_id}/encryption/{key}", reader(get(volumes::encryption::show_item)))
+        .put(
+            "/volumes/{volume_id}/metadata/{key}",
+            [Rule::VolumeGet, Rule::VolumeUpdateMetadata],
+            volumes::metadata::set_item,
+        )
+        .delete(
+            "/volumes/{volume_id}/metadata/{key}",
+            [Rule::VolumeGet, Rule::VolumeDeleteMetadata],
+            volumes::metadata::remove_item,
+        )
+        .get(
+            "/volumes/{volume_id}/encryption",
+            Rule::VolumeEncryptionMetadata,
+            volumes::encryption::show,
+        )
+        .get(
+            "/volumes/{volume_id}/encryption/{key}",
+            Rule::VolumeEncryptionMetadata,
+            volumes::encryption::show_item,
+        )
         // each action has its own rule
-        .route("/volumes/{volume_id}/action", reader(post(volume_actions::act)))
+        .post("/volumes/{volume_id}/action", Rule::VolumeGet, volume_actions::act)
 }
 
 /// Snapshots, their metadata and their actions.
-fn snapshot_routes() -> Router<App> {
-    Router::new()
-        .route(
-            "/snapshots",
-            reader(get(snapshots::list::summary))
-                .merge(member(post(snapshots::create_snapshot::create))),
-        )
-        .route("/snapshots/detail", reader(get(snapshots::list::detail)))
-        .route(
+fn snapshot_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/snapshots", Rule::SnapshotGetAll, snapshots::list::summary)
+        .post("/snapshots", Rule::SnapshotCreate, snapshots::create_snapshot::create)
+        .get("/snapshots/detail", Rule::SnapshotGetAll, snapshots::list::detail)
+        .get("/snapshots/{snapshot_id}", Rule::SnapshotGet, snapshots::show::show)
+        .put(
             "/snapshots/{snapshot_id}",
-            reader(get(snapshots::show::show))
-                .merge(member(put(snapshots::update_snapshot::update)))
-                .merge(member(delete(snapshots::delete_snapshot::delete))),
+            [Rule::SnapshotGet, Rule::SnapshotUpdate],
+            snapshots::update_snapshot::update,
         )
-        .route(
+        .delete(
+            "/snapshots/{snapshot_id}",
+            [Rule::SnapshotGet, Rule::SnapshotDelete],
+            snapshots::delete_snapshot::delete,
+        )
+        .get(
             "/snapshots/{snapshot_id}/metadata",
-            reader(get(snapshots::metadata::show))
-                .merge(member(post(snapshots::metadata::merge)))
-                .merge(member(put(snapshots::metadata::replace))),
+            [Rule::SnapshotGet, Rule::SnapshotGetMetadata],
+            snapshots::metadata::show,
         )
-        .route(
+        .post(
+            "/snapshots/{snapshot_id}/metadata",
+            [Rule::SnapshotGet, Rule::SnapshotUpdateMetadata],
+            snapshots::metadata::merge,
+        )
+        .put(
+            "/snapshots/{snapshot_id}/metadata",
+            [Rule::SnapshotGet, Rule::SnapshotUpdateMetadata],
+            snapshots::metadata::replace,
+        )
+        .get(
             "/snapshots/{snapshot_id}/metadata/{key}",
-            reader(get(snapshots::metadata::show_item))
-                .merge(member(put(snapshots::metadata::set_item)))
-                .merge(member(delete(snapshots::metadata::remove_item))),
+            [Rule::SnapshotGet, Rule::SnapshotGetMetadata],
+            snapshots::metadata::show_item,
         )
-        .route("/snapshots/{snapshot_id}/action", member(post(snapshot_actions::act)))
+        .put(
+            "/snapshots/{snapshot_id}/metadata/{key}",
+            [Rule::SnapshotGet, Rule::SnapshotUpdateMetadata],
+            snapshots::metadata::set_item,
+        )
+        .delete(
+            "/snapshots/{snapshot_id}/metadata/{key}",
+            [Rule::SnapshotGet, Rule::SnapshotDeleteMetadata],
+            snapshots::metadata::remove_item,
+        )
+        .post("/snapshots/{snapshot_id}/action", Rule::SnapshotGet, snapshot_actions::act)
 }
 
 /// Attachments.
-fn attachment_routes() -> Router<App> {
-    Router::new()
-        .route(
-            "/attachments",
-            reader(get(attachments::list::summary))
-                .merge(member(post(attachments::create_attachment::create))),
-        )
-        .route("/attachments/detail", reader(get(attachments::list::detail)))
-        .route(
+fn attachment_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/attachments", ANYONE, attachments::list::summary)
+        .post("/attachments", Rule::AttachmentCreate, attachments::create_attachment::create)
+        .get("/attachments/detail", ANYONE, attachments::list::detail)
+        .get("/attachments/{attachment_id}", ANYONE, attachments::show::show)
+        .put(
             "/attachments/{attachment_id}",
-            reader(get(attachments::show::show))
-                .merge(member(put(attachments::update_attachment::update)))
-                .merge(member(delete(attachments::delete_attachment::delete))),
+            Rule::AttachmentUpdate,
+            attachments::update_attachment::update,
         )
-        .route(
-            "/attachments/{attachment_id}/action",
-            member(post(attachments::complete_attachment::act)),
+        .delete(
+            "/attachments/{attachment_id}",
+            Rule::AttachmentDelete,
+            attachments::delete_attachment::delete,
         )
+        .post("/attachments/{attachment_id}/action", ANYONE, attachments::complete_attachment::act)
 }
 
 /// Volume types, default types and QoS specs.
-fn type_routes() -> Router<App> {
-    Router::new()
-        .route(
-            "/types",
-            reader(get(types::list::list)).merge(admin(post(types::create_volume_type::create))),
-        )
-        .route(
-            "/types/{type_id}",
-            reader(get(types::show::show))
-                .merge(admin(put(types::update_volume_type::update)))
-                .merge(admin(delete(types::delete_volume_type::delete))),
-        )
-        .route(
+fn type_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/types", Rule::TypeGetAll, types::list::list)
+        .post("/types", Rule::TypeCreate, types::create_volume_type::create)
+        .get("/types/{type_id}", Rule::TypeGet, types::show::show)
+        .put("/types/{type_id}", Rule::TypeUpdate, types::update_volume_type::update)
+        .delete("/types/{type_id}", Rule::TypeDelete, types::delete_volume_type::delete)
+        .get("/types/{type_id}/extra_specs", Rule::ExtraSpecsIndex, types::update_extra_specs::show)
+        .post(
             "/types/{type_id}/extra_specs",
-            reader(get(types::update_extra_specs::show))
-                .merge(admin(post(types::update_extra_specs::merge))),
+            Rule::ExtraSpecsCreate,
+            types::update_extra_specs::merge,
         )
-        .route(
+        .get(
             "/types/{type_id}/extra_specs/{key}",
-            reader(get(types::update_extra_specs::show_item))
-                .merge(admin(put(types::update_extra_specs::set_item)))
-                .merge(admin(delete(types::update_extra_specs::remove_item))),
+            Rule::ExtraSpecsShow,
+            types::update_extra_specs::show_item,
         )
-        .route(
+        .put(
+            "/types/{type_id}/extra_specs/{key}",
+            Rule::ExtraSpecsUpdate,
+            types::update_extra_specs::set_item,
+        )
+        .delete(
+            "/types/{type_id}/extra_specs/{key}",
+            Rule::ExtraSpecsDelete,
+            types::update_extra_specs::remove_item,
+        )
+        .get(
             "/types/{type_id}/os-volume-type-access",
-            admin(get(types::update_type_access::show)),
+            Rule::TypeGetAccess,
+            types::update_type_access::show,
         )
-        .route(
+        .get(
             "/types/{type_id}/encryption",
-            admin(get(types::update_type_encryption::show))
-                .merge(admin(post(types::update_type_encryption::create))),
+            Rule::EncryptionGet,
+            types::update_type_encryption::show,
         )
-        .route(
+        .post(
+            "/types/{type_id}/encryption",
+            Rule::EncryptionCreate,
+            types::update_type_encryption::create,
+        )
+        .get(
             "/types/{type_id}/encryption/{key}",
-            admin(get(types::update_type_encryption::show_item))
-                .merge(admin(put(types::update_type_encryption::update)))
-                .merge(admin(delete(types::update_type_encryption::delete))),
+            Rule::EncryptionGet,
+            types::update_type_encryption::show_item,
         )
-        .route("/default-types", admin(get(default_types::list)))
-        .route(
+        .put(
+            "/types/{type_id}/encryption/{key}",
+            Rule::EncryptionUpdate,
+            types::update_type_encryption::update,
+        )
+        .delete(
+            "/types/{type_id}/encryption/{key}",
+            Rule::EncryptionDelete,
+            types::update_type_encryption::delete,
+        )
+        .get("/default-types", Rule::DefaultTypeGetAll, default_types::list)
+        .get("/default-types/{project}", Rule::DefaultTypeGet, default_types::show)
+        .put("/default-types/{project}", Rule::DefaultTypeSet, default_types::set_default_type::set)
+        .delete(
             "/default-types/{project}",
-            admin(get(default_types::show))
-                .merge(admin(put(default_types::set_default_type::set)))
-                .merge(admin(delete(default_types::set_default_type::unset))),
+            Rule::DefaultTypeUnset,
+            default_types::set_default_type::unset,
         )
-        .route(
-            "/qos-specs",
-            admin(get(qos_specs::list::list))
-                .merge(admin(post(qos_specs::create_qos_specs::create))),
-        )
-        .route(
+        .get("/qos-specs", Rule::QosSpecsGetAll, qos_specs::list::list)
+        .post("/qos-specs", Rule::QosSpecsCreate, qos_specs::create_qos_specs::create)
+        .get("/qos-specs/{qos_specs_id}", Rule::QosSpecsGet, qos_specs::show::show)
+        .put("/qos-specs/{qos_specs_id}", Rule::QosSpecsUpdate, qos_specs::update_qos_specs::update)
+        .delete(
             "/qos-specs/{qos_specs_id}",
-            admin(get(qos_specs::show::show))
-                .merge(admin(put(qos_specs::update_qos_specs::update)))
-                .merge(admin(delete(qos_specs::delete_qos_specs::delete))),
+            Rule::QosSpecsDelete,
+            qos_specs::delete_qos_specs::delete,
         )
-        .route(
+        .put(
             "/qos-specs/{qos_specs_id}/delete_keys",
-            admin(put(qos_specs::update_qos_specs::delete_keys)),
+            Rule::QosSpecsDelete,
+            qos_specs::update_qos_specs::delete_keys,
         )
-        .route(
+        .get(
             "/qos-specs/{qos_specs_id}/associations",
-            admin(get(qos_specs::associate_qos_specs::associations)),
+            Rule::QosSpecsGetAll,
+            qos_specs::associate_qos_specs::associations,
         )
-        .route(
+        .get(
             "/qos-specs/{qos_specs_id}/associate",
-            admin(get(qos_specs::associate_qos_specs::associate)),
+            Rule::QosSpecsUpdate,
+            qos_specs::associate_qos_specs::associate,
         )
-        .route(
+        .get(
             "/qos-specs/{qos_specs_id}/disassociate",
-            admin(get(qos_specs::disassociate_qos_specs::disassociate)),
+            Rule::QosSpecsUpdate,
+            qos_specs::disassociate_qos_specs::disassociate,
         )
-        .route(
+        .get(
             "/qos-specs/{qos_specs_id}/disassociate_all",
-            admin(get(qos_specs::disassociate_qos_specs::disassociate_all)),
+            Rule::QosSpecsUpdate,
+            qos_specs::disassociate_qos_specs::disassociate_all,
         )
-        .route("/types/{type_id}/action", admin(post(types::update_type_access::act)))
+        .post("/types/{type_id}/action", ANYONE, types::update_type_access::act)
 }
 
 /// Quotas and limits.
-fn quota_routes() -> Router<App> {
-    Router::new()
-        .route(
-            "/os-quota-sets/{project}",
-            reader(get(quotas::show::show))
-                .merge(admin(put(quotas::update_quota::update)))
-                .merge(admin(delete(quotas::reset_quota::reset))),
-        )
-        .route("/os-quota-sets/{project}/defaults", reader(get(quotas::show::defaults)))
-        .route(
+fn quota_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/os-quota-sets/{project}", Rule::QuotaShow, quotas::show::show)
+        .put("/os-quota-sets/{project}", Rule::QuotaUpdate, quotas::update_quota::update)
+        .delete("/os-quota-sets/{project}", Rule::QuotaDelete, quotas::reset_quota::reset)
+        .get("/os-quota-sets/{project}/defaults", Rule::QuotaShow, quotas::show::defaults)
+        .get("/os-quota-class-sets/{class}", Rule::QuotaClassGet, quotas::show::class)
+        .put(
             "/os-quota-class-sets/{class}",
-            admin(get(quotas::show::class)).merge(admin(put(quotas::update_quota_class::update))),
+            Rule::QuotaClassUpdate,
+            quotas::update_quota_class::update,
         )
-        .route("/limits", reader(get(quotas::limits::show)))
+        .get("/limits", ANYONE, quotas::limits::show)
 }
 
 /// Services, clusters, hosts, pools: what operators see and decide.
-fn operator_routes() -> Router<App> {
-    Router::new()
-        .route("/scheduler-stats/get_pools", admin(get(pools::list)))
-        .route("/capabilities/{host}", admin(get(pools::capabilities)))
-        .route("/clusters", admin(get(clusters::list)))
-        .route("/clusters/detail", admin(get(clusters::detail)))
-        .route("/clusters/enable", admin(put(clusters::enable)))
-        .route("/clusters/disable", admin(put(clusters::disable)))
-        .route("/clusters/{name}", admin(get(clusters::show)))
-        .route("/workers/cleanup", admin(post(workers::cleanup)))
-        .route("/os-hosts", admin(get(hosts::list)))
-        .route("/os-hosts/{host}", admin(get(hosts::show)).merge(admin(put(hosts::update))))
-        .route("/os-services", admin(get(services::list::list)))
-        .route("/os-services/enable", admin(put(services::enable_backend::enable)))
-        .route("/os-services/disable", admin(put(services::disable_backend::disable)))
-        .route(
+fn operator_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/scheduler-stats/get_pools", Rule::Pools, pools::list)
+        .get("/capabilities/{host}", Rule::Capabilities, pools::capabilities)
+        .get("/clusters", Rule::ClustersGetAll, clusters::list)
+        .get("/clusters/detail", Rule::ClustersGetAll, clusters::detail)
+        .put("/clusters/enable", Rule::ClustersUpdate, clusters::enable)
+        .put("/clusters/disable", Rule::ClustersUpdate, clusters::disable)
+        .get("/clusters/{name}", Rule::ClustersGet, clusters::show)
+        .post("/workers/cleanup", Rule::WorkersCleanup, workers::cleanup)
+        .get("/os-hosts", Rule::Hosts, hosts::list)
+        .get("/os-hosts/{host}", Rule::Hosts, hosts::show)
+        .put("/os-hosts/{host}", Rule::Hosts, hosts::update)
+        .get("/os-services", Rule::ServicesIndex, services::list::list)
+        .put("/os-services/enable", Rule::ServicesUpdate, services::enable_backend::enable)
+        .put("/os-services/disable", Rule::ServicesUpdate, services::disable_backend::disable)
+        .put(
             "/os-services/disable-log-reason",
-            admin(put(services::disable_backend::disable_with_reason)),
+            Rule::ServicesUpdate,
+            services::disable_backend::disable_with_reason,
         )
-        .route("/os-services/freeze", admin(put(services::freeze_backend::freeze)))
-        .route("/os-services/failover_host", admin(put(services::failover_backend::failover)))
-        .route("/os-services/failover", admin(put(services::failover_backend::failover)))
-        .route("/os-services/reset_active_backend", admin(put(services::promote_backend::promote)))
-        .route("/os-services/replication_enable", admin(put(services::enable_replication::enable)))
-        .route("/os-services/set-log", admin(put(services::log_levels::set)))
-        .route("/os-services/get-log", admin(put(services::log_levels::get)))
-        .route("/os-services/thaw", admin(put(services::thaw_backend::thaw)))
+        .put(
+            "/os-services/freeze",
+            [Rule::ServicesUpdate, Rule::FreezeHost],
+            services::freeze_backend::freeze,
+        )
+        .put(
+            "/os-services/failover_host",
+            [Rule::ServicesUpdate, Rule::FailoverHost],
+            services::failover_backend::failover,
+        )
+        .put(
+            "/os-services/failover",
+            [Rule::ServicesUpdate, Rule::FailoverHost],
+            services::failover_backend::failover,
+        )
+        .put(
+            "/os-services/reset_active_backend",
+            [Rule::ServicesUpdate, Rule::FailoverHost],
+            services::promote_backend::promote,
+        )
+        .put(
+            "/os-services/replication_enable",
+            [Rule::ServicesUpdate, Rule::FailoverHost],
+            services::enable_replication::enable,
+        )
+        .put("/os-services/set-log", Rule::ServicesUpdate, services::log_levels::set)
+        .put("/os-services/get-log", Rule::ServicesUpdate, services::log_levels::get)
+        .put(
+            "/os-services/thaw",
+            [Rule::ServicesUpdate, Rule::ThawHost],
+            services::thaw_backend::thaw,
+        )
 }
 
 /// What the API says of itself, and messages to users.
-fn description_routes() -> Router<App> {
-    Router::new()
-        .route("/os-availability-zone", reader(get(availability_zones::list)))
-        .route("/messages", reader(get(messages::list::list)))
-        .route(
-            "/messages/{message_id}",
-            reader(get(messages::show::show))
-                .merge(member(delete(messages::delete_message::delete))),
-        )
-        .route("/extensions", reader(get(extensions::list)))
-        .route("/extensions/{alias}", reader(get(extensions::show)))
-        .route("/resource_filters", reader(get(resource_filters::list)))
+fn description_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/os-availability-zone", ANYONE, availability_zones::list)
+        .get("/messages", Rule::MessageGetAll, messages::list::list)
+        .get("/messages/{message_id}", Rule::MessageGet, messages::show::show)
+        .delete("/messages/{message_id}", Rule::MessageDelete, messages::delete_message::delete)
+        .get("/extensions", ANYONE, extensions::list)
+        .get("/extensions/{alias}", ANYONE, extensions::show)
+        .get("/resource_filters", ANYONE, resource_filters::list)
 }
 
 /// The whole API as one service.
@@ -321,7 +412,8 @@ pub(crate) fn service(
         stopping: app.stopping.clone(),
         details: None,
     };
-    let v3 = v3()
+    let v3 = v3(&app)
+        .into_router()
         .layer(from_fn(microversion::negotiate))
         .layer(from_fn_with_state(app.clone(), identity::identify));
     let router = Router::new()

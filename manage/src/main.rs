@@ -7,6 +7,7 @@
 mod backend;
 mod cluster;
 mod operation;
+mod policy;
 mod quota;
 mod schema;
 mod service;
@@ -59,6 +60,9 @@ enum About {
     /// Check and correct quota usage
     #[command(subcommand)]
     Quota(quota::Command),
+    /// Who may do what: list, check, sample
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// The database schema
     #[command(subcommand)]
     Db(schema::Command),
@@ -88,6 +92,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
             About::Volume(command) => volume::run(&session, command).await,
             About::Operation(command) => operation::run(&session, command).await,
             About::Quota(command) => quota::run(&session, command).await,
+            About::Policy(command) => policy::run(&session, command),
             About::Db(command) => schema::run(&session, command).await,
         }
     })

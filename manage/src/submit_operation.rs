@@ -3,7 +3,7 @@
 use crate::session::Session;
 use bus::message::Submitted;
 use bus::{Bus, Context};
-use model::{Caller, OperationId, RequestId, Result, Role};
+use model::{Caller, OperationId, RequestId, Result};
 use operation::Operation;
 use std::time::Duration;
 use submit::Submitter;
@@ -26,7 +26,8 @@ pub async fn submit(
     context.caller = Caller {
         user_id: "cinderblock-manage".to_owned(),
         project_id: String::new(),
-        roles: vec![Role::Admin],
+        roles: vec!["admin".to_owned()],
+        is_admin: true,
     };
     let submitted = submitter.submit(context, &operation.into()).await;
     stopping.cancel();

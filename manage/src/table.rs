@@ -48,6 +48,11 @@ impl Output {
     }
 }
 
+/// Prints a text as it is, for people and programs alike.
+pub fn text(text: &str) -> anyhow::Result<()> {
+    Ok(write!(std::io::stdout().lock(), "{text}")?)
+}
+
 fn line(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }

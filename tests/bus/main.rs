@@ -15,7 +15,7 @@ use harness::Cluster;
 use harness::cluster::PROJECT;
 use harness::rabbitmq::RabbitMq;
 use harness::{ClusterBuilder, Servers};
-use model::{Caller, RequestId, Role};
+use model::{Caller, RequestId};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +44,8 @@ fn context(timeout: Duration) -> Context {
     let caller = Caller {
         user_id: "tester".to_owned(),
         project_id: PROJECT.to_owned(),
-        roles: vec![Role::Admin],
+        roles: vec!["admin".to_owned()],
+        is_admin: true,
     };
     let context = Context {
         request_id: RequestId::random(),

@@ -6,6 +6,7 @@ mod log_levels;
 mod older_views;
 mod openstack_client;
 mod paging;
+mod policy;
 mod python_cinderclient;
 mod request_ids;
 mod shapes;

@@ -15,6 +15,7 @@ pub struct Client {
     http: reqwest::Client,
     endpoint: String,
     project: String,
+    user: &'static str,
     roles: &'static str,
     version: String,
 }
@@ -61,6 +62,7 @@ impl Client {
             http: reqwest::Client::new(),
             endpoint: endpoint.to_owned(),
             project: project.to_owned(),
+            user: "tester",
             roles: "admin",
             version: "volume 3.71".to_owned(),
         }
@@ -70,6 +72,12 @@ impl Client {
     #[must_use]
     pub fn with_roles(&self, roles: &'static str) -> Self {
         Self { roles, ..self.clone() }
+    }
+
+    /// Another user of the same project.
+    #[must_use]
+    pub fn as_user(&self, user: &'static str) -> Self {
+        Self { user, ..self.clone() }
     }
 
     /// A caller of another project.
@@ -105,7 +113,7 @@ impl Client {
             .http
             .request(method, self.url(path))
             .timeout(Duration::from_secs(60))
-            .header("X-Auth-Token", format!("tester:{}", self.project))
+            .header("X-Auth-Token", format!("{}:{}", self.user, self.project))
             .header("X-Roles", self.roles);
         if self.version.is_empty() {
             return request;

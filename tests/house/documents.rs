@@ -14,6 +14,11 @@ fn the_catalogue_of_operations_is_current() {
 }
 
 #[test]
+fn the_sample_of_a_policy_file_is_current() {
+    is_current("docs/policy.sample.yaml", &policy::sample());
+}
+
+#[test]
 fn the_statements_of_operations_are_current() {
     is_current("docs/operations.sql", &statements());
 }

@@ -9,12 +9,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("common/model", &[]),
     ("common/operation", &["model"]),
     ("common/config", &["model"]),
+    ("common/policy", &["model", "configuration"]),
     ("common/database", &["model", "operation", "configuration"]),
     ("common/bus", &["model", "operation", "configuration"]),
     ("common/submit", &["model", "operation", "database", "bus"]),
     ("common/process", &["model", "configuration", "database", "bus"]),
     ("scheduler", &["model", "operation", "configuration", "database", "bus", "process"]),
-    ("api", &["model", "operation", "configuration", "database", "bus", "submit", "process"]),
+    (
+        "api",
+        &["model", "operation", "configuration", "policy", "database", "bus", "submit", "process"],
+    ),
     ("volume/driver", &["model"]),
     ("volume/drivers/fake", &["model", "configuration", "driver"]),
     ("volume/drivers/file", &["model", "configuration", "driver"]),
@@ -33,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "driver_file",
         ],
     ),
-    ("manage", &["model", "operation", "configuration", "database", "bus", "submit"]),
+    ("manage", &["model", "operation", "configuration", "policy", "database", "bus", "submit"]),
 ];
 
 /// The crates of the workspace that a manifest names in `[dependencies]`.

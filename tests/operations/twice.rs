@@ -6,7 +6,7 @@ use bus::{BackendMessage, Bus, Context, Queue, SchedulerMessage, SubmitAnswer};
 use configuration::{BusConfig, Config};
 use harness::cluster::PROJECT;
 use harness::{Cluster, ClusterBuilder};
-use model::{Caller, Error, OperationId, RequestId, Result, Role, VolumeId};
+use model::{Caller, Error, OperationId, RequestId, Result, VolumeId};
 use operation::{DeleteVolume, ExtendVolume, FreezeBackend, Operation, UpdateVolume};
 use serde_json::json;
 use std::time::Duration;
@@ -26,7 +26,8 @@ fn context() -> Context {
     let caller = Caller {
         user_id: "tester".to_owned(),
         project_id: PROJECT.to_owned(),
-        roles: vec![Role::Admin],
+        roles: vec!["admin".to_owned()],
+        is_admin: true,
     };
     let context = Context {
         request_id: RequestId::random(),

@@ -244,3 +244,26 @@ async fn volumes_follow_a_backend_that_got_another_name() -> anyhow::Result<()> 
     assert!(done(&cluster, update)?.contains("0 volumes"));
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn the_policy_is_shown_and_asked() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let file = cluster.directory().join("policy.d/10-auditors.yaml");
+    std::fs::create_dir_all(cluster.directory().join("policy.d"))?;
+    std::fs::write(&file, "volume:get_all: role:auditor\n")?;
+    let listed = done(&cluster, "policy list")?;
+    let line = listed.lines().find(|line| line.starts_with("volume:get_all ")).unwrap_or_default();
+    assert!(line.contains("role:auditor") && line.contains("10-auditors.yaml"), "{listed}");
+    assert!(listed.contains("xena_system_admin_or_project_member"), "{listed}");
+    done(&cluster, "policy check --as auditor --rule volume:get_all")?;
+    refused(&cluster, "policy check --as reader --rule volume:get_all", "")?;
+    done(&cluster, "policy check --as member --rule volume:delete")?;
+    refused(&cluster, "policy check --as member --rule volume:delete --target-project other", "")?;
+    refused(&cluster, "policy check --as member --rule volume:delet", "there is no rule")?;
+    // the sample is a policy file, and changes nothing
+    std::fs::write(&file, done(&cluster, "policy sample")?)?;
+    assert!(done(&cluster, "--json policy list")?.contains("\"default\""));
+    std::fs::write(&file, "volume:get_all: 'role:a or'\n")?;
+    refused(&cluster, "policy list", "rule volume:get_all: something is missing at the end")?;
+    cluster.finish(&["the policy cannot be read again"]).await
+}

@@ -64,6 +64,7 @@ fn write_documents() -> anyhow::Result<()> {
     let docs = files::repository().join("docs");
     std::fs::write(docs.join("operations.md"), harness::operations_document::render())?;
     std::fs::write(docs.join("operations.sql"), harness::operations_document::statements())?;
+    std::fs::write(docs.join("policy.sample.yaml"), policy::sample())?;
     Ok(())
 }
 

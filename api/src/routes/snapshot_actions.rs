@@ -9,19 +9,19 @@ use crate::action::{self, ActionEntry};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::policy::Rule;
+use crate::policy::{Object, Rule};
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use model::SnapshotId;
 
 const ACTIONS: &[ActionEntry<SnapshotId>] = &[
-    ActionEntry::new("os-force_delete", Rule::Admin, |action| {
+    ActionEntry::new("os-force_delete", &[Rule::SnapshotForceDelete], |action| {
         Box::pin(force_delete_snapshot::force_delete(action))
     }),
-    ActionEntry::new("os-reset_status", Rule::Admin, |action| {
+    ActionEntry::new("os-reset_status", &[Rule::SnapshotResetStatus], |action| {
         Box::pin(reset_snapshot_status::reset(action))
     }),
-    ActionEntry::new("os-unmanage", Rule::Admin, |action| {
+    ActionEntry::new("os-unmanage", &[Rule::SnapshotUnmanage], |action| {
         Box::pin(unmanage_snapshot::unmanage(action))
     }),
 ];
@@ -32,5 +32,5 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer {
-    action::act(ACTIONS, &app, &context, parse_id(&id), body).await
+    action::act(ACTIONS, &app, &context, Object::Snapshot(&id), parse_id(&id), body).await
 }

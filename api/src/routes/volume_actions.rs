@@ -23,67 +23,77 @@ use crate::action::{self, ActionEntry, VolumeAction};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::policy::Rule;
+use crate::policy::{Object, Rule};
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
 use model::{Error, VolumeId};
 
 const ACTIONS: &[ActionEntry<VolumeId>] = &[
-    ActionEntry::new("os-extend", Rule::Member, |action| Box::pin(extend_volume::extend(action))),
-    ActionEntry::new("os-force_delete", Rule::Admin, |action| {
+    ActionEntry::new("os-extend", &[Rule::VolumeExtend], |action| {
+        Box::pin(extend_volume::extend(action))
+    }),
+    ActionEntry::new("os-force_delete", &[Rule::VolumeActionForceDelete], |action| {
         Box::pin(force_delete_volume::force_delete(action))
     }),
-    ActionEntry::new("revert", Rule::Member, |action| Box::pin(revert_volume::revert(action)))
-        .since(40),
-    ActionEntry::new("os-retype", Rule::Member, |action| Box::pin(retype_volume::retype(action))),
-    ActionEntry::new("os-migrate_volume", Rule::Admin, |action| {
+    ActionEntry::new("revert", &[Rule::VolumeRevert], |action| {
+        Box::pin(revert_volume::revert(action))
+    })
+    .since(40),
+    ActionEntry::new("os-retype", &[Rule::VolumeRetype], |action| {
+        Box::pin(retype_volume::retype(action))
+    }),
+    ActionEntry::new("os-migrate_volume", &[Rule::VolumeMigrate], |action| {
         Box::pin(migrate_volume::migrate(action))
     }),
-    ActionEntry::new("os-unmanage", Rule::Admin, |action| {
+    ActionEntry::new("os-unmanage", &[Rule::VolumeUnmanage], |action| {
         Box::pin(unmanage_volume::unmanage(action))
     }),
-    ActionEntry::new("os-reserve", Rule::Member, |action| {
+    ActionEntry::new("os-reserve", &[Rule::VolumeReserve], |action| {
         Box::pin(reserve_volume::reserve(action))
     }),
-    ActionEntry::new("os-unreserve", Rule::Member, |action| {
+    ActionEntry::new("os-unreserve", &[Rule::VolumeUnreserve], |action| {
         Box::pin(reserve_volume::unreserve(action))
     }),
-    ActionEntry::new("os-initialize_connection", Rule::Member, |action| {
+    ActionEntry::new("os-initialize_connection", &[Rule::VolumeInitializeConnection], |action| {
         Box::pin(initialize_connection::initialize(action))
     }),
-    ActionEntry::new("os-attach", Rule::Member, |action| Box::pin(attach_volume::attach(action))),
-    ActionEntry::new("os-begin_detaching", Rule::Member, |action| {
+    ActionEntry::new("os-attach", &[Rule::VolumeAttach], |action| {
+        Box::pin(attach_volume::attach(action))
+    }),
+    ActionEntry::new("os-begin_detaching", &[Rule::VolumeBeginDetaching], |action| {
         Box::pin(begin_detaching::begin(action))
     }),
-    ActionEntry::new("os-roll_detaching", Rule::Member, |action| {
+    ActionEntry::new("os-roll_detaching", &[Rule::VolumeRollDetaching], |action| {
         Box::pin(roll_detaching::roll(action))
     }),
-    ActionEntry::new("os-terminate_connection", Rule::Member, |action| {
+    ActionEntry::new("os-terminate_connection", &[Rule::VolumeTerminateConnection], |action| {
         Box::pin(terminate_connection::terminate(action))
     }),
-    ActionEntry::new("os-detach", Rule::Member, |action| Box::pin(detach::detach(action))),
-    ActionEntry::new("os-force_detach", Rule::Admin, |action| {
-        Box::pin(detach::force_detach(action))
-    }),
-    ActionEntry::new("os-reset_status", Rule::Admin, |action| {
+    ActionEntry::new("os-detach", &[Rule::VolumeDetach], |action| Box::pin(detach::detach(action))),
+    ActionEntry::new(
+        "os-force_detach",
+        &[Rule::VolumeForceDetach, Rule::VolumeTerminateConnection, Rule::VolumeDetach],
+        |action| Box::pin(detach::force_detach(action)),
+    ),
+    ActionEntry::new("os-reset_status", &[Rule::VolumeResetStatus], |action| {
         Box::pin(reset_volume_status::reset(action))
     }),
-    ActionEntry::new("os-update_readonly_flag", Rule::Member, |action| {
+    ActionEntry::new("os-update_readonly_flag", &[Rule::VolumeUpdateReadonly], |action| {
         Box::pin(set_volume_readonly::set_readonly(action))
     }),
-    ActionEntry::new("os-set_bootable", Rule::Member, |action| {
+    ActionEntry::new("os-set_bootable", &[Rule::VolumeUpdate], |action| {
         Box::pin(set_volume_bootable::set_bootable(action))
     }),
-    ActionEntry::new("os-set_image_metadata", Rule::Member, |action| {
+    ActionEntry::new("os-set_image_metadata", &[Rule::VolumeImageMetadataSet], |action| {
         Box::pin(update_image_metadata::set(action))
     }),
-    ActionEntry::new("os-unset_image_metadata", Rule::Member, |action| {
+    ActionEntry::new("os-unset_image_metadata", &[Rule::VolumeImageMetadataRemove], |action| {
         Box::pin(update_image_metadata::unset(action))
     }),
-    ActionEntry::new("os-show_image_metadata", Rule::Reader, |action| {
+    ActionEntry::new("os-show_image_metadata", &[Rule::VolumeGetMetadata], |action| {
         Box::pin(update_image_metadata::show(action))
     }),
-    ActionEntry::new("os-volume_upload_image", Rule::Member, |action| {
+    ActionEntry::new("os-volume_upload_image", &[Rule::VolumeUploadImage], |action| {
         Box::pin(upload_image(action))
     }),
 ];
@@ -94,7 +104,7 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer {
-    action::act(ACTIONS, &app, &context, parse_id(&id), body).await
+    action::act(ACTIONS, &app, &context, Object::Volume(&id), parse_id(&id), body).await
 }
 
 async fn upload_image(_action: VolumeAction<'_>) -> Answer {

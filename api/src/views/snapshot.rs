@@ -1,6 +1,7 @@
 //! Snapshots.
 
 use super::timestamp;
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use model::Snapshot;
 use serde_json::{Value, json};
@@ -36,8 +37,10 @@ pub(crate) fn created(snapshot: &Snapshot, context: &RequestContext) -> Value {
 /// What show and the detailed list show.
 pub(crate) fn detail(snapshot: &Snapshot, context: &RequestContext) -> Value {
     let mut view = created(snapshot, context);
-    view["os-extended-snapshot-attributes:project_id"] = json!(snapshot.project_id);
-    view["os-extended-snapshot-attributes:progress"] = json!(snapshot.progress);
+    if context.allows(Rule::SnapshotExtendedAttributes) {
+        view["os-extended-snapshot-attributes:project_id"] = json!(snapshot.project_id);
+        view["os-extended-snapshot-attributes:progress"] = json!(snapshot.progress);
+    }
     if context.version.0 >= GROUP_SINCE {
         view["group_snapshot_id"] = Value::Null;
     }

@@ -2,6 +2,7 @@
 
 use super::timestamp;
 use crate::links::ItemLinks;
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use model::{
     AttachedServer, AttachmentId, Metadata, MigrationStatus, ReplicationStatus, Volume, VolumeId,
@@ -73,8 +74,8 @@ pub(crate) struct Created<'a> {
 pub(crate) struct Detail<'a> {
     #[serde(flatten)]
     common: Created<'a>,
-    #[serde(rename = "os-vol-tenant-attr:tenant_id")]
-    project_id: &'a str,
+    #[serde(rename = "os-vol-tenant-attr:tenant_id", skip_serializing_if = "Option::is_none")]
+    project_id: Option<&'a str>,
     #[serde(rename = "os-vol-host-attr:host", skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(rename = "os-vol-mig-status-attr:migstat", skip_serializing_if = "Option::is_none")]
@@ -99,21 +100,24 @@ struct Attached<'a> {
 
 /// What show and the detailed list show: more than [`created`].
 pub(crate) fn detail<'a>(volume: &'a Volume, context: &RequestContext) -> Detail<'a> {
-    let is_admin = context.caller.is_admin();
-    let image_metadata = &volume.image_metadata;
+    let image_metadata = Some(&volume.image_metadata).filter(|metadata| !metadata.is_empty());
+    let shows_migration = context.allows(Rule::VolumeMigrationAttribute);
     Detail {
         common: created(volume, context),
-        project_id: &volume.project_id,
-        host: is_admin.then(|| volume.host()),
-        migration_status: is_admin.then_some(volume.migration_status),
-        name_id: is_admin.then_some(None),
-        volume_image_metadata: (!image_metadata.is_empty()).then_some(image_metadata),
+        project_id: context
+            .allows(Rule::VolumeTenantAttribute)
+            .then_some(volume.project_id.as_str()),
+        host: context.allows(Rule::VolumeHostAttribute).then(|| volume.host()),
+        migration_status: shows_migration.then_some(volume.migration_status),
+        name_id: shows_migration.then_some(None),
+        volume_image_metadata: image_metadata
+            .filter(|_| context.allows(Rule::VolumeImageMetadataShow)),
     }
 }
 
 /// What the answers to create and update show.
 pub(crate) fn created<'a>(volume: &'a Volume, context: &RequestContext) -> Created<'a> {
-    let (version, is_admin) = (context.version.0, context.caller.is_admin());
+    let (version, is_admin) = (context.version.0, context.caller.is_admin);
     Created {
         id: volume.id,
         status: shown(volume.status),

@@ -1,10 +1,11 @@
 //! Volume types.
 
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use model::{Metadata, VolumeType};
 use serde_json::{Value, json};
 
-/// The extra specs that callers who are not admins may see: what matters to their own work.
+/// The extra specs that matter to users: they say nothing of how a backend works.
 const OPEN_SPECS: &[&str] = &["RESKEY:availability_zones", "multiattach", "replication_enabled"];
 
 /// What every answer shows.
@@ -14,10 +15,14 @@ pub(crate) fn detail(volume_type: &VolumeType, context: &RequestContext) -> Valu
         "name": volume_type.name,
         "description": volume_type.description,
         "is_public": volume_type.is_public,
-        "extra_specs": visible_specs(volume_type, context),
-        "os-volume-type-access:is_public": volume_type.is_public,
     });
-    if context.caller.is_admin() {
+    if context.allows(Rule::TypeExtraSpecsAttribute) {
+        view["extra_specs"] = json!(visible_specs(volume_type, context));
+    }
+    if context.allows(Rule::TypeAccessAttribute) {
+        view["os-volume-type-access:is_public"] = json!(volume_type.is_public);
+    }
+    if context.allows(Rule::TypeQosSpecsAttribute) {
         view["qos_specs_id"] = json!(volume_type.qos_specs_id);
     }
     view
@@ -33,10 +38,10 @@ pub(crate) fn encryption(volume_type: &VolumeType) -> Value {
 
 /// The extra specs that the caller may see.
 pub(crate) fn visible_specs(volume_type: &VolumeType, context: &RequestContext) -> Metadata {
-    let is_admin = context.caller.is_admin();
+    let shows_all = context.allows(Rule::ExtraSpecsReadSensitive);
     let specs = volume_type.extra_specs.iter();
     specs
-        .filter(|(key, _)| is_admin || OPEN_SPECS.contains(&key.as_str()))
+        .filter(|(key, _)| shows_all || OPEN_SPECS.contains(&key.as_str()))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }

@@ -12,6 +12,7 @@ mod fake_driver;
 mod file_driver;
 mod keys;
 mod log;
+mod policy;
 mod quota;
 mod scheduler;
 mod secret;
@@ -26,6 +27,7 @@ pub use error::ConfigError;
 pub use fake_driver::FakeDriverConfig;
 pub use file_driver::{FileDriverConfig, NbdListen, TargetProtocol};
 pub use log::{LogConfig, LogFormat};
+pub use policy::PolicyConfig;
 pub use quota::QuotaConfig;
 pub use scheduler::SchedulerConfig;
 pub use secret::Secret;
@@ -58,6 +60,8 @@ pub struct Config {
     pub backends: BTreeMap<String, BackendConfig>,
     /// The quota of a project for which none was set.
     pub quota: QuotaConfig,
+    /// Who may do what.
+    pub policy: PolicyConfig,
     /// The log.
     pub log: LogConfig,
 }
@@ -87,7 +91,8 @@ impl Config {
             &merged.clone().try_deserialize()?,
             &serde_json::json!(Self::default()),
         )?;
-        let config: Self = merged.try_deserialize()?;
+        let mut config: Self = merged.try_deserialize()?;
+        config.policy.stands_beside(file);
         config.validate()?;
         Ok(config)
     }

@@ -2,18 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-text_enum! {
-    /// The roles that cinderblock's policy knows; Keystone's other roles are ignored.
-    pub enum Role {
-        /// May do everything, in every project.
-        Admin = "admin",
-        /// May change the resources of its project.
-        Member = "member",
-        /// May see the resources of its project.
-        Reader = "reader",
-    }
-}
-
 /// The authenticated originator of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
@@ -21,20 +9,17 @@ pub struct Caller {
     pub user_id: String,
     /// The project that the request is scoped to.
     pub project_id: String,
-    /// The roles held in that project.
-    pub roles: Vec<Role>,
+    /// The names of the roles held there, those that others imply included.
+    pub roles: Vec<String>,
+    /// Whether the caller is an admin of the cloud, who may act on every project's resources: what the policy makes of the roles.
+    #[serde(default)]
+    pub is_admin: bool,
 }
 
 impl Caller {
-    /// Whether the caller may act on every project's resources.
-    #[must_use]
-    pub fn is_admin(&self) -> bool {
-        self.roles.contains(&Role::Admin)
-    }
-
     /// The project whose resources the caller is limited to, or `None` for an admin.
     #[must_use]
     pub fn project_scope(&self) -> Option<&str> {
-        (!self.is_admin()).then_some(self.project_id.as_str())
+        (!self.is_admin).then_some(self.project_id.as_str())
     }
 }

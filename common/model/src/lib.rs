@@ -28,7 +28,7 @@ pub use backend::{
     Backend, BackendReport, Condition, Placement, PoolReport, ReplicationProgress,
     ReplicationStatus,
 };
-pub use caller::{Caller, Role};
+pub use caller::Caller;
 pub use capability::Capability;
 pub use connection::ConnectionInfo;
 pub use error::{Error, ErrorKind, Result};

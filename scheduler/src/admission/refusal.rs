@@ -60,7 +60,7 @@ fn blocked_by_condition(
     strict: bool,
 ) -> Error {
     let class = request.operation.contract().class;
-    let is_admin = request.context.caller.is_admin();
+    let is_admin = request.context.caller.is_admin;
     let named =
         if is_admin { format!("Backend {}", backend.name) } else { "The backend".to_owned() };
     let facts: Vec<String> =

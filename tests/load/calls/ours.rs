@@ -59,7 +59,8 @@ pub async fn rate(broker: &str, callers: usize, time: Duration) -> anyhow::Resul
 }
 
 fn context() -> Context {
-    let caller = Caller { user_id: "u".into(), project_id: "p".into(), roles: Vec::new() };
+    let caller =
+        Caller { user_id: "u".into(), project_id: "p".into(), roles: Vec::new(), is_admin: false };
     let context = Context {
         request_id: RequestId::random(),
         traceparent: next_traceparent(None),

@@ -5,7 +5,7 @@ use crate::action::{self, Action, ActionEntry};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::policy::Rule;
+use crate::policy::{Object, Rule};
 use crate::request::RequestContext;
 use crate::submit::submit;
 use axum::extract::{Path, State};
@@ -14,7 +14,10 @@ use axum::response::IntoResponse;
 use operation::CompleteAttachment;
 
 const ACTIONS: &[ActionEntry<String>] =
-    &[ActionEntry::new("os-complete", Rule::Member, |action| Box::pin(complete(action))).since(44)];
+    &[ActionEntry::new("os-complete", &[Rule::AttachmentComplete], |action| {
+        Box::pin(complete(action))
+    })
+    .since(44)];
 
 pub(crate) async fn act(
     State(app): State<App>,
@@ -22,7 +25,7 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer {
-    action::act(ACTIONS, &app, &context, Ok(id), body).await
+    action::act(ACTIONS, &app, &context, Object::Attachment(&id), Ok(id.clone()), body).await
 }
 
 async fn complete(action: Action<'_, String>) -> Answer {

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::body::Body;
 use crate::fault::{Answer, Fault};
 use crate::fields::{Fields, invalid, required};
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::routes::volumes;
 use crate::submit::{read_after, submit, submit_and_wait};
@@ -12,7 +13,7 @@ use crate::views;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use model::{AttachMode, AttachmentId, Result};
+use model::{AttachMode, AttachmentId, Result, VolumeStatus};
 use operation::{CreateAttachment, UpdateAttachment};
 use serde_json::{Map, Value, json};
 
@@ -33,6 +34,11 @@ pub(crate) async fn create(
     attachment.refuse_rest()?;
 
     let volume = volumes::find(&app, &context, &volume_id.to_string()).await?;
+    let (project, user) = (&volume.project_id, &volume.user_id);
+    context.require_for(Rule::AttachmentCreate, project, user)?;
+    if volume.multiattach && volume.bootable && volume.status == VolumeStatus::InUse {
+        context.require_for(Rule::AttachmentMultiattachBootable, project, user)?;
+    }
     let mode = if volume.readonly == Some(true) { AttachMode::ReadOnly } else { mode };
     let attachment_id = AttachmentId::random();
     let volume_id = volume.id;

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::{Fields, required};
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::routes::{snapshots, volumes};
 use crate::submit::submit;
@@ -30,6 +31,7 @@ pub(crate) async fn manage(
     asked.refuse_rest()?;
 
     let volume = volumes::find(&app, &context, &volume_id.to_string()).await?;
+    context.require_for(Rule::SnapshotManage, &volume.project_id, &volume.user_id)?;
     let backend = backend(&app, &volume.backend_name).await?;
     let object = referenced(&app, &context, &backend, Manageable::Snapshots, &source_name).await?;
     if object.size_gb > volume.size_gb {

@@ -4,6 +4,7 @@ use super::{EffectiveQuota, effective_quota, find};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::paging::Parameters;
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -29,14 +30,16 @@ pub(crate) async fn show(
 ) -> Answer {
     let mut parameters = Parameters::parse(query.as_deref())?;
     let asked = parameters.take("project_id").or(parameters.take("tenant_id"));
-    let asked = asked.filter(|_| context.version.0 >= PROJECT_SINCE && context.caller.is_admin());
+    let asked = asked.filter(|_| context.version.0 >= PROJECT_SINCE && context.caller.is_admin);
     let project = asked.unwrap_or_else(|| context.caller.project_id.clone());
-    let held = effective_quota(&app, &find(&app, &context, &project).await?, true);
+    let held = effective_quota(&app, &find(&app, &project).await?, true);
     let mut absolute = Map::<String, Value>::new();
     for (limit_name, usage_name, of) in SHOWN {
         let Some(EffectiveQuota { limit, usage }) = held.get(*of) else { continue };
         absolute.insert((*limit_name).to_owned(), json!(limit));
-        absolute.insert((*usage_name).to_owned(), json!(usage.in_use + usage.reserved));
+        if context.allows(Rule::LimitsUsed) {
+            absolute.insert((*usage_name).to_owned(), json!(usage.in_use + usage.reserved));
+        }
     }
     Ok(Json(json!({ "limits": { "rate": [], "absolute": absolute } })).into_response())
 }

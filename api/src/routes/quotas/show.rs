@@ -4,7 +4,6 @@ use super::{EffectiveQuota, effective_quota, find};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::paging::Parameters;
-use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
@@ -13,12 +12,11 @@ use serde_json::{Map, Value, json};
 
 pub(crate) async fn show(
     State(app): State<App>,
-    context: RequestContext,
     Path(project): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let with_usage = Parameters::parse(query.as_deref())?.flag("usage")?;
-    let quota = find(&app, &context, &project).await?;
+    let quota = find(&app, &project).await?;
     let view = |EffectiveQuota { limit, usage }| match with_usage {
         true => json!({ "limit": limit, "in_use": usage.in_use, "reserved": usage.reserved }),
         false => json!(limit),
@@ -31,12 +29,8 @@ pub(crate) async fn show(
     Ok(Json(json!({ "quota_set": set })).into_response())
 }
 
-pub(crate) async fn defaults(
-    State(app): State<App>,
-    context: RequestContext,
-    Path(project): Path<String>,
-) -> Answer {
-    let quota = find(&app, &context, &project).await?;
+pub(crate) async fn defaults(State(app): State<App>, Path(project): Path<String>) -> Answer {
+    let quota = find(&app, &project).await?;
     let mut set = limits(effective_quota(&app, &quota, false));
     set.insert("id".to_owned(), json!(project));
     Ok(Json(json!({ "quota_set": set })).into_response())

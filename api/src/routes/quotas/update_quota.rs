@@ -24,7 +24,7 @@ pub(crate) async fn update(
 ) -> Answer {
     let skip = Parameters::parse(query.as_deref())?.take("skip_validation");
     let must_cover_usage = skip.and_then(|text| parse_boolean(&text)) == Some(false);
-    let quota = find(&app, &context, &project).await?;
+    let quota = find(&app, &project).await?;
     let mut set = Fields::inside(body, "quota_set")?;
     // clients repeat the project here
     set.value("tenant_id");
@@ -32,7 +32,7 @@ pub(crate) async fn update(
     set.refuse_rest()?;
     let operation = UpdateQuota { project: project.clone(), limits, must_cover_usage };
     submit(&app, &context, operation).await?;
-    let quota = find(&app, &context, &project).await?;
+    let quota = find(&app, &project).await?;
     let view = limits_view(effective_quota(&app, &quota, true));
     Ok(Json(json!({ "quota_set": view })).into_response())
 }

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid, required};
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::routes::volumes;
 use crate::submit::submit;
@@ -34,6 +35,7 @@ pub(crate) async fn create(
     snapshot.refuse_rest()?;
 
     let volume = volumes::find(&app, &context, &volume_id.to_string()).await?;
+    context.require_for(Rule::SnapshotCreate, &volume.project_id, &volume.user_id)?;
     let snapshot_id = SnapshotId::random();
     let operation = CreateSnapshot {
         snapshot_id,

@@ -53,7 +53,7 @@ pub(crate) async fn list(
 fn visible(is_public: Option<&str>, caller: &Caller) -> Result<Option<Filter>> {
     let own = || Some(Filter::VisibleTo(caller.project_id.clone()));
     match is_public {
-        Some(_) | None if !caller.is_admin() => Ok(own()),
+        Some(_) | None if !caller.is_admin => Ok(own()),
         None => Ok(own()),
         Some(text) if text.eq_ignore_ascii_case("none") => Ok(None),
         Some(text) => match parse_boolean(text) {

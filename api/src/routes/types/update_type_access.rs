@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::required;
-use crate::policy::Rule;
+use crate::policy::{Object, Rule};
 use crate::request::RequestContext;
 use crate::submit::submit;
 use axum::Json;
@@ -21,8 +21,12 @@ const ADD: &str = "addProjectAccess";
 const REMOVE: &str = "removeProjectAccess";
 
 const ACTIONS: &[ActionEntry<VolumeTypeId>] = &[
-    ActionEntry::new(ADD, Rule::Admin, |action| Box::pin(change(action, ADD, true))),
-    ActionEntry::new(REMOVE, Rule::Admin, |action| Box::pin(change(action, REMOVE, false))),
+    ActionEntry::new(ADD, &[Rule::TypeAddProjectAccess], |action| {
+        Box::pin(change(action, ADD, true))
+    }),
+    ActionEntry::new(REMOVE, &[Rule::TypeRemoveProjectAccess], |action| {
+        Box::pin(change(action, REMOVE, false))
+    }),
 ];
 
 pub(crate) async fn show(
@@ -46,7 +50,7 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer {
-    action::act(ACTIONS, &app, &context, parse_id(&id), body).await
+    action::act(ACTIONS, &app, &context, Object::Other, parse_id(&id), body).await
 }
 
 /// Lets a project use the type, or ends that.

@@ -3,6 +3,7 @@
 use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::{invalid, required};
+use crate::policy::Rule;
 use crate::routes::{types, volumes};
 use crate::submit::submit;
 use axum::http::StatusCode;
@@ -27,6 +28,9 @@ pub(super) async fn retype(mut action: VolumeAction<'_>) -> Answer {
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     let volume_type = types::find(app, context, &new_type).await?;
     types::refuse_encryption(&volume_type)?;
+    if volume_type.allows_multiattach() {
+        context.require(Rule::VolumeMultiattach)?;
+    }
     let operation = RetypeVolume {
         volume_id: volume.id,
         volume_type_id: volume_type.id,

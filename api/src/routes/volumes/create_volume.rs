@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::Fields;
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::routes::types;
 use crate::submit::submit;
@@ -47,6 +48,9 @@ pub(crate) async fn create(
     let affinity = scheduler_hints::affinity(&app, &context, hints).await?;
     let volume_type = volume_type(&app, &context, asked_type, source.as_ref()).await?;
     types::refuse_encryption(&volume_type)?;
+    if volume_type.allows_multiattach() {
+        context.require(Rule::VolumeMultiattach)?;
+    }
     let operation = CreateVolume {
         volume_id,
         name,

@@ -4,7 +4,7 @@ use super::{find, parse_id};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::paging::Parameters;
-use crate::policy::Rule;
+use crate::policy::{self, Object, Rule};
 use crate::request::RequestContext;
 use crate::submit::submit;
 use axum::extract::{Path, RawQuery, State};
@@ -17,6 +17,8 @@ use operation::{DeleteVolume, ForceDeleteVolume};
 /// Since 3.23 `force=true` removes a volume whatever its status.
 const FORCE_SINCE: u16 = 23;
 
+const FORCED: [Rule; 2] = [Rule::VolumeForceDelete, Rule::VolumeDelete];
+
 pub(crate) async fn delete(
     State(app): State<App>,
     context: RequestContext,
@@ -27,8 +29,9 @@ pub(crate) async fn delete(
     let mut parameters = Parameters::parse(query.as_deref())?;
     let force = context.version.0 >= FORCE_SINCE && parameters.flag("force")?;
     let cascade = parameters.flag("cascade")?;
+    let rules: &[_] = if force { &FORCED } else { &[Rule::VolumeDelete] };
+    policy::authorize(&app, &context.caller, rules, Object::Volume(&id)).await?;
     if force {
-        Rule::Admin.check(&context.caller)?;
         submit(&app, &context, ForceDeleteVolume { volume_id }).await?;
     } else {
         let snapshots = if cascade { snapshots_of(&app, &context, &id).await? } else { Vec::new() };

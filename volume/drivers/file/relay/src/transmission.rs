@@ -276,7 +276,7 @@ mod tests {
         expect(target, request).await;
     }
 
-    /// ExportProtocol between the two ends that `act` gets, and returns how that ended.
+    /// Carries between the two ends that `act` gets, and returns how that ended.
     async fn carry_while<F: Future<Output = ()>>(
         connection: &MirrorConnection<'_>,
         act: impl FnOnce(DuplexStream, DuplexStream) -> F,
