@@ -5,7 +5,7 @@ use crate::submit_operation::submit;
 use anyhow::{Context as _, bail, ensure};
 use clap::Subcommand;
 use database::operation_log::{self, OperationResult};
-use database::{backends, services, volumes};
+use database::{BackendLooks, backends, services, volumes};
 use model::{Backend, BackendId, OperationId, ReplicationProgress, Side};
 use operation::{
     DisableBackend, EnableBackend, EnableReplication, FailoverBackend, FreezeBackend,
@@ -283,7 +283,7 @@ async fn wait(session: &Session, backend: BackendId, id: OperationId) -> anyhow:
             let count = |key: &str| result[key].as_u64().unwrap_or(0);
             let (failed_over, failed, not_replicated) =
                 (count("failed_over"), count("failed"), count("not_replicated"));
-            let serving = backends::serving(&session.database, backend).await?;
+            let serving = BackendLooks::new(session.database.clone()).serving(backend).await?;
             let side = serving.active.to_string();
             session.output.rows(
                 &[json!({ "active_side": side, "failed_over": failed_over, "failed": failed, "not_replicated": not_replicated })],

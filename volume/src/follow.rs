@@ -11,6 +11,7 @@ use crate::heartbeat::Heartbeat;
 use crate::identity::Identity;
 use crate::position::FollowedEpoch;
 use crate::step::StepError;
+use crate::tick;
 use database::backends::{self, ActiveSide};
 use database::{Database, volumes};
 use decision::Decision;
@@ -45,7 +46,7 @@ impl Follow {
             self.follow().await;
             tokio::select! {
                 () = stopping.cancelled() => {}
-                () = tokio::time::sleep(self.interval) => {}
+                () = tick::next(self.interval) => {}
             }
         }
     }

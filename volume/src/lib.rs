@@ -31,12 +31,13 @@ mod report;
 mod slots;
 mod step;
 mod sweep;
+mod tick;
 mod worker;
 
 use anyhow::Context as _;
 use bus::Bus;
 use configuration::Config;
-use database::Database;
+use database::{BackendLooks, Database};
 use process::health::Health;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
@@ -79,9 +80,11 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         stopping: lifecycle.stopping(),
         details: None,
     };
+    let looks = BackendLooks::new(database.clone());
     let mut registered = Vec::new();
     for name in &config.volume.enabled_backends {
-        registered.push(Worker::register(&config, name, database.clone(), bus.clone()).await?);
+        let (database, bus, looks) = (database.clone(), bus.clone(), looks.clone());
+        registered.push(Worker::register(&config, name, database, bus, looks).await?);
     }
     let mut workers = JoinSet::new();
     for worker in registered {

@@ -1,21 +1,21 @@
 //! The epoch whose side the worker's driver works on, and whether it may serve there.
 
-use database::backends::{self, ActiveSide};
-use database::{Database, DbError};
+use database::backends::ActiveSide;
+use database::{BackendLooks, DbError};
 use model::BackendId;
 use tokio::sync::watch;
 
 /// The epoch whose side the driver works on. Only the step `follow` changes it.
 pub(crate) struct FollowedEpoch {
-    database: Database,
+    looks: BackendLooks,
     backend_id: BackendId,
     /// 0 as long as the driver works on no side.
     epoch: watch::Sender<i64>,
 }
 
 impl FollowedEpoch {
-    pub fn new(database: Database, backend_id: BackendId) -> Self {
-        Self { database, backend_id, epoch: watch::Sender::default() }
+    pub fn new(looks: BackendLooks, backend_id: BackendId) -> Self {
+        Self { looks, backend_id, epoch: watch::Sender::default() }
     }
 
     /// The epoch whose side the driver works on; 0 as long as it works on none.
@@ -36,7 +36,7 @@ impl FollowedEpoch {
 
     /// The active side of the backend, by its row.
     pub async fn serving(&self) -> Result<ActiveSide, DbError> {
-        backends::serving(&self.database, self.backend_id).await
+        self.looks.serving(self.backend_id).await
     }
 
     /// Whether the driver works on the active side.

@@ -2,7 +2,8 @@
 
 use crate::claim::Claims;
 use crate::slots::Slots;
-use database::{Database, operation_log};
+use crate::tick;
+use database::{BackendLooks, MOST_DUE};
 use model::BackendId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ const SWEEP_GRACE_PERIOD: Duration = Duration::from_secs(2);
 
 /// The sweep of a worker.
 pub(crate) struct Sweep {
-    pub database: Database,
+    pub looks: BackendLooks,
     pub backend_id: BackendId,
     pub slots: Arc<Slots>,
     pub claims: Arc<Claims>,
@@ -25,7 +26,7 @@ impl Sweep {
     pub async fn sweep_regularly(&self, stopping: &CancellationToken) {
         let sweep = async {
             loop {
-                tokio::time::sleep(self.interval).await;
+                tick::next(self.interval).await;
                 while self.sweep().await == Found::More {}
             }
         };
@@ -37,7 +38,7 @@ impl Sweep {
 
     /// Claims what is due, each as soon as there is a slot for it.
     async fn sweep(&self) -> Found {
-        let due = operation_log::due(&self.database, self.backend_id, SWEEP_GRACE_PERIOD).await;
+        let due = self.looks.due(self.backend_id, SWEEP_GRACE_PERIOD).await;
         let due = match due {
             Ok(due) => due,
             Err(error) => {
@@ -45,7 +46,7 @@ impl Sweep {
                 return Found::All;
             }
         };
-        let found = if due.len() < operation_log::MOST_DUE { Found::All } else { Found::More };
+        let found = if due.len() < MOST_DUE { Found::All } else { Found::More };
         for operation in due {
             let Some(slot) = self.slots.acquire().await else { return Found::All };
             self.claims.claim_in_background(operation, slot);

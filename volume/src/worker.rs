@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use bus::serve::ConsumerSource;
 use bus::{Bus, Queue};
 use configuration::{BackendConfig, Config};
-use database::{Database, DbError, backends, operation_log};
+use database::{BackendLooks, Database, DbError, backends, operation_log};
 use driver::{Driver, LatestProgress};
 use model::BackendId;
 use std::fs::File;
@@ -56,6 +56,7 @@ struct Shared {
     config: Config,
     database: Database,
     bus: Bus,
+    looks: BackendLooks,
     identity: Arc<Identity>,
     driver: Arc<dyn Driver>,
     position: Arc<FollowedEpoch>,
@@ -71,6 +72,7 @@ impl Worker {
         name: &str,
         database: Database,
         bus: Bus,
+        looks: BackendLooks,
     ) -> anyhow::Result<Self> {
         let settings = config
             .backends
@@ -80,7 +82,7 @@ impl Worker {
         let driver = drivers::driver(name, settings, id);
         let identity = Identity::new(config, name, settings, id);
         let machine_lock = machine_lock::take(config, name)?;
-        Ok(Self::new(Shared::new(config, database, bus, identity, driver), machine_lock))
+        Ok(Self::new(Shared::new(config, database, bus, looks, identity, driver), machine_lock))
     }
 
     fn new(shared: Shared, machine_lock: Option<File>) -> Self {
@@ -163,12 +165,13 @@ impl Shared {
         config: &Config,
         database: Database,
         bus: Bus,
+        looks: BackendLooks,
         identity: Identity,
         driver: Arc<dyn Driver>,
     ) -> Self {
         let backend = identity.backend_id;
         let identity = Arc::new(identity);
-        let position = Arc::new(FollowedEpoch::new(database.clone(), backend));
+        let position = Arc::new(FollowedEpoch::new(looks.clone(), backend));
         let data_paths =
             DataPaths::new(database.clone(), backend, driver.clone(), position.clone());
         let leases = Leases {
@@ -183,6 +186,7 @@ impl Shared {
             leases: Arc::new(leases),
             database,
             bus,
+            looks,
             identity,
             driver,
             position,
@@ -253,7 +257,7 @@ impl Shared {
 
     fn sweep(&self, slots: Arc<Slots>, claims: Arc<Claims>) -> Sweep {
         Sweep {
-            database: self.database.clone(),
+            looks: self.looks.clone(),
             backend_id: self.identity.backend_id,
             interval: self.config.volume.sweep(),
             slots,

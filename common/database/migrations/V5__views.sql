@@ -6,6 +6,8 @@ from attachments a
 join volumes v on v.id = a.volume_id
 join backends b on b.id = v.backend_id;
 
+-- The joins are outer ones, although every volume has its backend and type: where none of their columns is asked for, as in counts
+-- and sums of very many volumes, PostgreSQL leaves them out.
 create view volume_details as
 select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as volume_type_name,
        case when b.clustered then b.name end as cluster_name,
@@ -17,8 +19,8 @@ select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as v
             from attachments a
             where a.volume_id = v.id and a.deleted_at is null and a.status = 'attached') end as attachments
 from volumes v
-join backends b on b.id = v.backend_id
-join volume_types t on t.id = v.volume_type_id
+left join backends b on b.id = v.backend_id
+left join volume_types t on t.id = v.volume_type_id
 left join qos_specs q on q.id = t.qos_specs_id;
 
 create view snapshot_details as

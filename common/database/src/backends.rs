@@ -71,17 +71,6 @@ pub struct ActiveSide {
     pub storage_id: Option<String>,
 }
 
-/// The current active side of a backend.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn serving(database: &Database, backend: BackendId) -> Result<ActiveSide, DbError> {
-    let sql = "select jsonb_build_object('active_backend_id', active_backend_id, 'epoch', epoch, \
-                   'replication_status', replication_status, 'promoted', promoted, 'storage_id', storage_id) from backends where id = $1";
-    let serving = database.row(sql, &[&backend.0]).await?;
-    serving.ok_or_else(|| DbError::Defect("the backend is gone".into()))
-}
-
 /// Binds a backend to the storage that holds its volumes, until a failover ends on another one. `false` when it
 /// is bound to another one.
 ///

@@ -7,6 +7,7 @@
 pub mod admission;
 mod admission_request;
 pub mod attachments;
+mod backend_looks;
 pub mod backends;
 mod columns;
 mod error;
@@ -29,6 +30,7 @@ mod volume_lookups;
 pub mod volume_types;
 pub mod volumes;
 
+pub use backend_looks::{BackendLooks, MOST_DUE};
 pub use error::DbError;
 pub use pool::Database;
 pub use volume_lookups::VolumeLookups;

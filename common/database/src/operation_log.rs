@@ -282,25 +282,6 @@ pub async fn hand_over(
         .await
 }
 
-/// The most operations that [`due`] returns.
-pub const MOST_DUE: usize = 200;
-
-/// Operations of the backend that were admitted at least `unclaimed_for` ago and not claimed, or whose
-/// owner's lease has run out.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn due(
-    database: &Database,
-    backend: BackendId,
-    unclaimed_for: Duration,
-) -> Result<Vec<OperationId>, DbError> {
-    let sql = format!(
-        "select to_jsonb(o) from due_operations($1, make_interval(secs => $2), {MOST_DUE}) o"
-    );
-    database.rows(&sql, &[&backend.0, &unclaimed_for.as_secs_f64()]).await
-}
-
 /// Ends the leases of owners whose name starts with `owner_prefix`; only for a process that knows that
 /// they are dead. Returns how many.
 ///
