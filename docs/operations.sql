@@ -3078,6 +3078,12 @@ begin
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'has_metadata_key');
                 exit decide;
             end if;
+            -- metadata_fits
+            if not coalesce((r.arguments #> '{metadata,merge}' is null
+               or (select count(*) from jsonb_object_keys(subject.metadata || (r.arguments #> '{metadata,merge}'))) <= 128), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'metadata_fits');
+                exit decide;
+            end if;
             -- metadata_unchanged
             if not coalesce((r.arguments -> 'metadata_seen' is null or subject.metadata = r.arguments -> 'metadata_seen'), false) then
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'metadata_unchanged');
@@ -3411,6 +3417,12 @@ begin
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'has_image_metadata_key');
                 exit decide;
             end if;
+            -- image_metadata_fits
+            if not coalesce((r.arguments #> '{image_metadata,merge}' is null
+               or (select count(*) from jsonb_object_keys(subject.image_metadata || (r.arguments #> '{image_metadata,merge}'))) <= 128), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'image_metadata_fits');
+                exit decide;
+            end if;
         end decide;
         if refusal is not null then
             return next not_admitted(r, refusal, true);
@@ -3489,6 +3501,12 @@ begin
             if not coalesce((r.arguments #> '{metadata,remove_key}' is null
                or subject.metadata ? (r.arguments #>> '{metadata,remove_key}')), false) then
                 refusal := precondition_refusal('snapshots', to_jsonb(subject), 'has_metadata_key');
+                exit decide;
+            end if;
+            -- metadata_fits
+            if not coalesce((r.arguments #> '{metadata,merge}' is null
+               or (select count(*) from jsonb_object_keys(subject.metadata || (r.arguments #> '{metadata,merge}'))) <= 128), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'metadata_fits');
                 exit decide;
             end if;
         end decide;

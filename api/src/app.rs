@@ -7,6 +7,7 @@ use policy::LivePolicy;
 use std::sync::Arc;
 use std::time::Duration;
 use submit::Submitter;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// The process's configuration and connections, shared by all requests.
@@ -24,6 +25,8 @@ pub(crate) struct AppState {
     pub policy: LivePolicy,
     pub bus: Bus,
     pub submitter: Submitter,
+    /// A permit for each request that may be answered at once.
+    pub room: Semaphore,
     pub stopping: CancellationToken,
 }
 
@@ -39,6 +42,7 @@ impl AppState {
         let submitter = Submitter { bus: bus.clone(), database: database.clone(), timeout };
         Arc::new(Self {
             submitter,
+            room: Semaphore::new(config.api.max_requests),
             config: config.api.clone(),
             host: config.services.host.clone(),
             quota: config.quota.clone(),

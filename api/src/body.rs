@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::fault::Fault;
+use crate::nul;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use futures_util::StreamExt;
@@ -22,7 +23,7 @@ impl FromRequest<App> for Body {
 /// The bytes of a body, if they are not too many. What is over the limit is received and dropped, within
 /// reason: a client that is still sending would not read the answer.
 async fn collect(body: axum::body::Body, limit: usize) -> Result<Vec<u8>> {
-    const DROPPED_AT_MOST: usize = 16 << 20;
+    const DROPPED_AT_MOST: usize = 1 << 20;
     let (mut bytes, mut received) = (Vec::new(), 0);
     let mut parts = body.into_data_stream();
     while let Some(part) = parts.next().await {
@@ -46,7 +47,10 @@ async fn collect(body: axum::body::Body, limit: usize) -> Result<Vec<u8>> {
 async fn read(request: Request, app: &App) -> Result<Map<String, Value>> {
     let content_type = request.headers().get(CONTENT_TYPE).cloned();
     let limit = app.config.max_body_bytes;
-    let bytes = collect(request.into_body(), limit).await?;
+    let bytes =
+        tokio::time::timeout(app.config.body_timeout(), collect(request.into_body(), limit))
+            .await
+            .map_err(|_| Error::bad_request("The request body did not come in time."))??;
     let Some(content_type) = content_type.filter(|_| !bytes.is_empty()) else {
         return Err(Error::bad_request("A JSON body with a Content-Type is required."));
     };
@@ -56,7 +60,10 @@ async fn read(request: Request, app: &App) -> Result<Map<String, Value>> {
         return Err(Error::new(ErrorKind::UnsupportedMediaType, "Unsupported Content-Type"));
     }
     match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(body)) => Ok(body),
+        Ok(Value::Object(body)) => {
+            nul::refuse_in_body(&body)?;
+            Ok(body)
+        }
         Ok(_) | Err(_) => Err(Error::bad_request("Malformed request body")),
     }
 }

@@ -8,6 +8,10 @@ use uuid::Uuid;
 const MAX_INTEGER: i64 = i32::MAX as i64;
 /// The longest name, description, key and value.
 const MAX_TEXT: usize = 255;
+/// The most pairs of one map: those of a volume or a snapshot.
+pub(crate) const MAX_PAIRS: usize = 128;
+/// The most of a client's value that an error shows, in bytes.
+const MAX_SHOWN: usize = 512;
 
 /// The fields of one JSON object.
 pub(crate) struct Fields {
@@ -129,6 +133,7 @@ impl Fields {
     pub fn metadata(&mut self, key: &str) -> Result<Option<Metadata>> {
         match self.fields.remove(key) {
             None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(entries)) if entries.len() > MAX_PAIRS => Err(too_many_pairs(key)),
             Some(Value::Object(entries)) => entries
                 .into_iter()
                 .map(|(name, value)| entry(key, name, value))
@@ -150,7 +155,8 @@ impl Fields {
             "Invalid input for field/attribute {}. Value: {}. Additional properties are not allowed \
              ('{unknown}' was unexpected)",
             self.name,
-            json!({ unknown: value }),
+            clipped(&json!({ unknown: value }).to_string(), MAX_SHOWN),
+            unknown = clipped(unknown, MAX_SHOWN),
         )))
     }
 }
@@ -202,11 +208,26 @@ fn entry(field: &str, key: String, value: Value) -> Result<(String, String)> {
     }
 }
 
+/// A 400 for more pairs than there may be.
+pub(crate) fn too_many_pairs(key: &str) -> Error {
+    Error::bad_request(format!(
+        "Invalid input for field/attribute {key}. There may be {MAX_PAIRS} items at most."
+    ))
+}
+
 /// A 400 for a field of the wrong kind.
 pub(crate) fn invalid(key: &str, value: &Value, complaint: &str) -> Error {
+    let value = value.to_string();
+    let value = clipped(&value, MAX_SHOWN);
     Error::bad_request(format!(
-        "Invalid input for field/attribute {key}. Value: {value}. {value} {complaint}"
+        "Invalid input for field/attribute {}. Value: {value}. {value} {complaint}",
+        clipped(key, MAX_SHOWN)
     ))
+}
+
+/// The beginning of a text, as long as that may be in bytes.
+pub(crate) fn clipped(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }
 
 /// A 400 for a field that is not there.

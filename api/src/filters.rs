@@ -71,7 +71,8 @@ pub(crate) fn filters(
     let version = context.version.0;
     let mut filters = Vec::new();
     let mut refused = Vec::new();
-    for (key, value) in parameters {
+    // of several with one name the last one counts
+    for (key, value) in parameters.into_iter().collect::<BTreeMap<_, _>>() {
         let (name, like) = match key.strip_suffix('~') {
             Some(name) if version >= LIKE_SINCE => (name, true),
             _ => (key.as_str(), false),
@@ -84,7 +85,7 @@ pub(crate) fn filters(
             _ if !context.caller.is_admin && version >= STRICT_SINCE => refused.push(key),
             _ if !context.caller.is_admin => {}
             // an admin's filter that names nothing matches nothing
-            _ => filters.push(Filter::Nothing),
+            _ => return Ok(vec![Filter::Nothing]),
         }
     }
     if refused.is_empty() {
@@ -112,6 +113,9 @@ fn add(
         Column::Number(column) => Filter::Number(column, value.parse().map_err(|_| malformed())?),
         Column::Map(column) => Filter::Has(column, literal_map(value).ok_or_else(malformed)?),
         Column::Time(column) if version >= COMPARING_SINCE => {
+            if value.split(',').count() > Comparison::ALL.len() {
+                return Err(malformed());
+            }
             for part in value.split(',') {
                 filters.push(compare(column, part).ok_or_else(malformed)?);
             }

@@ -14,7 +14,9 @@ mod identity;
 mod links;
 mod listing;
 mod microversion;
+mod nul;
 mod observe;
+mod overload;
 mod paging;
 mod policy;
 mod project_url;
@@ -22,14 +24,13 @@ mod request;
 mod router;
 mod routes;
 mod routing;
+mod server;
 mod submit;
 mod views;
 
 use ::policy::LivePolicy;
 use anyhow::Context as _;
 use app::{App, AppState};
-use axum::ServiceExt;
-use axum::extract::Request;
 use bus::Bus;
 use configuration::{Config, Identity};
 use database::Database;
@@ -80,13 +81,11 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         AppState::shared(&config, policy, database.clone(), bus.clone(), lifecycle.stopping());
     tracing::info!(address = %listener.local_addr()?, "listening");
     lifecycle.ready();
-    let service = ServiceExt::<Request>::into_make_service(router::service(app.clone()));
-    let serving = axum::serve(listener, service)
-        .with_graceful_shutdown(lifecycle.stopping().cancelled_owned())
-        .into_future();
+    let stopping = lifecycle.stopping();
+    let serving = server::serve(listener, router::service(app.clone()), &app.config, &stopping);
     let log_levels = LogLevels::serve("cinder-api", &config, &database, &bus);
-    let (served, (), ()) = tokio::join!(serving, log_levels, follow_policy(&app));
-    Ok(served?)
+    tokio::join!(serving, log_levels, follow_policy(&app));
+    Ok(())
 }
 
 /// How often the policy files are looked at.

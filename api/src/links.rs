@@ -1,6 +1,7 @@
 //! The addresses that answers give of things.
 
 use crate::project_url::UrlProject;
+use crate::server::Peer;
 use axum::http::request::Parts;
 use configuration::ApiConfig;
 use serde::Serialize;
@@ -29,14 +30,20 @@ impl Links {
     /// The addresses as they were in the request, unless the configuration knows better.
     pub fn of(parts: &Parts, config: &ApiConfig) -> Self {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let host = header("x-forwarded-host")
-            .and_then(|hosts| hosts.rsplit(',').next())
-            .map(str::trim)
-            .or_else(|| header("host"))
-            .unwrap_or("localhost");
+        let peer = parts.extensions.get::<Peer>();
+        let by_proxy = peer.is_some_and(|Peer(address)| config.trusted_proxies.contains(address));
+        // the last one is what the nearest proxy says
+        let forwarded = |name| header(name).filter(|_| by_proxy)?.rsplit(',').next().map(str::trim);
         let root = match &config.public_endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-            None => format!("http://{host}"),
+            None => {
+                let host = forwarded("x-forwarded-host").or_else(|| header("host"));
+                let scheme = match forwarded("x-forwarded-proto") {
+                    Some("https") => "https",
+                    _ => "http",
+                };
+                format!("{scheme}://{}", host.unwrap_or("localhost"))
+            }
         };
         let project = parts.extensions.get::<UrlProject>();
         let project = project.map(|UrlProject(id)| format!("/{id}")).unwrap_or_default();

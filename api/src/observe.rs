@@ -1,6 +1,7 @@
 //! Every request gets an id and a span, and leaves a line in the log.
 
 use crate::fault::{Cause, Fault};
+use crate::fields::clipped;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header::HeaderName};
 use axum::middleware::Next;
@@ -10,11 +11,17 @@ use model::{Error, RequestId};
 use std::any::Any;
 use std::time::Instant;
 use tracing::{Instrument, info_span};
+use uuid::Uuid;
 
 /// The header in which Cinder gives the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 /// The one that python-cinderclient reads on errors.
 const COMPUTE_REQUEST_ID: HeaderName = HeaderName::from_static("x-compute-request-id");
+
+/// The most of a client's text that stands in one field of the log, in bytes.
+const MAX_LOGGED: usize = 512;
+/// The length of a UUID with its hyphens.
+const UUID_LENGTH: usize = 36;
 
 /// Where a request belongs.
 #[derive(Clone)]
@@ -33,9 +40,9 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         "request",
         request_id = %trace.request_id,
         traceparent = trace.traceparent,
-        global_request_id = text(request.headers(), "x-openstack-request-id"),
+        global_request_id = global_request_id(request.headers()),
         method = %request.method(),
-        path = request.uri().path(),
+        path = clipped(request.uri().path(), MAX_LOGGED),
     );
     let id = HeaderValue::from_str(&trace.request_id.0);
     request.extensions_mut().insert(trace);
@@ -61,10 +68,21 @@ fn log(response: &Response, started: Instant) {
             tracing::error!(status, duration_ms, cause = error.cause(), "answered");
         }
         Some(Cause(error)) => {
-            tracing::info!(status, duration_ms, reason = %error, cause = error.cause(), "answered");
+            // a text, not what it displays: line breaks in it are escaped
+            let reason = error.to_string();
+            let reason = clipped(&reason, MAX_LOGGED);
+            tracing::info!(status, duration_ms, reason, cause = error.cause(), "answered");
         }
         None => tracing::info!(status, duration_ms, "answered"),
     }
+}
+
+/// The id that another service gave to what this request is a part of; anything else in its header is ignored.
+fn global_request_id(headers: &HeaderMap) -> Option<&str> {
+    let id = text(headers, "x-openstack-request-id")?;
+    let uuid = id.strip_prefix("req-")?;
+    let is_lower_case = !uuid.bytes().any(|byte| byte.is_ascii_uppercase());
+    (uuid.len() == UUID_LENGTH && is_lower_case && Uuid::try_parse(uuid).is_ok()).then_some(id)
 }
 
 /// The answer to a request whose handling panicked.

@@ -9,7 +9,7 @@ use crate::routes::{
     types, versions, volume_actions, volumes, workers,
 };
 use crate::routing::{ANYONE, Routes};
-use crate::{identity, microversion, observe, project_url};
+use crate::{identity, microversion, nul, observe, overload, project_url};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -423,7 +423,9 @@ pub(crate) fn service(
         .nest("/v3", v3)
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
+        .layer(from_fn(nul::refuse_in_url))
         .layer(CatchPanicLayer::custom(observe::answer_panic))
+        .layer(from_fn_with_state(app.clone(), overload::shed))
         .layer(from_fn(observe::observe))
         // asked all the time, and not worth a line in the log
         .route("/healthcheck", health.route())

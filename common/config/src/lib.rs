@@ -77,7 +77,8 @@ impl Config {
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
-            .with_list_parse_key("volume.enabled_backends");
+            .with_list_parse_key("volume.enabled_backends")
+            .with_list_parse_key("api.trusted_proxies");
         Self::from_sources(file, environment)
     }
 

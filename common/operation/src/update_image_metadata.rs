@@ -2,7 +2,8 @@
 
 use super::change::MetadataChange;
 use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
-use super::precondition::{Of, Precondition};
+use super::precondition::{Of, OfAny, Precondition};
+use super::update_volume::too_many_items;
 use model::{Caller, Error, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,11 +29,17 @@ const HAS_IMAGE_METADATA_KEY: Precondition = Precondition {
     }),
 };
 
+const IMAGE_METADATA_FITS: Precondition = Precondition {
+    name: "image_metadata_fits",
+    meaning: "the image metadata has 128 items at most when the new ones are in it",
+    refusal: &OfAny(too_many_items),
+};
+
 pub(crate) const CONTRACT: Contract = Contract {
     summary: "change the image metadata of a volume",
     class: Class::Record,
     subject: Touch {
-        preconditions: &[HAS_IMAGE_METADATA_KEY],
+        preconditions: &[HAS_IMAGE_METADATA_KEY, IMAGE_METADATA_FITS],
         ..Touch::keeping_status(Resource::Volume)
     },
     others: &[],

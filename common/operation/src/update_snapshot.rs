@@ -3,7 +3,7 @@
 use super::change::{MetadataChange, absent_or_null};
 use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, Precondition};
-use super::update_volume::{self, no_such_key};
+use super::update_volume::{self, METADATA_FITS, no_such_key};
 use model::{Caller, SnapshotId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -34,7 +34,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     summary: "change a snapshot's name, description or metadata",
     class: Class::Record,
     subject: Touch {
-        preconditions: &[HAS_METADATA_KEY],
+        preconditions: &[HAS_METADATA_KEY, METADATA_FITS],
         ..Touch::keeping_status(Resource::Snapshot)
     },
     others: &[],

@@ -41,6 +41,17 @@ pub(super) const HAS_METADATA_KEY: Precondition = Precondition {
     refusal: &Of::<UpdateVolume>(|update, row| no_such_key(update.metadata.as_ref(), row)),
 };
 
+pub(super) const METADATA_FITS: Precondition = Precondition {
+    name: "metadata_fits",
+    meaning: "the metadata has 128 items at most when the new ones are in it",
+    refusal: &OfAny(too_many_items),
+};
+
+/// The refusal of more items than there may be.
+pub(super) fn too_many_items(row: &Row<'_>) -> Error {
+    row.invalid("Metadata may have 128 items at most.")
+}
+
 /// The refusal to remove a key that the metadata does not have.
 pub(super) fn no_such_key(change: Option<&MetadataChange>, row: &Row<'_>) -> Error {
     let key = change.and_then(MetadataChange::removed_key);
@@ -52,7 +63,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     summary: "change a volume's name, description or metadata",
     class: Class::Record,
     subject: Touch {
-        preconditions: &[HAS_METADATA_KEY, METADATA_UNCHANGED],
+        preconditions: &[HAS_METADATA_KEY, METADATA_FITS, METADATA_UNCHANGED],
         ..Touch::keeping_status(Resource::Volume)
     },
     others: &[],

@@ -5,6 +5,7 @@ use crate::command_line::CommandLine;
 use crate::telemetry;
 use anyhow::Context;
 use configuration::Config;
+use rustix::fs::Mode;
 use sd_notify::NotifyState;
 use std::io::Write;
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ fn run<Work: Future<Output = anyhow::Result<()>>>(
         writeln!(std::io::stdout(), "the configuration is in order")?;
         return Ok(());
     }
+    // what any of the processes writes, and those that it starts, is for its own user
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     telemetry::start(&config.log)?;
     #[cfg(feature = "failpoints")]
     let _crash_points = fail::FailScenario::setup();

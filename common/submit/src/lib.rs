@@ -6,7 +6,7 @@
 
 use bus::message::Submitted;
 use bus::{Bus, CallError, Context, Queue, SchedulerMessage, SubmitAnswer};
-use database::{Database, admission};
+use database::{Database, DbError, admission};
 use model::{Error, OperationId, Result};
 use operation::Operation;
 use operation::contract::Effect;
@@ -172,6 +172,8 @@ impl Submission<'_> {
                     tracing::info!("adopted: the request was admitted, its answer was lost");
                     return Ok(Submitted { subject: None, operations_in_flight: None });
                 }
+                // it would be so again and again
+                Err(error @ DbError::Defect(_)) => return Err(error.into()),
                 Err(error) if started.elapsed() > REVOKE_TIMEOUT => {
                     return Err(Error::unavailable(
                         "Neither the scheduler nor the database answers. Look at the resource before \

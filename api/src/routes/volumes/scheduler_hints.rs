@@ -4,9 +4,13 @@ use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid};
 use crate::request::RequestContext;
+use futures_util::future::try_join_all;
 use model::{BackendId, Error, Result, VolumeId};
 use operation::placement::Affinity;
 use serde_json::Value;
+
+/// The most volumes that a hint may name.
+const MOST_VOLUMES: usize = 100;
 
 /// The hints that decide about the place; others are for filters that are not there, as in Cinder.
 pub(super) async fn affinity(
@@ -32,6 +36,10 @@ fn named(hints: &mut Fields, key: &str) -> Result<Option<Vec<VolumeId>>> {
         Some(Value::Array(texts)) => texts,
         Some(text) => vec![text],
     };
+    if texts.len() > MOST_VOLUMES {
+        let message = format!("The hint {key} may name {MOST_VOLUMES} volumes at most.");
+        return Err(Error::bad_request(message));
+    }
     let id = |text: &Value| {
         let parsed = text.as_str().and_then(|text| text.parse().ok());
         parsed.ok_or_else(|| invalid(key, text, "is not a 'uuid'"))
@@ -44,15 +52,14 @@ async fn backends_of(
     context: &RequestContext,
     ids: Vec<VolumeId>,
 ) -> Answer<Vec<BackendId>> {
-    let mut backends = Vec::new();
-    for id in ids {
-        let found = app.volumes.find(id, context.caller.project_scope()).await?;
-        let found = found.ok_or_else(|| {
+    let scope = context.caller.project_scope();
+    let backend = async |id| -> Answer<BackendId> {
+        let found = app.volumes.find(id, scope).await?.ok_or_else(|| {
             Error::bad_request(format!(
                 "Invalid input received: volume {id} in the scheduler hints does not exist."
             ))
         })?;
-        backends.push(found.backend_id);
-    }
-    Ok(backends)
+        Ok(found.backend_id)
+    };
+    try_join_all(ids.into_iter().map(backend)).await
 }

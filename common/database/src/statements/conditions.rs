@@ -112,6 +112,16 @@ end",
             where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[{row}.id])",
     ),
     (
+        "metadata_fits",
+        "{arguments} #> '{metadata,merge}' is null
+or (select count(*) from jsonb_object_keys({row}.metadata || ({arguments} #> '{metadata,merge}'))) <= 128",
+    ),
+    (
+        "image_metadata_fits",
+        "{arguments} #> '{image_metadata,merge}' is null
+or (select count(*) from jsonb_object_keys({row}.image_metadata || ({arguments} #> '{image_metadata,merge}'))) <= 128",
+    ),
+    (
         "has_metadata_key",
         "{arguments} #> '{metadata,remove_key}' is null
 or {row}.metadata ? ({arguments} #>> '{metadata,remove_key}')",
