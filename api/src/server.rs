@@ -15,6 +15,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
@@ -50,10 +51,10 @@ pub(crate) async fn serve<S>(
     let connections = Arc::new(Connections::new(config));
     let graceful = GracefulShutdown::new();
     while let Some(accepted) = stopping.run_until_cancelled(listener.accept()).await {
-        let Some((stream, peer)) = usable(accepted).await else { continue };
+        let Some((mut stream, peer)) = usable(accepted).await else { continue };
         let Some(place) = connections.enter(peer.ip()) else {
-            // whoever does not read it finds the connection closed
-            drop(stream.try_write(NO_ROOM));
+            // nothing has been sent yet: there is room for this, and nobody waits
+            drop(stream.write_all(NO_ROOM).await);
             continue;
         };
         let service = TowerToHyperService::new(service.clone().map_request(
