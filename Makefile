@@ -4,8 +4,9 @@ SANDBOX := target/debug/sandbox
 CLIENT := .run/client
 TOOLS := .run/tools
 OSLO := .run/oslo
+KEYSTONE := .run/keystone
 
-.PHONY: demo bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client nextest build docs help
+.PHONY: demo bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client keystone nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,7 +14,7 @@ help: ## Show this list
 demo: packages build ## The fire drill, on real volumes, in under a minute
 	@$(SANDBOX) demo
 
-test: packages client nextest ## All tests, on private servers
+test: packages client keystone nextest ## All tests, on private servers
 	cargo build --workspace --features failpoints
 	$(SANDBOX) run -- cargo nextest run --workspace --features failpoints --no-fail-fast
 
@@ -82,6 +83,12 @@ client: packages ## Install the real OpenStack clients in .run/client
 	@cmp -s scripts/clients.txt $(CLIENT)/complete || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \
 	  && $(CLIENT)/bin/pip install --quiet --disable-pip-version-check -r scripts/clients.txt \
 	  && cp scripts/clients.txt $(CLIENT)/complete; }
+
+keystone: packages ## Install the real Keystone in .run/keystone
+	@cmp -s scripts/keystone.txt $(KEYSTONE)/complete || { rm -rf $(KEYSTONE) && python3 -m venv $(KEYSTONE) \
+	  && $(KEYSTONE)/bin/pip install --quiet --disable-pip-version-check -r scripts/keystone.txt \
+	  && scripts/keystone-template.sh $(CURDIR)/$(KEYSTONE) \
+	  && cp scripts/keystone.txt $(KEYSTONE)/complete; }
 
 oslo: packages ## Install oslo.messaging, which `make bench` measures too, in .run/oslo
 	@cmp -s scripts/oslo.txt $(OSLO)/complete || { rm -rf $(OSLO) && python3 -m venv $(OSLO) \

@@ -1,5 +1,6 @@
 //! What every request works with.
 
+use crate::identity::Identification;
 use bus::Bus;
 use configuration::{ApiConfig, Config, QuotaConfig};
 use database::{Database, VolumeLookups};
@@ -23,6 +24,7 @@ pub(crate) struct AppState {
     pub database: Database,
     pub volumes: VolumeLookups,
     pub policy: LivePolicy,
+    pub identification: Identification,
     pub bus: Bus,
     pub submitter: Submitter,
     /// A permit for each request that may be answered at once.
@@ -34,6 +36,7 @@ impl AppState {
     pub fn shared(
         config: &Config,
         policy: LivePolicy,
+        identification: Identification,
         database: Database,
         bus: Bus,
         stopping: CancellationToken,
@@ -48,6 +51,7 @@ impl AppState {
             quota: config.quota.clone(),
             volumes: VolumeLookups::new(database.clone()),
             policy,
+            identification,
             database,
             bus,
             stopping,

@@ -1,29 +1,63 @@
-//! Identity: the caller of a request. With `noauth`, taken from the headers without a check.
+//! Identity: who the caller of a request is.
+
+mod keystone;
+mod noauth;
+mod token;
 
 use crate::app::App;
 use crate::fault::{Answer, Fault};
 use crate::project_url::UrlProject;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use configuration::Identity;
+use configuration::{Config, Identity};
+use keystone::Keystone;
 use model::{Caller, Error};
 
-const TOKEN: &str = "x-auth-token";
+/// How callers are identified.
+pub(crate) enum Identification {
+    /// By what they say.
+    Noauth,
+    /// By their tokens.
+    Keystone(Box<Keystone>),
+}
+
+impl Identification {
+    /// As the configuration says.
+    ///
+    /// # Errors
+    /// When it says nothing, or what Keystone needs is missing.
+    pub fn new(config: &Config) -> anyhow::Result<Self> {
+        match config.api.identity {
+            Some(Identity::Noauth) => Ok(Self::Noauth),
+            Some(Identity::Keystone) => {
+                Ok(Self::Keystone(Box::new(Keystone::new(&config.keystone)?)))
+            }
+            None => anyhow::bail!("api.identity is not set"),
+        }
+    }
+}
 
 /// Identifies the caller, and refuses a URL that names another project than the caller's.
 pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match app.config.identity {
-        Some(Identity::Noauth) => {}
-        None => return Fault(Error::internal("api.identity is not set")).into_response(),
-    }
-    if let Some(greeting) = legacy_auth_response(&request) {
-        return greeting;
-    }
-    match caller_from_headers(&request) {
-        Ok(mut caller) => {
-            caller.is_admin = app.policy.current().is_admin(&caller);
+    let caller = match &app.identification {
+        Identification::Noauth => {
+            if let Some(greeting) = noauth::legacy_auth_response(&request) {
+                return greeting;
+            }
+            noauth::caller(&request)
+        }
+        Identification::Keystone(keystone) => {
+            let path = asked_path(&request);
+            match keystone.caller(request.headers(), request.method().as_str(), &path).await {
+                Ok(caller) => caller,
+                Err(refusal) => return keystone.answer(refusal),
+            }
+        }
+    };
+    match with_rights(&app, &request, caller) {
+        Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -31,53 +65,24 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
     }
 }
 
-/// Cinder's noauth answers whoever comes with a name and no token with a token: the first step of the
-/// oldest clients.
-fn legacy_auth_response(request: &Request) -> Option<Response> {
-    let headers = request.headers();
-    let user = text(headers, "x-auth-user").filter(|_| !headers.contains_key(TOKEN))?;
-    let project = text(headers, "x-auth-project-id").unwrap_or("admin");
-    let host = text(headers, "host").unwrap_or_default();
-    let path = request.uri().path().trim_end_matches('/');
-    let headers = [
-        ("x-auth-token", format!("{user}:{project}")),
-        ("x-server-management-url", format!("http://{host}{path}")),
-    ];
-    Some((StatusCode::NO_CONTENT, headers).into_response())
+/// The caller as the policy sees it, if the URL names no other project.
+fn with_rights(app: &App, request: &Request, mut caller: Caller) -> Answer<Caller> {
+    let url_project = request.extensions().get::<UrlProject>();
+    if url_project.is_some_and(|UrlProject(id)| *id != caller.project_id) {
+        return Err(Fault(Error::bad_request("Malformed request url")));
+    }
+    caller.is_admin = app.policy.current().is_admin(&caller);
+    Ok(caller)
 }
 
-/// The caller from the token `user:project`, unchecked; without a token, the caller is `admin`. The roles are those
-/// in `X-Roles`, or all of them.
-fn caller_from_headers(request: &Request) -> Answer<Caller> {
-    let headers = request.headers();
-    let url_project = request.extensions().get::<UrlProject>().map(|UrlProject(id)| id.as_str());
-    let (user, project) = match text(headers, TOKEN) {
-        Some(token) => token.split_once(':').unwrap_or((token, token)),
-        None => ("admin", url_project.unwrap_or("admin")),
-    };
-    if url_project.is_some_and(|url_project| url_project != project) {
-        return Err(Error::bad_request("Malformed request url").into());
+/// The path that the client asked for, the project included.
+fn asked_path(request: &Request) -> String {
+    // the router has taken the version away, and the project went before
+    let path = request.uri().path();
+    match request.extensions().get::<UrlProject>() {
+        Some(UrlProject(project)) => format!("/v3/{project}{path}"),
+        None => format!("/v3{path}"),
     }
-    let roles = match text(headers, "x-roles") {
-        Some(roles) => with_implied(roles.split(',').map(str::trim)),
-        None => with_implied(["admin"].into_iter()),
-    };
-    Ok(Caller { user_id: user.to_owned(), project_id: project.to_owned(), roles, is_admin: false })
-}
-
-/// Roles, each of which implies those after it, as Keystone has them at first.
-const HIERARCHY: [&str; 4] = ["admin", "manager", "member", "reader"];
-
-/// Roles, and those that they imply.
-fn with_implied<'a>(roles: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut all: Vec<String> = roles.map(str::to_owned).collect();
-    let highest = HIERARCHY.iter().position(|role| all.iter().any(|has| has == role));
-    for implied in highest.map_or(&[][..], |position| &HIERARCHY[position..]) {
-        if !all.iter().any(|has| has == implied) {
-            all.push((*implied).to_owned());
-        }
-    }
-    all
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -34,6 +34,7 @@ use app::{App, AppState};
 use bus::Bus;
 use configuration::{Config, Identity};
 use database::Database;
+use identity::Identification;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
 use std::time::Duration;
@@ -50,7 +51,7 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
     let api = &config.api;
     match api.identity {
         None => anyhow::bail!(
-            "api.identity is required: 'noauth' (trusts the caller's headers; for development)"
+            "api.identity is required: 'keystone', or 'noauth' (trusts the caller's headers; for development)"
         ),
         Some(Identity::Noauth) => anyhow::ensure!(
             api.listen.ip().is_loopback() || api.noauth_beyond_loopback,
@@ -58,6 +59,7 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
              api.noauth_beyond_loopback = true lifts that",
             api.listen
         ),
+        Some(Identity::Keystone) => drop(Identification::new(config)?),
     }
     Ok(())
 }
@@ -71,14 +73,21 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     let listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("api.listen: {}", config.api.listen))?;
+    let identification = Identification::new(&config)?;
     let policy = LivePolicy::load((&config.policy).into()).context("policy")?;
     let database = Database::new(&config.database, config.services.down_after())?;
     if config.database.migrate_on_start {
         database.migrate().await.context("migrating the database")?;
     }
     let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
-    let app =
-        AppState::shared(&config, policy, database.clone(), bus.clone(), lifecycle.stopping());
+    let app = AppState::shared(
+        &config,
+        policy,
+        identification,
+        database.clone(),
+        bus.clone(),
+        lifecycle.stopping(),
+    );
     tracing::info!(address = %listener.local_addr()?, "listening");
     lifecycle.ready();
     let stopping = lifecycle.stopping();

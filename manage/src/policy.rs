@@ -99,7 +99,7 @@ fn check(session: &Session, policy: &Policy, asked: &Asked) -> anyhow::Result<Ex
         user_id: asked.user.clone(),
         project_id: asked.project.clone(),
         roles: asked.roles.clone(),
-        is_admin: false,
+        ..Caller::default()
     };
     caller.is_admin = policy.is_admin(&caller);
     let target = Target::complete(vec![

@@ -25,9 +25,9 @@ pub async fn submit(
     let mut context = Context::of_process(RequestId::random(), None, timeout);
     context.caller = Caller {
         user_id: "cinderblock-manage".to_owned(),
-        project_id: String::new(),
         roles: vec!["admin".to_owned()],
         is_admin: true,
+        ..Caller::default()
     };
     let submitted = submitter.submit(context, &operation.into()).await;
     stopping.cancel();

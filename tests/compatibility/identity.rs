@@ -47,7 +47,7 @@ async fn an_admin_sees_other_projects_only_on_request() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_caller_without_a_token_is_admin_and_the_oldest_clients_get_one() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;
-    let http = reqwest::Client::new();
+    let http = harness::http();
     let url = format!("{}/v3/volumes", cluster.endpoint());
     assert_eq!(http.get(&url).send().await?.status(), 200);
     let greeted =

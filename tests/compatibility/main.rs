@@ -3,6 +3,7 @@
 mod bad_input;
 mod hostile_input;
 mod identity;
+mod keystone;
 mod log_levels;
 mod older_views;
 mod openstack_client;

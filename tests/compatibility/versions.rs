@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn versions_are_offered_to_anybody() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;
-    let http = reqwest::Client::new();
+    let http = harness::http();
     let root = http.get(cluster.endpoint() + "/").send().await?;
     assert_eq!(root.status(), 300);
     let root: Value = root.json().await?;

@@ -16,6 +16,7 @@ pub struct Client {
     endpoint: String,
     project: String,
     user: &'static str,
+    token: Option<String>,
     roles: &'static str,
     version: String,
 }
@@ -59,10 +60,11 @@ impl Client {
     #[must_use]
     pub fn new(endpoint: &str, project: &str) -> Self {
         Self {
-            http: reqwest::Client::new(),
+            http: crate::http(),
             endpoint: endpoint.to_owned(),
             project: project.to_owned(),
             user: "tester",
+            token: None,
             roles: "admin",
             version: "volume 3.71".to_owned(),
         }
@@ -72,6 +74,12 @@ impl Client {
     #[must_use]
     pub fn with_roles(&self, roles: &'static str) -> Self {
         Self { roles, ..self.clone() }
+    }
+
+    /// Whoever has this token, for an API that asks Keystone.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
     /// Another user of the same project.
@@ -109,12 +117,13 @@ impl Client {
 
     /// A request with this caller's headers.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self
-            .http
-            .request(method, self.url(path))
-            .timeout(Duration::from_secs(60))
-            .header("X-Auth-Token", format!("{}:{}", self.user, self.project))
-            .header("X-Roles", self.roles);
+        let request = self.http.request(method, self.url(path)).timeout(Duration::from_secs(60));
+        let request = match &self.token {
+            Some(token) => request.header("X-Auth-Token", token),
+            None => request
+                .header("X-Auth-Token", format!("{}:{}", self.user, self.project))
+                .header("X-Roles", self.roles),
+        };
         if self.version.is_empty() {
             return request;
         }

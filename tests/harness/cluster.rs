@@ -459,7 +459,7 @@ impl Cluster {
         for scheduler in &self.schedulers {
             let url = format!("{}/healthcheck", scheduler.endpoint());
             until("the scheduler sees all backends up", START_TIMEOUT, || async {
-                let Ok(answered) = reqwest::get(&url).await else { return false };
+                let Ok(answered) = crate::http().get(&url).send().await else { return false };
                 let seen: Value = answered.json().await.unwrap_or_default();
                 backends.iter().all(|name| {
                     let seen = &seen["backends"][name];
@@ -621,7 +621,11 @@ async fn wait_for(service: &mut Service) -> anyhow::Result<()> {
         || process.lock().unwrap_or_else(PoisonError::into_inner).require_running();
     until_some(program, START_TIMEOUT, || async {
         let known = require_running().is_err()
-            || reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success());
+            || crate::http()
+                .get(&url)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success());
         known.then_some(())
     })
     .await

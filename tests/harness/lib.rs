@@ -9,6 +9,7 @@ pub mod data;
 pub mod dataset;
 pub mod files;
 pub mod invariants;
+pub mod keystone;
 pub mod operations_document;
 pub mod ports;
 pub mod postgres;
@@ -28,3 +29,11 @@ pub use process::{end_daemons_below, kill_by_pid_file};
 pub use rounds::rounds;
 pub use servers::Servers;
 pub use wait::{until, until_some};
+
+/// A client of HTTP.
+#[must_use]
+pub fn http() -> reqwest::Client {
+    // it wants a provider of cryptography, though no test speaks TLS; another thread may have named it
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::new()
+}

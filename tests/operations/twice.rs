@@ -28,6 +28,7 @@ fn context() -> Context {
         project_id: PROJECT.to_owned(),
         roles: vec!["admin".to_owned()],
         is_admin: true,
+        ..Caller::default()
     };
     let context = Context {
         request_id: RequestId::random(),

@@ -35,16 +35,10 @@ impl Context {
     /// The context of what a process says on its own account, for a request or for none.
     #[must_use]
     pub fn of_process(request: RequestId, parent: Option<&str>, lifetime: Duration) -> Self {
-        let nobody = Caller {
-            user_id: String::new(),
-            project_id: String::new(),
-            roles: Vec::new(),
-            is_admin: false,
-        };
         Self {
             request_id: request,
             traceparent: next_traceparent(parent),
-            caller: nobody,
+            caller: Caller::default(),
             deadline_unix_ms: unix_ms(SystemTime::now() + lifetime),
             redelivered: false,
         }
@@ -224,12 +218,7 @@ mod tests {
         Context {
             request_id: RequestId::random(),
             traceparent: next_traceparent(None),
-            caller: Caller {
-                user_id: "u".into(),
-                project_id: "p".into(),
-                roles: vec![],
-                is_admin: false,
-            },
+            caller: Caller { user_id: "u".into(), project_id: "p".into(), ..Caller::default() },
             deadline_unix_ms: 0,
             redelivered: false,
         }

@@ -10,6 +10,8 @@ text_enum! {
     pub enum Identity {
         /// No authentication: the caller's headers are trusted. For development.
         Noauth = "noauth",
+        /// Callers have tokens, which Keystone is asked about.
+        Keystone = "keystone",
     }
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod fake_driver;
 mod file_driver;
 mod keys;
+mod keystone;
 mod log;
 mod policy;
 mod quota;
@@ -26,6 +27,7 @@ pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use fake_driver::FakeDriverConfig;
 pub use file_driver::{FileDriverConfig, NbdListen, TargetProtocol};
+pub use keystone::KeystoneConfig;
 pub use log::{LogConfig, LogFormat};
 pub use policy::PolicyConfig;
 pub use quota::QuotaConfig;
@@ -60,6 +62,8 @@ pub struct Config {
     pub backends: BTreeMap<String, BackendConfig>,
     /// The quota of a project for which none was set.
     pub quota: QuotaConfig,
+    /// Who asks.
+    pub keystone: KeystoneConfig,
     /// Who may do what.
     pub policy: PolicyConfig,
     /// The log.

@@ -176,7 +176,11 @@ enum Attribute<'a> {
 fn attribute<'a>(caller: &'a Caller, name: &str) -> Option<Attribute<'a>> {
     Some(match name {
         "user_id" => Attribute::Text(&caller.user_id),
+        "project_id" if caller.project_id.is_empty() => return None,
         "project_id" => Attribute::Text(&caller.project_id),
+        "domain_id" => Attribute::Text(caller.domain_id.as_deref()?),
+        "system_scope" => Attribute::Text(caller.system_scope.as_deref()?),
+        "service_roles" => Attribute::List(&caller.service_roles),
         "roles" => Attribute::List(&caller.roles),
         "is_admin" => Attribute::Flag(caller.is_admin),
         // true unless Keystone is told of a project of admins

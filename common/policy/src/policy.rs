@@ -222,6 +222,7 @@ mod tests {
             project_id: "p".to_owned(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             is_admin: roles.contains(&"admin"),
+            ..Caller::default()
         }
     }
 

@@ -59,8 +59,7 @@ pub async fn rate(broker: &str, callers: usize, time: Duration) -> anyhow::Resul
 }
 
 fn context() -> Context {
-    let caller =
-        Caller { user_id: "u".into(), project_id: "p".into(), roles: Vec::new(), is_admin: false };
+    let caller = Caller { user_id: "u".into(), project_id: "p".into(), ..Caller::default() };
     let context = Context {
         request_id: RequestId::random(),
         traceparent: next_traceparent(None),

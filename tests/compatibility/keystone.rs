@@ -1,0 +1,189 @@
+//! Callers with tokens, and a real Keystone.
+
+use harness::keystone::Keystone;
+use harness::{Answered, Client, Cluster, ClusterBuilder, until};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
+
+/// Longer than tokens live in the tests that wait for their end.
+const EXPIRY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A cluster whose second API believes Keystone, and Keystone with the projects `a` and `b` and some users.
+struct Cloud {
+    cluster: Cluster,
+    keystone: Keystone,
+    project_a: String,
+    project_b: String,
+}
+
+impl Cloud {
+    async fn start(token_seconds: u32) -> anyhow::Result<Self> {
+        let mut cluster = ClusterBuilder::for_test().await?.start().await?;
+        let directory = cluster.directory().join("keystone");
+        let keystone = Keystone::start(&directory, token_seconds).await?;
+        let service = keystone.create_project("service").await?;
+        keystone.create_user("cinderblock", "service", &service).await?;
+        let project_a = keystone.create_project("a").await?;
+        let project_b = keystone.create_project("b").await?;
+        let url = keystone.url();
+        let environment = [
+            ("CINDERBLOCK__API__IDENTITY", "keystone"),
+            ("CINDERBLOCK__KEYSTONE__AUTH_URL", &url),
+            ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
+            ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
+        ];
+        cluster.add_api(&environment).await?;
+        Ok(Self { cluster, keystone, project_a, project_b })
+    }
+
+    /// Whoever has this token, in the project with this id.
+    fn client(&self, project: &str, token: &str) -> Client {
+        let client = self.cluster.client().at(&self.cluster.apis[1].endpoint());
+        client.in_project(project).with_token(token)
+    }
+
+    /// A new user with a role in project `a`.
+    async fn user(&self, name: &str, role: &str) -> anyhow::Result<Client> {
+        self.keystone.create_user(name, role, &self.project_a).await?;
+        let token = self.keystone.token(name, name, "a").await?;
+        Ok(self.client(&self.project_a, &token))
+    }
+}
+
+fn count(answer: &Answered) -> usize {
+    answer.body["volumes"].as_array().map_or(0, Vec::len)
+}
+
+#[tokio::test]
+async fn a_token_decides_who_asks_and_what_they_may() -> anyhow::Result<()> {
+    let cloud = Cloud::start(3600).await?;
+    let member = cloud.user("member", "member").await?;
+    let reader = cloud.user("reader", "reader").await?;
+    let volume = member.create_volume(json!({ "size": 1, "name": "of a" })).await?;
+    member.wait_for_status(&volume, "available").await?;
+    let path = format!("/volumes/{volume}");
+    reader.get(&path).await?.expect_status(200)?;
+    let refused = reader.delete(&path).await?.expect_status(403)?;
+    assert_eq!(refused.fault(), "Policy doesn't allow volume:delete to be performed.");
+    member.put("/os-services/freeze", json!({ "host": "host@a" })).await?.expect_status(403)?;
+
+    cloud.keystone.create_user("stranger", "member", &cloud.project_b).await?;
+    let token = cloud.keystone.token("stranger", "stranger", "b").await?;
+    let stranger = cloud.client(&cloud.project_b, &token);
+    stranger.get(&path).await?.expect_status(404)?;
+    let elsewhere = stranger.in_project(&cloud.project_a).get("/volumes").await?;
+    assert_eq!(elsewhere.expect_status(400)?.fault(), "Malformed request url");
+    // what a client says of itself counts for nothing
+    let posing = stranger.request(Method::GET, "/volumes?all_tenants=1").header("X-Is-Admin", "1");
+    assert_eq!(count(&Client::send(posing.header("X-Roles", "admin")).await?), 0);
+
+    let auth = json!({
+        "identity": { "methods": ["password"], "password": { "user": {
+            "name": "admin", "password": "admin", "domain": { "id": "default" } } } },
+        "scope": { "system": { "all": true } },
+    });
+    let operator = cloud.client("", &cloud.keystone.authenticate(auth).await?);
+    let all = operator.get("!/v3/volumes?all_tenants=1").await?.expect_status(200)?;
+    assert_eq!(count(&all), 1);
+
+    for token in ["", "nonsense"] {
+        let answer = cloud.client(&cloud.project_a, token).get("/volumes").await?;
+        let answer = answer.expect_status(401)?;
+        assert_eq!(answer.body["error"]["title"], "Unauthorized");
+        let challenge = format!("Keystone uri=\"{}\"", cloud.keystone.url());
+        assert_eq!(answer.headers["www-authenticate"], challenge.as_str());
+    }
+    cloud.cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn while_keystone_is_away_known_tokens_go_on_and_others_wait() -> anyhow::Result<()> {
+    let mut cloud = Cloud::start(3600).await?;
+    let known = cloud.user("known", "member").await?;
+    let unknown = cloud.user("unknown", "member").await?;
+    known.get("/volumes").await?.expect_status(200)?;
+    cloud.keystone.kill();
+    known.get("/volumes").await?.expect_status(200)?;
+    let refused = unknown.get("/volumes").await?.expect_status(503)?;
+    assert!(refused.fault().contains("Keystone"), "{}", refused.body);
+    cloud.client(&cloud.project_a, "nonsense").get("/volumes").await?.expect_status(503)?;
+    cloud.keystone.start_again().await?;
+    unknown.get("/volumes").await?.expect_status(200)?;
+    cloud.cluster.finish(&["Keystone cannot be asked"]).await
+}
+
+#[tokio::test]
+async fn a_service_finishes_what_a_user_has_begun_whose_token_has_expired() -> anyhow::Result<()> {
+    let cloud = Cloud::start(10).await?;
+    cloud.keystone.create_user("other", "member", &cloud.project_a).await?;
+    let user = cloud.user("user", "member").await?;
+    user.get("/volumes").await?.expect_status(200)?;
+    until("the token has expired", EXPIRY_TIMEOUT, || async {
+        user.get("/volumes").await.is_ok_and(|answer| answer.status == 401)
+    })
+    .await?;
+    let with_service = async |name: &str, project: &str| {
+        let token = cloud.keystone.token(name, name, project).await?;
+        Client::send(user.request(Method::GET, "/volumes").header("X-Service-Token", token)).await
+    };
+    with_service("cinderblock", "service").await?.expect_status(200)?;
+    // a token that is good, but no service's, spoils the request
+    with_service("other", "a").await?.expect_status(401)?;
+    user.get("/volumes").await?.expect_status(401)?;
+    cloud.cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn an_application_credential_is_good_for_its_requests_alone() -> anyhow::Result<()> {
+    let cloud = Cloud::start(3600).await?;
+    let user = cloud.keystone.create_user("user", "member", &cloud.project_a).await?;
+    let token = cloud.keystone.token("user", "user", "a").await?;
+    let rule = json!({ "path": "/v3/*/volumes", "method": "GET", "service": "block-storage" });
+    let credential =
+        json!({ "application_credential": { "name": "lists", "access_rules": [rule] } });
+    let path = format!("/users/{user}/application_credentials");
+    // Keystone knows the services of its catalogue alone
+    cloud.keystone.register_endpoint("block-storage", "http://127.0.0.1:1/v3").await?;
+    let made = cloud.keystone.ask_as(&token, Method::POST, &path, credential).await?;
+    let secret = |key: &str| made["application_credential"][key].clone();
+    let auth = json!({ "identity": {
+        "methods": ["application_credential"],
+        "application_credential": { "id": secret("id"), "secret": secret("secret") },
+    } });
+    let limited = cloud.client(&cloud.project_a, &cloud.keystone.authenticate(auth).await?);
+    limited.get("/volumes").await?.expect_status(200)?;
+    limited.get("/volumes/detail").await?.expect_status(401)?;
+    let body = json!({ "volume": { "size": 1 } });
+    limited.post("/volumes", body).await?.expect_status(401)?;
+    cloud.cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn the_openstack_command_finds_the_service_in_the_catalogue() -> anyhow::Result<()> {
+    let cloud = Cloud::start(3600).await?;
+    let endpoint = format!("{}/v3/%(project_id)s", cloud.cluster.apis[1].endpoint());
+    cloud.keystone.register_endpoint("block-storage", &endpoint).await?;
+    let member = cloud.user("member", "member").await?;
+    let program = harness::files::run_directory().join("client/bin/openstack");
+    anyhow::ensure!(program.exists(), "the clients are not installed: `make client`");
+    let openstack = |line: &str| -> anyhow::Result<Value> {
+        let output = Command::new(&program)
+            .args(line.split(' ').chain(["-f", "json"]))
+            .env("OS_AUTH_URL", cloud.keystone.url())
+            .envs([("OS_USERNAME", "member"), ("OS_PASSWORD", "member"), ("OS_PROJECT_NAME", "a")])
+            .envs([("OS_USER_DOMAIN_ID", "default"), ("OS_PROJECT_DOMAIN_ID", "default")])
+            .env("OS_IDENTITY_API_VERSION", "3")
+            .output()?;
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        anyhow::ensure!(output.status.success(), "openstack {line}: {complaint}");
+        Ok(serde_json::from_slice(&output.stdout)?)
+    };
+    let made = openstack("volume create --size 1 disk")?;
+    let id = made["id"].as_str().unwrap_or_default();
+    member.wait_for_status(id, "available").await?;
+    assert_eq!(openstack("volume list")?[0]["Name"], "disk");
+    assert!(openstack("catalog list")?.to_string().contains("block-storage"));
+    cloud.cluster.finish(&[]).await
+}
