@@ -136,6 +136,40 @@ async fn a_service_finishes_what_a_user_has_begun_whose_token_has_expired() -> a
 }
 
 #[tokio::test]
+async fn what_a_server_uses_is_detached_by_a_service_alone() -> anyhow::Result<()> {
+    let cloud = Cloud::start(3600).await?;
+    let member = cloud.user("member", "member").await?;
+    let admin = cloud.user("admin-of-a", "admin").await?;
+    let volume = member.available_volume(1).await?;
+    let server = "7bd9ba7d-7a3b-4ae9-8f6a-1b4bb64e5d71";
+    let attach = async |instance: Option<&str>| -> anyhow::Result<String> {
+        let connector = json!({ "host": "server", "initiator": "iqn.2026-11.example:server" });
+        let body = json!({ "attachment": {
+            "volume_uuid": volume, "instance_uuid": instance, "connector": connector } });
+        let made = member.post("/attachments", body).await?.expect_status(200)?;
+        let id = made.body["attachment"]["id"].as_str().unwrap_or_default().to_owned();
+        member.post(&format!("/attachments/{id}/action"), json!({ "os-complete": {} })).await?;
+        Ok(id)
+    };
+    let path = format!("/attachments/{}", attach(Some(server)).await?);
+    for client in [&member, &admin] {
+        let refused = client.delete(&path).await?.expect_status(409)?;
+        let text = format!("Detach volume from instance {server} using the Compute API");
+        assert!(refused.fault().contains(&text), "{}", refused.body);
+        client.act(&volume, "os-detach", json!({})).await?.expect_status(409)?;
+    }
+    admin.act(&volume, "os-force_detach", json!({})).await?.expect_status(409)?;
+    member.get(&path).await?.expect_status(200)?;
+    let token = cloud.keystone.token("cinderblock", "cinderblock", "service").await?;
+    let by_nova = member.request(Method::DELETE, &path).header("X-Service-Token", token);
+    Client::send(by_nova).await?.expect_status(200)?;
+    // what no server of Nova's has is the user's own
+    let path = format!("/attachments/{}", attach(None).await?);
+    member.delete(&path).await?.expect_status(200)?;
+    cloud.cluster.finish(&[]).await
+}
+
+#[tokio::test]
 async fn an_application_credential_is_good_for_its_requests_alone() -> anyhow::Result<()> {
     let cloud = Cloud::start(3600).await?;
     let user = cloud.keystone.create_user("user", "member", &cloud.project_a).await?;

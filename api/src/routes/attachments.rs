@@ -7,6 +7,7 @@ pub(crate) mod list;
 pub(crate) mod release_attachment;
 pub(crate) mod show;
 pub(crate) mod update_attachment;
+pub(crate) mod used_by_nova;
 
 use crate::app::App;
 use crate::fault::Answer;

@@ -1,7 +1,7 @@
 //! `DELETE /attachments/{id}`: submits `delete_attachment`; where no data path was opened, there is less
 //! to do.
 
-use super::{SINCE, find, release_attachment};
+use super::{SINCE, find, release_attachment, used_by_nova};
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
@@ -22,6 +22,7 @@ pub(crate) async fn delete(
 ) -> Answer {
     context.version.require(SINCE)?;
     let attachment = find(&app, &context, &id).await?;
+    used_by_nova::refuse(&app, &context, &attachment)?;
     close(&app, &context, &attachment).await?;
     let left = attachments::of_volume(&app.database, attachment.volume_id).await?;
     let views: Vec<Value> = left.iter().map(views::attachment::summary).collect();

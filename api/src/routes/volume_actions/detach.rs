@@ -4,6 +4,7 @@ use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
 use crate::routes::attachments::delete_attachment::close;
+use crate::routes::attachments::used_by_nova;
 use crate::routes::volumes;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -29,6 +30,7 @@ async fn end(mut action: VolumeAction<'_>, name: &'static str) -> Answer {
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     // Cinder accepts it where nobody is attached, too
     if let Some(attachment) = meant(of_volume(&app.database, volume.id).await?, named)? {
+        used_by_nova::refuse(app, context, &attachment)?;
         close(app, context, &attachment).await?;
     }
     Ok(StatusCode::ACCEPTED.into_response())
