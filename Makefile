@@ -22,11 +22,11 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
 
-bench: packages oslo ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
+bench: packages oslo keystone ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
 	cargo build --release --workspace
 	target/release/load budget
 
-bench-quick: packages oslo ## The same in two minutes, and nothing is written
+bench-quick: packages oslo keystone ## The same in two minutes, and nothing is written
 	cargo build --release --workspace
 	target/release/load budget --quick
 

@@ -9,6 +9,7 @@ mod machine;
 mod page;
 mod row;
 mod scale;
+mod strangers;
 mod system;
 
 use clap::{Parser, Subcommand};
@@ -75,10 +76,11 @@ impl Section {
 }
 
 async fn budget(time: Duration) -> anyhow::Result<Vec<Section>> {
-    let system =
+    let mut system =
         System::start(time, |cluster| cluster.backend(scale::large("a".to_owned()))).await?;
     let measured = async {
-        let rows = budget::measure(&system).await?;
+        let mut rows = budget::measure(&system).await?;
+        rows.extend(strangers::measure(&mut system).await?);
         let limits = limits::measure(&system).await?;
         let calls = calls::measure(&system).await?;
         anyhow::Ok((rows, limits, calls))
