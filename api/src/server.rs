@@ -101,6 +101,8 @@ struct Connections {
     counts: Mutex<Counts>,
     most: usize,
     most_of_one: usize,
+    /// Many clients come from these addresses.
+    proxies: Vec<IpAddr>,
 }
 
 #[derive(Default)]
@@ -116,6 +118,7 @@ impl Connections {
             counts: Mutex::default(),
             most: config.max_connections,
             most_of_one: config.max_connections_per_client,
+            proxies: config.trusted_proxies.clone(),
         }
     }
 
@@ -123,7 +126,8 @@ impl Connections {
     fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_one = counts.by_address.get(&address).copied().unwrap_or(0);
-        if counts.all >= self.most || of_one >= self.most_of_one {
+        let too_many_of_one = of_one >= self.most_of_one && !self.proxies.contains(&address);
+        if counts.all >= self.most || too_many_of_one {
             return None;
         }
         counts.all += 1;
@@ -172,5 +176,19 @@ mod tests {
         assert!(connections.enter(third).is_some());
         drop((second, of_other));
         assert!(connections.counts.lock().unwrap().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_proxy_has_the_connections_of_many_clients() {
+        let proxy = IpAddr::from([10, 0, 0, 1]);
+        let limits = ApiConfig {
+            max_connections: 3,
+            max_connections_per_client: 1,
+            trusted_proxies: vec![proxy],
+            ..ApiConfig::default()
+        };
+        let connections = Arc::new(Connections::new(&limits));
+        let all: Vec<_> = (0..4).map(|_| connections.enter(proxy)).collect();
+        assert_eq!(all.iter().flatten().count(), 3);
     }
 }

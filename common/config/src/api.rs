@@ -37,11 +37,11 @@ pub struct ApiConfig {
     pub body_timeout_seconds: f64,
     /// The most connections of all clients.
     pub max_connections: usize,
-    /// The most connections from one address.
+    /// The most connections from one address that is no trusted proxy's.
     pub max_connections_per_client: usize,
     /// The most requests that are answered at once; one more gets a 503.
     pub max_requests: usize,
-    /// The proxies whose `X-Forwarded-Host` and `X-Forwarded-Proto` are believed.
+    /// The proxies whose `X-Forwarded-Host` and `X-Forwarded-Proto` are believed, and which have connections of many clients.
     pub trusted_proxies: Vec<IpAddr>,
     /// How long the scheduler's answer is waited for.
     pub submit_timeout_seconds: f64,
@@ -63,7 +63,7 @@ impl Default for ApiConfig {
             header_timeout_seconds: 30.0,
             body_timeout_seconds: 30.0,
             max_connections: 2000,
-            max_connections_per_client: 2000,
+            max_connections_per_client: 500,
             max_requests: 1000,
             trusted_proxies: Vec::new(),
             submit_timeout_seconds: 10.0,
