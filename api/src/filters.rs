@@ -153,7 +153,9 @@ fn literal_map(text: &str) -> Option<Metadata> {
         .ok()?;
     let as_text =
         |value: Value| value.as_str().map_or_else(|| json!(value).to_string(), str::to_owned);
-    Some(parsed.into_iter().map(|(key, value)| (key, as_text(value))).collect())
+    let map: Metadata = parsed.into_iter().map(|(key, value)| (key, as_text(value))).collect();
+    // the database cannot hold it
+    (!map.iter().any(|(key, value)| key.contains('\0') || value.contains('\0'))).then_some(map)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod etag;
 mod fault;
 mod fields;
 mod filters;
+mod identify;
 mod identity;
 mod links;
 mod listing;

@@ -33,7 +33,10 @@ impl Links {
         let peer = parts.extensions.get::<Peer>();
         let by_proxy = peer.is_some_and(|Peer(address)| config.trusted_proxies.contains(address));
         // the last one is what the nearest proxy says
-        let forwarded = |name| header(name).filter(|_| by_proxy)?.rsplit(',').next().map(str::trim);
+        let forwarded = |name: &str| {
+            let last = parts.headers.get_all(name).iter().next_back().filter(|_| by_proxy)?;
+            last.to_str().ok()?.rsplit(',').next().map(str::trim)
+        };
         let root = match &config.public_endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => {

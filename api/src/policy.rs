@@ -157,6 +157,11 @@ impl RequestContext {
         self.policy.allows(rule, &self.caller, &own(&self.caller))
     }
 
+    /// Whether a rule lets the caller pass for every object that they can see, whoever made it.
+    pub fn allows_of_all(&self, rule: Rule) -> bool {
+        self.policy.allows(rule, &self.caller, &visible(&self.caller))
+    }
+
     /// Lets the caller pass if such a rule does.
     pub fn require(&self, rule: Rule) -> Result<()> {
         if self.allows(rule) { Ok(()) } else { Err(forbidden(rule)) }

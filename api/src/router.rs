@@ -9,7 +9,7 @@ use crate::routes::{
     types, versions, volume_actions, volumes, workers,
 };
 use crate::routing::{ANYONE, Routes};
-use crate::{identity, microversion, nul, observe, overload, project_url};
+use crate::{identify, microversion, nul, observe, overload, project_url};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -415,7 +415,7 @@ pub(crate) fn service(
     let v3 = v3(&app)
         .into_router()
         .layer(from_fn(microversion::negotiate))
-        .layer(from_fn_with_state(app.clone(), identity::identify));
+        .layer(from_fn_with_state(app.clone(), identify::identify));
     let router = Router::new()
         .route("/", get(versions::choices))
         .route("/v3", get(versions::current))

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -24,6 +25,8 @@ use tower::{Service, ServiceExt};
 const MAX_HEAD: usize = 64 << 10;
 /// The pause before a connection is accepted again where the kernel has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a client may take to receive what it was sent, in milliseconds.
+const UNREAD_TIMEOUT_MS: u32 = 30_000;
 /// What a connection is told for which there is no room.
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
@@ -84,7 +87,10 @@ async fn usable(
         Ok((stream, peer)) => {
             // answers are sent as a whole
             stream.set_nodelay(true).ok()?;
-            Some((stream, peer))
+            // a client that reads nothing is dropped
+            sockopt::set_tcp_user_timeout(&stream, UNREAD_TIMEOUT_MS).ok()?;
+            // an IPv4 address is one, also where both families are listened for
+            Some((stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())))
         }
         Err(error) => {
             if !matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) {

@@ -32,7 +32,13 @@ async fn a_nul_character_is_refused_at_once() -> anyhow::Result<()> {
         let answer = client.post(path, body).await?.expect_status(400)?;
         assert!(answer.fault().contains("NUL"), "{}", answer.body);
     }
-    let paths = ["/volumes?name=a%00", "/volumes/a%00", "/types/a%00b", "/volumes/x/metadata/%00"];
+    let paths = [
+        "/volumes?metadata=%7B%22a%22:%22%5Cu0000%22%7D",
+        "/volumes?name=a%00",
+        "/volumes/a%00",
+        "/types/a%00b",
+        "/volumes/x/metadata/%00",
+    ];
     for path in paths {
         client.get(path).await?.expect_status(400)?;
     }

@@ -88,6 +88,13 @@ async fn a_token_decides_who_asks_and_what_they_may() -> anyhow::Result<()> {
     let all = operator.get("!/v3/volumes?all_tenants=1").await?.expect_status(200)?;
     assert_eq!(count(&all), 1);
 
+    let unscoped = json!({ "identity": { "methods": ["password"], "password": { "user": {
+        "name": "stranger", "password": "stranger", "domain": { "id": "default" } } } } });
+    let nobody = cloud.client("", &cloud.keystone.authenticate(unscoped).await?);
+    nobody.get("!/v3/attachments/detail").await?.expect_status(403)?;
+    let of_nobody = json!({ "volume": { "size": 1 } });
+    operator.post("!/v3/volumes", of_nobody).await?.expect_status(403)?;
+
     for token in ["", "nonsense"] {
         let answer = cloud.client(&cloud.project_a, token).get("/volumes").await?;
         let answer = answer.expect_status(401)?;

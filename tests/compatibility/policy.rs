@@ -318,7 +318,7 @@ async fn a_policy_file_is_followed_and_a_broken_one_changes_nothing() -> anyhow:
     assert_eq!(guest.get("/volumes").await?.status, 200);
     write(&cluster, "volume:get_all: role:other\n", &guest, 403).await?;
     std::fs::remove_file(cluster.directory().join("policy.yaml"))?;
-    log_says(&cluster, "No such file").await?;
+    log_says(&cluster, "it is not there any more").await?;
     assert_eq!(cluster.client().with_roles("other").get("/volumes").await?.status, 200);
     cluster.finish(&["the policy cannot be read again"]).await
 }
@@ -329,6 +329,7 @@ async fn rules_can_compare_an_objects_user() -> anyhow::Result<()> {
     let client = cluster.client();
     let text = "volume:get_all: role:x\n\
                 volume:delete: user_id:%(user_id)s\n\
+                volume:get_snapshot: user_id:%(user_id)s\n\
                 volume:create_snapshot: user_id:%(user_id)s\n";
     let (volume, x) = (client.available_volume(1).await?, client.with_roles("member,reader,x"));
     write(&cluster, text, &client.with_roles("x"), 200).await?;
@@ -339,6 +340,8 @@ async fn rules_can_compare_an_objects_user() -> anyhow::Result<()> {
     colleague.post("/snapshots", snapshot.clone()).await?.expect_status(403)?;
     let snapshot = x.post("/snapshots", snapshot).await?.expect_status(202)?;
     let id = snapshot.body["snapshot"]["id"].as_str().unwrap_or_default();
+    let of_snapshot = json!({ "volume": { "size": 1, "snapshot_id": id } });
+    colleague.post("/volumes", of_snapshot).await?.expect_status(403)?;
     x.wait_until(&format!("/snapshots/{id}"), "snapshot", "available").await?;
     x.delete(&format!("/snapshots/{id}")).await?.expect_status(202)?;
     until("the snapshot is gone", RELOAD_TIMEOUT, || async {

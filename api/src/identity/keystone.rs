@@ -6,7 +6,7 @@
 mod own_token;
 mod validation;
 
-use super::text;
+use super::headers::text;
 use super::token::Token;
 use crate::fault::Fault;
 use axum::Json;
@@ -28,7 +28,7 @@ pub(crate) struct Keystone {
 }
 
 /// Why a caller was not identified.
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// There is no token, or it is not valid.
     Unauthorized,
     /// Keystone does not say whether the token is valid.
@@ -59,7 +59,7 @@ impl Keystone {
     }
 
     /// The caller of a request with these headers, for this method and path.
-    pub(super) async fn caller(
+    pub(crate) async fn caller(
         &self,
         headers: &HeaderMap,
         method: &str,
@@ -101,7 +101,7 @@ impl Keystone {
     }
 
     /// The answer to a request whose caller was not identified, as Keystone's own middleware gives it.
-    pub(super) fn answer(&self, refusal: Refusal) -> Response {
+    pub(crate) fn answer(&self, refusal: Refusal) -> Response {
         match refusal {
             Refusal::Unauthorized => {
                 let error = json!({ "error": {

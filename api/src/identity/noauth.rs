@@ -1,6 +1,6 @@
 //! `noauth`: whoever callers say they are. For development.
 
-use super::text;
+use super::headers::text;
 use crate::project_url::UrlProject;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ const TOKEN: &str = "x-auth-token";
 
 /// Cinder's noauth answers whoever comes with a name and no token with a token: the first step of the
 /// oldest clients.
-pub(super) fn legacy_auth_response(request: &Request) -> Option<Response> {
+pub(crate) fn legacy_auth_response(request: &Request) -> Option<Response> {
     let headers = request.headers();
     let user = text(headers, "x-auth-user").filter(|_| !headers.contains_key(TOKEN))?;
     let project = text(headers, "x-auth-project-id").unwrap_or("admin");
@@ -26,7 +26,7 @@ pub(super) fn legacy_auth_response(request: &Request) -> Option<Response> {
 
 /// The caller from the token `user:project`, unchecked; without a token, the caller is `admin`. The roles are those
 /// in `X-Roles`, or all of them.
-pub(super) fn caller(request: &Request) -> Caller {
+pub(crate) fn caller(request: &Request) -> Caller {
     let headers = request.headers();
     let url_project = request.extensions().get::<UrlProject>().map(|UrlProject(id)| id.as_str());
     let (user, project) = match text(headers, TOKEN) {

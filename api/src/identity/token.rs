@@ -19,6 +19,7 @@ pub(super) struct Token {
     project: Option<Named>,
     domain: Option<Named>,
     system: Option<System>,
+    is_admin_project: Option<bool>,
     #[serde(default)]
     roles: Vec<Role>,
     #[serde(with = "rfc3339")]
@@ -95,6 +96,7 @@ impl Token {
             user_id: self.user.id.clone(),
             project_id: id(&self.project).unwrap_or_default(),
             domain_id: id(&self.domain),
+            is_admin_project: self.is_admin_project,
             system_scope: is_system.then(|| "all".to_owned()),
             roles: self.roles(),
             service_roles,

@@ -66,9 +66,11 @@ const ACTIONS: &[ActionEntry<VolumeId>] = &[
     ActionEntry::new("os-roll_detaching", &[Rule::VolumeRollDetaching], |action| {
         Box::pin(roll_detaching::roll(action))
     }),
-    ActionEntry::new("os-terminate_connection", &[Rule::VolumeTerminateConnection], |action| {
-        Box::pin(terminate_connection::terminate(action))
-    }),
+    ActionEntry::new(
+        "os-terminate_connection",
+        &[Rule::VolumeTerminateConnection, Rule::VolumeUnreserve],
+        |action| Box::pin(terminate_connection::terminate(action)),
+    ),
     ActionEntry::new("os-detach", &[Rule::VolumeDetach], |action| Box::pin(detach::detach(action))),
     ActionEntry::new(
         "os-force_detach",

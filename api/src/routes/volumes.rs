@@ -13,6 +13,7 @@ pub(crate) mod update_volume;
 
 use crate::app::App;
 use crate::fault::Answer;
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::submit::subject_after;
 use bus::message::Submitted;
@@ -24,6 +25,15 @@ pub(crate) async fn find(app: &App, context: &RequestContext, id: &str) -> Answe
     let id: VolumeId = id.parse().map_err(|_| not_found())?;
     let found = app.volumes.find(id, context.caller.project_scope()).await?;
     Ok(found.ok_or_else(not_found)?)
+}
+
+/// The same of a volume that a body names: no rule of the route has been asked about it.
+pub(crate) async fn find_to_use(app: &App, context: &RequestContext, id: &str) -> Answer<Volume> {
+    let volume = find(app, context, id).await?;
+    context
+        .require_for(Rule::VolumeGet, &volume.project_id, &volume.user_id)
+        .map_err(|_| Error::not_found(format!("Volume {id} could not be found.")))?;
+    Ok(volume)
 }
 
 /// The id that a path names; one that no volume can have is as unknown as any other.

@@ -36,12 +36,16 @@ pub(crate) fn encryption(volume_type: &VolumeType) -> Value {
     view
 }
 
+/// Whether the caller may see an extra spec.
+pub(crate) fn shows_spec(key: &str, context: &RequestContext) -> bool {
+    OPEN_SPECS.contains(&key) || context.allows(Rule::ExtraSpecsReadSensitive)
+}
+
 /// The extra specs that the caller may see.
 pub(crate) fn visible_specs(volume_type: &VolumeType, context: &RequestContext) -> Metadata {
-    let shows_all = context.allows(Rule::ExtraSpecsReadSensitive);
     let specs = volume_type.extra_specs.iter();
     specs
-        .filter(|(key, _)| shows_all || OPEN_SPECS.contains(&key.as_str()))
+        .filter(|(key, _)| shows_spec(key, context))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }

@@ -70,6 +70,9 @@ pub struct Config {
     pub log: LogConfig,
 }
 
+/// The most seconds of a setting.
+const MOST_SECONDS: f64 = 1e6;
+
 impl Config {
     /// Reads a file (none: the defaults) and the environment.
     ///
@@ -117,6 +120,16 @@ impl Config {
                 "services.down_after_seconds",
                 "must be larger than services.heartbeat_seconds, better three times as large",
             ));
+        }
+        for (key, seconds) in [
+            ("api.header_timeout_seconds", self.api.header_timeout_seconds),
+            ("api.body_timeout_seconds", self.api.body_timeout_seconds),
+            ("keystone.timeout_seconds", self.keystone.timeout_seconds),
+            ("keystone.cache_seconds", self.keystone.cache_seconds),
+        ] {
+            if !(0.0..=MOST_SECONDS).contains(&seconds) {
+                return Err(invalid(key, "must be a number of seconds between 0 and a million"));
+            }
         }
         if self.volume.lease_seconds < 1.0 {
             return Err(invalid("volume.lease_seconds", "must be at least 1"));

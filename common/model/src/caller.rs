@@ -15,6 +15,9 @@ pub struct Caller {
     /// `all` where the request is scoped to the whole cloud.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_scope: Option<String>,
+    /// `false` where Keystone knows a project of administrators, and this is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_admin_project: Option<bool>,
     /// The names of the roles held there, those that others imply included.
     pub roles: Vec<String>,
     /// The roles of the service that asks on the caller's behalf, by its service token.

@@ -119,6 +119,20 @@ impl Check {
         })
     }
 
+    /// What it compares that nobody knows: a field of the target, or an attribute of the caller. It would never hold, and what
+    /// excludes it always.
+    pub(crate) fn unknown(&self) -> Option<String> {
+        let in_text = |text: &Text| text.unknown_field();
+        match self {
+            Self::Always | Self::Never | Self::Rule(_) => None,
+            Self::Not(check) => check.unknown(),
+            Self::All(checks) | Self::Any(checks) => checks.iter().find_map(Self::unknown),
+            Self::Role(text) | Self::Equal(_, text) => in_text(text),
+            Self::Attribute(name, _) if !ATTRIBUTES.contains(&name.as_str()) => Some(name.clone()),
+            Self::Attribute(_, text) => in_text(text),
+        }
+    }
+
     /// The rules that it names.
     pub(crate) fn rules(&self) -> Vec<&str> {
         match self {
@@ -146,6 +160,13 @@ fn first_of(decisive: bool, answers: impl Iterator<Item = Option<bool>>) -> Opti
 }
 
 impl Text {
+    fn unknown_field(&self) -> Option<String> {
+        self.0.iter().find_map(|piece| match piece {
+            Piece::Field(name) if !FIELDS.contains(&name.as_str()) => Some(format!("%({name})s")),
+            Piece::Field(_) | Piece::Literal(_) => None,
+        })
+    }
+
     /// Compares it; a text with a field that the target does not have equals nothing.
     fn compare(&self, target: &Target<'_>, holds: impl FnOnce(&str) -> bool) -> Option<bool> {
         let mut text = Cow::Borrowed("");
@@ -163,6 +184,21 @@ impl Text {
         Some(holds(&text))
     }
 }
+
+/// The fields of targets that checks can compare. Cinder's targets have no `domain_id`, but its old defaults name it.
+const FIELDS: [&str; 3] = ["project_id", "user_id", "domain_id"];
+
+/// The attributes of callers that checks can compare.
+const ATTRIBUTES: [&str; 8] = [
+    "user_id",
+    "project_id",
+    "domain_id",
+    "system_scope",
+    "roles",
+    "service_roles",
+    "is_admin",
+    "is_admin_project",
+];
 
 /// What a check can ask of a caller.
 enum Attribute<'a> {
@@ -183,8 +219,7 @@ fn attribute<'a>(caller: &'a Caller, name: &str) -> Option<Attribute<'a>> {
         "service_roles" => Attribute::List(&caller.service_roles),
         "roles" => Attribute::List(&caller.roles),
         "is_admin" => Attribute::Flag(caller.is_admin),
-        // true unless Keystone is told of a project of admins
-        "is_admin_project" => Attribute::Flag(true),
+        "is_admin_project" => Attribute::Flag(caller.is_admin_project.unwrap_or(true)),
         _ => return None,
     })
 }

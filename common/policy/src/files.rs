@@ -17,6 +17,8 @@ pub struct PolicyFiles {
     pub file: Option<PathBuf>,
     /// Whether the policy file must be there.
     pub is_required: bool,
+    /// Whether the directory must be there.
+    pub needs_directory: bool,
     /// A directory whose files are read after it, in the order of their names. Those that begin with a dot are not.
     pub directory: Option<PathBuf>,
 }
@@ -53,22 +55,29 @@ impl Written {
             Self::Text(text) => parse::check(&text),
             Self::AnyOf(alternatives) if alternatives.is_empty() => Ok(Check::Always),
             Self::AnyOf(alternatives) => {
-                alternatives.into_iter().map(AllOf::check).collect::<Result<_, _>>().map(Check::Any)
+                let checks: Vec<_> = alternatives.into_iter().filter_map(AllOf::check).collect();
+                if checks.is_empty() {
+                    return Ok(Check::Never);
+                }
+                checks.into_iter().collect::<Result<_, _>>().map(Check::Any)
             }
         }
     }
 }
 
 impl AllOf {
-    fn check(self) -> Result<Check, ParseError> {
-        match self {
-            Self::One(check) => parse::one(&check),
-            Self::Several(checks) => checks
-                .iter()
-                .map(|check| parse::one(check))
-                .collect::<Result<_, _>>()
-                .map(Check::All),
-        }
+    /// `None` where nothing is in it: it counts for nothing.
+    fn check(self) -> Option<Result<Check, ParseError>> {
+        let checks = match self {
+            Self::One(check) => vec![check],
+            Self::Several(checks) => checks,
+        };
+        let checks: Vec<_> = checks
+            .iter()
+            .filter(|check| !check.is_empty())
+            .map(|check| parse::one(check))
+            .collect();
+        (!checks.is_empty()).then(|| checks.into_iter().collect::<Result<_, _>>().map(Check::All))
     }
 }
 
@@ -81,8 +90,9 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    pub(crate) fn is_of(&self, file: &Path) -> bool {
-        self.file == file
+    /// The file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 }
 
@@ -91,6 +101,7 @@ impl From<&PolicyConfig> for PolicyFiles {
         Self {
             file: config.policy_file(),
             is_required: config.file.is_some(),
+            needs_directory: config.directory.is_some(),
             directory: config.policy_directory(),
         }
     }
@@ -113,27 +124,30 @@ impl PolicyFiles {
 
     /// The files that are there, in the order in which they are read.
     fn list(&self) -> Result<Vec<PathBuf>, PolicyError> {
-        let file = self.file.iter().filter(|file| self.is_required || file.exists());
+        let file =
+            self.file.iter().filter(|file| self.is_required || file.symlink_metadata().is_ok());
         let mut files: Vec<_> = file.cloned().collect();
         if let Some(directory) = &self.directory {
-            files.extend(files_in(directory)?);
+            files.extend(files_in(directory, self.needs_directory)?);
         }
         Ok(files)
     }
 }
 
-fn files_in(directory: &Path) -> Result<Vec<PathBuf>, PolicyError> {
+fn files_in(directory: &Path, is_required: bool) -> Result<Vec<PathBuf>, PolicyError> {
     let unreadable = |error| PolicyError::unreadable(directory, error);
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_required => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(unreadable(error)),
     };
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default();
-        if !name.as_encoded_bytes().starts_with(b".") && path.is_file() {
+        if !name.as_encoded_bytes().starts_with(b".") && !path.is_dir() {
             files.push(path);
         }
     }

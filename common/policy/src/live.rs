@@ -16,6 +16,8 @@ pub struct LivePolicy {
 struct Read {
     files: PolicyFiles,
     stamps: Vec<Stamp>,
+    /// How they were at the last look: who writes a file may not have come to its end.
+    seen: Vec<Stamp>,
     /// What is wrong with them, to say it once.
     wrong: Option<String>,
 }
@@ -29,7 +31,7 @@ impl LivePolicy {
         let stamps = files.stamps()?;
         let policy = Policy::load(&files)?;
         Ok(Self {
-            files: Mutex::new(Read { files, stamps, wrong: None }),
+            files: Mutex::new(Read { files, seen: stamps.clone(), stamps, wrong: None }),
             current: RwLock::new(Arc::new(policy)),
         })
     }
@@ -40,7 +42,7 @@ impl LivePolicy {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the files again if they have changed. A policy file that was there and is gone changes nothing.
+    /// Reads the files again if they have changed. A file that was there and is gone changes nothing.
     pub fn follow(&self) {
         let mut read = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let reloaded = read.reload();
@@ -64,24 +66,21 @@ impl LivePolicy {
 
 impl Read {
     fn reload(&mut self) -> Result<Option<Policy>, PolicyError> {
-        let known = PolicyFiles {
-            is_required: self.files.is_required || self.has_read_the_file(),
-            ..self.files.clone()
-        };
-        let stamps = known.stamps()?;
-        if stamps == self.stamps {
+        let stamps = self.files.stamps()?;
+        let gone = |known: &&Stamp| stamps.iter().all(|stamp| stamp.file() != known.file());
+        if let Some(gone) = self.stamps.iter().find(gone) {
+            return Err(PolicyError::Gone { file: gone.file().to_owned() });
+        }
+        let is_settled = stamps == self.seen;
+        self.seen.clone_from(&stamps);
+        if stamps == self.stamps || !is_settled {
             return Ok(None);
         }
-        let policy = Policy::load(&known);
-        // what is wrong is tried again when it changes
-        self.stamps = stamps;
+        let policy = Policy::load(&self.files);
+        if !matches!(policy, Err(PolicyError::Unreadable { .. })) {
+            // what is wrong in them is tried again when they change
+            self.stamps = stamps;
+        }
         policy.map(Some)
-    }
-
-    fn has_read_the_file(&self) -> bool {
-        self.files
-            .file
-            .as_ref()
-            .is_some_and(|file| self.stamps.iter().any(|stamp| stamp.is_of(file)))
     }
 }

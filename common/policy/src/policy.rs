@@ -56,6 +56,20 @@ pub enum PolicyError {
         /// The one that is not there.
         missing: String,
     },
+    /// A rule compares what is not known.
+    #[error("rule {name} compares {what}, which is not known here")]
+    Unknown {
+        /// The rule.
+        name: String,
+        /// The field or attribute.
+        what: String,
+    },
+    /// A file or directory that was read is not there any more.
+    #[error("{}: it is not there any more", file.display())]
+    Gone {
+        /// Which one.
+        file: PathBuf,
+    },
     /// A rule refers to itself.
     #[error("rule {name} refers to itself")]
     Cycle {
@@ -115,7 +129,10 @@ impl Policy {
         let entries = files.read()?;
         apply(&mut definitions, &entries);
         refuse_unknown(&definitions, &entries)?;
-        for name in definitions.keys() {
+        for (name, definition) in &definitions {
+            if let Some(what) = definition.check.unknown() {
+                return Err(PolicyError::Unknown { name: name.clone(), what });
+            }
             resolved(&definitions, name, &mut Vec::new())?;
         }
         let come_to = |name| resolved(&definitions, name, &mut Vec::new());
@@ -231,7 +248,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let path = Some(file.path().to_owned());
-        Policy::load(&PolicyFiles { file: path, is_required: true, directory: None })
+        Policy::load(&PolicyFiles { file: path, is_required: true, ..PolicyFiles::default() })
     }
 
     fn refused(text: &str) -> String {
@@ -273,6 +290,16 @@ mod tests {
             assert!(!allows(Rule::VolumeExtend, &["member"]), "{text}");
             assert!(allows(Rule::VolumeDelete, &["member"]), "{text}");
         }
+    }
+
+    #[test]
+    fn empty_members_of_the_old_form_allow_nothing() {
+        for (check, allowed) in [("[[]]", false), ("[[], [role:x]]", true), ("[]", true)] {
+            let policy = policy(&format!("volume:get: {check}")).unwrap();
+            assert_eq!(policy.allows(Rule::VolumeGet, &caller(&["x"]), &own()), allowed, "{check}");
+        }
+        let policy = policy("volume:get: [[], [role:x]]").unwrap();
+        assert!(!policy.allows(Rule::VolumeGet, &caller(&["reader"]), &own()));
     }
 
     #[test]
@@ -320,6 +347,15 @@ mod tests {
             refused("volume:get: role:a or"),
             "rule volume:get: something is missing at the end"
         );
+        for (check, what) in [
+            ("not 'locked':%(status)s", "%(status)s"),
+            ("not user_domain_id:guests", "user_domain_id"),
+        ] {
+            assert_eq!(
+                policy(&format!("volume:get: \"{check}\"")).unwrap_err().to_string(),
+                format!("rule volume:get compares {what}, which is not known here")
+            );
+        }
         assert!(refused("- a\n- b\n").starts_with("not a map"));
         assert!(refused("a: {b: c}\n").starts_with("not a map"));
     }

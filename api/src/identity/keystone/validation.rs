@@ -11,9 +11,12 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 
 /// How long a token that Keystone does not know stays unknown: a client that repeats itself is not asked about each time.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// The most tokens that Keystone is asked about at once.
+const MOST_QUESTIONS: usize = 100;
 /// The pause before Keystone is asked again that could not be reached.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
@@ -35,6 +38,10 @@ pub(super) struct Validations {
     url: String,
     own: OwnToken,
     cache: Cache<Key, Verdict>,
+    /// How long a question may take, the service's own token included.
+    timeout: Duration,
+    /// A permit for each question at once.
+    questions: Semaphore,
 }
 
 impl Validations {
@@ -48,6 +55,8 @@ impl Validations {
                 .max_capacity(config.cached_tokens)
                 .expire_after(CacheTime(config.cache_time()))
                 .build(),
+            timeout: config.timeout(),
+            questions: Semaphore::new(MOST_QUESTIONS),
             url,
         })
     }
@@ -55,7 +64,12 @@ impl Validations {
     /// What Keystone says, or has said a short time ago, of a token.
     pub async fn of(&self, token: &str, may_be_expired: bool) -> anyhow::Result<Verdict> {
         let key = Sha256::new().chain_update([u8::from(may_be_expired)]).chain_update(token);
-        let asking = self.ask(token, may_be_expired);
+        let asking = async {
+            // while Keystone hangs, strangers must not take the place of those who are known
+            let _question = self.questions.try_acquire().context("too many unknown tokens")?;
+            let asked = tokio::time::timeout(self.timeout, self.ask(token, may_be_expired)).await;
+            asked.context("Keystone does not answer")?
+        };
         let verdict = self.cache.try_get_with(key.finalize().into(), asking).await;
         verdict.map_err(|error: Arc<anyhow::Error>| anyhow!("{error:#}"))
     }

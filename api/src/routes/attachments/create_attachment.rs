@@ -33,7 +33,7 @@ pub(crate) async fn create(
     let mode = mode(&mut attachment, connector.as_ref(), context.version.0)?;
     attachment.refuse_rest()?;
 
-    let volume = volumes::find(&app, &context, &volume_id.to_string()).await?;
+    let volume = volumes::find_to_use(&app, &context, &volume_id.to_string()).await?;
     let (project, user) = (&volume.project_id, &volume.user_id);
     context.require_for(Rule::AttachmentCreate, project, user)?;
     if volume.multiattach && volume.bootable && volume.status == VolumeStatus::InUse {

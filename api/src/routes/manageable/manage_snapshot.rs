@@ -30,7 +30,7 @@ pub(crate) async fn manage(
     let metadata = asked.metadata("metadata")?.unwrap_or_default();
     asked.refuse_rest()?;
 
-    let volume = volumes::find(&app, &context, &volume_id.to_string()).await?;
+    let volume = volumes::find_to_use(&app, &context, &volume_id.to_string()).await?;
     context.require_for(Rule::SnapshotManage, &volume.project_id, &volume.user_id)?;
     let backend = backend(&app, &volume.backend_name).await?;
     let object = referenced(&app, &context, &backend, Manageable::Snapshots, &source_name).await?;

@@ -34,7 +34,7 @@ pub(crate) async fn create(
     let metadata = snapshot.metadata("metadata")?.unwrap_or_default();
     snapshot.refuse_rest()?;
 
-    let volume = volumes::find(&app, &context, &volume_id.to_string()).await?;
+    let volume = volumes::find_to_use(&app, &context, &volume_id.to_string()).await?;
     context.require_for(Rule::SnapshotCreate, &volume.project_id, &volume.user_id)?;
     let snapshot_id = SnapshotId::random();
     let operation = CreateSnapshot {

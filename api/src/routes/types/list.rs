@@ -34,6 +34,9 @@ pub(crate) async fn list(
     let page = Page::take(&mut parameters, SORT_KEYS, app.config.max_page)?;
     let visible = visible(parameters.take("is_public").as_deref(), &context.caller)?;
     let mut filters = filters(parameters.rest(), FILTERS, &context)?;
+    if asks_for_hidden_specs(&filters, &context) {
+        filters.push(Filter::Nothing);
+    }
     filters.extend(visible);
     let asked = page.query(ListQuery { filters, ..ListQuery::default() });
     let found: Vec<VolumeType> = listing::page(&app.database, &asked).await.map_err(list_error)?;
@@ -46,6 +49,16 @@ pub(crate) async fn list(
         answer["volume_type_links"] = next;
     }
     Ok(Json(answer).into_response())
+}
+
+/// Whether a filter would tell the caller of an extra spec that they may not see.
+fn asks_for_hidden_specs(filters: &[Filter], context: &RequestContext) -> bool {
+    filters.iter().any(|filter| match filter {
+        Filter::Has("extra_specs", specs) => {
+            specs.keys().any(|key| !views::volume_type::shows_spec(key, context))
+        }
+        _ => false,
+    })
 }
 
 /// Which types the caller sees. An admin may ask for private ones (`false`) or for all (`none`); others

@@ -29,7 +29,7 @@ pub(super) async fn retype(mut action: VolumeAction<'_>) -> Answer {
     let volume_type = types::find(app, context, &new_type).await?;
     types::refuse_encryption(&volume_type)?;
     if volume_type.allows_multiattach() {
-        context.require(Rule::VolumeMultiattach)?;
+        context.require_for(Rule::VolumeMultiattach, &volume.project_id, &volume.user_id)?;
     }
     let operation = RetypeVolume {
         volume_id: volume.id,

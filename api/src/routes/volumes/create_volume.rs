@@ -28,6 +28,10 @@ pub(crate) async fn create(
     context: RequestContext,
     Body(body): Body,
 ) -> Answer {
+    if context.caller.project_id.is_empty() {
+        // it would belong to nobody
+        return Err(Error::new(ErrorKind::Forbidden, "Not authorized.").into());
+    }
     let mut body = Fields::of_body(body);
     let mut volume = body.object("volume")?.ok_or_else(|| crate::fields::required("volume"))?;
     let hints = body.object("OS-SCH-HNT:scheduler_hints")?;

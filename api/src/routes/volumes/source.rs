@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::Fields;
+use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::routes::{snapshots, volumes};
 use model::{Error, Volume, VolumeTypeId};
@@ -26,12 +27,13 @@ pub(super) async fn find(
         (None, None) => Ok(None),
         (Some(snapshot), None) => {
             let snapshot = snapshots::find(app, context, &snapshot.to_string()).await?;
+            context.require_for(Rule::SnapshotGet, &snapshot.project_id, &snapshot.user_id)?;
             let volume = volumes::find(app, context, &snapshot.volume_id.to_string()).await?;
             let content = Content::Snapshot(snapshot.id);
             Ok(Some(found(content, &volume, snapshot.size_gb)))
         }
         (None, Some(volume)) => {
-            let volume = volumes::find(app, context, &volume.to_string()).await?;
+            let volume = volumes::find_to_use(app, context, &volume.to_string()).await?;
             Ok(Some(found(Content::Volume(volume.id), &volume, volume.size_gb)))
         }
         (Some(_), Some(_)) => Err(Error::bad_request(
