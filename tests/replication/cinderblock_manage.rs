@@ -259,7 +259,7 @@ async fn the_policy_is_shown_and_asked() -> anyhow::Result<()> {
     refused(&cluster, "policy check --as reader --rule volume:get_all", "")?;
     done(&cluster, "policy check --as member --rule volume:delete")?;
     refused(&cluster, "policy check --as member --rule volume:delete --target-project other", "")?;
-    refused(&cluster, "policy check --as member --rule volume:delet", "there is no rule")?;
+    refused(&cluster, "policy check --as member --rule volume:erase", "there is no rule")?;
     // the sample is a policy file, and changes nothing
     std::fs::write(&file, done(&cluster, "policy sample")?)?;
     assert!(done(&cluster, "--json policy list")?.contains("\"default\""));
