@@ -1,6 +1,7 @@
 //! The fields of a body, taken one by one; what is left is unknown. The complaints are worded as
 //! Cinder's schema validation words them.
 use model::{Error, Metadata, Result};
+use operation::change::MOST_ITEMS;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -8,8 +9,6 @@ use uuid::Uuid;
 const MAX_INTEGER: i64 = i32::MAX as i64;
 /// The longest name, description, key and value.
 const MAX_TEXT: usize = 255;
-/// The most pairs of one map: those of a volume or a snapshot.
-pub(crate) const MAX_PAIRS: usize = 128;
 /// The most of a client's value that an error shows, in bytes.
 const MAX_SHOWN: usize = 512;
 
@@ -133,7 +132,7 @@ impl Fields {
     pub fn metadata(&mut self, key: &str) -> Result<Option<Metadata>> {
         match self.fields.remove(key) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(entries)) if entries.len() > MAX_PAIRS => Err(too_many_pairs(key)),
+            Some(Value::Object(entries)) if entries.len() > MOST_ITEMS => Err(too_many_items(key)),
             Some(Value::Object(entries)) => entries
                 .into_iter()
                 .map(|(name, value)| entry(key, name, value))
@@ -208,10 +207,10 @@ fn entry(field: &str, key: String, value: Value) -> Result<(String, String)> {
     }
 }
 
-/// A 400 for more pairs than there may be.
-pub(crate) fn too_many_pairs(key: &str) -> Error {
+/// A 400 for more items than there may be.
+fn too_many_items(key: &str) -> Error {
     Error::bad_request(format!(
-        "Invalid input for field/attribute {key}. There may be {MAX_PAIRS} items at most."
+        "Invalid input for field/attribute {key}. There may be {MOST_ITEMS} items at most."
     ))
 }
 

@@ -35,7 +35,7 @@ impl Routes {
         Self { app: app.clone(), router: Router::new() }
     }
 
-    /// Who reads.
+    /// With a route for GET.
     pub fn get<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,
@@ -45,7 +45,7 @@ impl Routes {
         self.on(MethodFilter::GET, path, rules.into(), answer)
     }
 
-    /// Who creates, or acts.
+    /// With a route for POST.
     pub fn post<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,
@@ -55,7 +55,7 @@ impl Routes {
         self.on(MethodFilter::POST, path, rules.into(), answer)
     }
 
-    /// Who changes.
+    /// With a route for PUT.
     pub fn put<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,
@@ -65,7 +65,7 @@ impl Routes {
         self.on(MethodFilter::PUT, path, rules.into(), answer)
     }
 
-    /// Who removes.
+    /// With a route for DELETE.
     pub fn delete<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,

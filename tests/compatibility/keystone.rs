@@ -23,18 +23,9 @@ impl Cloud {
         let mut cluster = ClusterBuilder::for_test().await?.start().await?;
         let directory = cluster.directory().join("keystone");
         let keystone = Keystone::start(&directory, token_seconds).await?;
-        let service = keystone.create_project("service").await?;
-        keystone.create_user("cinderblock", "service", &service).await?;
         let project_a = keystone.create_project("a").await?;
         let project_b = keystone.create_project("b").await?;
-        let url = keystone.url();
-        let environment = [
-            ("CINDERBLOCK__API__IDENTITY", "keystone"),
-            ("CINDERBLOCK__KEYSTONE__AUTH_URL", &url),
-            ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
-            ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
-        ];
-        cluster.add_api(&environment).await?;
+        keystone.add_api(&mut cluster).await?;
         Ok(Self { cluster, keystone, project_a, project_b })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::process::Process;
 use crate::wait::until;
-use crate::{files, http, ports};
+use crate::{Cluster, Service, files, http, ports};
 use anyhow::Context as _;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -148,6 +148,24 @@ impl Keystone {
             Some(id) => Ok(id.to_owned()),
             None => self.create("/roles", "role", json!({ "name": name })).await,
         }
+    }
+
+    /// One more API of a cluster, which believes this Keystone, with the account that it needs there.
+    ///
+    /// # Errors
+    /// When Keystone refuses, or the API does not start.
+    pub async fn add_api(&self, cluster: &mut Cluster) -> anyhow::Result<String> {
+        let service = self.create_project("service").await?;
+        self.create_user("cinderblock", "service", &service).await?;
+        let url = self.url();
+        let environment = [
+            ("CINDERBLOCK__API__IDENTITY", "keystone"),
+            ("CINDERBLOCK__KEYSTONE__AUTH_URL", &url),
+            ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
+            ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
+        ];
+        cluster.add_api(&environment).await?;
+        cluster.apis.last().map(Service::endpoint).context("an API")
     }
 
     /// Makes the service and its endpoint known in the catalogue.

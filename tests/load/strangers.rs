@@ -4,8 +4,8 @@ use crate::machine;
 use crate::row::{Row, told};
 use crate::system::System;
 use anyhow::Context as _;
+use harness::Client;
 use harness::keystone::Keystone;
-use harness::{Client, Service};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
@@ -32,20 +32,10 @@ async fn known_token(system: &mut System) -> anyhow::Result<Row> {
     system.say("requests with a token");
     let directory = system.cluster.directory().join("keystone");
     let keystone = Keystone::start(&directory, 3600).await?;
-    let service = keystone.create_project("service").await?;
-    keystone.create_user("cinderblock", "service", &service).await?;
     let project = keystone.create_project("project").await?;
     keystone.create_user("member", "member", &project).await?;
     let token = keystone.token("member", "member", "project").await?;
-    let url = keystone.url();
-    let environment = [
-        ("CINDERBLOCK__API__IDENTITY", "keystone"),
-        ("CINDERBLOCK__KEYSTONE__AUTH_URL", &url),
-        ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
-        ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
-    ];
-    system.cluster.add_api(&environment).await?;
-    let asks_keystone = system.cluster.apis.last().map(Service::endpoint).context("an API")?;
+    let asks_keystone = keystone.add_api(&mut system.cluster).await?;
     let believed = system.cluster.client().in_project(&project);
     let known = believed.at(&asks_keystone).with_token(&token);
     let (mut without, mut with) = (f64::INFINITY, f64::INFINITY);

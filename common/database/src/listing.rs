@@ -6,6 +6,7 @@ use super::columns::Columns;
 use super::{Database, DbError};
 use model::{BackendId, Metadata, text_enum};
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -230,6 +231,29 @@ pub(super) async fn aggregate<T: Listed, R: DeserializeOwned>(
 ) -> Result<Option<R>, DbError> {
     let statement = matching(T::VIEW, query, expression);
     database.row(&statement.sql, &statement.references()).await
+}
+
+/// The values that each key has in a map of the rows that the query's filters match: what differs is read, however many the rows
+/// are.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn values_of_map<T: Listed>(
+    database: &Database,
+    query: &ListQuery,
+    column: &'static str,
+) -> Result<BTreeMap<String, BTreeSet<String>>, DbError> {
+    let matching = matching(T::VIEW, query, &format!("v.{column} as map"));
+    let sql = format!(
+        "select distinct each.key, each.value from ({}) m, jsonb_each_text(m.map) each",
+        matching.sql
+    );
+    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in &database.typed_rows(&sql, &matching.references()).await? {
+        let mut columns = Columns::of(row);
+        values.entry(columns.next()?).or_default().insert(columns.next()?);
+    }
+    Ok(values)
 }
 
 async fn require_row(

@@ -7,6 +7,7 @@ use super::{Database, DbError};
 use model::{BackendId, Metadata, ReplicatedVolume, Volume, VolumeId, VolumeTypeId};
 use postgres_types::Json;
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -155,14 +156,12 @@ pub async fn record_replicas(
 }
 
 /// What many volumes come to.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub struct Summary {
     /// How many.
     pub count: i64,
     /// Their sizes in all, in GiB.
     pub size_gb: i64,
-    /// The metadata of each that has any.
-    pub metadata: Vec<Metadata>,
 }
 
 /// What the volumes come to that the query's filters match.
@@ -170,7 +169,18 @@ pub struct Summary {
 /// # Errors
 /// When the database does not answer.
 pub async fn summary(database: &Database, query: &ListQuery) -> Result<Summary, DbError> {
-    let expression = "jsonb_build_object('count', count(*), 'size_gb', coalesce(sum(v.size_gb), 0), \
-        'metadata', coalesce(jsonb_agg(v.metadata) filter (where v.metadata <> '{}'), '[]'))";
+    let expression =
+        "jsonb_build_object('count', count(*), 'size_gb', coalesce(sum(v.size_gb), 0))";
     Ok(listing::aggregate::<Volume, _>(database, query, expression).await?.unwrap_or_default())
+}
+
+/// The values that each key has in the metadata of the volumes that the query's filters match.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn metadata_values(
+    database: &Database,
+    query: &ListQuery,
+) -> Result<BTreeMap<String, BTreeSet<String>>, DbError> {
+    listing::values_of_map::<Volume>(database, query, "metadata").await
 }

@@ -5,6 +5,9 @@ use model::Metadata;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+/// The most items of a volume's or snapshot's metadata.
+pub const MOST_ITEMS: usize = 128;
+
 /// How metadata changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

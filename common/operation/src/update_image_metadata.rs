@@ -31,7 +31,7 @@ const HAS_IMAGE_METADATA_KEY: Precondition = Precondition {
 
 const IMAGE_METADATA_FITS: Precondition = Precondition {
     name: "image_metadata_fits",
-    meaning: "the image metadata has 128 items at most when the new ones are in it",
+    meaning: "the image metadata has no more items than it may when the new ones are in it",
     refusal: &OfAny(too_many_items),
 };
 

@@ -1,6 +1,6 @@
 //! `update_volume`: change what is remembered of a volume: name, description, metadata.
 
-use super::change::{MetadataChange, absent_or_null};
+use super::change::{MOST_ITEMS, MetadataChange, absent_or_null};
 use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
 use super::precondition::{Of, OfAny, Precondition, Row};
 use model::{Caller, Error, ErrorKind, Metadata, VolumeId};
@@ -43,13 +43,13 @@ pub(super) const HAS_METADATA_KEY: Precondition = Precondition {
 
 pub(super) const METADATA_FITS: Precondition = Precondition {
     name: "metadata_fits",
-    meaning: "the metadata has 128 items at most when the new ones are in it",
+    meaning: "the metadata has no more items than it may when the new ones are in it",
     refusal: &OfAny(too_many_items),
 };
 
 /// The refusal of more items than there may be.
 pub(super) fn too_many_items(row: &Row<'_>) -> Error {
-    row.invalid("Metadata may have 128 items at most.")
+    row.invalid(format!("Metadata may have {MOST_ITEMS} items at most."))
 }
 
 /// The refusal to remove a key that the metadata does not have.

@@ -10,7 +10,6 @@ use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use database::volumes;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Since 3.12 there is a summary.
 const SINCE: u16 = 12;
@@ -27,11 +26,7 @@ pub(crate) async fn summary(
     let found = volumes::summary(&app.database, &matching).await?;
     let mut view = json!({ "total_count": found.count, "total_size": found.size_gb });
     if context.version.0 >= METADATA_SINCE {
-        let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (key, value) in found.metadata.into_iter().flatten() {
-            values.entry(key).or_default().insert(value);
-        }
-        view["metadata"] = json!(values);
+        view["metadata"] = json!(volumes::metadata_values(&app.database, &matching).await?);
     }
     Ok(Json(json!({ "volume-summary": view })).into_response())
 }

@@ -1,12 +1,15 @@
 //! The conditions of the named preconditions, as SQL over a typed row and the operation's arguments.
 
+use operation::change::MOST_ITEMS;
+
 /// The condition of a precondition for the row that SQL knows as `row`, given arguments that it knows as `arguments` (JSON).
 /// Null counts as false: a precondition without a condition would never hold.
 #[must_use]
 pub fn condition(precondition: &str, row: &str, arguments: &str) -> String {
     let found = CONDITIONS.iter().find(|(name, _)| *name == precondition);
     let text = found.map_or("null", |(_, text)| text);
-    format!("({})", text.replace("{row}", row).replace("{arguments}", arguments))
+    let text = text.replace("{row}", row).replace("{arguments}", arguments);
+    format!("({})", text.replace("{most_items}", &MOST_ITEMS.to_string()))
 }
 
 /// Every condition by the name of its precondition.
@@ -114,12 +117,12 @@ end",
     (
         "metadata_fits",
         "{arguments} #> '{metadata,merge}' is null
-or (select count(*) from jsonb_object_keys({row}.metadata || ({arguments} #> '{metadata,merge}'))) <= 128",
+or (select count(*) from jsonb_object_keys({row}.metadata || ({arguments} #> '{metadata,merge}'))) <= {most_items}",
     ),
     (
         "image_metadata_fits",
         "{arguments} #> '{image_metadata,merge}' is null
-or (select count(*) from jsonb_object_keys({row}.image_metadata || ({arguments} #> '{image_metadata,merge}'))) <= 128",
+or (select count(*) from jsonb_object_keys({row}.image_metadata || ({arguments} #> '{image_metadata,merge}'))) <= {most_items}",
     ),
     (
         "has_metadata_key",
