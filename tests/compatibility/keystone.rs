@@ -127,7 +127,6 @@ async fn a_service_finishes_what_a_user_has_begun_whose_token_has_expired() -> a
         Client::send(user.request(Method::GET, "/volumes").header("X-Service-Token", token)).await
     };
     with_service("cinderblock", "service").await?.expect_status(200)?;
-    // a token that is good, but no service's, spoils the request
     with_service("other", "a").await?.expect_status(401)?;
     user.get("/volumes").await?.expect_status(401)?;
     cloud.cluster.finish(&[]).await
@@ -158,6 +157,10 @@ async fn what_a_server_uses_is_detached_by_a_service_alone() -> anyhow::Result<(
     }
     admin.act(&volume, "os-force_detach", json!({})).await?.expect_status(409)?;
     member.get(&path).await?.expect_status(200)?;
+    // a service token that is good, but no service's, spoils the request
+    let own = cloud.keystone.token("member", "member", "a").await?;
+    let spoilt = member.request(Method::GET, &path).header("X-Service-Token", own);
+    Client::send(spoilt).await?.expect_status(401)?;
     let token = cloud.keystone.token("cinderblock", "cinderblock", "service").await?;
     let by_nova = member.request(Method::DELETE, &path).header("X-Service-Token", token);
     Client::send(by_nova).await?.expect_status(200)?;
