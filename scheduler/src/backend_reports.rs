@@ -9,7 +9,7 @@
 //! at the same moment.
 
 use bus::serve::Receive;
-use bus::{Context, FanOut};
+use bus::{BackendReported, Context};
 use database::{Database, DbError, backends};
 use model::{Backend, BackendReport, Condition, Error, Placement, Result};
 use serde_json::{Map, Value, json};
@@ -196,20 +196,18 @@ impl Known {
 }
 
 impl Receive for BackendReports {
-    type Message = FanOut;
+    type Message = BackendReported;
     type Reply = ();
 
-    async fn receive(self: &Arc<Self>, _context: Context, message: FanOut) -> Result<(), Error> {
-        match message {
-            FanOut::BackendReport { backend: name, report } => {
-                // who reports is up: report and condition change together, or a backend that has just come up
-                // would be passed over until the next refresh
-                if !self.change(|known| known.take_over(&name, *report)) {
-                    self.fresh().await?;
-                }
-            }
-            // handled by other receivers
-            FanOut::FailoverCompleted { .. } | FanOut::SetLogLevel(_) => {}
+    async fn receive(
+        self: &Arc<Self>,
+        _context: Context,
+        BackendReported { backend, report }: BackendReported,
+    ) -> Result<(), Error> {
+        // who reports is up: report and condition change together, or a backend that has just come up would be passed over
+        // until the next refresh
+        if !self.change(|known| known.take_over(&backend, report)) {
+            self.fresh().await?;
         }
         Ok(())
     }

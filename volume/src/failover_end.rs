@@ -7,7 +7,7 @@
 
 use crate::follow::Follow;
 use bus::serve::Receive;
-use bus::{Bus, Context, FanOut};
+use bus::{Bus, Context, FailoverCompleted};
 use model::{Error, RequestId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,25 +28,22 @@ impl FailoverEnd {
     pub async fn announce(&self) {
         self.follow.follow().await;
         let context = Context::of_process(RequestId::random(), None, MESSAGE_TTL);
-        let message = FanOut::FailoverCompleted { backend: self.backend_name.clone() };
+        let message = FailoverCompleted { backend: self.backend_name.clone() };
         self.bus.fan_out(context, message).await;
     }
 }
 
 impl Receive for FailoverEnd {
-    type Message = FanOut;
+    type Message = FailoverCompleted;
     type Reply = ();
 
     /// Another worker has told that a failover has ended.
-    async fn receive(self: &Arc<Self>, _context: Context, message: FanOut) -> Result<(), Error> {
-        match message {
-            FanOut::FailoverCompleted { backend } if backend == self.backend_name => {
-                self.follow.follow().await;
-            }
-            FanOut::FailoverCompleted { .. }
-            | FanOut::BackendReport { .. }
-            | FanOut::SetLogLevel(_) => {}
-        }
+    async fn receive(
+        self: &Arc<Self>,
+        _context: Context,
+        _message: FailoverCompleted,
+    ) -> Result<(), Error> {
+        self.follow.follow().await;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use crate::data_paths::DataPaths;
 use crate::identity::Identity;
 use crate::position::FollowedEpoch;
 use crate::step::StepError;
-use bus::{Bus, Context, FanOut};
+use bus::{BackendReported, Bus, Context};
 use database::backends::ActiveSide;
 use database::{Database, backends};
 use driver::{Driver, LatestProgress, capabilities};
@@ -118,9 +118,7 @@ impl Reports {
         }
         let context = Context::of_process(RequestId::random(), None, self.interval);
         let backend = self.identity.backend_name.clone();
-        self.bus
-            .fan_out(context, FanOut::BackendReport { backend, report: Box::new(report) })
-            .await;
+        self.bus.fan_out(context, BackendReported { backend, report }).await;
     }
 }
 

@@ -15,7 +15,8 @@ pub mod topology;
 
 pub use call::CallError;
 pub use message::{
-    BackendAnswer, BackendMessage, Context, Envelope, FanOut, SchedulerMessage, SubmitAnswer,
+    BackendAnswer, BackendMessage, BackendReported, Context, Envelope, FailoverCompleted, FanOut,
+    SchedulerMessage, SubmitAnswer,
 };
 pub use supervisor::Bus;
-pub use topology::{Queue, Topology};
+pub use topology::{Queue, Subject, Topology};

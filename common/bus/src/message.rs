@@ -1,5 +1,6 @@
 //! What travels on the bus: a typed, versioned envelope around one of a few messages.
 
+use super::topology::Subject;
 use model::error::Error;
 use model::{
     BackendReport, Caller, LogLevelChange, Manageable, OperationId, RequestId, StoredObject,
@@ -190,24 +191,44 @@ pub enum BackendAnswer {
     Stored(Vec<StoredObject>),
 }
 
-/// A fan-out message, received by every process.
+/// A fan-out message: every process that subscribes to its subject receives it.
+pub trait FanOut: Serialize {
+    /// What it is about.
+    fn subject(&self) -> Subject;
+}
+
+/// What a backend can take now. The same is in the database.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "snake_case")]
-pub enum FanOut {
-    /// What a backend can take now. The same is in the database.
-    BackendReport {
-        /// The backend's name, `host@backend`.
-        backend: String,
-        /// Its report.
-        report: Box<BackendReport>,
-    },
-    /// A failover of a backend has ended. The outcome is in the database.
-    FailoverCompleted {
-        /// The backend's name.
-        backend: String,
-    },
-    /// Log more or less from now on.
-    SetLogLevel(LogLevelChange),
+pub struct BackendReported {
+    /// The backend's name, `host@backend`.
+    pub backend: String,
+    /// Its report.
+    pub report: BackendReport,
+}
+
+impl FanOut for BackendReported {
+    fn subject(&self) -> Subject {
+        Subject::BackendReports
+    }
+}
+
+/// A failover of a backend has ended. The outcome is in the database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FailoverCompleted {
+    /// The backend's name.
+    pub backend: String,
+}
+
+impl FanOut for FailoverCompleted {
+    fn subject(&self) -> Subject {
+        Subject::FailoversOf(self.backend.clone())
+    }
+}
+
+impl FanOut for LogLevelChange {
+    fn subject(&self) -> Subject {
+        Subject::LogLevels
+    }
 }
 
 #[cfg(test)]

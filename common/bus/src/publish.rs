@@ -24,9 +24,10 @@ impl Bus {
         self.publish("".into(), queue, Envelope::new(context, message)).await;
     }
 
-    /// Tells every process something.
-    pub async fn fan_out(&self, context: Context, message: FanOut) {
-        self.publish(self.topology().fan_out(), "".into(), Envelope::new(context, message)).await;
+    /// Tells something to every process that subscribes to the message's subject.
+    pub async fn fan_out<M: FanOut>(&self, context: Context, message: M) {
+        let (exchange, key) = (self.topology().fan_out(), message.subject().key());
+        self.publish(exchange, key, Envelope::new(context, message)).await;
     }
 
     /// Publishes a notification; `true` once the broker has it.

@@ -6,7 +6,7 @@
 
 use super::message::{Context, Envelope};
 use super::supervisor::{Bus, Generation};
-use super::topology::Queue;
+use super::topology::{Queue, Subject};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions};
@@ -50,8 +50,8 @@ pub trait Receive: Send + Sync + 'static {
 pub enum ConsumerSource {
     /// A queue, and the most messages of it at once.
     Queue(Queue, u16),
-    /// What every process is told.
-    FanOut,
+    /// The fan-out messages about a subject.
+    Subject(Subject),
 }
 
 impl Bus {
@@ -107,7 +107,9 @@ impl Bus {
                 channel.basic_qos(*at_once, BasicQosOptions::default()).await?;
                 self.topology().name(queue)
             }
-            ConsumerSource::FanOut => self.topology().join_fan_out(&channel).await?,
+            ConsumerSource::Subject(subject) => {
+                self.topology().subscribe(&channel, subject).await?
+            }
         };
         let options = BasicConsumeOptions::default();
         let consumer =
@@ -119,7 +121,7 @@ impl Bus {
     async fn until_lost(&self, channel: &Channel, source: &ConsumerSource) -> String {
         let queue = match source {
             ConsumerSource::Queue(queue, _) => queue,
-            ConsumerSource::FanOut => return std::future::pending().await,
+            ConsumerSource::Subject(_) => return std::future::pending().await,
         };
         loop {
             tokio::time::sleep(CONSUMER_CHECK_INTERVAL).await;

@@ -5,7 +5,7 @@
 //! | `<namespace>.scheduler` | queue | API → any scheduler |
 //! | `<namespace>.backend.<host@backend>` | queue | scheduler → a worker of that backend |
 //! | `<namespace>.notifications` | topic exchange, keys are event types | scheduler → whoever binds a queue |
-//! | `<namespace>.fanout` | fan-out exchange | any → every process, on an exclusive queue |
+//! | `<namespace>.subjects` | direct exchange, keys are subjects of fan-out messages | any → every process that subscribes, on an exclusive queue |
 //! | `amq.rabbitmq.reply-to` | RabbitMQ's direct reply-to | whoever was asked → who asked |
 
 use configuration::{BusConfig, QueueType};
@@ -23,6 +23,30 @@ pub enum Queue {
     Scheduler,
     /// Shared by the workers of the backend of this name.
     Backend(String),
+}
+
+/// What a fan-out message is about. A process subscribes to a subject, so that what a backend reports costs no other backend
+/// anything.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// What backends can take: for schedulers.
+    BackendReports,
+    /// The failovers of the backend of this name: for its workers.
+    FailoversOf(String),
+    /// What is logged: for every process.
+    LogLevels,
+}
+
+impl Subject {
+    /// The routing key.
+    #[must_use]
+    pub(super) fn key(&self) -> ShortString {
+        match self {
+            Self::BackendReports => "backend_reports".into(),
+            Self::FailoversOf(backend) => format!("failovers.{backend}").into(),
+            Self::LogLevels => "log_levels".into(),
+        }
+    }
 }
 
 /// The names of one installation.
@@ -48,10 +72,10 @@ impl Topology {
         }
     }
 
-    /// The exchange whose messages reach every process.
+    /// The exchange of fan-out messages.
     #[must_use]
     pub fn fan_out(&self) -> ShortString {
-        format!("{}.fanout", self.namespace).into()
+        format!("{}.subjects", self.namespace).into()
     }
 
     /// Makes sure that a queue is there; returns how many consumers it has.
@@ -75,15 +99,19 @@ impl Topology {
     pub(super) async fn declare_exchanges(&self, channel: &Channel) -> lapin::Result<()> {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
         for (name, kind) in
-            [(self.fan_out(), ExchangeKind::Fanout), (self.notifications(), ExchangeKind::Topic)]
+            [(self.fan_out(), ExchangeKind::Direct), (self.notifications(), ExchangeKind::Topic)]
         {
             channel.exchange_declare(name, kind, options, FieldTable::default()).await?;
         }
         Ok(())
     }
 
-    /// A queue of this channel's own that receives every fan-out message; returns its name.
-    pub(super) async fn join_fan_out(&self, channel: &Channel) -> lapin::Result<ShortString> {
+    /// A queue of this channel's own that receives every fan-out message about a subject; returns its name.
+    pub(super) async fn subscribe(
+        &self,
+        channel: &Channel,
+        subject: &Subject,
+    ) -> lapin::Result<ShortString> {
         let options = QueueDeclareOptions {
             exclusive: true,
             auto_delete: true,
@@ -94,7 +122,7 @@ impl Topology {
             .queue_bind(
                 queue.name().clone(),
                 self.fan_out(),
-                "".into(),
+                subject.key(),
                 QueueBindOptions::default(),
                 FieldTable::default(),
             )

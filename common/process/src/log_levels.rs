@@ -1,7 +1,7 @@
 //! The log levels of the process: as configured, until an operator changes them over the API.
 
 use bus::serve::{ConsumerSource, Receive};
-use bus::{Bus, Context, FanOut};
+use bus::{Bus, Context, Subject};
 use configuration::Config;
 use database::{Database, services};
 use model::{Error, LogLevel, LogLevelChange, Metadata, Result};
@@ -102,27 +102,23 @@ impl LogLevels {
     pub async fn serve(binary: &'static str, config: &Config, database: &Database, bus: &Bus) {
         let host = config.services.host.clone();
         let receiver = Self { binary, host, database: database.clone() };
-        bus.serve(ConsumerSource::FanOut, Arc::new(receiver)).await;
+        bus.serve(ConsumerSource::Subject(Subject::LogLevels), Arc::new(receiver)).await;
     }
 }
 
 impl Receive for LogLevels {
-    type Message = FanOut;
+    type Message = LogLevelChange;
     type Reply = ();
 
-    async fn receive(self: &Arc<Self>, _context: Context, message: FanOut) -> Result<()> {
-        match message {
-            FanOut::BackendReport { .. } | FanOut::FailoverCompleted { .. } => Ok(()),
-            FanOut::SetLogLevel(asked) if !asked.concerns(self.binary, &self.host) => Ok(()),
-            FanOut::SetLogLevel(LogLevelChange { prefix, level, .. }) => {
-                change(&prefix, level).map_err(Error::internal)?;
-                tracing::info!(prefix, %level, "the log level was changed");
-                let current = current();
-                services::record_log_levels(&self.database, self.binary, &self.host, &current)
-                    .await?;
-                Ok(())
-            }
+    async fn receive(self: &Arc<Self>, _context: Context, asked: LogLevelChange) -> Result<()> {
+        if !asked.concerns(self.binary, &self.host) {
+            return Ok(());
         }
+        let LogLevelChange { prefix, level, .. } = asked;
+        change(&prefix, level).map_err(Error::internal)?;
+        tracing::info!(prefix, %level, "the log level was changed");
+        services::record_log_levels(&self.database, self.binary, &self.host, &current()).await?;
+        Ok(())
     }
 }
 

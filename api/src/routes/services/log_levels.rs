@@ -9,7 +9,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use bus::FanOut;
 use database::services;
 use model::{Error, LogLevel, LogLevelChange, Metadata, Result};
 use process::log_levels;
@@ -35,7 +34,7 @@ pub(crate) async fn set(
     let change = take(&mut asked, parse(&level)?)?;
     asked.refuse_rest()?;
     let bus_context = context.for_the_bus().for_the_next(MESSAGE_TTL);
-    app.bus.fan_out(bus_context, FanOut::SetLogLevel(change)).await;
+    app.bus.fan_out(bus_context, change).await;
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
