@@ -10,12 +10,23 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// How many volumes there are at each measurement.
-const VOLUMES: [u64; 3] = [100, 10_000, 1_000_000];
+/// How much there is.
+pub struct Sizes {
+    /// How many volumes there are at each measurement.
+    volumes: [u64; 3],
+    /// How many of them are replicated at the end.
+    replicated: u64,
+}
+
+impl Sizes {
+    /// What is written down.
+    pub const FULL: Self = Self { volumes: [100, 10_000, 1_000_000], replicated: 200_000 };
+    /// Enough to see that everything can be measured.
+    pub const QUICK: Self = Self { volumes: [100, 1_000, 10_000], replicated: 2_000 };
+}
+
 /// How many backends hold them, beside the one whose volumes are replicated.
 const BACKENDS: usize = 100;
-/// How many volumes are replicated at the end.
-const REPLICATED: u64 = 200_000;
 /// How many freezes are measured.
 const FREEZES: usize = 20;
 /// How long it may take until the planner knows of rows that were loaded.
@@ -53,11 +64,11 @@ pub fn large(name: String) -> BackendSpec {
 ///
 /// # Errors
 /// When a request fails that must not, or something takes far too long.
-pub async fn measure(system: &mut System) -> anyhow::Result<Scale> {
+pub async fn measure(system: &mut System, sizes: &Sizes) -> anyhow::Result<Scale> {
     let database = system.cluster.database().await?;
     let mut loaded = Size::of(0);
     let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
-    for volumes in VOLUMES {
+    for volumes in sizes.volumes {
         let size = Size::of(volumes);
         system.say(&format!("loading {volumes} volumes"));
         dataset::fill(&database, "host@b", loaded, size).await?;
@@ -71,8 +82,8 @@ pub async fn measure(system: &mut System) -> anyhow::Result<Scale> {
             }
         }
     }
-    let columns = VOLUMES.map(|volumes| format!("{volumes} volumes")).to_vec();
-    let rows_once = once(system, &database).await?;
+    let columns = sizes.volumes.map(|volumes| format!("{volumes} volumes")).to_vec();
+    let rows_once = once(system, &database, sizes).await?;
     invariants::no_deadlocks(&database).await?;
     Ok(Scale { growth: Grid { columns, rows }, rows: rows_once })
 }
@@ -173,10 +184,14 @@ async fn marker(system: &System, project: Option<&str>, place: u64) -> anyhow::R
     Ok(row.get(0))
 }
 
-async fn once(system: &mut System, database: &tokio_postgres::Client) -> anyhow::Result<Vec<Row>> {
+async fn once(
+    system: &mut System,
+    database: &tokio_postgres::Client,
+    sizes: &Sizes,
+) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     rows.extend(told([worker_start(system).await?]));
-    rows.extend(told(replication(system, database).await?));
+    rows.extend(told(replication(system, database, sizes).await?));
     rows.extend(told(two_of_each(system).await?));
     rows.extend(told([purge(system, database).await?]));
     Ok(rows)
@@ -197,21 +212,23 @@ async fn worker_start(system: &mut System) -> anyhow::Result<Row> {
 async fn replication(
     system: &System,
     database: &tokio_postgres::Client,
+    sizes: &Sizes,
 ) -> anyhow::Result<[Row; 3]> {
     system.say("replicated volumes");
     let backend = system.cluster.host("r");
     // those that have no snapshots, which the purge is about
-    let all = Size::of(VOLUMES[VOLUMES.len() - 1]).volumes;
-    dataset::replicate(database, &backend, all - REPLICATED..all).await?;
+    let [.., all] = sizes.volumes;
+    let all = Size::of(all).volumes;
+    dataset::replicate(database, &backend, all - sizes.replicated..all).await?;
     until("all replicas are in sync", REPLICATION_TIMEOUT, || async {
         let sql = "select not exists (select from volumes v join backends b on b.id = v.backend_id where b.name = $1 \
-                   and v.deleted_at is null and v.replication_extended_status is distinct from 'in-sync')";
+                   and v.deleted_at is null and v.replicated and v.replication_extended_status is distinct from 'in-sync')";
         database.query_one(sql, &[&backend]).await.is_ok_and(|row| row.get(0))
     })
     .await?;
     let (idle, resident) = (budget::idle(system).await?, budget::resident(system)?);
     let failover = Row::cost("failover", failover(system, database, &backend).await?, "s", 4.0);
-    let note = format!("{REPLICATED} replicated volumes, {} backends", BACKENDS + 1);
+    let note = format!("{} replicated volumes, {} backends", sizes.replicated, BACKENDS + 1);
     Ok([idle, resident, failover].map(|row| Row { note: note.clone(), ..row }))
 }
 
