@@ -5,8 +5,9 @@ CLIENT := .run/client
 TOOLS := .run/tools
 OSLO := .run/oslo
 KEYSTONE := .run/keystone
+TEMPEST := .run/tempest
 
-.PHONY: demo bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client keystone nextest build docs help
+.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client keystone tempest nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +22,9 @@ test: packages client keystone nextest ## All tests, on private servers
 soak: packages client nextest ## What is random or takes disasters, many times (about five minutes)
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
+
+conformance: packages keystone tempest build ## Tempest with a real Keystone, beside what Cinder passes (ten minutes)
+	target/debug/conformance
 
 bench: packages oslo keystone ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
 	cargo build --release --workspace
@@ -89,6 +93,11 @@ keystone: packages ## Install the real Keystone in .run/keystone
 	  && $(KEYSTONE)/bin/pip install --quiet --disable-pip-version-check -r scripts/keystone.txt \
 	  && scripts/keystone-template.sh $(CURDIR)/$(KEYSTONE) \
 	  && cp scripts/keystone.txt $(KEYSTONE)/complete; }
+
+tempest: packages ## Install Tempest and its plugin for Cinder in .run/tempest
+	@cmp -s scripts/tempest.txt $(TEMPEST)/complete || { rm -rf $(TEMPEST) && python3 -m venv $(TEMPEST) \
+	  && $(TEMPEST)/bin/pip install --quiet --disable-pip-version-check -r scripts/tempest.txt \
+	  && cp scripts/tempest.txt $(TEMPEST)/complete; }
 
 oslo: packages ## Install oslo.messaging, which `make bench` measures too, in .run/oslo
 	@cmp -s scripts/oslo.txt $(OSLO)/complete || { rm -rf $(OSLO) && python3 -m venv $(OSLO) \

@@ -398,10 +398,13 @@ declare
     r admission_request;
     n integer := 0;
     subject volumes;
+    snapshot snapshots;
+    related uuid;
     -- the backend of each request
     located uuid[] := array(
         select coalesce(x.backend_id,
-            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id)),
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.snapshots[1] and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
     gates backend_gate[];
     refusal jsonb;
     passed passed_request[] := '{}';
@@ -420,6 +423,10 @@ begin
             refusal := gate_refusal(gates, located[n], r.allowed_conditions);
             exit decide when refusal is not null;
             if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.snapshots && touched then
                 refusal := '{"reason": "locked"}';
                 exit decide;
             end if;
@@ -459,12 +466,34 @@ begin
                     (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, -1 * subject.size_gb, -1, false)
                 ]::quota_demand[];
             end if;
+            foreach related in array r.snapshots loop
+                select * into snapshot from snapshots where id = related and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if snapshot.id is null or snapshot.deleted_at is not null then
+                    refusal := missing_row('snapshots', related, (select deleted_at is null from snapshots where id = related and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                -- not_used_by_operation
+                if not coalesce((not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[snapshot.id])), false) then
+                    refusal := precondition_refusal('snapshots', to_jsonb(snapshot), 'not_used_by_operation');
+                    exit decide;
+                end if;
+                if coalesce(snapshot.consumes_quota, true) then
+                    asked := asked || array[
+                        (r.id, snapshot.project_id, 'snapshots', -1, (default_limits ->> 'snapshots')::bigint, false),
+                        (r.id, snapshot.project_id, 'snapshots_' || snapshot.volume_type_id, -1, -1, false),
+                        (r.id, snapshot.project_id, 'gigabytes', -1 * snapshot.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                        (r.id, snapshot.project_id, 'gigabytes_' || snapshot.volume_type_id, -1 * snapshot.size_gb, -1, false)
+                    ]::quota_demand[];
+                end if;
+            end loop;
         end decide;
         if refusal is not null then
             return next not_admitted(r, refusal, false);
             continue;
         end if;
         touched := touched || r.subject;
+        touched := touched || r.snapshots;
         demands := demands || asked;
         passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
     end loop;
@@ -500,6 +529,12 @@ begin
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;
+    update snapshots t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = any (x.snapshots);
     return query
         select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
         from unnest(passed) p where (p.request).id = any (admitted);
@@ -512,6 +547,7 @@ declare
     some_failed boolean;
     returned returned_amount[];
 begin
+    perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
     perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
     -- those that were lost to another claim are not among them any more
     with ended as (
@@ -534,6 +570,12 @@ begin
             updated_at = clock_timestamp()
         from unnest(ends) x
         where x.succeeded and t.id = x.subject;
+        update snapshots t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = any (x.snapshots);
     end if;
     if some_failed then
         update volumes t
@@ -541,6 +583,11 @@ begin
             updated_at = clock_timestamp()
         from unnest(ends) x
         where not x.succeeded and t.id = x.subject;
+        update snapshots t
+        set status = 'error_deleting',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = any (x.snapshots);
         insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
         select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'force delete volume', 'The storage backend could not do it.'
         from unnest(ends) x join operations o on o.id = x.id
@@ -1061,7 +1108,7 @@ begin
         update volumes t
         set status = t.previous_status,
             previous_status = null,
-            (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
+            (volume_type_id, multiattach, replicated, replication_status, migration_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status, n.migration_status from jsonb_populate_record(t, x.columns) n),
             updated_at = clock_timestamp()
         from unnest(ends) x
         where x.succeeded and t.id = x.subject;
@@ -1070,7 +1117,7 @@ begin
         update volumes t
         set status = t.previous_status,
             previous_status = null,
-            (volume_type_id, multiattach, replicated, replication_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status from jsonb_populate_record(t, x.columns) n),
+            (volume_type_id, multiattach, replicated, replication_status, migration_status) = (select n.volume_type_id, n.multiattach, n.replicated, n.replication_status, n.migration_status from jsonb_populate_record(t, x.columns) n),
             updated_at = clock_timestamp()
         from unnest(ends) x
         where not x.succeeded and t.id = x.subject;
@@ -2308,8 +2355,8 @@ begin
                 refusal := missing_row('attachments', r.subject, (select deleted_at is null from attachments where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
                 exit decide;
             end if;
-            if subject.status not in ('reserved', 'attaching') then
-                refusal := wrong_status('attachments', to_jsonb(subject), array['reserved', 'attaching']);
+            if subject.status not in ('reserved', 'attaching', 'attached') then
+                refusal := wrong_status('attachments', to_jsonb(subject), array['reserved', 'attaching', 'attached']);
                 exit decide;
             end if;
             if r.volume is not null then
@@ -2425,7 +2472,8 @@ begin
     end if;
     if some_failed then
         update attachments t
-        set status = 'reserved',
+        set status = t.previous_status,
+            previous_status = null,
             (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
             updated_at = clock_timestamp()
         from unnest(ends) x
@@ -3592,6 +3640,11 @@ begin
                 refusal := precondition_refusal('snapshots', to_jsonb(subject), 'no_operation_in_progress');
                 exit decide;
             end if;
+            -- status_unchanged
+            if not coalesce((r.arguments ->> 'seen' is null or subject.status = r.arguments ->> 'seen'), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'status_unchanged');
+                exit decide;
+            end if;
         end decide;
         if refusal is not null then
             return next not_admitted(r, refusal, false);
@@ -3620,7 +3673,7 @@ begin
             select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     end if;
     update snapshots t
-    set (status, previous_status) = (select n.status, n.previous_status from jsonb_populate_record(t, x.columns) n),
+    set (status, previous_status, progress) = (select n.status, n.previous_status, n.progress from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;
@@ -5270,8 +5323,7 @@ begin
                 exit decide;
             end if;
             -- limits_cover_usage
-            if not coalesce((not (r.arguments ->> 'must_cover_usage')::boolean
-               or not exists (select from quota_usages u, jsonb_each_text(r.arguments -> 'limits') l (resource, quota_limit)
+            if not coalesce((not exists (select from quota_usages u, jsonb_each_text(r.arguments -> 'limits') l (resource, quota_limit)
                               where u.project_id = r.arguments ->> 'project' and u.resource = l.resource
                                 and l.quota_limit::bigint >= 0 and u.used > l.quota_limit::bigint)), false) then
                 refusal := precondition_refusal('projects', to_jsonb(subject), 'limits_cover_usage');

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -20,5 +21,14 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
-application = wsgi.initialize_public_application()
+keystone = wsgi.initialize_public_application()
+one_at_a_time = threading.Lock()
+
+
+def application(environ, start_response):
+    # its database is SQLite's, which refuses a second writer
+    with one_at_a_time:
+        return list(keystone(environ, start_response))
+
+
 make_server("127.0.0.1", int(os.environ["PORT"]), application, Server, Quiet).serve_forever()

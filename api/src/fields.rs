@@ -9,6 +9,8 @@ use uuid::Uuid;
 const MAX_INTEGER: i64 = i32::MAX as i64;
 /// The longest name, description, key and value.
 const MAX_TEXT: usize = 255;
+/// The longest value of an image's metadata.
+const MAX_IMAGE_TEXT: usize = 65_535;
 /// The most of a client's value that an error shows, in bytes.
 const MAX_SHOWN: usize = 512;
 
@@ -130,21 +132,30 @@ impl Fields {
 
     /// Key-value pairs; `None` when absent or null.
     pub fn metadata(&mut self, key: &str) -> Result<Option<Metadata>> {
+        self.entries(key, MAX_TEXT)
+    }
+
+    fn entries(&mut self, key: &str, longest: usize) -> Result<Option<Metadata>> {
         match self.fields.remove(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(entries)) if entries.len() > MOST_ITEMS => Err(too_many_items(key)),
             Some(Value::Object(entries)) => entries
                 .into_iter()
-                .map(|(name, value)| entry(key, name, value))
+                .map(|(name, value)| entry(key, name, value, longest))
                 .collect::<Result<_>>()
                 .map(Some),
             Some(other) => Err(invalid(key, &other, "is not of type 'object'")),
         }
     }
 
+    /// What is known of an image, whose values may be long: a `description`, a license.
+    pub fn image_metadata(&mut self, key: &str) -> Result<Option<Metadata>> {
+        self.entries(key, MAX_IMAGE_TEXT)
+    }
+
     /// Every field that nobody took, as key-value pairs.
     pub fn rest_as_metadata(self, name: &str) -> Result<Metadata> {
-        self.fields.into_iter().map(|(key, value)| entry(name, key, value)).collect()
+        self.fields.into_iter().map(|(key, value)| entry(name, key, value, MAX_TEXT)).collect()
     }
 
     /// Complains about a field that nobody took.
@@ -189,7 +200,7 @@ pub(crate) fn parse_boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn entry(field: &str, key: String, value: Value) -> Result<(String, String)> {
+fn entry(field: &str, key: String, value: Value, longest: usize) -> Result<(String, String)> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_:. /".contains(letter);
     if key.is_empty() || key.len() > MAX_TEXT || !key.chars().all(allowed) {
         return Err(invalid(
@@ -199,7 +210,7 @@ fn entry(field: &str, key: String, value: Value) -> Result<(String, String)> {
         ));
     }
     match value {
-        Value::String(text) if text.chars().count() <= MAX_TEXT => Ok((key, text)),
+        Value::String(text) if text.chars().count() <= longest => Ok((key, text)),
         Value::String(_) => Err(invalid(&key, &value, "is too long")),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             Err(invalid(&key, &value, "is not of type 'string'"))

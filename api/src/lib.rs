@@ -10,6 +10,7 @@ mod etag;
 mod fault;
 mod fields;
 mod filters;
+mod host_or_cluster;
 mod identify;
 mod identity;
 mod links;

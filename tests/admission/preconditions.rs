@@ -32,7 +32,7 @@ fn arguments() -> Value {
         "while_attached": false, "status": "error", "detached": false, "multiattach": false,
         "metadata": { "remove_key": "k" }, "image_metadata": { "remove_key": "k" },
         "extra_specs": { "remove_key": "k" }, "metadata_seen": { "k": "v" }, "is_there": true,
-        "remove_keys": ["k"], "project": "p", "allowed": true, "must_cover_usage": true,
+        "remove_keys": ["k"], "project": "p", "allowed": true,
         "limits": { "volumes": 10 }, "target": "b", "accept_data_loss": false,
     })
 }

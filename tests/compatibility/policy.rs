@@ -38,6 +38,8 @@ A volume_extension:volume_admin_actions:force_delete POST volumes/ID/action {"os
 M volume:revert_to_snapshot POST volumes/ID/action {"revert":{}}
 M volume:retype POST volumes/ID/action {"os-retype":{"new_type":"t"}}
 A volume_extension:volume_admin_actions:migrate_volume POST volumes/ID/action {"os-migrate_volume":{}}
+A volume_extension:volume_admin_actions:migrate_volume_completion POST volumes/ID/action {"os-migrate_volume_completion":{}}
+A volume_extension:volume_admin_actions:extend_volume_completion POST volumes/ID/action {"os-extend_volume_completion":{}}
 A volume_extension:volume_unmanage POST volumes/ID/action {"os-unmanage":{}}
 M volume_extension:volume_actions:reserve POST volumes/ID/action {"os-reserve":{}}
 M volume_extension:volume_actions:unreserve POST volumes/ID/action {"os-unreserve":{}}
@@ -88,6 +90,7 @@ M volume:update_snapshot_metadata PUT snapshots/ID/metadata/k {"meta":{"k":"v"}}
 M volume:delete_snapshot_metadata DELETE snapshots/ID/metadata/k
 A volume_extension:snapshot_admin_actions:reset_status POST snapshots/ID/action {"os-reset_status":{}}
 A volume_extension:snapshot_admin_actions:force_delete POST snapshots/ID/action {"os-force_delete":{}}
+M snapshot_extension:snapshot_actions:update_snapshot_status POST snapshots/ID/action {"os-update_snapshot_status":{}}
 A snapshot_extension:snapshot_unmanage POST snapshots/ID/action {"os-unmanage":{}}
 R volume_extension:type_get_all GET types
 R volume_extension:type_get GET types/ID

@@ -1,6 +1,6 @@
 //! What clients are told of backends: pools, capabilities, zones; and of many volumes at once.
 
-use harness::ClusterBuilder;
+use harness::{BackendSpec, ClusterBuilder};
 use serde_json::json;
 
 #[tokio::test]
@@ -27,8 +27,27 @@ async fn pools_are_those_that_take_something_new() -> anyhow::Result<()> {
 
     let capabilities = client.get("/capabilities/host@b").await?.expect_status(200)?.body;
     assert_eq!(capabilities["namespace"], "OS::Storage::Capabilities::host@b");
+    assert_eq!(capabilities["replication_targets"], json!([]));
     assert_eq!(client.get("/capabilities/nobody@b").await?.status, 404);
     client.operate("thaw", "host@b").await?.expect_status(200)?;
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn replication_and_vendor_are_among_what_a_pool_says() -> anyhow::Result<()> {
+    let settings = "vendor_name = 'Acme'\n[[backends.a.replication_device]]\nbackend_id = 'b'\n";
+    let backend = BackendSpec { name: "a".to_owned(), driver: "fake", settings: settings.into() };
+    let cluster = ClusterBuilder::for_test().await?.backend(backend).start().await?;
+    let client = cluster.client();
+    let pools = client.get("/scheduler-stats/get_pools?detail=true").await?.body;
+    let pool = &pools["pools"][0]["capabilities"];
+    assert_eq!(
+        (&pool["replication_enabled"], &pool["vendor_name"]),
+        (&json!(true), &json!("Acme"))
+    );
+    assert_eq!(pool["replication_targets"], json!(["b"]));
+    let capabilities = client.get("/capabilities/host@a").await?.body;
+    assert_eq!(capabilities["replication_targets"], json!(["b"]));
     cluster.finish(&[]).await
 }
 

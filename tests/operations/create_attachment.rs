@@ -80,3 +80,61 @@ async fn a_strict_freeze_refuses_servers_too() -> anyhow::Result<()> {
     assert!(refused.fault().contains("is frozen since"), "{}", refused.fault());
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn an_attachment_belongs_to_whom_the_volume_belongs() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let admin = cluster.client();
+    let owner = admin.in_project("aaaa").with_roles("member");
+    let volume = owner.available_volume(1).await?;
+    // an operator evacuates a server, as its owner could not
+    let attachment = admin.attach(&volume, "server-1").await?;
+    let listed = owner.get("/attachments").await?.body["attachments"].clone();
+    assert_eq!(listed[0]["id"], json!(attachment));
+    assert_eq!(admin.get("/attachments").await?.body["attachments"], json!([]));
+    owner.delete(&format!("/attachments/{attachment}")).await?.expect_status(200)?;
+    assert_eq!(owner.volume_status(&volume).await?.as_deref(), Some("available"));
+    // and the same by the volume's actions
+    admin.attach_through_actions(&volume, "server-2").await?;
+    owner.act(&volume, "os-detach", json!(null)).await?.expect_status(202)?;
+    assert_eq!(owner.volume_status(&volume).await?.as_deref(), Some("available"));
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn a_server_that_is_leaving_is_still_among_a_volumes_attachments() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    let attachment = client.attach(&volume, "server-1").await?;
+    client.act(&volume, "os-begin_detaching", json!({})).await?.expect_status(202)?;
+    let shown = client.get(&format!("/volumes/{volume}")).await?.body["volume"].clone();
+    assert_eq!(shown["status"], "detaching");
+    assert_eq!(shown["attachments"][0]["attachment_id"], json!(attachment));
+    cluster.finish(&[]).await
+}
+
+/// What Nova says when it has swapped the volumes of a server.
+#[tokio::test]
+async fn a_swap_of_volumes_moves_the_server_from_one_to_the_other() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let (old, new) = (client.available_volume(1).await?, client.available_volume(1).await?);
+    client.attach_through_actions(&old, "server-1").await?;
+    let complete = |error| {
+        let arguments = json!({ "new_volume": new, "error": error });
+        client.act(&old, "os-migrate_volume_completion", arguments)
+    };
+    let failed = complete(true).await?.expect_status(200)?;
+    assert_eq!(failed.body, json!({ "save_volume_id": new }));
+    assert_eq!(client.volume_status(&old).await?.as_deref(), Some("in-use"));
+    complete(false).await?.expect_status(200)?;
+    assert_eq!(client.volume_status(&old).await?.as_deref(), Some("available"));
+    let shown = client.get(&format!("/volumes/{new}")).await?.body["volume"].clone();
+    assert_eq!(shown["attachments"][0]["host_name"], "server-1");
+    let nowhere = json!({ "new_volume": uuid::Uuid::new_v4() });
+    assert_eq!(client.act(&old, "os-migrate_volume_completion", nowhere).await?.status, 404);
+    let extended = client.act(&new, "os-extend_volume_completion", json!({})).await?;
+    assert!(extended.expect_status(400)?.fault().contains("not being extended"));
+    cluster.finish(&[]).await
+}

@@ -42,3 +42,19 @@ async fn a_volume_that_is_being_worked_on_is_not_forced() -> anyhow::Result<()> 
     client.wait_for_status(&id, "available").await?;
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn its_snapshots_go_with_it_where_that_is_asked_for() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    let snapshot = client.create_snapshot(&volume).await?;
+    let reset = json!({ "os-reset_status": { "status": "error_deleting" } });
+    client.post(&format!("/snapshots/{snapshot}/action"), reset).await?.expect_status(202)?;
+    let path = format!("/volumes/{volume}?force=true");
+    assert_eq!(client.delete(&path).await?.status, 400);
+    client.delete(&format!("{path}&cascade=true")).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "deleted").await?;
+    assert_eq!(client.get(&format!("/snapshots/{snapshot}")).await?.status, 404);
+    cluster.finish(&[]).await
+}

@@ -8,7 +8,9 @@ async fn a_volume_in_error_can_be_made_available_again() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;
     let client = cluster.client();
     let volume = client.available_volume(1).await?;
-    for status in ["error", "error_extending", "error_deleting", "available"] {
+    for status in
+        ["error", "error_extending", "error_deleting", "creating", "maintenance", "available"]
+    {
         client
             .act(&volume, "os-reset_status", json!({ "status": status }))
             .await?
@@ -22,13 +24,11 @@ async fn a_volume_in_error_can_be_made_available_again() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_status_that_only_an_operation_shows_cannot_be_set() -> anyhow::Result<()> {
+async fn a_status_that_no_client_offers_cannot_be_set() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;
     let client = cluster.client();
     let volume = client.available_volume(1).await?;
-    for status in
-        ["creating", "deleting", "extending", "reverting", "attaching", "deleted", "nonsense"]
-    {
+    for status in ["deleting", "extending", "reverting", "reserved", "deleted", "nonsense"] {
         let asked = client.act(&volume, "os-reset_status", json!({ "status": status })).await?;
         assert_eq!(asked.status, 400, "{status}");
     }
@@ -69,5 +69,22 @@ async fn what_is_said_must_fit_the_attachments() -> anyhow::Result<()> {
     reset(json!({ "status": "in-use" })).await?.expect_status(202)?;
     client.detach(&volume).await?;
     assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("available"));
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn what_an_admin_says_keeps_others_off_and_can_be_unsaid_or_deleted() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    for status in ["maintenance", "creating", "attaching", "detaching"] {
+        let reset = json!({ "status": status });
+        client.act(&volume, "os-reset_status", reset).await?.expect_status(202)?;
+        let extended = client.act(&volume, "os-extend", json!({ "new_size": 2 })).await?;
+        assert_eq!(extended.status, 400, "{status}");
+        assert_eq!(client.delete(&format!("/volumes/{volume}")).await?.status, 400, "{status}");
+    }
+    client.act(&volume, "os-force_delete", json!({})).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "deleted").await?;
     cluster.finish(&[]).await
 }

@@ -35,6 +35,8 @@ async fn a_volume_stays_where_the_new_type_fits_and_goes_where_it_must() -> anyh
     client.wait_for_status(&volume, "available").await?;
     assert_eq!(type_of(&client, &volume).await?, "anywhere");
     assert_eq!(client.host_of(&volume).await?, "host@a");
+    let shown = client.get(&format!("/volumes/{volume}")).await?.body["volume"].clone();
+    assert_eq!(shown["migration_status"], json!(null), "it has not moved");
 
     let refused = retype(&client, &volume, "on-b", json!("never")).await?.expect_status(400)?;
     assert!(refused.fault().contains("1 excluded by the migration policy"), "{}", refused.body);
@@ -49,6 +51,8 @@ async fn a_volume_stays_where_the_new_type_fits_and_goes_where_it_must() -> anyh
     client.wait_for_status(&volume, "available").await?;
     assert_eq!(type_of(&client, &volume).await?, "on-b");
     assert_eq!(client.host_of(&volume).await?, "host@b");
+    let shown = client.get(&format!("/volumes/{volume}")).await?.body["volume"].clone();
+    assert_eq!(shown["migration_status"], "success");
     client.access(&volume, &["read -P 7 0 4M"]).await?;
     cluster.finish(&[]).await
 }

@@ -47,3 +47,28 @@ async fn two_servers_at_once_wait_for_one_another() -> anyhow::Result<()> {
     assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("available"));
     cluster.finish(&[]).await
 }
+
+/// Nova connects a server when it is unshelved to what was attached while it was shelved.
+#[tokio::test]
+async fn what_is_attached_without_a_host_gets_one_and_keeps_it_when_that_fails()
+-> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    let attachment = client.reserve(&volume, Some(Uuid::new_v4())).await?;
+    let path = format!("/attachments/{attachment}");
+    let action = format!("{path}/action");
+    let complete = || client.post(&action, json!({ "os-complete": {} }));
+    complete().await?.expect_status(204)?;
+    client.connect(&attachment, "host-1").await?.expect_status(200)?;
+    assert_eq!(client.get(&path).await?.body["attachment"]["status"], "attaching");
+    complete().await?.expect_status(204)?;
+    let fail = json!({ "metadata": { "fake:fail": "export" } });
+    client.post(&format!("/volumes/{volume}/metadata"), fail).await?.expect_status(200)?;
+    assert_eq!(client.connect(&attachment, "host-1").await?.status, 500);
+    assert_eq!(client.get(&path).await?.body["attachment"]["status"], "attached");
+    assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("in-use"));
+    cluster
+        .finish(&["export fails because", "failed to open or close", "answered status=500"])
+        .await
+}

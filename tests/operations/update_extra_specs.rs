@@ -12,8 +12,8 @@ async fn extra_specs_are_set_shown_and_removed_while_the_type_is_unused() -> any
     let item = |key: &str| format!("{specs}/{key}");
     let set = |entries| client.post(&specs, json!({ "extra_specs": entries }));
     let echo =
-        set(json!({ "vendor_name": "cinderblock", "k:x": "1" })).await?.expect_status(200)?;
-    assert_eq!(echo.body, json!({ "extra_specs": { "vendor_name": "cinderblock", "k:x": "1" } }));
+        set(json!({ "vendor_name": "Open Source", "k:x": "1" })).await?.expect_status(200)?;
+    assert_eq!(echo.body, json!({ "extra_specs": { "vendor_name": "Open Source", "k:x": "1" } }));
     let put = client.put(&item("k:x"), json!({ "k:x": "2" })).await?.expect_status(200)?;
     assert_eq!(put.body, json!({ "k:x": "2" }));
     assert_eq!(client.get(&item("k:x")).await?.body, json!({ "k:x": "2" }));
@@ -22,7 +22,7 @@ async fn extra_specs_are_set_shown_and_removed_while_the_type_is_unused() -> any
     assert_eq!(client.delete(&item("k:x")).await?.status, 404);
     assert_eq!(client.get(&item("k:x")).await?.status, 404);
     let all = client.get(&specs).await?.body;
-    assert_eq!(all, json!({ "extra_specs": { "vendor_name": "cinderblock" } }));
+    assert_eq!(all, json!({ "extra_specs": { "vendor_name": "Open Source" } }));
     assert_eq!(client.with_roles("member").get(&specs).await?.body, json!({ "extra_specs": {} }));
     assert_eq!(set(json!({ "k": 1 })).await?.status, 400);
     assert_eq!(client.post(&specs, json!({})).await?.status, 400);

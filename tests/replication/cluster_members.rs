@@ -68,6 +68,19 @@ async fn freeze_disable_and_failover_act_on_the_cluster_as_one() -> anyhow::Resu
     let hosts: Vec<&str> =
         services.as_array().into_iter().flatten().filter_map(|one| one["host"].as_str()).collect();
     assert_eq!(hosts, ["host@a", "other@a"]);
+    // a member is as good a name as the cluster's
+    for name in ["other@a", NAME] {
+        let counted = client.get(&format!("/os-hosts/{name}")).await?.expect_status(200)?.body;
+        assert_eq!(counted["host"][0]["resource"]["volume_count"], "1", "{name}");
+    }
+    let stored = format!("/manageable_volumes?cluster={NAME}");
+    client.get(&stored).await?.expect_status(200)?;
+    assert_eq!(client.with_version("volume 3.16").get(&stored).await?.status, 400);
+    let here = client.act(&id, "os-migrate_volume", json!({ "cluster": NAME })).await?;
+    assert!(here.expect_status(400)?.fault().contains("is already on"));
+    let both = json!({ "cluster": NAME, "host": "host@a" });
+    let both = client.act(&id, "os-migrate_volume", both).await?.expect_status(400)?;
+    assert_eq!(both.fault(), "Only one of host and cluster can be given.");
     assert!(services.as_array().into_iter().flatten().all(|one| one["cluster"] == NAME));
     let shown = client.get(&format!("/volumes/{id}")).await?.body;
     assert_eq!(shown["volume"]["cluster_name"], NAME);

@@ -91,7 +91,11 @@ pub(crate) async fn update(
 }
 
 async fn find(app: &App, host: &str) -> Answer<Backend> {
+    let services = services::list(&app.database).await?;
+    // a member of a cluster has a name of its own
+    let member = services.iter().find(|service| service.host == host);
+    let id = member.and_then(|service| service.backend_id);
     let known = backends::list(&app.database).await?;
-    let found = known.into_iter().find(|backend| backend.name == host);
+    let found = known.into_iter().find(|backend| backend.name == host || Some(backend.id) == id);
     Ok(found.ok_or_else(|| Error::not_found(format!("Host {host} could not be found.")))?)
 }

@@ -87,6 +87,8 @@ fn view(
             "multiattach": report.multiattach,
             "online_extend_support": report.online_extend_support,
             "QoS_support": false,
+            "replication_enabled": report.replication_enabled,
+            "replication_targets": report.replication_targets,
             "total_volumes": pool.total_volumes,
             "backend_state": "up",
         });
@@ -112,7 +114,7 @@ pub(crate) async fn capabilities(State(app): State<App>, Path(host): Path<String
         "display_name": null,
         "description": null,
         "visibility": "public",
-        "replication_targets": [],
+        "replication_targets": report.replication_targets,
         "properties": {
             "thin_provisioning": {
                 "title": "Thin Provisioning",

@@ -3,6 +3,7 @@
 mod force_delete_snapshot;
 mod reset_snapshot_status;
 mod unmanage_snapshot;
+mod update_snapshot_status;
 
 use super::snapshots::parse_id;
 use crate::action::{self, ActionEntry};
@@ -20,6 +21,9 @@ const ACTIONS: &[ActionEntry<SnapshotId>] = &[
     }),
     ActionEntry::new("os-reset_status", &[Rule::SnapshotResetStatus], |action| {
         Box::pin(reset_snapshot_status::reset(action))
+    }),
+    ActionEntry::new("os-update_snapshot_status", &[Rule::SnapshotUpdateStatus], |action| {
+        Box::pin(update_snapshot_status::update(action))
     }),
     ActionEntry::new("os-unmanage", &[Rule::SnapshotUnmanage], |action| {
         Box::pin(unmanage_snapshot::unmanage(action))

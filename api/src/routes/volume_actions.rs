@@ -2,6 +2,8 @@
 
 mod attach_volume;
 mod begin_detaching;
+mod complete_extension;
+mod complete_swap;
 mod detach;
 mod extend_volume;
 mod force_delete_volume;
@@ -44,6 +46,12 @@ const ACTIONS: &[ActionEntry<VolumeId>] = &[
     }),
     ActionEntry::new("os-migrate_volume", &[Rule::VolumeMigrate], |action| {
         Box::pin(migrate_volume::migrate(action))
+    }),
+    ActionEntry::new("os-migrate_volume_completion", &[Rule::VolumeMigrateCompletion], |action| {
+        Box::pin(complete_swap::complete(action))
+    }),
+    ActionEntry::new("os-extend_volume_completion", &[Rule::VolumeExtendCompletion], |action| {
+        Box::pin(complete_extension::complete(action))
     }),
     ActionEntry::new("os-unmanage", &[Rule::VolumeUnmanage], |action| {
         Box::pin(unmanage_volume::unmanage(action))

@@ -58,7 +58,7 @@ pub(crate) struct Created<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_id: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    shared_targets: Option<Option<bool>>,
+    shared_targets: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_uuid: Option<Option<Uuid>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,7 +146,7 @@ pub(crate) fn created<'a>(volume: &'a Volume, context: &RequestContext) -> Creat
         migration_status: is_admin.then_some(volume.migration_status),
         group_id: (version >= 13).then_some(None),
         provider_id: (version >= 21 && is_admin).then_some(None),
-        shared_targets: (version >= 48).then_some((version < 69).then_some(false)),
+        shared_targets: (version >= 48).then_some(false),
         service_uuid: (version >= 48).then_some(volume.service_id),
         cluster_name: (version >= 61 && is_admin).then_some(volume.cluster_name.as_deref()),
         volume_type_id: (version >= 63).then_some(volume.volume_type_id),

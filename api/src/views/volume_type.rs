@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 /// The extra specs that matter to users: they say nothing of how a backend works.
 const OPEN_SPECS: &[&str] = &["RESKEY:availability_zones", "multiattach", "replication_enabled"];
 
-/// What every answer shows.
-pub(crate) fn detail(volume_type: &VolumeType, context: &RequestContext) -> Value {
+/// What the answer to an update shows.
+pub(crate) fn updated(volume_type: &VolumeType, context: &RequestContext) -> Value {
     let mut view = json!({
         "id": volume_type.id,
         "name": volume_type.name,
@@ -19,9 +19,21 @@ pub(crate) fn detail(volume_type: &VolumeType, context: &RequestContext) -> Valu
     if context.allows(Rule::TypeExtraSpecsAttribute) {
         view["extra_specs"] = json!(visible_specs(volume_type, context));
     }
+    view
+}
+
+/// What the answer to a create shows.
+pub(crate) fn created(volume_type: &VolumeType, context: &RequestContext) -> Value {
+    let mut view = updated(volume_type, context);
     if context.allows(Rule::TypeAccessAttribute) {
         view["os-volume-type-access:is_public"] = json!(volume_type.is_public);
     }
+    view
+}
+
+/// What show and list show.
+pub(crate) fn detail(volume_type: &VolumeType, context: &RequestContext) -> Value {
+    let mut view = created(volume_type, context);
     if context.allows(Rule::TypeQosSpecsAttribute) {
         view["qos_specs_id"] = json!(volume_type.qos_specs_id);
     }

@@ -25,6 +25,8 @@ pub struct BackendConfig {
     pub driver: DriverName,
     /// The name that volume types select it by; the section's name by default.
     pub volume_backend_name: Option<String>,
+    /// Who makes the storage, as volume types may ask and lists of pools show.
+    pub vendor_name: String,
     /// Its zone, when it differs from the machine's.
     pub availability_zone: Option<String>,
     /// How much may be provisioned per GiB of storage.
@@ -46,6 +48,7 @@ impl Default for BackendConfig {
         Self {
             driver: DriverName::File,
             volume_backend_name: None,
+            vendor_name: "Open Source".to_owned(),
             availability_zone: None,
             max_over_subscription_ratio: 20.0,
             reserved_percentage: 0,

@@ -17,7 +17,8 @@ select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as v
        case when v.status in ('creating', 'available', 'deleting', 'managing', 'unmanaging') then '[]' else
            (select coalesce(jsonb_agg(to_jsonb(a) - 'connector' - 'connection_info' order by a.attached_at), '[]')
             from attachments a
-            where a.volume_id = v.id and a.deleted_at is null and a.status = 'attached') end as attachments
+            where a.volume_id = v.id and a.deleted_at is null
+              and a.status in ('attached', 'detaching', 'error_detaching')) end as attachments
 from volumes v
 left join backends b on b.id = v.backend_id
 left join volume_types t on t.id = v.volume_type_id
@@ -34,6 +35,9 @@ select s.*, seen_recently(s.seen_at) as is_up, coalesce(s.epoch = b.epoch, s.bac
 from services s left join backends b on b.id = s.backend_id;
 
 create view message_details as
-select m.*, 'VOLUME_' || m.resource_type || '_' || upper(replace(m.action, ' ', '_')) as event_id
+select m.*, 'VOLUME_' || m.resource_type || '_' || coalesce(n.numbers, upper(replace(m.action, ' ', '_'))) as event_id
 from messages m
+-- Cinder's numbers of what was tried and of what came of it; other actions have none there
+left join (values ('create volume', '008_012'), ('extend volume', '007_010'), ('unmanage volume', '006_001'),
+                  ('create snapshot', '009_013'), ('delete snapshot', '010_016')) n (action, numbers) using (action)
 where m.expires_at > now();

@@ -17,6 +17,8 @@ pub struct CreateAttachment {
     pub attachment_id: AttachmentId,
     /// Which volume.
     pub volume_id: VolumeId,
+    /// Whose that is, and so the attachment, whoever asks for it.
+    pub project_id: String,
     /// For which server.
     pub instance_id: Option<Uuid>,
     /// What the server may do.
@@ -64,10 +66,10 @@ impl Definition for CreateAttachment {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn columns_on_admission(&self, caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "id": self.attachment_id,
-            "project_id": caller.project_id,
+            "project_id": self.project_id,
             "volume_id": self.volume_id,
             "instance_id": self.instance_id,
             "attach_mode": self.mode,

@@ -1,11 +1,13 @@
 //! `force_delete_volume`: an admin removes a volume whatever its status says.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Resource, StartsFrom, Status::Volume, Touch,
-    WhileRunning,
+    AfterCrash, Class, Contract, Definition, Ending, Resource, Role, StartsFrom,
+    Status::{Snapshot, Volume},
+    Touch, WhileRunning,
 };
-use super::delete_volume::{RETURNED_QUOTA, UNUSED};
-use model::{VolumeId, VolumeStatus};
+use super::delete_volume::{RETURNED_QUOTA, RETURNED_SNAPSHOT_QUOTA, UNUSED};
+use super::precondition::shared::NOT_USED_BY_OPERATION;
+use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,6 +16,9 @@ use uuid::Uuid;
 pub struct ForceDeleteVolume {
     /// Which volume.
     pub volume_id: VolumeId,
+    /// All its snapshots, when they go with it (`cascade`).
+    #[serde(default)]
+    pub snapshots: Vec<SnapshotId>,
 }
 
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
@@ -30,7 +35,18 @@ pub(crate) const CONTRACT: Contract = Contract {
         when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
         quota: RETURNED_QUOTA,
     },
-    others: &[],
+    others: &[(
+        Role::Snapshot,
+        Touch {
+            resource: Resource::Snapshot,
+            starts_from: StartsFrom::Anything,
+            preconditions: &[NOT_USED_BY_OPERATION],
+            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
+            when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
+            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),
+            quota: RETURNED_SNAPSHOT_QUOTA,
+        },
+    )],
     written_on_admission: &[],
     written_at_end: &[],
     effects: &[],
@@ -39,5 +55,9 @@ pub(crate) const CONTRACT: Contract = Contract {
 impl Definition for ForceDeleteVolume {
     fn subject(&self) -> Uuid {
         self.volume_id.0
+    }
+
+    fn others(&self) -> Vec<(Role, Uuid)> {
+        self.snapshots.iter().map(|snapshot| (Role::Snapshot, snapshot.0)).collect()
     }
 }

@@ -56,10 +56,6 @@ impl Definition for MigrateVolume {
         Columns::set(json!({ "migration_status": MigrationStatus::Migrating }))
     }
 
-    fn columns_when_done(&self) -> Columns {
-        Columns::set(json!({ "migration_status": MigrationStatus::Success }))
-    }
-
     fn columns_when_failed(&self) -> Columns {
         Columns::set(json!({ "migration_status": MigrationStatus::Error }))
     }

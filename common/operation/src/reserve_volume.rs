@@ -19,6 +19,8 @@ pub struct ReserveVolume {
     pub attachment_id: AttachmentId,
     /// Which volume.
     pub volume_id: VolumeId,
+    /// Whose that is, and so the attachment, whoever asks for it.
+    pub project_id: String,
     /// What the server may do.
     pub mode: AttachMode,
 }
@@ -61,10 +63,10 @@ impl Definition for ReserveVolume {
         vec![(Role::Volume, self.volume_id.0)]
     }
 
-    fn columns_on_admission(&self, caller: &Caller) -> Columns {
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "id": self.attachment_id,
-            "project_id": caller.project_id,
+            "project_id": self.project_id,
             "volume_id": self.volume_id,
             "attach_mode": self.mode,
             "through_actions": true,

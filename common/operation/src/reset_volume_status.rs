@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub struct ResetVolumeStatus {
     /// Which volume.
     pub volume_id: VolumeId,
-    /// The new status; never a transitional one.
+    /// The new status.
     pub status: Option<VolumeStatus>,
     /// Whether the caller asks for the attach status `detached`.
     pub detached: bool,

@@ -76,7 +76,13 @@ pub(crate) const CONTRACT: Contract = Contract {
     },
     others: &[(Role::VolumeType, Touch::keeping_status(Resource::VolumeType))],
     written_on_admission: &[],
-    written_at_end: &["volume_type_id", "multiattach", "replicated", "replication_status"],
+    written_at_end: &[
+        "volume_type_id",
+        "multiattach",
+        "replicated",
+        "replication_status",
+        "migration_status",
+    ],
     effects: &[Effect::Migrates],
 };
 

@@ -34,11 +34,13 @@ pub(crate) const CONTRACT: Contract = Contract {
         starts_from: StartsFrom::Statuses(&[
             Attachment(AttachmentStatus::Reserved),
             Attachment(AttachmentStatus::Attaching),
+            // as Nova does when it unshelves a server that was attached while it was shelved
+            Attachment(AttachmentStatus::Attached),
         ]),
         preconditions: &[],
         while_running: WhileRunning::Becomes(Attachment(AttachmentStatus::Attaching)),
         when_done: Ending::Unchanged,
-        when_failed: Ending::Becomes(Attachment(AttachmentStatus::Reserved)),
+        when_failed: Ending::PreviousStatus,
         quota: &[],
     },
     others: &[(

@@ -14,13 +14,11 @@ pub struct UpdateQuota {
     pub project: String,
     /// The limits that change, by what they limit.
     pub limits: quota::Limits,
-    /// Whether what the project has already must fit.
-    pub must_cover_usage: bool,
 }
 
 const LIMITS_COVER_USAGE: Precondition = Precondition {
     name: "limits_cover_usage",
-    meaning: "the limits allow what the project uses, where the caller asks for that check",
+    meaning: "the limits allow what the project uses",
     refusal: &Of::<UpdateQuota>(|update, _| {
         Error::bad_request(format!(
             "Quota limits {} are less than the current usage of project {}.",

@@ -123,6 +123,8 @@ rules! {
     VolumeActionForceDelete = "volume_extension:volume_admin_actions:force_delete": ADMIN, Resource, "os-force_delete";
     VolumeForceDetach = "volume_extension:volume_admin_actions:force_detach": ADMIN, Resource, "os-force_detach";
     VolumeMigrate = "volume_extension:volume_admin_actions:migrate_volume": ADMIN, Resource, "os-migrate_volume";
+    VolumeMigrateCompletion = "volume_extension:volume_admin_actions:migrate_volume_completion": ADMIN, Resource, "os-migrate_volume_completion";
+    VolumeExtendCompletion = "volume_extension:volume_admin_actions:extend_volume_completion": ADMIN, Resource, "os-extend_volume_completion";
     VolumeUploadImage = "volume_extension:volume_actions:upload_image": MEMBER, Caller, "os-volume_upload_image";
     VolumeInitializeConnection = "volume_extension:volume_actions:initialize_connection": MEMBER, Resource, "os-initialize_connection";
     VolumeTerminateConnection = "volume_extension:volume_actions:terminate_connection": MEMBER, Resource, "os-terminate_connection";
@@ -153,6 +155,7 @@ rules! {
     SnapshotExtendedAttributes = "volume_extension:extended_snapshot_attributes": READER, Caller, "os-extended-snapshot-attributes:progress and :project_id";
     SnapshotResetStatus = "volume_extension:snapshot_admin_actions:reset_status": ADMIN, Resource, "os-reset_status of a snapshot";
     SnapshotForceDelete = "volume_extension:snapshot_admin_actions:force_delete": ADMIN, Resource, "os-force_delete of a snapshot";
+    SnapshotUpdateStatus = "snapshot_extension:snapshot_actions:update_snapshot_status": MEMBER, Resource, "os-update_snapshot_status";
     SnapshotListManageable = "snapshot_extension:list_manageable": ADMIN, Caller, "GET /manageable_snapshots";
     SnapshotManage = "snapshot_extension:snapshot_manage": ADMIN, Resource, "POST /manageable_snapshots";
     SnapshotUnmanage = "snapshot_extension:snapshot_unmanage": ADMIN, Resource, "os-unmanage of a snapshot";
@@ -229,12 +232,7 @@ const WITHOUT_EFFECT: [&str; 12] = [
 ];
 
 /// The same for whole names.
-const NAMES_WITHOUT_EFFECT: [&str; 4] = [
-    "volume:update_volume_admin_metadata",
-    "volume_extension:volume_admin_actions:extend_volume_completion",
-    "volume_extension:volume_admin_actions:migrate_volume_completion",
-    "snapshot_extension:snapshot_actions:update_snapshot_status",
-];
+const NAMES_WITHOUT_EFFECT: [&str; 1] = ["volume:update_volume_admin_metadata"];
 
 /// Whether Cinder has a rule of this name that guards nothing here.
 pub(crate) fn is_without_effect(name: &str) -> bool {

@@ -7,7 +7,9 @@
 use crate::execution::{Done, Execution, Progress};
 use crate::step::StepError;
 use model::migration::Stage;
-use model::{ConnectionInfo, Migration, Volume};
+use model::{ConnectionInfo, Migration, MigrationStatus, Volume};
+use operation::contract::Columns;
+use serde_json::json;
 
 /// Does what is this backend's part now.
 pub(crate) async fn run_stage(
@@ -27,7 +29,7 @@ pub(crate) async fn run_stage(
         }
         Stage::Remove => {
             execution.volumes().delete_volume(&volume, fence).await?;
-            Ok(Progress::Done(Done::default()))
+            Ok(Progress::Done(migrated()))
         }
         Stage::Close { reason } => {
             execution.migration()?.close_after_import(&volume, fence).await?;
@@ -52,7 +54,7 @@ pub(crate) async fn abort_migration(
         }
         Stage::Remove => {
             tracing::error!(reason, "the volume has moved, but its old copy is not removed");
-            Ok(Progress::Done(Done::default()))
+            Ok(Progress::Done(migrated()))
         }
         Stage::Close { reason: why } => {
             if reason != *why {
@@ -61,6 +63,12 @@ pub(crate) async fn abort_migration(
             Err(StepError::failed(why))
         }
     }
+}
+
+/// Whatever the migration was for, the volume says that there was one.
+fn migrated() -> Done {
+    let model_update = Columns::set(json!({ "migration_status": MigrationStatus::Success }));
+    Done { model_update, ..Done::default() }
 }
 
 async fn discard(execution: &Execution<'_>, connection: &ConnectionInfo) -> Result<(), StepError> {

@@ -41,8 +41,8 @@ pub(crate) async fn create(
     }
     let mode = if volume.readonly == Some(true) { AttachMode::ReadOnly } else { mode };
     let attachment_id = AttachmentId::random();
-    let volume_id = volume.id;
-    let create = CreateAttachment { attachment_id, volume_id, instance_id, mode };
+    let (volume_id, project_id) = (volume.id, volume.project_id);
+    let create = CreateAttachment { attachment_id, volume_id, project_id, instance_id, mode };
     submit(&app, &context, create).await?;
     if let Some(connector) = connector {
         let update = UpdateAttachment { attachment_id, volume_id, connector, mode };

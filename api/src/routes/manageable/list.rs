@@ -3,7 +3,7 @@
 use super::{backend, reference_view, stored};
 use crate::app::App;
 use crate::fault::Answer;
-use crate::fields::required;
+use crate::host_or_cluster::host_or_cluster;
 use crate::paging::Parameters;
 use crate::request::RequestContext;
 use axum::Json;
@@ -11,6 +11,9 @@ use axum::extract::{RawQuery, State};
 use axum::response::IntoResponse;
 use model::{Error, Manageable, Result, StoredObject};
 use serde_json::{Value, json};
+
+/// Since 3.17 it may be a cluster's backend.
+const CLUSTER_SINCE: u16 = 17;
 
 pub(crate) async fn volumes(
     State(app): State<App>,
@@ -52,7 +55,8 @@ async fn list(
     in_detail: bool,
 ) -> Answer {
     let mut parameters = Parameters::parse(query)?;
-    let host = parameters.take("host").ok_or_else(|| required("host"))?;
+    let (host, cluster) = (parameters.take("host"), parameters.take("cluster"));
+    let host = host_or_cluster(context, CLUSTER_SINCE, host, cluster)?;
     let page = Page::take(&mut parameters, app.config.max_page)?;
     let backend = backend(app, &host).await?;
     let stored = page.of(stored(app, context, &backend, what).await?)?;

@@ -4,7 +4,8 @@ use super::{backend, reference, referenced};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::{Fields, required};
+use crate::fields::Fields;
+use crate::host_or_cluster::host_or_cluster;
 use crate::request::RequestContext;
 use crate::routes::{types, volumes};
 use crate::submit::submit;
@@ -17,13 +18,17 @@ use model::{Error, Manageable, VolumeId};
 use operation::ManageVolume;
 use serde_json::json;
 
+/// Since 3.16 it may be a cluster's backend.
+const CLUSTER_SINCE: u16 = 16;
+
 pub(crate) async fn manage(
     State(app): State<App>,
     context: RequestContext,
     Body(body): Body,
 ) -> Answer {
     let mut asked = Fields::inside(body, "volume")?;
-    let host = asked.text("host")?.flatten().ok_or_else(|| required("host"))?;
+    let (host, cluster) = (asked.text("host")?.flatten(), asked.text("cluster")?.flatten());
+    let host = host_or_cluster(&context, CLUSTER_SINCE, host, cluster)?;
     let source_name = reference(&mut asked)?;
     let asked_type = asked.text("volume_type")?.flatten().filter(|name| !name.is_empty());
     let (name, description) = (asked.text("name")?.flatten(), asked.text("description")?.flatten());
@@ -31,7 +36,6 @@ pub(crate) async fn manage(
     let metadata = asked.metadata("metadata")?.unwrap_or_default();
     // what is there has its zone already
     asked.text("availability_zone")?;
-    asked.text("cluster")?;
     asked.refuse_rest()?;
 
     let backend = backend(&app, &host).await?;

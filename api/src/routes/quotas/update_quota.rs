@@ -5,12 +5,11 @@ use super::{effective_quota, find, limits};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
-use crate::fields::{Fields, parse_boolean};
-use crate::paging::Parameters;
+use crate::fields::Fields;
 use crate::request::RequestContext;
 use crate::submit::submit;
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use operation::UpdateQuota;
 use serde_json::json;
@@ -19,18 +18,15 @@ pub(crate) async fn update(
     State(app): State<App>,
     context: RequestContext,
     Path(project): Path<String>,
-    RawQuery(query): RawQuery,
     Body(body): Body,
 ) -> Answer {
-    let skip = Parameters::parse(query.as_deref())?.take("skip_validation");
-    let must_cover_usage = skip.and_then(|text| parse_boolean(&text)) == Some(false);
     let quota = find(&app, &project).await?;
     let mut set = Fields::inside(body, "quota_set")?;
     // clients repeat the project here
     set.value("tenant_id");
     let limits = limits(&mut set, &quota)?;
     set.refuse_rest()?;
-    let operation = UpdateQuota { project: project.clone(), limits, must_cover_usage };
+    let operation = UpdateQuota { project: project.clone(), limits };
     submit(&app, &context, operation).await?;
     let quota = find(&app, &project).await?;
     let view = limits_view(effective_quota(&app, &quota, true));

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::fault::Answer;
 use crate::fields::{Fields, invalid, required};
+use crate::host_or_cluster;
 use crate::request::RequestContext;
 use database::{backends, services};
 use model::{Backend, BackendId, Binary, Error, ErrorKind, Result};
@@ -39,6 +40,9 @@ impl Named {
         };
         match binary.parse() {
             Ok(Binary::Volume) => {}
+            Ok(Binary::Scheduler) if !is_host(app, Binary::Scheduler, &self.host).await? => {
+                return Err(not_found().into());
+            }
             Ok(Binary::Scheduler) => {
                 return Err(Error::bad_request(
                     "A scheduler cannot be disabled: stop the process instead; other schedulers continue.",
@@ -70,18 +74,16 @@ pub(super) async fn host_or_cluster(
 ) -> Answer<Backend> {
     let host = host(body)?;
     let cluster = body.text("cluster")?.flatten();
-    let cluster = cluster.filter(|_| context.version.0 >= CLUSTER_SINCE);
-    let name = match (host, cluster) {
-        (Some(name), None) | (None, Some(name)) => name,
-        (Some(_), Some(_)) => {
-            return Err(Error::bad_request("Only one of host and cluster can be given.").into());
-        }
-        (None, None) => return Err(required("host").into()),
-    };
+    let name = host_or_cluster::host_or_cluster(context, CLUSTER_SINCE, host, cluster)?;
     let matching = matching(app, &name).await?;
     Ok(only(matching, &name)?.ok_or_else(|| {
         Error::bad_request(format!("Service cinder-volume could not be found on host {name}."))
     })?)
+}
+
+async fn is_host(app: &App, binary: Binary, name: &str) -> Answer<bool> {
+    let known = services::list(&app.database).await?;
+    Ok(known.iter().any(|service| service.binary == binary && service.host == name))
 }
 
 fn host(body: &mut Fields) -> Result<Option<String>> {

@@ -16,22 +16,24 @@ pub(super) async fn reset(mut action: SnapshotAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
     let status = status(&arguments.required_text("status")?)?;
     arguments.refuse_rest()?;
-    let operation = ResetSnapshotStatus { snapshot_id: action.id, status };
+    let operation =
+        ResetSnapshotStatus { snapshot_id: action.id, status, progress: None, seen: None };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// A status that stays until something happens.
+/// A status that Cinder's clients offer. What only a running operation shows is a record like any other where none runs,
+/// and no other operation but a deletion begins from it.
 fn status(text: &str) -> Result<SnapshotStatus> {
     let refused = || invalid("status", &json!(text), "is no status that can be set");
     match text.to_lowercase().parse().map_err(|_| refused())? {
         status @ (SnapshotStatus::Available
         | SnapshotStatus::Error
-        | SnapshotStatus::ErrorDeleting) => Ok(status),
-        SnapshotStatus::Creating
-        | SnapshotStatus::Unmanaging
-        | SnapshotStatus::Restoring
+        | SnapshotStatus::Creating
         | SnapshotStatus::Deleting
-        | SnapshotStatus::Deleted => Err(refused()),
+        | SnapshotStatus::ErrorDeleting) => Ok(status),
+        SnapshotStatus::Unmanaging | SnapshotStatus::Restoring | SnapshotStatus::Deleted => {
+            Err(refused())
+        }
     }
 }

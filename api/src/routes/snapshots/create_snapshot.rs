@@ -14,9 +14,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use model::{Result, SnapshotId};
+use model::{Error, Result, SnapshotId};
 use operation::CreateSnapshot;
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Since 3.66 an attached volume needs no `force`, and refusing it is refused.
 const FORCE_IS_DEFAULT_SINCE: u16 = 66;
@@ -27,7 +28,7 @@ pub(crate) async fn create(
     Body(body): Body,
 ) -> Answer {
     let mut snapshot = Fields::inside(body, "snapshot")?;
-    let volume_id = snapshot.uuid("volume_id")?.ok_or_else(|| required("volume_id"))?;
+    let volume_id = volume_id(&mut snapshot)?;
     let while_attached = while_attached(&mut snapshot, context.version.0)?;
     let name = snapshot.text_or("name", "display_name")?.flatten();
     let description = snapshot.text_or("description", "display_description")?.flatten();
@@ -51,6 +52,18 @@ pub(crate) async fn create(
     let snapshot = after(&app, &context, snapshot_id, submitted).await?;
     let view = json!({ "snapshot": views::snapshot::created(&snapshot, &context) });
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+}
+
+/// Cinder looks for the volume that null names, and does not find it.
+fn volume_id(snapshot: &mut Fields) -> Result<Uuid> {
+    match snapshot.value("volume_id") {
+        None => Err(required("volume_id")),
+        Some(Value::Null) => Err(Error::not_found("Volume None could not be found.")),
+        Some(value) => {
+            let id = value.as_str().and_then(|text| Uuid::try_parse(text).ok());
+            id.ok_or_else(|| invalid("volume_id", &value, "is not a 'uuid'"))
+        }
+    }
 }
 
 fn while_attached(snapshot: &mut Fields, version: u16) -> Result<bool> {

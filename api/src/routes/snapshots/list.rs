@@ -24,14 +24,16 @@ pub(crate) const SNAPSHOTS: Listing = Listing {
     ],
     filters: &[
         Known::open("name", Column::Text("name")),
-        Known::open("display_name", Column::Text("name")),
         Known::open("status", Column::Text("status")),
         Known::open("volume_id", Column::Text("volume_id")),
         Known::open("metadata", Column::Map("metadata")).since(22),
         Known::open("availability_zone", Column::Text("availability_zone")),
-        Known::open("created_at", Column::Time("created_at")),
-        Known::open("updated_at", Column::Time("updated_at")),
         Known::open("consumes_quota", Column::Bool("consumes_quota")).since(65),
+        Known::admin("display_name", Column::Text("name")),
+        Known::admin("description", Column::Text("description")),
+        Known::admin("created_at", Column::Time("created_at")),
+        Known::admin("updated_at", Column::Time("updated_at")),
+        Known::admin("volume_type_id", Column::Text("volume_type_id")),
         Known::admin("id", Column::Text("id")),
         Known::admin("user_id", Column::Text("user_id")),
         Known::admin("project_id", Column::Text("project_id")),
@@ -46,7 +48,10 @@ pub(crate) async fn summary(
     context: RequestContext,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    list(&app, &context, query.as_deref(), "snapshots", views::snapshot::created).await
+    list(&app, &context, query.as_deref(), "snapshots", |snapshot, _| {
+        views::snapshot::summary(snapshot)
+    })
+    .await
 }
 
 pub(crate) async fn detail(

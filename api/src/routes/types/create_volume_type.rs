@@ -32,5 +32,5 @@ pub(crate) async fn create(
     asked.refuse_rest()?;
     let submitted = submit(&app, &context, operation).await?;
     let made = after(&app, &context, volume_type_id, submitted).await?;
-    Ok(Json(json!({ "volume_type": views::volume_type::detail(&made, &context) })).into_response())
+    Ok(Json(json!({ "volume_type": views::volume_type::created(&made, &context) })).into_response())
 }

@@ -19,7 +19,9 @@ const SORT_KEYS: &[(&str, &str)] =
 
 /// By what the list can be filtered.
 pub(crate) const FILTERS: &[Known] = &[
-    Known::open("name", Column::Text("name")),
+    // which types the caller sees at all follows from it
+    Known::open("is_public", Column::Absent),
+    Known::admin("name", Column::Text("name")),
     Known::open("extra_specs", Column::Map("extra_specs")).since(52),
     Known::admin("id", Column::Text("id")),
     Known::admin("description", Column::Text("description")),

@@ -42,6 +42,6 @@ pub(crate) async fn update(
     }
     let submitted = submit(&app, &context, operation).await?;
     let changed = after(&app, &context, volume_type_id, submitted).await?;
-    let view = views::volume_type::detail(&changed, &context);
+    let view = views::volume_type::updated(&changed, &context);
     Ok(Json(json!({ "volume_type": view })).into_response())
 }

@@ -5,6 +5,7 @@ use crate::action::VolumeAction;
 use crate::app::App;
 use crate::fault::{Answer, Fault};
 use crate::fields::required;
+use crate::request::RequestContext;
 use crate::routes::attachments::create_attachment::parse_mode;
 use crate::routes::attachments::release_attachment;
 use crate::routes::volumes;
@@ -12,7 +13,7 @@ use crate::submit::submit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use database::attachments::of_volume;
-use model::{Attachment, AttachmentStatus, Error, VolumeId};
+use model::{AttachMode, Attachment, AttachmentStatus, Error, Volume, VolumeId};
 use operation::AttachVolume;
 use uuid::Uuid;
 
@@ -36,13 +37,33 @@ pub(super) async fn attach(mut action: VolumeAction<'_>) -> Answer {
         Some(asked) => parse_mode(Some(&asked))?,
         None => mode_of(&volume),
     };
+    attach_to(app, context, &volume, Server { instance_id, host_name, mountpoint }, mode).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// What a volume is attached to, and where it is there.
+pub(super) struct Server {
+    pub instance_id: Option<Uuid>,
+    pub host_name: Option<String>,
+    pub mountpoint: String,
+}
+
+/// Attaches the volume, unless the server has it already.
+pub(super) async fn attach_to(
+    app: &App,
+    context: &RequestContext,
+    volume: &Volume,
+    server: Server,
+    mode: AttachMode,
+) -> Answer<()> {
+    let Server { instance_id, host_name, mountpoint } = server;
     if is_attached(app, volume.id, instance_id, host_name.as_deref()).await? {
-        return Ok(StatusCode::ACCEPTED.into_response());
+        return Ok(());
     }
-    let (attachment_id, is_new) = match reservation(app, &volume).await? {
+    let (attachment_id, is_new) = match reservation(app, volume).await? {
         Some(reservation) => (reservation.id, false),
         // without os-reserve before it, as Cinder allows
-        None => (reserve_for(app, context, &volume, mode).await?, true),
+        None => (reserve_for(app, context, volume, mode).await?, true),
     };
     let operation = AttachVolume {
         attachment_id,
@@ -59,7 +80,7 @@ pub(super) async fn attach(mut action: VolumeAction<'_>) -> Answer {
         }
         return Err(Fault(error));
     }
-    Ok(StatusCode::ACCEPTED.into_response())
+    Ok(())
 }
 
 /// Whether this server has the volume already.

@@ -2,7 +2,7 @@
 
 use crate::action::VolumeAction;
 use crate::fault::Answer;
-use crate::fields::required;
+use crate::fields::Fields;
 use crate::routes::attachments::delete_attachment::close;
 use crate::routes::attachments::used_by_nova;
 use crate::routes::volumes;
@@ -21,11 +21,11 @@ pub(super) async fn force_detach(action: VolumeAction<'_>) -> Answer {
 }
 
 async fn end(mut action: VolumeAction<'_>, name: &'static str) -> Answer {
-    let mut arguments = action.body.object(name)?.ok_or_else(|| required(name))?;
-    let named = arguments.uuid("attachment_id")?;
-    // the data path is closed whichever host it was opened for
-    arguments.value("connector");
-    arguments.refuse_rest()?;
+    // clients that name no attachment may send null
+    let named = match action.body.object(name)? {
+        Some(arguments) => attachment(arguments)?,
+        None => None,
+    };
     let (app, context) = (action.app, action.context);
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     // Cinder accepts it where nobody is attached, too
@@ -34,6 +34,14 @@ async fn end(mut action: VolumeAction<'_>, name: &'static str) -> Answer {
         close(app, context, &attachment).await?;
     }
     Ok(StatusCode::ACCEPTED.into_response())
+}
+
+fn attachment(mut arguments: Fields) -> Result<Option<Uuid>> {
+    let named = arguments.uuid("attachment_id")?;
+    // the data path is closed whichever host it was opened for
+    arguments.value("connector");
+    arguments.refuse_rest()?;
+    Ok(named)
 }
 
 /// The attachment that is named, or the only one. One that a server has not come to is given up by
@@ -56,7 +64,7 @@ const fn is_reservation(attachment: &Attachment) -> bool {
 }
 
 /// The only attachment; where there are several, one must be named.
-pub(super) fn only(mut attachments: Vec<Attachment>) -> Result<Option<Attachment>> {
+fn only(mut attachments: Vec<Attachment>) -> Result<Option<Attachment>> {
     if attachments.len() > 1 {
         return Err(Error::bad_request(
             "Invalid volume: Detach volume failed: More than one attachment, but no attachment_id provided.",

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use operation::ForceDeleteVolume;
 
 pub(super) async fn force_delete(action: VolumeAction<'_>) -> Answer {
-    let operation = ForceDeleteVolume { volume_id: action.id };
+    let operation = ForceDeleteVolume { volume_id: action.id, snapshots: Vec::new() };
     submit(action.app, action.context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

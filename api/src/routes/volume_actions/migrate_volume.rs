@@ -3,6 +3,7 @@
 use crate::action::VolumeAction;
 use crate::fault::Answer;
 use crate::fields::required;
+use crate::host_or_cluster::host_or_cluster;
 use crate::routes::volumes;
 use crate::submit::submit;
 use axum::http::StatusCode;
@@ -12,11 +13,14 @@ use model::Error;
 use operation::MigrateVolume;
 use operation::placement::Origin;
 
+/// Since 3.16 the destination may be a cluster.
+const CLUSTER_SINCE: u16 = 16;
 const NAME: &str = "os-migrate_volume";
 
 pub(super) async fn migrate(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(NAME)?.ok_or_else(|| required(NAME))?;
-    let host = arguments.text("host")?.flatten().ok_or_else(|| required("host"))?;
+    let (host, cluster) = (arguments.text("host")?.flatten(), arguments.text("cluster")?.flatten());
+    let host = host_or_cluster(action.context, CLUSTER_SINCE, host, cluster)?;
     // every migration is a copy by the hosts, and no migration shares its volume
     arguments.boolean("force_host_copy")?;
     arguments.boolean("lock_volume")?;

@@ -37,7 +37,8 @@ pub(super) async fn reserve_for(
     mode: AttachMode,
 ) -> Answer<AttachmentId> {
     let attachment_id = AttachmentId::random();
-    submit(app, context, ReserveVolume { attachment_id, volume_id: volume.id, mode }).await?;
+    let (volume_id, project_id) = (volume.id, volume.project_id.clone());
+    submit(app, context, ReserveVolume { attachment_id, volume_id, project_id, mode }).await?;
     Ok(attachment_id)
 }
 

@@ -31,31 +31,31 @@ pub(super) async fn reset(mut action: VolumeAction<'_>) -> Answer {
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// A status that stays until something happens; what only a running operation shows is brought about by
-/// that operation alone.
+/// A status that Cinder's clients offer. What only a running operation shows is a record like any other where none runs, and
+/// no other operation but a deletion by force begins from it. Nothing is ever deleting because somebody says so.
 fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
     let Some(text) = arguments.text("status")?.flatten() else { return Ok(None) };
     let refused = || invalid("status", &json!(text), "is no status that can be set");
     match text.to_lowercase().parse().map_err(|_| refused())? {
         status @ (VolumeStatus::Available
         | VolumeStatus::InUse
+        | VolumeStatus::Creating
+        | VolumeStatus::Attaching
+        | VolumeStatus::Detaching
+        | VolumeStatus::Maintenance
         | VolumeStatus::Error
         | VolumeStatus::ErrorExtending
         | VolumeStatus::ErrorManaging
         | VolumeStatus::ErrorUnmanaging
         | VolumeStatus::ErrorDeleting) => Ok(Some(status)),
-        VolumeStatus::Creating
-        | VolumeStatus::Extending
+        VolumeStatus::Extending
         | VolumeStatus::Reverting
         | VolumeStatus::Retyping
-        | VolumeStatus::Maintenance
         | VolumeStatus::Managing
         | VolumeStatus::Unmanaging
         | VolumeStatus::Deleting
         | VolumeStatus::Deleted
-        | VolumeStatus::Reserved
-        | VolumeStatus::Attaching
-        | VolumeStatus::Detaching => Err(refused()),
+        | VolumeStatus::Reserved => Err(refused()),
     }
 }
 

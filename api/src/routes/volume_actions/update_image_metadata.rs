@@ -18,7 +18,7 @@ const UNSET: &str = "os-unset_image_metadata";
 
 pub(super) async fn set(mut action: VolumeAction<'_>) -> Answer {
     let mut arguments = action.body.object(SET)?.ok_or_else(|| required(SET))?;
-    let entries = arguments.metadata("metadata")?.ok_or_else(|| required("metadata"))?;
+    let entries = arguments.image_metadata("metadata")?.ok_or_else(|| required("metadata"))?;
     arguments.refuse_rest()?;
     change(&action, MetadataChange::Merge(entries)).await?;
     show(action).await

@@ -31,10 +31,10 @@ pub(crate) async fn delete(
     let cascade = parameters.flag("cascade")?;
     let rules: &[_] = if force { &FORCED } else { &[Rule::VolumeDelete] };
     policy::authorize(&app, &context.caller, rules, Object::Volume(&id)).await?;
+    let snapshots = if cascade { snapshots_of(&app, &context, &id).await? } else { Vec::new() };
     if force {
-        submit(&app, &context, ForceDeleteVolume { volume_id }).await?;
+        submit(&app, &context, ForceDeleteVolume { volume_id, snapshots }).await?;
     } else {
-        let snapshots = if cascade { snapshots_of(&app, &context, &id).await? } else { Vec::new() };
         submit(&app, &context, DeleteVolume { volume_id, snapshots }).await?;
     }
     Ok(StatusCode::ACCEPTED.into_response())

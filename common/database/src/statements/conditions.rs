@@ -16,8 +16,7 @@ pub fn condition(precondition: &str, row: &str, arguments: &str) -> String {
 pub(super) const CONDITIONS: &[(&str, &str)] = &[
     (
         "not_attached",
-        "{row}.status not in ('in-use', 'attaching', 'detaching')
-and not exists (select from attachments a where a.volume_id = {row}.id and a.deleted_at is null)",
+        "not exists (select from attachments a where a.volume_id = {row}.id and a.deleted_at is null)",
     ),
     (
         "no_snapshots",
@@ -99,6 +98,10 @@ and not exists (select from operations o
      then {arguments} ->> 'status' is distinct from 'available' and not ({arguments} ->> 'detached')::boolean
      else {arguments} ->> 'status' is distinct from 'in-use'
 end",
+    ),
+    (
+        "status_unchanged",
+        "{arguments} ->> 'seen' is null or {row}.status = {arguments} ->> 'seen'",
     ),
     (
         "on_active_side",
@@ -193,8 +196,7 @@ or {row}.extra_specs ? ({arguments} #>> '{extra_specs,remove_key}')",
     ),
     (
         "limits_cover_usage",
-        "not ({arguments} ->> 'must_cover_usage')::boolean
-or not exists (select from quota_usages u, jsonb_each_text({arguments} -> 'limits') l (resource, quota_limit)
+        "not exists (select from quota_usages u, jsonb_each_text({arguments} -> 'limits') l (resource, quota_limit)
                where u.project_id = {arguments} ->> 'project' and u.resource = l.resource
                  and l.quota_limit::bigint >= 0 and u.used > l.quota_limit::bigint)",
     ),

@@ -16,7 +16,7 @@ impl Volumes for FakeDriver {
         let capacity = self.config.fake.capacity_gb;
         Ok(BackendReport {
             volume_backend_name: self.config.name_or(&self.name),
-            vendor_name: "cinderblock".to_owned(),
+            vendor_name: self.config.vendor_name.clone(),
             driver_version: env!("CARGO_PKG_VERSION").to_owned(),
             storage_protocol: "fake".to_owned(),
             online_extend_support: true,

@@ -41,7 +41,7 @@ impl Volumes for FileDriver {
         let capacity = blocking(move || directory.capacity()).await?;
         Ok(BackendReport {
             volume_backend_name: self.config.name_or(&self.name),
-            vendor_name: "cinderblock".to_owned(),
+            vendor_name: self.config.vendor_name.clone(),
             driver_version: env!("CARGO_PKG_VERSION").to_owned(),
             storage_protocol: match array.protocol {
                 TargetProtocol::Nbd => "nbd".to_owned(),

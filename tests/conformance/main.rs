@@ -1,0 +1,49 @@
+//! `conformance`: what clients cannot tell from Cinder. Tempest and its plugin for Cinder, unchanged, with tokens of a real
+//! Keystone, against cinderblock; beside the record of what Cinder itself passes.
+
+mod cloud;
+mod comparison;
+mod tempest;
+
+use anyhow::Context;
+use clap::Parser;
+use cloud::Cloud;
+use comparison::Comparison;
+use harness::files;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs Tempest against cinderblock on private servers, and compares with what Cinder passes
+#[derive(Parser)]
+#[command(name = "conformance")]
+struct CommandLine {
+    /// Which tests: a regular expression
+    #[arg(default_value = tempest::ALL)]
+    tests: String,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let CommandLine { tests } = CommandLine::parse();
+    let directory = files::run_directory().join("conformance");
+    if directory.exists() {
+        harness::end_daemons_below(&directory);
+        std::fs::remove_dir_all(&directory)?;
+    }
+    let cloud = Cloud::start(&directory).await?;
+    let workspace = directory.join("tempest");
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let results = tokio::select! {
+        results = tempest::run(&cloud, &workspace, &tests) => results,
+        _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
+        _ = terminate.recv() => Err(anyhow::anyhow!("interrupted")),
+    };
+    cloud.stop()?;
+    let comparison = Comparison::of(&results?).context("the record of what Cinder passes")?;
+    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
+    {
+        println!("{comparison}");
+    }
+    Ok(if comparison.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
