@@ -6,8 +6,9 @@ TOOLS := .run/tools
 OSLO := .run/oslo
 KEYSTONE := .run/keystone
 TEMPEST := .run/tempest
+GLANCE := .run/glance
 
-.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client keystone tempest nextest build docs help
+.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +24,7 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
 
-conformance: packages keystone tempest build ## Tempest with a real Keystone, beside what Cinder passes (ten minutes)
+conformance: packages keystone glance tempest build ## Tempest with a real Keystone and Glance, beside what Cinder passes (ten minutes)
 	target/debug/conformance
 
 bench: packages oslo keystone ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
@@ -98,6 +99,11 @@ tempest: packages ## Install Tempest and its plugin for Cinder in .run/tempest
 	@cmp -s scripts/tempest.txt $(TEMPEST)/complete || { rm -rf $(TEMPEST) && python3 -m venv $(TEMPEST) \
 	  && $(TEMPEST)/bin/pip install --quiet --disable-pip-version-check -r scripts/tempest.txt \
 	  && cp scripts/tempest.txt $(TEMPEST)/complete; }
+
+glance: packages ## Install the real Glance in .run/glance
+	@cmp -s scripts/glance.txt $(GLANCE)/complete || { rm -rf $(GLANCE) && python3 -m venv $(GLANCE) \
+	  && $(GLANCE)/bin/pip install --quiet --disable-pip-version-check -r scripts/glance.txt \
+	  && cp scripts/glance.txt $(GLANCE)/complete; }
 
 oslo: packages ## Install oslo.messaging, which `make bench` measures too, in .run/oslo
 	@cmp -s scripts/oslo.txt $(OSLO)/complete || { rm -rf $(OSLO) && python3 -m venv $(OSLO) \

@@ -1,18 +1,28 @@
 //! A small cloud: Keystone with its catalogue, and cinderblock behind it.
 
+use harness::glance::Glance;
 use harness::keystone::Keystone;
 use harness::servers::OwnServers;
 use harness::{Cluster, ClusterBuilder};
+use serde_json::json;
 use std::path::Path;
 
 /// The backends, with the protocol that Tempest expects by default; it moves volumes from one to the other.
 pub const BACKENDS: [&str; 2] = ["ssd", "hdd"];
+/// The size of the images.
+const IMAGE_BYTES: usize = 1 << 20;
 /// Longer than a run takes.
 const TOKEN_SECONDS: u32 = 3 * 3600;
+
+/// A volume type that Tempest needs, and what it asks of a backend.
+pub const SHARED_TYPE: &str = "shared";
 
 /// What Tempest talks to.
 pub struct Cloud {
     pub keystone: Keystone,
+    /// Two images that Tempest may use.
+    pub images: [String; 2],
+    _glance: Glance,
     cluster: Cluster,
     servers: OwnServers,
 }
@@ -35,7 +45,15 @@ impl Cloud {
         let keystone = Keystone::start(&directory.join("keystone"), TOKEN_SECONDS).await?;
         let api = keystone.add_api(&mut cluster).await?;
         keystone.register_endpoint("block-storage", &format!("{api}/v3/%(project_id)s")).await?;
-        Ok(Self { keystone, cluster, servers })
+        let glance = Glance::start(&directory.join("glance"), &keystone).await?;
+        let mut images = Vec::new();
+        for name in ["base", "other"] {
+            images.push(glance.create_image(&keystone, name, vec![0; IMAGE_BYTES]).await?);
+        }
+        let images = <[String; 2]>::try_from(images).map_err(|_| anyhow::anyhow!("two images"))?;
+        let shared = json!({ "extra_specs": { "multiattach": "<is> True" } });
+        cluster.client().create_volume_type(SHARED_TYPE, shared).await?;
+        Ok(Self { keystone, images, _glance: glance, cluster, servers })
     }
 
     /// Ends everything.

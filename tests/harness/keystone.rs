@@ -2,12 +2,11 @@
 
 use crate::process::Process;
 use crate::wait::until;
-use crate::{Cluster, Service, files, http, ports};
+use crate::{Cluster, Service, files, http, openstack, ports};
 use anyhow::Context as _;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// How long it may take to start; it is written in Python.
@@ -133,13 +132,22 @@ impl Keystone {
         let user = json!({ "name": name, "password": name, "domain_id": "default" });
         let user = self.create("/users", "user", user).await?;
         let role = self.role(role).await?;
-        self.ask(
-            Method::PUT,
-            &format!("/projects/{project}/users/{user}/roles/{role}"),
-            Value::Null,
-        )
-        .await?;
+        let path = format!("/projects/{project}/users/{user}/roles/{role}");
+        self.ask(Method::PUT, &path, Value::Null).await?;
         Ok(user)
+    }
+
+    /// Makes the user of a service, in the project of services.
+    ///
+    /// # Errors
+    /// When Keystone refuses.
+    pub async fn create_service_user(&self, name: &str) -> anyhow::Result<()> {
+        let found = self.ask(Method::GET, "/projects?name=service", Value::Null).await?;
+        let project = match found["projects"][0]["id"].as_str() {
+            Some(id) => id.to_owned(),
+            None => self.create_project("service").await?,
+        };
+        self.create_user(name, "service", &project).await.map(drop)
     }
 
     async fn role(&self, name: &str) -> anyhow::Result<String> {
@@ -155,8 +163,7 @@ impl Keystone {
     /// # Errors
     /// When Keystone refuses, or the API does not start.
     pub async fn add_api(&self, cluster: &mut Cluster) -> anyhow::Result<String> {
-        let service = self.create_project("service").await?;
-        self.create_user("cinderblock", "service", &service).await?;
+        self.create_service_user("cinderblock").await?;
         let url = self.url();
         let environment = [
             ("CINDERBLOCK__API__IDENTITY", "keystone"),
@@ -210,11 +217,10 @@ fn installation() -> PathBuf {
 }
 
 fn serve(directory: &Path, port: u16) -> anyhow::Result<Process> {
-    let mut command = Command::new(installation().join("bin/python"));
-    command.arg(files::repository().join("scripts/keystone-server.py"));
+    let (module, function) = ("keystone.server.wsgi", "initialize_public_application");
+    let mut command = openstack::server(&installation(), module, function, port);
     // the database's and the keys' paths are relative
     command.current_dir(directory);
-    command.env("PORT", port.to_string()).env("PYTHONWARNINGS", "ignore");
     command.env("OS_KEYSTONE_CONFIG_DIR", directory);
     command.env("OS_KEYSTONE_CONFIG_FILES", "keystone.conf");
     Process::start("keystone", &mut command, &directory.join("keystone.log"), true)
