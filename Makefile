@@ -16,7 +16,7 @@ help: ## Show this list
 demo: packages build ## The fire drill, on real volumes, in under a minute
 	@$(SANDBOX) demo
 
-test: packages client keystone nextest ## All tests, on private servers
+test: packages client keystone tempest nextest ## All tests, on private servers
 	cargo build --workspace --features failpoints
 	$(SANDBOX) run -- cargo nextest run --workspace --features failpoints --no-fail-fast
 

@@ -12,5 +12,6 @@ mod policy;
 mod python_cinderclient;
 mod request_ids;
 mod shapes;
+mod tempest_schemas;
 mod versions;
 mod what_backends_offer;
