@@ -230,8 +230,7 @@ begin
                 exit decide;
             end if;
             -- not_attached
-            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
-               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+            if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
                 exit decide;
             end if;
@@ -440,8 +439,7 @@ begin
                 exit decide;
             end if;
             -- not_attached
-            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
-               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+            if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
                 exit decide;
             end if;
@@ -804,8 +802,7 @@ begin
                 exit decide;
             end if;
             -- not_attached
-            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
-               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+            if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
                 exit decide;
             end if;
@@ -997,8 +994,7 @@ begin
             end if;
             if r.destination_id is not null then
                 -- not_attached
-                if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
-                   and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
                     refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
                     exit decide;
                 end if;
@@ -1175,8 +1171,7 @@ begin
             end if;
             if r.destination_id is not null then
                 -- not_attached
-                if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
-                   and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
                     refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
                     exit decide;
                 end if;
@@ -1463,8 +1458,7 @@ begin
                 exit decide;
             end if;
             -- not_attached
-            if not coalesce((subject.status not in ('in-use', 'attaching', 'detaching')
-               and not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+            if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
                 exit decide;
             end if;

@@ -12,6 +12,7 @@ use bus::message::next_traceparent;
 use bus::{Bus, Context};
 use configuration::{BusConfig, Config};
 use harness::Cluster;
+use harness::authority::Authority;
 use harness::cluster::PROJECT;
 use harness::rabbitmq::RabbitMq;
 use harness::{ClusterBuilder, Servers};
@@ -24,8 +25,9 @@ async fn own_broker() -> anyhow::Result<(RabbitMq, ClusterBuilder)> {
     let directory = harness::files::run_directory()
         .join("test")
         .join(format!("broker-{}", uuid::Uuid::new_v4().simple()));
-    let broker = RabbitMq::start(&directory).await?;
-    let servers = Servers { amqp: broker.url(), ..Servers::of_this_run()? };
+    let servers = Servers::of_this_run()?;
+    let broker = RabbitMq::start(&directory, &Authority::at(&servers.certificates)).await?;
+    let servers = Servers { amqp: broker.url(), ..servers };
     let builder = ClusterBuilder::on(&servers).await?;
     Ok((broker, builder))
 }

@@ -1,5 +1,6 @@
 //! A cluster of real cinderblock processes.
 
+use crate::authority::Authority;
 use crate::client::Client;
 use crate::process::{Process, end_daemons_below};
 use crate::{Servers, files, invariants, ports, until, until_some};
@@ -200,6 +201,21 @@ impl ClusterBuilder {
     #[must_use]
     pub fn settings(self, settings: &str) -> Self {
         Self { settings: settings.to_owned(), ..self }
+    }
+
+    /// With TLS to the servers of this run.
+    #[must_use]
+    pub fn over_tls(self, servers: &Servers, authority: &Authority) -> Self {
+        let mut settings = self.settings;
+        for section in ["database", "bus"] {
+            let _ = writeln!(settings, "[{section}.tls]");
+            for (key, file) in authority.tls(&authority.ca_file()).as_object().into_iter().flatten()
+            {
+                let _ = writeln!(settings, "{key} = {file}");
+            }
+        }
+        let database = self.database.map(|url| format!("{url}?sslmode=require"));
+        Self { database, amqp: servers.amqps.clone(), settings, ..self }
     }
 
     /// What the processes log.
@@ -503,8 +519,8 @@ impl Cluster {
     /// # Errors
     /// When the database does not answer.
     pub async fn database(&self) -> anyhow::Result<tokio_postgres::Client> {
-        let (client, connection) =
-            tokio_postgres::connect(&self.database, tokio_postgres::NoTls).await?;
+        let in_clear = self.database.split('?').next().unwrap_or_default();
+        let (client, connection) = tokio_postgres::connect(in_clear, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         let functions = database::statements::search_path();
         let settings = format!("set search_path = {functions}; set cinderblock.down_after = '3s'");

@@ -3,6 +3,7 @@
 //! Everything listens on loopback and ends by its own process id. Used by the tests, by `make demo`
 //! and by `make up`.
 
+pub mod authority;
 pub mod client;
 pub mod cluster;
 pub mod data;

@@ -1,5 +1,6 @@
 //! A private PostgreSQL server.
 
+use crate::authority::Authority;
 use crate::files::{self, ServerUser};
 use crate::ports;
 use crate::process::Process;
@@ -21,11 +22,15 @@ pub struct Postgres {
 
 impl Postgres {
     /// Makes a new, empty server in `directory` and starts it. Without `durable` it does not wait for
-    /// the disk, which is all the same as long as the machine runs.
+    /// the disk, which is all the same as long as the machine runs. Over TLS it takes those for whom the authority vouches.
     ///
     /// # Errors
     /// When PostgreSQL is not installed or does not start.
-    pub async fn start(directory: &Path, durable: bool) -> anyhow::Result<Self> {
+    pub async fn start(
+        directory: &Path,
+        durable: bool,
+        authority: &Authority,
+    ) -> anyhow::Result<Self> {
         let user = files::server_user()?;
         let directory = files::directory_for(user.as_ref(), directory)?;
         let data = directory.join("data");
@@ -39,11 +44,19 @@ impl Postgres {
         let made = initdb.output().context("initdb")?;
         anyhow::ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 
+        authority.equip(user.as_ref(), &data)?;
+        let rules = data.join("pg_hba.conf");
+        let known = std::fs::read_to_string(&rules)?;
+        let first = "hostssl all all 127.0.0.1/32 trust clientcert=verify-ca\n";
+        std::fs::write(&rules, format!("{first}{known}"))?;
+
         let port = ports::free()?;
         let mut command = program("postgres", user.as_ref())?;
         let socket = format!("unix_socket_directories={}", directory.display());
         command.arg("-D").arg(&data).args(["-c", "listen_addresses=127.0.0.1", "-c", &socket]);
         command.args(["-c", &format!("port={port}"), "-c", "max_connections=300"]);
+        command.args(["-c", "ssl=on", "-c", "ssl_ca_file=ca.pem"]);
+        command.args(["-c", "ssl_cert_file=server.pem", "-c", "ssl_key_file=server.key"]);
         if !durable {
             command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
         }

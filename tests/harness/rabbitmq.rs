@@ -1,5 +1,6 @@
 //! A private RabbitMQ broker with its own port mapper.
 
+use crate::authority::Authority;
 use crate::ports;
 use crate::process::Process;
 use crate::wait::until;
@@ -19,6 +20,7 @@ pub struct RabbitMq {
     directory: PathBuf,
     node: String,
     port: u16,
+    tls_port: u16,
     mapper_port: u16,
     distribution_port: u16,
     mapper: Process,
@@ -26,21 +28,25 @@ pub struct RabbitMq {
 }
 
 impl RabbitMq {
-    /// Makes a new, empty broker in `directory` and starts it.
+    /// Makes a new, empty broker in `directory` and starts it. Over TLS it takes those for whom the authority vouches.
     ///
     /// # Errors
     /// When RabbitMQ is not installed or does not start.
-    pub async fn start(directory: &Path) -> anyhow::Result<Self> {
+    pub async fn start(directory: &Path, authority: &Authority) -> anyhow::Result<Self> {
         if directory.exists() {
             std::fs::remove_dir_all(directory)?;
         }
         std::fs::create_dir_all(directory)?;
-        let (port, mapper_port, distribution_port) =
-            (ports::free()?, ports::free()?, ports::free()?);
+        authority.equip(None, directory)?;
+        let (port, tls_port) = (ports::free()?, ports::free()?);
+        let (mapper_port, distribution_port) = (ports::free()?, ports::free()?);
+        let at = directory.display();
         std::fs::write(
             directory.join("rabbitmq.conf"),
             format!(
-                "listeners.tcp.1 = 127.0.0.1:{port}\nloopback_users = none\nvm_memory_high_watermark.relative = 0.6\ndisk_free_limit.absolute = 50MB\nlog.console = false\n"
+                "listeners.tcp.1 = 127.0.0.1:{port}\nloopback_users = none\nvm_memory_high_watermark.relative = 0.6\ndisk_free_limit.absolute = 50MB\nlog.console = false\n\
+                 listeners.ssl.1 = 127.0.0.1:{tls_port}\nssl_options.cacertfile = {at}/ca.pem\nssl_options.certfile = {at}/server.pem\n\
+                 ssl_options.keyfile = {at}/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
             ),
         )?;
         std::fs::write(directory.join("enabled_plugins"), "[].\n")?;
@@ -52,8 +58,16 @@ impl RabbitMq {
             .context("RabbitMQ is not installed: `make packages`")?;
         let broker = start_broker(directory, &node, mapper_port, distribution_port)?;
         let directory = directory.to_owned();
-        let mut started =
-            Self { directory, node, port, mapper_port, distribution_port, mapper, broker };
+        let mut started = Self {
+            directory,
+            node,
+            port,
+            tls_port,
+            mapper_port,
+            distribution_port,
+            mapper,
+            broker,
+        };
         started.wait_until_ready().await?;
         Ok(started)
     }
@@ -70,6 +84,12 @@ impl RabbitMq {
     #[must_use]
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+    }
+
+    /// Its URL with TLS.
+    #[must_use]
+    pub fn url_with_tls(&self) -> String {
+        format!("amqps://guest:guest@127.0.0.1:{}/%2f", self.tls_port)
     }
 
     /// Its log.

@@ -1,10 +1,11 @@
 //! The servers that the tests of one run share.
 
+use crate::authority::Authority;
 use crate::postgres::Postgres;
 use crate::rabbitmq::RabbitMq;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio_postgres::NoTls;
 
 /// The variable by which `sandbox run` tells the tests of its servers.
@@ -20,6 +21,10 @@ pub struct Servers {
     pub postgres: String,
     /// RabbitMQ.
     pub amqp: String,
+    /// RabbitMQ with TLS.
+    pub amqps: String,
+    /// Where the certificates are; see [`Authority`].
+    pub certificates: PathBuf,
 }
 
 impl Servers {
@@ -81,6 +86,7 @@ pub struct OwnServers {
     pub postgres: Postgres,
     /// RabbitMQ.
     pub rabbitmq: RabbitMq,
+    certificates: PathBuf,
 }
 
 impl OwnServers {
@@ -92,18 +98,25 @@ impl OwnServers {
         std::fs::create_dir_all(directory)?;
         let (postgres_files, rabbitmq_files) =
             (directory.join("postgres"), directory.join("rabbitmq"));
+        let certificates = directory.join("certificates");
+        let authority = Authority::establish(&certificates)?;
         let (postgres, rabbitmq) = tokio::try_join!(
-            Postgres::start(&postgres_files, durable),
-            RabbitMq::start(&rabbitmq_files),
+            Postgres::start(&postgres_files, durable, &authority),
+            RabbitMq::start(&rabbitmq_files, &authority),
         )?;
-        Ok(Self { postgres, rabbitmq })
+        Ok(Self { postgres, rabbitmq, certificates })
     }
 
     /// Their addresses.
     #[must_use]
     pub fn addresses(&self) -> Servers {
         let postgres = self.postgres.url("").trim_end_matches('/').to_owned();
-        Servers { postgres, amqp: self.rabbitmq.url() }
+        Servers {
+            postgres,
+            amqp: self.rabbitmq.url(),
+            amqps: self.rabbitmq.url_with_tls(),
+            certificates: self.certificates.clone(),
+        }
     }
 
     /// Ends both.

@@ -17,4 +17,5 @@ mod sequences;
 mod shutdown;
 mod slow_clients;
 mod start;
+mod tls;
 mod two_workers;

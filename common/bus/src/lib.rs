@@ -11,6 +11,7 @@ pub mod message;
 pub mod publish;
 pub mod serve;
 pub mod supervisor;
+mod tls;
 pub mod topology;
 
 pub use call::CallError;

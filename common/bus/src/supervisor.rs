@@ -4,6 +4,7 @@
 //! first error of any of them. Nothing is repaired inside a generation: it ends, every waiting caller
 //! gets an error at once, and the supervisor builds the next one, without limit.
 
+use super::tls;
 use super::topology::{DIRECT_REPLY_TO, Topology};
 use configuration::BusConfig;
 use futures_util::StreamExt;
@@ -259,7 +260,9 @@ impl Supervisor {
     async fn connect(&self) -> Result<Arc<Generation>, BuildError> {
         let properties =
             ConnectionProperties::default().with_connection_name(self.name.as_str().into());
-        let connection = Connection::connect(&self.uri(), properties).await?;
+        let (runtime, tls) = (lapin::runtime::default_runtime()?, tls::read(&self.config.tls)?);
+        let connection =
+            Connection::connect_with_config(&self.uri(), properties, tls, runtime).await?;
         // exactly one listener: several would compete for the events
         let events = connection.events_listener();
         let calls = connection.create_channel().await?;
@@ -302,6 +305,8 @@ enum BuildError {
     TimedOut,
     #[error(transparent)]
     Amqp(#[from] lapin::Error),
+    #[error("[bus.tls]: {0}")]
+    Certificates(#[from] std::io::Error),
 }
 
 async fn watch_events(

@@ -1,6 +1,7 @@
 //! `[bus]`: how RabbitMQ is reached.
 
 use crate::secret::Secret;
+use crate::tls::TlsConfig;
 use model::text_enum;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ text_enum! {
 pub struct BusConfig {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
     pub url: Secret,
+    /// For `amqps`.
+    pub tls: TlsConfig,
     /// What every exchange and queue is called first; keeps installations on one broker apart.
     pub namespace: String,
     /// `classic` on one broker, `quorum` in a cluster of brokers.
@@ -34,6 +37,7 @@ impl Default for BusConfig {
     fn default() -> Self {
         Self {
             url: "amqp://guest:guest@127.0.0.1:5672/%2f".into(),
+            tls: TlsConfig::default(),
             namespace: "cinderblock".to_owned(),
             queue_type: QueueType::Classic,
             heartbeat_seconds: 5,

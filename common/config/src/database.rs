@@ -1,6 +1,7 @@
 //! `[database]`: how PostgreSQL is reached.
 
 use crate::secret::Secret;
+use crate::tls::TlsConfig;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -8,8 +9,10 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DatabaseConfig {
-    /// `postgres://user:password@host/database`; several hosts may be listed.
+    /// `postgres://user:password@host/database`; several hosts may be listed. With `?sslmode=require` TLS is used.
     pub url: Secret,
+    /// For `sslmode=require`.
+    pub tls: TlsConfig,
     /// The most connections of one process for requests; two more are kept for heartbeats and operators.
     pub pool_size: usize,
     /// How long a connection, or a free place in the pool, is waited for.
@@ -28,6 +31,7 @@ impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
             url: "postgres://cinderblock@127.0.0.1/cinderblock".into(),
+            tls: TlsConfig::default(),
             pool_size: 16,
             connect_timeout_seconds: 5,
             statement_timeout_ms: 5000,

@@ -17,7 +17,9 @@ mod policy;
 mod quota;
 mod scheduler;
 mod secret;
+mod secret_files;
 mod services;
+mod tls;
 mod volume;
 
 pub use api::{ApiConfig, Identity};
@@ -34,6 +36,7 @@ pub use quota::QuotaConfig;
 pub use scheduler::SchedulerConfig;
 pub use secret::Secret;
 pub use services::ServicesConfig;
+pub use tls::TlsConfig;
 pub use volume::VolumeConfig;
 
 use config::{Environment, File, FileFormat};
@@ -94,12 +97,15 @@ impl Config {
         if let Some(file) = file {
             sources = sources.add_source(File::from(file).format(FileFormat::Toml));
         }
-        let merged = sources.add_source(environment).build()?;
-        keys::refuse_unknown(
-            &merged.clone().try_deserialize()?,
-            &serde_json::json!(Self::default()),
-        )?;
-        let mut config: Self = merged.try_deserialize()?;
+        let mut sources = sources.add_source(environment);
+        let given = sources.build_cloned()?.try_deserialize()?;
+        let mut known = serde_json::json!(Self::default());
+        secret_files::make_known(&mut known);
+        keys::refuse_unknown(&given, &known)?;
+        for (key, secret) in secret_files::read(&given)? {
+            sources = sources.set_override(key, secret)?;
+        }
+        let mut config: Self = sources.build()?.try_deserialize()?;
         config.policy.stands_beside(file);
         config.validate()?;
         Ok(config)
@@ -130,6 +136,11 @@ impl Config {
             if !(0.0..=MOST_SECONDS).contains(&seconds) {
                 return Err(invalid(key, "must be a number of seconds between 0 and a million"));
             }
+        }
+        self.database.tls.validate("database.tls")?;
+        self.bus.tls.validate("bus.tls")?;
+        if self.bus.tls.is_set() && !self.bus.url.expose().starts_with("amqps:") {
+            return Err(invalid("bus.tls", "is there, and bus.url does not begin with amqps"));
         }
         if self.volume.lease_seconds < 1.0 {
             return Err(invalid("volume.lease_seconds", "must be at least 1"));
@@ -226,6 +237,28 @@ mod tests {
     fn an_enabled_backend_must_be_described() {
         let error = load("[volume]\nenabled_backends = ['a']", &[]).unwrap_err();
         assert!(error.to_string().contains("[backends.a]"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_may_be_in_a_file_of_its_own() {
+        let file = std::env::temp_dir().join(format!("secret-{}", uuid::Uuid::new_v4()));
+        std::fs::write(&file, "amqp://u:hunter2@127.0.0.1:1\n").unwrap();
+        let named = format!("url_file = '{}'", file.display());
+        let config = load(&format!("[bus]\n{named}"), &[]);
+        let both = load(&format!("[bus]\nurl = 'amqp://'\n{named}"), &[]);
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(config.unwrap().bus.url.expose(), "amqp://u:hunter2@127.0.0.1:1");
+        assert!(both.unwrap_err().to_string().contains("say one of both"));
+        let missing = load(&format!("[bus]\n{named}"), &[]).unwrap_err();
+        assert!(missing.to_string().starts_with("`bus.url_file`: "), "{missing}");
+    }
+
+    #[test]
+    fn certificates_need_an_address_that_asks_for_them() {
+        let error = load("[bus.tls]\nca_file = '/ca.pem'", &[]).unwrap_err();
+        assert!(error.to_string().contains("amqps"), "{error}");
+        let half = "[database.tls]\nkey_file = '/key.pem'";
+        assert!(load(half, &[]).unwrap_err().to_string().contains("belong together"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod quotas;
 pub mod services;
 pub mod snapshots;
 pub mod statements;
+mod tls;
 mod volume_lookups;
 pub mod volume_types;
 pub mod volumes;

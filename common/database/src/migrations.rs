@@ -1,19 +1,19 @@
 //! The schema, in numbered steps that are part of the program, and the functions of this version.
 
+use super::tls::Transport;
 use super::{DbError, statements};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 
 refinery::embed_migrations!("migrations");
 
 /// Serialises processes that start together: refinery itself does not.
 const LOCK: &str = "select pg_advisory_lock(43, 1)";
 
-pub(super) async fn run(connection: &Config) -> Result<(), DbError> {
+pub(super) async fn run(connection: &Config, transport: &Transport) -> Result<(), DbError> {
     let mut connection = connection.clone();
     // a migration, or the wait for another process that makes one, may take as long as it takes
     connection.options("-c statement_timeout=0 -c lock_timeout=0");
-    let (mut client, driver) = connection.connect(NoTls).await?;
-    let driver = tokio::spawn(driver);
+    let (mut client, driver) = transport.connect(&connection).await?;
     let outcome = migrate(&mut client).await;
     drop(client);
     match driver.await {

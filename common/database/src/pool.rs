@@ -2,6 +2,7 @@
 
 use super::columns::column;
 use super::error::is_standby;
+use super::tls::Transport;
 use super::{DbError, migrations, statements};
 use configuration::DatabaseConfig;
 use deadpool_postgres::{ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
@@ -10,7 +11,7 @@ use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::{Json, ToSql};
-use tokio_postgres::{Config, NoTls, Row, Statement};
+use tokio_postgres::{Config, Row, Statement};
 
 /// Parameters of a statement.
 pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -22,6 +23,7 @@ pub struct Database {
     /// For what must not wait behind many requests: heartbeats, and the decisions of operators.
     reserved: Pool,
     connection: Config,
+    transport: Transport,
     /// How long an answer is waited for; longer than PostgreSQL itself works on a statement.
     patience: Duration,
     /// How long a lock is waited for.
@@ -61,11 +63,13 @@ impl Database {
         if connection.get_hosts().len() > 1 {
             connection.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
+        let transport = Transport::new(config, &connection)?;
         let statement_timeout = Duration::from_millis(config.statement_timeout_ms);
         Ok(Self {
-            pool: pool(config, &connection, config.pool_size)?,
-            reserved: pool(config, &connection, RESERVED_CONNECTIONS)?,
+            pool: pool(config, &connection, &transport, config.pool_size)?,
+            reserved: pool(config, &connection, &transport, RESERVED_CONNECTIONS)?,
             connection,
+            transport,
             patience: statement_timeout + BEYOND_STATEMENT_TIMEOUT,
             lock_patience: Duration::from_millis(config.lock_timeout_ms),
         })
@@ -86,7 +90,7 @@ impl Database {
     /// # Errors
     /// When the database does not answer, or holds a schema that this version does not know.
     pub async fn migrate(&self) -> Result<(), DbError> {
-        migrations::run(&self.connection).await
+        migrations::run(&self.connection, &self.transport).await
     }
 
     /// The newest step of the schema that the database has; 0 for none.
@@ -235,13 +239,14 @@ async fn prepare(client: &Object, sql: &str) -> Result<Statement, tokio_postgres
     client.prepare_cached(sql).await
 }
 
-fn pool(config: &DatabaseConfig, connection: &Config, size: usize) -> Result<Pool, DbError> {
-    let manager = deadpool_postgres::Manager::from_config(
-        connection.clone(),
-        NoTls,
-        ManagerConfig { recycling_method: RecyclingMethod::Fast },
-    );
-    Pool::builder(manager)
+fn pool(
+    config: &DatabaseConfig,
+    connection: &Config,
+    transport: &Transport,
+    size: usize,
+) -> Result<Pool, DbError> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    Pool::builder(transport.manager(connection.clone(), recycling))
         .max_size(size)
         // the connection that was used last has its plans and is warm
         .queue_mode(QueueMode::Lifo)
