@@ -5,6 +5,7 @@ mod hostile_input;
 mod identity;
 mod keystone;
 mod log_levels;
+mod nova;
 mod older_views;
 mod openstack_client;
 mod paging;

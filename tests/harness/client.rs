@@ -17,6 +17,7 @@ pub struct Client {
     project: String,
     user: &'static str,
     token: Option<String>,
+    service_token: Option<String>,
     roles: &'static str,
     version: String,
 }
@@ -65,6 +66,7 @@ impl Client {
             project: project.to_owned(),
             user: "tester",
             token: None,
+            service_token: None,
             roles: "admin",
             version: "volume 3.71".to_owned(),
         }
@@ -80,6 +82,12 @@ impl Client {
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// A service that has this token asks on the caller's behalf.
+    #[must_use]
+    pub fn with_service_token(&self, token: &str) -> Self {
+        Self { service_token: Some(token.to_owned()), ..self.clone() }
     }
 
     /// Another user of the same project.
@@ -123,6 +131,10 @@ impl Client {
             None => request
                 .header("X-Auth-Token", format!("{}:{}", self.user, self.project))
                 .header("X-Roles", self.roles),
+        };
+        let request = match &self.service_token {
+            Some(token) => request.header("X-Service-Token", token),
+            None => request,
         };
         if self.version.is_empty() {
             return request;

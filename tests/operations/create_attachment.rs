@@ -111,6 +111,11 @@ async fn a_server_that_is_leaving_is_still_among_a_volumes_attachments() -> anyh
     let shown = client.get(&format!("/volumes/{volume}")).await?.body["volume"].clone();
     assert_eq!(shown["status"], "detaching");
     assert_eq!(shown["attachments"][0]["attachment_id"], json!(attachment));
+    for (roles, host) in [("member", json!(null)), ("member,service", json!("server-1"))] {
+        let client = client.with_roles(roles);
+        let shown = client.get(&format!("/volumes/{volume}")).await?.body["volume"].clone();
+        assert_eq!(shown["attachments"][0]["host_name"], host, "{roles}");
+    }
     cluster.finish(&[]).await
 }
 

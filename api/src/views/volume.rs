@@ -118,6 +118,8 @@ pub(crate) fn detail<'a>(volume: &'a Volume, context: &RequestContext) -> Detail
 /// What the answers to create and update show.
 pub(crate) fn created<'a>(volume: &'a Volume, context: &RequestContext) -> Created<'a> {
     let (version, is_admin) = (context.version.0, context.caller.is_admin);
+    // Glance, which may store images in volumes, tells attachments apart by their hosts, and asks as a service
+    let sees_hosts = is_admin || context.caller.roles.iter().any(|role| role == "service");
     Created {
         id: volume.id,
         status: shown(volume.status),
@@ -141,7 +143,7 @@ pub(crate) fn created<'a>(volume: &'a Volume, context: &RequestContext) -> Creat
         attachments: volume
             .attachments
             .iter()
-            .map(|server| attached(volume, server, is_admin))
+            .map(|server| attached(volume, server, sees_hosts))
             .collect(),
         migration_status: is_admin.then_some(volume.migration_status),
         group_id: (version >= 13).then_some(None),
@@ -192,13 +194,13 @@ fn metadata(volume: &Volume) -> Cow<'_, Metadata> {
     metadata
 }
 
-fn attached<'a>(volume: &Volume, server: &'a AttachedServer, is_admin: bool) -> Attached<'a> {
+fn attached<'a>(volume: &Volume, server: &'a AttachedServer, sees_hosts: bool) -> Attached<'a> {
     Attached {
         id: volume.id,
         attachment_id: server.id,
         volume_id: volume.id,
         server_id: server.instance_id,
-        host_name: server.host_name.as_deref().filter(|_| is_admin),
+        host_name: server.host_name.as_deref().filter(|_| sees_hosts),
         device: server.mountpoint.as_deref(),
         attached_at: timestamp(server.attached_at),
     }
