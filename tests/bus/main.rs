@@ -6,6 +6,7 @@ mod memory_alarm;
 mod no_scheduler;
 mod notifications;
 mod queue_trouble;
+mod signed_requests;
 mod unsent_acknowledgement;
 
 use bus::message::next_traceparent;

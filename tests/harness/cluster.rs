@@ -44,6 +44,7 @@ pub struct ClusterBuilder {
     schedulers: usize,
     workers: usize,
     settings: String,
+    bus_settings: String,
     volume_settings: String,
     log_filter: String,
     timers: &'static str,
@@ -80,6 +81,7 @@ impl ClusterBuilder {
             schedulers: 1,
             workers: 1,
             settings: "[quota]\nvolumes = -1\ngigabytes = -1\n".to_owned(),
+            bus_settings: String::new(),
             volume_settings: String::new(),
             log_filter: "info".to_owned(),
             timers: SHORT_TIMERS,
@@ -100,6 +102,7 @@ impl ClusterBuilder {
             schedulers: 1,
             workers: 1,
             settings: String::new(),
+            bus_settings: String::new(),
             volume_settings: String::new(),
             log_filter: "info".to_owned(),
             timers: SHORT_TIMERS,
@@ -230,6 +233,12 @@ impl ClusterBuilder {
         Self { timers: "", volume_timers: "", ..self }
     }
 
+    /// More lines for the section `[bus]`.
+    #[must_use]
+    pub fn bus_settings(self, settings: &str) -> Self {
+        Self { bus_settings: settings.to_owned(), ..self }
+    }
+
     /// More lines for the section `[volume]`.
     #[must_use]
     pub fn volume_settings(self, settings: &str) -> Self {
@@ -284,13 +293,14 @@ impl ClusterBuilder {
             self.backends.iter().map(|backend| format!("'{}'", backend.name)).collect();
         let mut text = format!(
             "[database]\nurl = '{database}'\n\n\
-             [bus]\nurl = '{}'\nnamespace = '{}'\n\n\
+             [bus]\nurl = '{}'\nnamespace = '{}'\n{}\n\
              [services]\nhost = 'host'\n{}\n\n\
              [api]\nidentity = 'noauth'\n\n\
              [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\n{}\n{}\n\
              [log]\nfilter = '{}'\n\n{}\n",
             self.amqp,
             self.directory.file_name().context("a directory has a name")?.display(),
+            self.bus_settings,
             self.timers,
             names.join(", "),
             self.volume_timers,

@@ -94,6 +94,10 @@ impl Call<'_> {
             .with_correlation_id(self.correlation_id.as_str().into())
             .with_reply_to(DIRECT_REPLY_TO.into())
             .with_expiration(remaining.as_millis().to_string().into());
+        let properties = match self.bus.request_key(self.queue) {
+            Some(key) => key.sign(properties, payload),
+            None => properties,
+        };
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         #[expect(clippy::disallowed_methods, reason = "this is the bus")]
         let published = self

@@ -10,6 +10,7 @@ pub mod call;
 pub mod message;
 pub mod publish;
 pub mod serve;
+mod signature;
 pub mod supervisor;
 mod tls;
 pub mod topology;

@@ -5,6 +5,7 @@
 //! is dropped unread.
 
 use super::message::{Context, Envelope};
+use super::signature::RequestKey;
 use super::supervisor::{Bus, Generation};
 use super::topology::{Queue, Subject};
 use futures_util::StreamExt;
@@ -54,6 +55,16 @@ pub enum ConsumerSource {
     Subject(Subject),
 }
 
+impl ConsumerSource {
+    /// The key with which its messages are signed, if they are.
+    fn request_key<'a>(&self, bus: &'a Bus) -> Option<&'a RequestKey> {
+        match self {
+            Self::Queue(queue, _) => bus.request_key(queue),
+            Self::Subject(_) => None,
+        }
+    }
+}
+
 impl Bus {
     /// Receives from a source until the bus stops, then waits for what was begun.
     pub async fn serve<R: Receive>(&self, source: ConsumerSource, receiver: Arc<R>) {
@@ -63,8 +74,9 @@ impl Bus {
             match self.subscribe_in_time(&generation, &source).await {
                 Ok((channel, consumer)) => {
                     let _subscribed = self.subscriptions.subscribed();
+                    let key = source.request_key(self);
                     tokio::select! {
-                        () = self.take(&generation, channel.clone(), consumer, &receiver, &started) => {}
+                        () = self.take(&generation, channel.clone(), consumer, &receiver, &started, key) => {}
                         reason = self.until_lost(&channel, &source) => generation.end(&reason),
                     }
                 }
@@ -140,6 +152,7 @@ impl Bus {
         mut consumer: Consumer,
         receiver: &Arc<R>,
         started: &TaskTracker,
+        key: Option<&RequestKey>,
     ) {
         loop {
             let delivery = tokio::select! {
@@ -149,9 +162,9 @@ impl Bus {
             };
             match delivery {
                 Some(Ok(delivery)) => {
-                    let work =
-                        handle(receiver.clone(), generation.clone(), channel.clone(), delivery);
-                    started.spawn(work);
+                    let key = key.cloned();
+                    let (receiver, generation) = (receiver.clone(), generation.clone());
+                    started.spawn(handle(receiver, generation, channel.clone(), delivery, key));
                 }
                 // after an error the stream never ends and never yields again
                 Some(Err(error)) => return generation.end(&error.to_string()),
@@ -166,10 +179,28 @@ async fn handle<R: Receive>(
     generation: Arc<Generation>,
     channel: Channel,
     delivery: Delivery,
+    key: Option<RequestKey>,
 ) {
-    let reply = match Envelope::<R::Message>::decode(&delivery.data) {
+    let is_believed = key.is_none_or(|key| key.has_signed(&delivery.properties, &delivery.data));
+    let reply = if is_believed { act(receiver, &delivery).await } else { Some(unsigned()) };
+    if let Some(reply) = reply {
+        match serde_json::to_vec(&reply) {
+            Ok(payload) => send_reply(&channel, &delivery, &payload).await,
+            Err(error) => tracing::error!(%error, "a reply cannot be encoded"),
+        }
+    }
+    match delivery.ack(BasicAckOptions::default()).await {
+        Ok(true) => {}
+        Ok(false) => generation.end("an acknowledgement was not sent"),
+        Err(error) => generation.end(&error.to_string()),
+    }
+}
+
+/// Acts on a message; returns what is to be replied, unless its time was up.
+async fn act<R: Receive>(receiver: Arc<R>, delivery: &Delivery) -> Option<Result<R::Reply, Error>> {
+    match Envelope::<R::Message>::decode(&delivery.data) {
         Ok(envelope) if envelope.context.remaining().is_zero() => {
-            expired(&delivery, &envelope.context);
+            expired(delivery, &envelope.context);
             None
         }
         Ok(Envelope { context, body, .. }) => {
@@ -182,18 +213,13 @@ async fn handle<R: Receive>(
             tracing::warn!(%error, bytes = delivery.data.len(), "dropped an undecodable message");
             Some(Err(Error::internal(error)))
         }
-    };
-    if let Some(reply) = reply {
-        match serde_json::to_vec(&reply) {
-            Ok(payload) => send_reply(&channel, &delivery, &payload).await,
-            Err(error) => tracing::error!(%error, "a reply cannot be encoded"),
-        }
     }
-    match delivery.ack(BasicAckOptions::default()).await {
-        Ok(true) => {}
-        Ok(false) => generation.end("an acknowledgement was not sent"),
-        Err(error) => generation.end(&error.to_string()),
-    }
+}
+
+/// The answer to what may come from anybody.
+fn unsigned<Reply>() -> Result<Reply, Error> {
+    tracing::warn!("dropped a request that is not signed with this scheduler's bus.request_key");
+    Err(Error::internal("the request is not signed with the schedulers' bus.request_key"))
 }
 
 /// The broker drops what nobody received in time. So the receiver was slow, or the clocks differ, which would drop every

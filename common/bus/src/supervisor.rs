@@ -4,8 +4,9 @@
 //! first error of any of them. Nothing is repaired inside a generation: it ends, every waiting caller
 //! gets an error at once, and the supervisor builds the next one, without limit.
 
+use super::signature::RequestKey;
 use super::tls;
-use super::topology::{DIRECT_REPLY_TO, Topology};
+use super::topology::{DIRECT_REPLY_TO, Queue, Topology};
 use configuration::BusConfig;
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, ConfirmSelectOptions};
@@ -32,6 +33,8 @@ const MAX_FRAME_BYTES: u32 = 16 * 1024;
 pub struct Bus {
     generation: watch::Receiver<Option<Arc<Generation>>>,
     topology: Arc<Topology>,
+    /// With which requests to schedulers are signed, if they are.
+    request_key: Option<RequestKey>,
     /// What the process receives from.
     pub(super) subscriptions: Arc<Subscriptions>,
     stopping: CancellationToken,
@@ -109,7 +112,8 @@ impl Bus {
             publisher,
         };
         tokio::spawn(supervisor.run());
-        Self { generation, topology, subscriptions: Arc::default(), stopping }
+        let request_key = config.request_key.as_ref().map(RequestKey::new);
+        Self { generation, topology, request_key, subscriptions: Arc::default(), stopping }
     }
 
     /// Whether the bus is connected and takes messages, and the process receives what is meant for it.
@@ -123,6 +127,14 @@ impl Bus {
     #[must_use]
     pub fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The key for what goes through a queue: requests to schedulers are signed.
+    pub(super) fn request_key(&self, queue: &Queue) -> Option<&RequestKey> {
+        match queue {
+            Queue::Scheduler => self.request_key.as_ref(),
+            Queue::Backend(_) => None,
+        }
     }
 
     pub(super) fn stopping(&self) -> &CancellationToken {

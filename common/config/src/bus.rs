@@ -21,6 +21,9 @@ text_enum! {
 pub struct BusConfig {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
     pub url: Secret,
+    /// What APIs, operators' commands and schedulers share, at least 32 characters: with it, schedulers take the requests alone
+    /// that are signed with it. Workers need no key.
+    pub request_key: Option<Secret>,
     /// For `amqps`.
     pub tls: TlsConfig,
     /// What every exchange and queue is called first; keeps installations on one broker apart.
@@ -37,6 +40,7 @@ impl Default for BusConfig {
     fn default() -> Self {
         Self {
             url: "amqp://guest:guest@127.0.0.1:5672/%2f".into(),
+            request_key: None,
             tls: TlsConfig::default(),
             namespace: "cinderblock".to_owned(),
             queue_type: QueueType::Classic,

@@ -76,6 +76,9 @@ pub struct Config {
 /// The most seconds of a setting.
 const MOST_SECONDS: f64 = 1e6;
 
+/// The fewest characters of a key that signs.
+const SHORTEST_KEY: usize = 32;
+
 impl Config {
     /// Reads a file (none: the defaults) and the environment.
     ///
@@ -139,6 +142,11 @@ impl Config {
         }
         self.database.tls.validate("database.tls")?;
         self.bus.tls.validate("bus.tls")?;
+        let key = self.bus.request_key.as_ref();
+        if key.is_some_and(|key| key.expose().len() < SHORTEST_KEY) {
+            let reason = format!("must have {SHORTEST_KEY} characters at least");
+            return Err(invalid("bus.request_key", reason));
+        }
         if self.bus.tls.is_set() && !self.bus.url.expose().starts_with("amqps:") {
             return Err(invalid("bus.tls", "is there, and bus.url does not begin with amqps"));
         }

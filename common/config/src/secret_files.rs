@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Every secret, by section and key.
-const SECRETS: [(&str, &str); 4] = [
+const SECRETS: [(&str, &str); 5] = [
     ("database", "url"),
     ("bus", "url"),
+    ("bus", "request_key"),
     ("keystone", "password"),
     ("keystone", "application_credential_secret"),
 ];
