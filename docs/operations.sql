@@ -470,6 +470,15 @@ begin
                     refusal := missing_row('snapshots', related, (select deleted_at is null from snapshots where id = related and project_id = coalesce(r.project_scope, project_id)));
                     exit decide;
                 end if;
+                -- no_operation_in_progress
+                if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = snapshot.id)
+                   and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = snapshot.id)
+                   and not exists (select from operations o
+                                   where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                     and o.snapshot_ids @> array[snapshot.id])), false) then
+                    refusal := precondition_refusal('snapshots', to_jsonb(snapshot), 'no_operation_in_progress');
+                    exit decide;
+                end if;
                 -- not_used_by_operation
                 if not coalesce((not exists (select from operations o
                                where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[snapshot.id])), false) then
@@ -1070,6 +1079,7 @@ begin
     update volumes t
     set status = 'retyping',
         previous_status = t.status,
+        (migration_status) = (select n.migration_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;
@@ -2205,6 +2215,15 @@ begin
                 refusal := '{"reason": "moved"}';
                 exit decide;
             end if;
+            -- no_operation_in_progress
+            if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                 and o.snapshot_ids @> array[subject.id])), false) then
+                refusal := precondition_refusal('snapshots', to_jsonb(subject), 'no_operation_in_progress');
+                exit decide;
+            end if;
             -- not_used_by_operation
             if not coalesce((not exists (select from operations o
                            where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
@@ -2353,6 +2372,11 @@ begin
                 refusal := wrong_status('attachments', to_jsonb(subject), array['reserved', 'attaching', 'attached']);
                 exit decide;
             end if;
+            -- attach_mode_unchanged
+            if not coalesce((subject.connector is null or subject.attach_mode = r.arguments ->> 'mode'), false) then
+                refusal := precondition_refusal('attachments', to_jsonb(subject), 'attach_mode_unchanged');
+                exit decide;
+            end if;
             if r.volume is not null then
                 select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
                 if volume.id is null or volume.deleted_at is not null then
@@ -2416,7 +2440,6 @@ begin
     update attachments t
     set status = 'attaching',
         previous_status = t.status,
-        (host_name, mountpoint, attach_mode) = (select n.host_name, n.mountpoint, n.attach_mode from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;
@@ -2453,7 +2476,7 @@ begin
     into ends, some_succeeded, some_failed;
     if some_succeeded then
         update attachments t
-        set (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+        set (host_name, mountpoint, attach_mode, connector, connection_info) = (select n.host_name, n.mountpoint, n.attach_mode, n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
             updated_at = clock_timestamp()
         from unnest(ends) x
         where x.succeeded and t.id = x.subject;
@@ -2468,7 +2491,7 @@ begin
         update attachments t
         set status = t.previous_status,
             previous_status = null,
-            (connector, connection_info) = (select n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
+            (host_name, mountpoint, attach_mode, connector, connection_info) = (select n.host_name, n.mountpoint, n.attach_mode, n.connector, n.connection_info from jsonb_populate_record(t, x.columns) n),
             updated_at = clock_timestamp()
         from unnest(ends) x
         where not x.succeeded and t.id = x.subject;
@@ -3216,7 +3239,7 @@ begin
             end if;
             -- status_matches_attachments
             if not coalesce((case when exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)
-                    then r.arguments ->> 'status' is distinct from 'available' and not (r.arguments ->> 'detached')::boolean
+                    then coalesce(r.arguments ->> 'status', '') not in ('available', 'creating') and not (r.arguments ->> 'detached')::boolean
                     else r.arguments ->> 'status' is distinct from 'in-use'
                end), false) then
                 refusal := precondition_refusal('volumes', to_jsonb(subject), 'status_matches_attachments');

@@ -41,11 +41,11 @@ impl Counts {
 }
 
 impl Comparison {
-    /// Compares the tests that were run with the record of the same.
+    /// Compares the tests that were run with the record of the same; where all were to be run, with the whole record.
     ///
     /// # Errors
     /// When the record is malformed.
-    pub fn of(results: &Results) -> anyhow::Result<Self> {
+    pub fn of(results: &Results, all: bool) -> anyhow::Result<Self> {
         let (record, absent) = (record()?, absent()?);
         let mut comparison = Self {
             with_cinder: Counts::default(),
@@ -71,6 +71,11 @@ impl Comparison {
                     comparison.lost.push(test.clone());
                 }
                 (Outcome::Failed, _, Some(_)) | (Outcome::Skipped, _, _) => {}
+            }
+        }
+        for (test, outcome) in record {
+            if all && outcome == Outcome::Passed && !results.contains_key(test) {
+                comparison.lost.push(test.to_owned());
             }
         }
         Ok(comparison)

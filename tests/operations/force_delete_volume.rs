@@ -53,6 +53,18 @@ async fn its_snapshots_go_with_it_where_that_is_asked_for() -> anyhow::Result<()
     client.post(&format!("/snapshots/{snapshot}/action"), reset).await?.expect_status(202)?;
     let path = format!("/volumes/{volume}?force=true");
     assert_eq!(client.delete(&path).await?.status, 400);
+    // not over what is being done with a snapshot
+    let slow = json!({ "volume_id": volume, "metadata": { "fake:latency_ms": "1500" } });
+    let made = client.post("/snapshots", json!({ "snapshot": slow })).await?.expect_status(202)?;
+    let slow = format!("/snapshots/{}", made.body["snapshot"]["id"].as_str().unwrap_or_default());
+    client.wait_until(&slow, "snapshot", "available").await?;
+    client
+        .post(&format!("{slow}/action"), json!({ "os-unmanage": {} }))
+        .await?
+        .expect_status(202)?;
+    let refused = client.delete(&format!("{path}&cascade=true")).await?.expect_status(400)?;
+    assert!(refused.fault().contains("in progress"), "{}", refused.body);
+    client.wait_until(&slow, "snapshot", "deleted").await?;
     client.delete(&format!("{path}&cascade=true")).await?.expect_status(202)?;
     client.wait_for_status(&volume, "deleted").await?;
     assert_eq!(client.get(&format!("/snapshots/{snapshot}")).await?.status, 404);

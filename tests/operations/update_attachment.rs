@@ -65,8 +65,18 @@ async fn what_is_attached_without_a_host_gets_one_and_keeps_it_when_that_fails()
     complete().await?.expect_status(204)?;
     let fail = json!({ "metadata": { "fake:fail": "export" } });
     client.post(&format!("/volumes/{volume}/metadata"), fail).await?.expect_status(200)?;
-    assert_eq!(client.connect(&attachment, "host-1").await?.status, 500);
-    assert_eq!(client.get(&path).await?.body["attachment"]["status"], "attached");
+    assert_eq!(client.connect(&attachment, "host-2").await?.status, 500);
+    let shown = client.get(&path).await?.body["attachment"].clone();
+    assert_eq!((&shown["status"], &shown["attach_mode"]), (&json!("attached"), &json!("rw")));
+    let host = "select host_name from attachments where id = $1::text::uuid";
+    let host = cluster.database().await?.query_one(host, &[&attachment]).await?;
+    assert_eq!(host.get::<_, &str>(0), "host-1");
+    // its data path is open for the one mode
+    let mut readonly = connector("host-1");
+    readonly["mode"] = json!("ro");
+    let body = json!({ "attachment": { "connector": readonly } });
+    let refused = client.put(&path, body).await?.expect_status(400)?;
+    assert!(refused.fault().contains("already has a connection with mode rw"), "{}", refused.body);
     assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("in-use"));
     cluster
         .finish(&["export fails because", "failed to open or close", "answered status=500"])

@@ -40,6 +40,15 @@ async fn a_server_for_whom_a_stranger_vouches_is_not_believed() -> anyhow::Resul
     let told = to_postgres(&servers, &stranger).await?;
     assert!(told.contains("invalid peer certificate"), "{told}");
     assert!(!reaches_rabbitmq(&servers, &stranger).await?);
+    // the certificates name the address, and not this name of it
+    let by_name = Servers {
+        postgres: servers.postgres.replace("127.0.0.1", "localhost"),
+        amqps: servers.amqps.replace("127.0.0.1", "localhost"),
+        ..servers.clone()
+    };
+    let told = to_postgres(&by_name, &authority.tls(&known)).await?;
+    assert!(told.contains("not valid for name"), "{told}");
+    assert!(!reaches_rabbitmq(&by_name, &authority.tls(&known)).await?);
     // who has no certificate is no client
     let nobody = json!({ "ca_file": known });
     assert_ne!(to_postgres(&servers, &nobody).await?, "");

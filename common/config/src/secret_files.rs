@@ -28,17 +28,23 @@ pub(crate) fn read(given: &Value) -> Result<Vec<(String, String)>, ConfigError> 
     let mut secrets = Vec::new();
     for (section, key) in SECRETS {
         let (key, named) = (format!("{section}.{key}"), format!("{section}.{key}_file"));
-        let section = &given[section];
-        let Some(file) = section[named.rsplit('.').next().unwrap_or_default()].as_str() else {
-            continue;
+        let of = |name: &str| given.pointer(&format!("/{}", name.replace('.', "/")));
+        let file = match of(&named) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(file)) => file,
+            Some(other) => return Err(invalid(named, format!("{other} is no path"))),
         };
-        if !section[key.rsplit('.').next().unwrap_or_default()].is_null() {
+        if of(&key).is_some_and(|value| !value.is_null()) {
             return Err(invalid(named, format!("{key} is set, too: say one of both")));
         }
         let file = place(Path::new(file));
         let text = std::fs::read_to_string(&file)
-            .map_err(|error| invalid(named, format!("{}: {error}", file.display())))?;
-        secrets.push((key, text.trim().to_owned()));
+            .map_err(|error| invalid(&*named, format!("{}: {error}", file.display())))?;
+        let secret = text.trim();
+        if secret.is_empty() {
+            return Err(invalid(named, format!("{}: is empty", file.display())));
+        }
+        secrets.push((key, secret.to_owned()));
     }
     Ok(secrets)
 }

@@ -82,12 +82,20 @@ fn client(config: &TlsConfig) -> Result<ClientConfig, Complaint> {
 /// Who may vouch for the server: those in the file, or those that the machine trusts.
 fn roots(file: Option<&Path>) -> Result<RootCertStore, Complaint> {
     let mut roots = RootCertStore::empty();
-    let trusted = match file {
-        Some(file) => certificates(file)?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    for certificate in trusted {
-        roots.add(certificate)?;
+    match file {
+        Some(file) => {
+            for certificate in certificates(file)? {
+                roots.add(certificate)?;
+            }
+        }
+        None => {
+            // of the machine's some may be of a kind that is not understood here
+            let trusted = rustls_native_certs::load_native_certs().certs;
+            roots.add_parsable_certificates(trusted);
+        }
+    }
+    if roots.is_empty() {
+        return Err("this machine trusts nobody: name a ca_file in [database.tls]".into());
     }
     Ok(roots)
 }

@@ -107,7 +107,10 @@ pub async fn to_replicate(
                from backends b left join volumes v \
                    on v.backend_id = b.id and v.deleted_at is null and v.replicated \
                    and v.replication_status = 'enabled' \
-                   and v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching') \
+                   and (v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching') \
+                        or v.status in ('creating', 'maintenance') \
+                           and not exists (select from operations o \
+                                           where o.state in ('admitted', 'running') and o.subject_id = v.id)) \
                where b.id = $1 and b.active_backend_id is null \
                  and b.replication_status in ('enabled', 'failover-error')";
     let rows = database.typed_rows_without_time_limit(sql, &[&backend.0]).await?;

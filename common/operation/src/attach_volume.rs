@@ -5,8 +5,7 @@ use super::contract::{
     Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
-use super::precondition::shared::ATTACH_MODE_ALLOWED;
-use super::precondition::{OfAny, Precondition};
+use super::precondition::shared::{ATTACH_MODE_ALLOWED, ATTACH_MODE_UNCHANGED};
 use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,17 +27,6 @@ pub struct AttachVolume {
     /// What the server may do.
     pub mode: AttachMode,
 }
-
-const ATTACH_MODE_UNCHANGED: Precondition = Precondition {
-    name: "attach_mode_unchanged",
-    meaning: "the mode is the one that its data path was opened with, if it was",
-    refusal: &OfAny(|row| {
-        row.invalid(format!(
-            "The attachment already has a connection with mode {}; terminate that connection first.",
-            row.text("attach_mode")
-        ))
-    }),
-};
 
 pub(crate) const CONTRACT: Contract = Contract {
     summary: "record which server has connected to a volume that was reserved",

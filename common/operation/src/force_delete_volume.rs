@@ -6,7 +6,7 @@ use super::contract::{
     Touch, WhileRunning,
 };
 use super::delete_volume::{RETURNED_QUOTA, RETURNED_SNAPSHOT_QUOTA, UNUSED};
-use super::precondition::shared::NOT_USED_BY_OPERATION;
+use super::precondition::shared::{NO_OPERATION_IN_PROGRESS, NOT_USED_BY_OPERATION};
 use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -40,7 +40,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         Touch {
             resource: Resource::Snapshot,
             starts_from: StartsFrom::Anything,
-            preconditions: &[NOT_USED_BY_OPERATION],
+            preconditions: &[NO_OPERATION_IN_PROGRESS, NOT_USED_BY_OPERATION],
             while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
             when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
             when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),

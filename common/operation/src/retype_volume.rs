@@ -8,7 +8,7 @@ use super::create_volume::replication_status;
 use super::placement::{Origin, PlacementRequest};
 use super::precondition::{OfAny, Precondition};
 use model::volume_type::asks_for_replication;
-use model::{Metadata, VolumeId, VolumeStatus, VolumeTypeId, quota};
+use model::{Caller, Metadata, VolumeId, VolumeStatus, VolumeTypeId, quota};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -75,7 +75,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         ],
     },
     others: &[(Role::VolumeType, Touch::keeping_status(Resource::VolumeType))],
-    written_on_admission: &[],
+    written_on_admission: &["migration_status"],
     written_at_end: &[
         "volume_type_id",
         "multiattach",
@@ -97,6 +97,11 @@ impl Definition for RetypeVolume {
 
     fn uses(&self) -> Vec<Uuid> {
         vec![self.volume_type_id.0]
+    }
+
+    /// What an earlier migration came to says nothing of this one.
+    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+        Columns::set(json!({ "migration_status": null }))
     }
 
     fn columns_when_done(&self) -> Columns {

@@ -5,8 +5,10 @@ use super::contract::{
     Status::Attachment, Touch, WhileRunning,
 };
 use super::create_attachment::FOLLOWING_VOLUME;
-use super::precondition::shared::{ATTACH_MODE_ALLOWED, NO_OTHER_CONNECTION, NOT_IN_ERROR};
-use model::{AttachMode, AttachmentId, AttachmentStatus, Caller, VolumeId};
+use super::precondition::shared::{
+    ATTACH_MODE_ALLOWED, ATTACH_MODE_UNCHANGED, NO_OTHER_CONNECTION, NOT_IN_ERROR,
+};
+use model::{AttachMode, AttachmentId, AttachmentStatus, VolumeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -37,7 +39,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             // as Nova does when it unshelves a server that was attached while it was shelved
             Attachment(AttachmentStatus::Attached),
         ]),
-        preconditions: &[],
+        preconditions: &[ATTACH_MODE_UNCHANGED],
         while_running: WhileRunning::Becomes(Attachment(AttachmentStatus::Attaching)),
         when_done: Ending::Unchanged,
         when_failed: Ending::PreviousStatus,
@@ -50,8 +52,9 @@ pub(crate) const CONTRACT: Contract = Contract {
             ..FOLLOWING_VOLUME
         },
     )],
-    written_on_admission: &["host_name", "mountpoint", "attach_mode"],
-    written_at_end: &["connector", "connection_info"],
+    written_on_admission: &[],
+    // what fails leaves what the attachment had before
+    written_at_end: &["host_name", "mountpoint", "attach_mode", "connector", "connection_info"],
     effects: &[],
 };
 
@@ -68,7 +71,7 @@ impl Definition for UpdateAttachment {
         Some(self.volume_id.0)
     }
 
-    fn columns_on_admission(&self, _caller: &Caller) -> Columns {
+    fn columns_when_done(&self) -> Columns {
         Columns::set(json!({
             "host_name": self.connector.get("host"),
             "mountpoint": self.connector.get("mountpoint"),

@@ -10,7 +10,7 @@ use crate::routes::volumes;
 use axum::Json;
 use axum::response::IntoResponse;
 use database::attachments::of_volume;
-use model::{Error, MigrationStatus, Volume};
+use model::{Error, MigrationStatus, Volume, VolumeStatus};
 use serde_json::json;
 
 const NAME: &str = "os-migrate_volume_completion";
@@ -23,7 +23,12 @@ pub(super) async fn complete(mut action: VolumeAction<'_>) -> Answer {
     arguments.refuse_rest()?;
     let (app, context) = (action.app, action.context);
     let old = volumes::find(app, context, &action.id.to_string()).await?;
-    let new = volumes::find(app, context, &new_volume.to_string()).await?;
+    let new = volumes::find_to_use(app, context, &new_volume.to_string()).await?;
+    if old.id == new.id {
+        return Err(
+            Error::bad_request("Invalid volume: A volume is not swapped for itself.").into()
+        );
+    }
     if [&old, &new].into_iter().any(is_migrating) {
         return Err(Error::bad_request(
             "Invalid volume: cinderblock completes its migrations itself, and one of these is in progress.",
@@ -31,8 +36,24 @@ pub(super) async fn complete(mut action: VolumeAction<'_>) -> Answer {
         .into());
     }
     let attachments = if failed { Vec::new() } else { of_volume(&app.database, old.id).await? };
+    if !attachments.is_empty() && new.status != VolumeStatus::Available {
+        return Err(Error::bad_request(format!(
+            "Invalid volume: The new volume must be available, and is {}.",
+            new.status
+        ))
+        .into());
+    }
+    // Nova has terminated the connections of the server that it has moved: others are not its to end
+    for attachment in &attachments {
+        used_by_nova::refuse(app, context, attachment)?;
+        if attachment.connector.is_some() {
+            return Err(Error::bad_request(
+                "Invalid volume: A server is still connected to it; terminate that connection first.",
+            )
+            .into());
+        }
+    }
     for attachment in attachments {
-        used_by_nova::refuse(app, context, &attachment)?;
         close(app, context, &attachment).await?;
         let server = Server {
             instance_id: attachment.instance_id,

@@ -31,8 +31,8 @@ pub(super) async fn reset(mut action: VolumeAction<'_>) -> Answer {
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// A status that Cinder's clients offer. What only a running operation shows is a record like any other where none runs, and
-/// no other operation but a deletion by force begins from it. Nothing is ever deleting because somebody says so.
+/// A status that Cinder's clients offer. What only a running operation shows is a record like any other where none runs; changes
+/// of the volume do not begin from it. Nothing is ever deleting because somebody says so.
 fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
     let Some(text) = arguments.text("status")?.flatten() else { return Ok(None) };
     let refused = || invalid("status", &json!(text), "is no status that can be set");

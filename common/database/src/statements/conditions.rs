@@ -95,7 +95,7 @@ and not exists (select from operations o
     (
         "status_matches_attachments",
         "case when exists (select from attachments a where a.volume_id = {row}.id and a.deleted_at is null)
-     then {arguments} ->> 'status' is distinct from 'available' and not ({arguments} ->> 'detached')::boolean
+     then coalesce({arguments} ->> 'status', '') not in ('available', 'creating') and not ({arguments} ->> 'detached')::boolean
      else {arguments} ->> 'status' is distinct from 'in-use'
 end",
     ),

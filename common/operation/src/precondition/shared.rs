@@ -130,3 +130,15 @@ pub(crate) const IS_FROZEN: Precondition = Precondition {
 /// What must be true of a volume that goes to another backend, beside the operation's own preconditions.
 pub(crate) const TO_MIGRATE: &[Precondition] =
     &[NOT_ATTACHED, NO_SNAPSHOTS, NOT_USED_BY_OPERATION, NOT_REPLICATED];
+
+/// Each mode has a data path of its own: with the mode of an attachment the path would be forgotten that it keeps open.
+pub(crate) const ATTACH_MODE_UNCHANGED: Precondition = Precondition {
+    name: "attach_mode_unchanged",
+    meaning: "the mode is the one that its data path was opened with, if it was",
+    refusal: &OfAny(|row| {
+        row.invalid(format!(
+            "The attachment already has a connection with mode {}; terminate that connection first.",
+            row.text("attach_mode")
+        ))
+    }),
+};
