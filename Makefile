@@ -8,6 +8,12 @@ KEYSTONE := .run/keystone
 TEMPEST := .run/tempest
 GLANCE := .run/glance
 
+# An environment of Python's with what a list names, made anew when the list changes: directory, list, what follows the installation
+define python-environment
+cmp -s $(2) $(1)/complete || { rm -rf $(1) && python3 -m venv $(1) \
+  && $(1)/bin/pip install --quiet --disable-pip-version-check -r $(2) $(3) && cp $(2) $(1)/complete; }
+endef
+
 .PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
 
 help: ## Show this list
@@ -85,30 +91,19 @@ nextest: ## Install the test runner, where it is missing (cargo install, into ca
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
 
 client: packages ## Install the real OpenStack clients in .run/client
-	@cmp -s scripts/clients.txt $(CLIENT)/complete || { rm -rf $(CLIENT) && python3 -m venv $(CLIENT) \
-	  && $(CLIENT)/bin/pip install --quiet --disable-pip-version-check -r scripts/clients.txt \
-	  && cp scripts/clients.txt $(CLIENT)/complete; }
+	@$(call python-environment,$(CLIENT),scripts/clients.txt)
 
 keystone: packages ## Install the real Keystone in .run/keystone
-	@cmp -s scripts/keystone.txt $(KEYSTONE)/complete || { rm -rf $(KEYSTONE) && python3 -m venv $(KEYSTONE) \
-	  && $(KEYSTONE)/bin/pip install --quiet --disable-pip-version-check -r scripts/keystone.txt \
-	  && scripts/keystone-template.sh $(CURDIR)/$(KEYSTONE) \
-	  && cp scripts/keystone.txt $(KEYSTONE)/complete; }
+	@$(call python-environment,$(KEYSTONE),scripts/keystone.txt,&& scripts/keystone-template.sh $(CURDIR)/$(KEYSTONE))
 
 tempest: packages ## Install Tempest and its plugin for Cinder in .run/tempest
-	@cmp -s scripts/tempest.txt $(TEMPEST)/complete || { rm -rf $(TEMPEST) && python3 -m venv $(TEMPEST) \
-	  && $(TEMPEST)/bin/pip install --quiet --disable-pip-version-check -r scripts/tempest.txt \
-	  && cp scripts/tempest.txt $(TEMPEST)/complete; }
+	@$(call python-environment,$(TEMPEST),scripts/tempest.txt)
 
 glance: packages ## Install the real Glance in .run/glance
-	@cmp -s scripts/glance.txt $(GLANCE)/complete || { rm -rf $(GLANCE) && python3 -m venv $(GLANCE) \
-	  && $(GLANCE)/bin/pip install --quiet --disable-pip-version-check -r scripts/glance.txt \
-	  && cp scripts/glance.txt $(GLANCE)/complete; }
+	@$(call python-environment,$(GLANCE),scripts/glance.txt)
 
 oslo: packages ## Install oslo.messaging, which `make bench` measures too, in .run/oslo
-	@cmp -s scripts/oslo.txt $(OSLO)/complete || { rm -rf $(OSLO) && python3 -m venv $(OSLO) \
-	  && $(OSLO)/bin/pip install --quiet --disable-pip-version-check -r scripts/oslo.txt \
-	  && cp scripts/oslo.txt $(OSLO)/complete; }
+	@$(call python-environment,$(OSLO),scripts/oslo.txt)
 
 tools: packages ## Install the tools of `make audit` in .run/tools
 	@cmp -s scripts/tools.txt $(TOOLS)/complete || { rm -rf $(TOOLS) && python3 -m venv $(TOOLS) \

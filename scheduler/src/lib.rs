@@ -18,7 +18,7 @@ mod receive_operation;
 use anyhow::Context as _;
 use backend_reports::BackendReports;
 use bus::serve::ConsumerSource;
-use bus::{Bus, Queue, Subject};
+use bus::{Bus, Queue, Topic};
 use configuration::Config;
 use database::Database;
 use process::health::Health;
@@ -65,7 +65,7 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     let (health, ..) = tokio::join!(
         health.serve(health_listener),
         bus.serve(queue, gate),
-        bus.serve(ConsumerSource::Subject(Subject::BackendReports), reports.clone()),
+        bus.serve(ConsumerSource::Topic(Topic::BackendReports), reports.clone()),
         LogLevels::serve("cinder-scheduler", &config, &database, &bus),
         reports.refresh_regularly(lifecycle.stopping()),
         heartbeat::beat(&config, &database, lifecycle.stopping()),

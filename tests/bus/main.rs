@@ -7,6 +7,7 @@ mod no_scheduler;
 mod notifications;
 mod queue_trouble;
 mod signed_requests;
+mod topics;
 mod unsent_acknowledgement;
 
 use bus::message::next_traceparent;

@@ -244,5 +244,7 @@ async fn values_have_the_types_that_clients_expect() -> anyhow::Result<()> {
     );
     // no target serves several volumes, so that no host must lock any
     assert_eq!(shown["shared_targets"], false);
+    let older = client.with_version("volume 3.68").get(&format!("/volumes/{volume}")).await?.body;
+    assert_eq!(older["volume"]["shared_targets"], false);
     cluster.finish(&[]).await
 }

@@ -10,8 +10,9 @@ use clap::Parser;
 use cloud::Cloud;
 use comparison::Comparison;
 use harness::files;
+use harness::interruption::interrupted;
+use std::path::Path;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs Tempest against cinderblock on private servers, and compares with what Cinder passes
 #[derive(Parser)]
@@ -30,21 +31,23 @@ async fn main() -> anyhow::Result<ExitCode> {
         harness::end_daemons_below(&directory);
         std::fs::remove_dir_all(&directory)?;
     }
-    let cloud = Cloud::start(&directory).await?;
-    let workspace = directory.join("tempest");
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // what has started ends with the future that started it
     let results = tokio::select! {
-        results = tempest::run(&cloud, &workspace, &tests) => results,
-        _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
-        _ = terminate.recv() => Err(anyhow::anyhow!("interrupted")),
+        results = run(&directory, &tests) => results?,
+        interrupted = interrupted() => { interrupted?; anyhow::bail!("interrupted") }
     };
-    cloud.stop()?;
-    let comparison = Comparison::of(&results?, tests == tempest::ALL)
+    let comparison = Comparison::of(&results, tests == tempest::ALL)
         .context("the record of what Cinder passes")?;
     #[expect(clippy::print_stdout, reason = "this is what was asked for")]
     {
         println!("{comparison}");
     }
     Ok(if comparison.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run(directory: &Path, tests: &str) -> anyhow::Result<tempest::Results> {
+    let cloud = Cloud::start(directory).await?;
+    let results = tempest::run(&cloud, &directory.join("tempest"), tests).await;
+    cloud.stop()?;
+    results
 }

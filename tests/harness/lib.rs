@@ -10,6 +10,7 @@ pub mod data;
 pub mod dataset;
 pub mod files;
 pub mod glance;
+pub mod interruption;
 pub mod invariants;
 pub mod keystone;
 mod openstack;

@@ -118,34 +118,3 @@ async fn a_server_that_is_leaving_is_still_among_a_volumes_attachments() -> anyh
     }
     cluster.finish(&[]).await
 }
-
-/// What Nova says when it has swapped the volumes of a server.
-#[tokio::test]
-async fn a_swap_of_volumes_moves_the_server_from_one_to_the_other() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.start().await?;
-    let client = cluster.client();
-    let (old, new) = (client.available_volume(1).await?, client.available_volume(1).await?);
-    client.attach_through_actions(&old, "server-1").await?;
-    let complete = |error| {
-        let arguments = json!({ "new_volume": new, "error": error });
-        client.act(&old, "os-migrate_volume_completion", arguments)
-    };
-    let failed = complete(true).await?.expect_status(200)?;
-    assert_eq!(failed.body, json!({ "save_volume_id": new }));
-    assert_eq!(client.volume_status(&old).await?.as_deref(), Some("in-use"));
-    let connected = complete(false).await?.expect_status(400)?;
-    assert!(connected.fault().contains("still connected"), "{}", connected.body);
-    let connector = json!({ "connector": connector("server-1") });
-    client.act(&old, "os-terminate_connection", connector).await?.expect_status(202)?;
-    complete(false).await?.expect_status(200)?;
-    assert_eq!(client.volume_status(&old).await?.as_deref(), Some("available"));
-    let shown = client.get(&format!("/volumes/{new}")).await?.body["volume"].clone();
-    assert_eq!(shown["attachments"][0]["host_name"], "server-1");
-    let itself = json!({ "new_volume": old });
-    assert_eq!(client.act(&old, "os-migrate_volume_completion", itself).await?.status, 400);
-    let nowhere = json!({ "new_volume": uuid::Uuid::new_v4() });
-    assert_eq!(client.act(&old, "os-migrate_volume_completion", nowhere).await?.status, 404);
-    let extended = client.act(&new, "os-extend_volume_completion", json!({})).await?;
-    assert!(extended.expect_status(400)?.fault().contains("not being extended"));
-    cluster.finish(&[]).await
-}

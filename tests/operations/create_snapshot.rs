@@ -11,6 +11,9 @@ async fn an_attached_volume_needs_force_until_3_66() -> anyhow::Result<()> {
     client.attach(&volume, "server-1").await?;
     let older = client.with_version("volume 3.65");
     let plain = json!({ "snapshot": { "volume_id": volume } });
+    let of_null = json!({ "snapshot": { "volume_id": null } });
+    assert_eq!(client.post("/snapshots", of_null).await?.status, 404);
+    assert_eq!(client.post("/snapshots", json!({ "snapshot": {} })).await?.status, 400);
     let forced = json!({ "snapshot": { "volume_id": volume, "force": true } });
     let refused = older.post("/snapshots", plain.clone()).await?;
     assert_eq!(refused.status, 400);

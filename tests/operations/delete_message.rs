@@ -12,6 +12,7 @@ async fn a_user_is_told_of_an_operation_that_failed_after_it_was_accepted() -> a
     let message = client.get(&path).await?.expect_status(200)?.body["message"].clone();
     assert_eq!(message["message_level"], "ERROR");
     assert_eq!(message["resource_type"], "VOLUME");
+    assert_eq!(message["event_id"], "VOLUME_VOLUME_008_012");
     assert_eq!(message["user_message"], "create volume: The storage backend could not do it.");
     assert!(message["request_id"].as_str().unwrap_or_default().starts_with("req-"));
     let stranger = client.in_project("other").with_roles("member");

@@ -18,6 +18,11 @@ async fn an_enabled_backend_takes_volumes_again_and_has_no_reason_left() -> anyh
     );
     let id = client.create_volume(json!({ "size": 1 })).await?;
     client.wait_for_status(&id, "available").await?;
+    // a scheduler is there or not, and not enabled anyway
+    for (host, status) in [("host", 400), ("nobody", 404)] {
+        let body = json!({ "host": host, "binary": "cinder-scheduler" });
+        assert_eq!(client.put("/os-services/enable", body).await?.status, status, "{host}");
+    }
     cluster.finish(&[]).await
 }
 

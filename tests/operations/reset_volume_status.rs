@@ -1,6 +1,9 @@
 //! What must hold of `reset_volume_status`.
 
 use harness::ClusterBuilder;
+use harness::replication::{
+    arrays, fail_over, of_volume, pair, replicated_volume, wait_for_replication, wait_until_in_sync,
+};
 use serde_json::json;
 
 #[tokio::test]
@@ -63,7 +66,9 @@ async fn what_is_said_must_fit_the_attachments() -> anyhow::Result<()> {
     assert_eq!(reset(json!({ "status": "in-use" })).await?.status, 400);
     reset(json!({ "attach_status": "detached" })).await?.expect_status(202)?;
     client.attach(&volume, "server-1").await?;
-    assert_eq!(reset(json!({ "status": "available" })).await?.status, 400);
+    for status in ["available", "creating"] {
+        assert_eq!(reset(json!({ "status": status })).await?.status, 400, "{status}");
+    }
     assert_eq!(reset(json!({ "attach_status": "detached" })).await?.status, 400);
     reset(json!({ "status": "error" })).await?.expect_status(202)?;
     reset(json!({ "status": "in-use" })).await?.expect_status(202)?;
@@ -86,5 +91,22 @@ async fn what_an_admin_says_keeps_others_off_and_can_be_unsaid_or_deleted() -> a
     }
     client.act(&volume, "os-force_delete", json!({})).await?.expect_status(202)?;
     client.wait_for_status(&volume, "deleted").await?;
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn a_replicated_volume_stays_in_sync_while_it_is_said_to_be_in_maintenance()
+-> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let volume = replicated_volume(&client).await?;
+    let reset = json!({ "status": "maintenance" });
+    client.act(&volume, "os-reset_status", reset).await?.expect_status(202)?;
+    wait_until_in_sync(&cluster, 1).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &volume).await?, pair("maintenance", "failed-over"));
+    let reset = json!({ "status": "available" });
+    client.act(&volume, "os-reset_status", reset).await?.expect_status(202)?;
     cluster.finish(&[]).await
 }

@@ -26,6 +26,10 @@ async fn image_metadata_is_set_shown_and_unset() -> anyhow::Result<()> {
     let written = reader.act(&volume, "os-set_image_metadata", json!({ "metadata": {} })).await?;
     assert_eq!(written.status, 403);
 
+    // the description of an image is longer than what users note
+    set(json!({ "description": "d".repeat(10_000) })).await?.expect_status(200)?;
+    assert_eq!(set(json!({ "description": "d".repeat(65_536) })).await?.status, 400);
+    unset("description").await?.expect_status(200)?;
     unset("os").await?.expect_status(200)?;
     assert_eq!(unset("os").await?.status, 404);
     assert_eq!(unset("").await?.status, 400);

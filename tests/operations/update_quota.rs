@@ -47,6 +47,7 @@ async fn limits_hold_and_usage_follows_the_rows() -> anyhow::Result<()> {
     client.delete(&format!("/volumes/{second}")).await?.expect_status(202)?;
     client.wait_for_status(&second, "deleted").await?;
     assert_eq!(quota(&client).await?["volumes"]["in_use"], 1);
+    set(&client, json!({ "volumes": 1 })).await?.expect_status(200)?;
     cluster.finish(&[]).await
 }
 

@@ -4,8 +4,8 @@
 //! frozen, and it *is* frozen; B is promoted and replicated to C; then B burns as well. Nothing of it needs a
 //! word of SQL.
 
-use crate::interruption::interrupted;
 use anyhow::ensure;
+use harness::interruption::interrupted;
 use harness::replication::wait_until_in_sync;
 use harness::servers::OwnServers;
 use harness::writer::{Writer, missing};

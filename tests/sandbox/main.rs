@@ -1,14 +1,13 @@
 //! `sandbox`: private servers and cinderblock clusters for people and tests.
 
 mod demo;
-mod interruption;
 mod supervise;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use harness::files;
+use harness::interruption::interrupted;
 use harness::servers::{OwnServers, VARIABLE};
-use interruption::interrupted;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal};
 use std::fs::File;

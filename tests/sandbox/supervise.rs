@@ -1,8 +1,8 @@
 //! `up`, `down` and the process between them.
 
-use crate::interruption::interrupted;
 use anyhow::Context;
 use harness::cluster::PROJECT;
+use harness::interruption::interrupted;
 use harness::servers::OwnServers;
 use harness::{Cluster, ClusterBuilder, files, until_some};
 use rustix::process::{Pid, Signal};

@@ -18,7 +18,7 @@ use crate::sweep::Sweep;
 use crate::{drivers, machine_lock};
 use anyhow::Context as _;
 use bus::serve::ConsumerSource;
-use bus::{Bus, Queue, Subject};
+use bus::{Bus, Queue, Topic};
 use configuration::{BackendConfig, Config};
 use database::{BackendLooks, Database, DbError, backends, operation_log};
 use driver::{Driver, LatestProgress};
@@ -128,7 +128,7 @@ impl Worker {
         let Identity { backend_name, owner, .. } = &*self.identity;
         tracing::info!(backend.name = backend_name, owner, "working");
         let queue = ConsumerSource::Queue(Queue::Backend(backend_name.clone()), self.prefetch);
-        let failovers = ConsumerSource::Subject(Subject::FailoversOf(backend_name.clone()));
+        let failovers = ConsumerSource::Topic(Topic::FailoversOf(backend_name.clone()));
         tokio::join!(
             self.bus.serve(queue, self.receiver.clone()),
             self.receiver.claim_waiting(&stopping),

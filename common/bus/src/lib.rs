@@ -21,4 +21,4 @@ pub use message::{
     SchedulerMessage, SubmitAnswer,
 };
 pub use supervisor::Bus;
-pub use topology::{Queue, Subject, Topology};
+pub use topology::{Queue, Topic, Topology};

@@ -1,6 +1,6 @@
 //! What travels on the bus: a typed, versioned envelope around one of a few messages.
 
-use super::topology::Subject;
+use super::topology::Topic;
 use model::error::Error;
 use model::{
     BackendReport, Caller, LogLevelChange, Manageable, OperationId, RequestId, StoredObject,
@@ -191,10 +191,10 @@ pub enum BackendAnswer {
     Stored(Vec<StoredObject>),
 }
 
-/// A fan-out message: every process that subscribes to its subject receives it.
+/// A fan-out message: every process that subscribes to its topic receives it.
 pub trait FanOut: Serialize {
     /// What it is about.
-    fn subject(&self) -> Subject;
+    fn topic(&self) -> Topic;
 }
 
 /// What a backend can take now. The same is in the database.
@@ -207,8 +207,8 @@ pub struct BackendReported {
 }
 
 impl FanOut for BackendReported {
-    fn subject(&self) -> Subject {
-        Subject::BackendReports
+    fn topic(&self) -> Topic {
+        Topic::BackendReports
     }
 }
 
@@ -220,14 +220,14 @@ pub struct FailoverCompleted {
 }
 
 impl FanOut for FailoverCompleted {
-    fn subject(&self) -> Subject {
-        Subject::FailoversOf(self.backend.clone())
+    fn topic(&self) -> Topic {
+        Topic::FailoversOf(self.backend.clone())
     }
 }
 
 impl FanOut for LogLevelChange {
-    fn subject(&self) -> Subject {
-        Subject::LogLevels
+    fn topic(&self) -> Topic {
+        Topic::LogLevels
     }
 }
 

@@ -24,9 +24,9 @@ impl Bus {
         self.publish("".into(), queue, Envelope::new(context, message)).await;
     }
 
-    /// Tells something to every process that subscribes to the message's subject.
+    /// Tells something to every process that subscribes to the message's topic.
     pub async fn fan_out<M: FanOut>(&self, context: Context, message: M) {
-        let (exchange, key) = (self.topology().fan_out(), message.subject().key());
+        let (exchange, key) = (self.topology().fan_out(), message.topic().key());
         self.publish(exchange, key, Envelope::new(context, message)).await;
     }
 

@@ -7,7 +7,7 @@
 use super::message::{Context, Envelope};
 use super::signature::RequestKey;
 use super::supervisor::{Bus, Generation};
-use super::topology::{Queue, Subject};
+use super::topology::{Queue, Topic};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions};
@@ -51,8 +51,8 @@ pub trait Receive: Send + Sync + 'static {
 pub enum ConsumerSource {
     /// A queue, and the most messages of it at once.
     Queue(Queue, u16),
-    /// The fan-out messages about a subject.
-    Subject(Subject),
+    /// The fan-out messages about a topic.
+    Topic(Topic),
 }
 
 impl ConsumerSource {
@@ -60,7 +60,7 @@ impl ConsumerSource {
     fn request_key<'a>(&self, bus: &'a Bus) -> Option<&'a RequestKey> {
         match self {
             Self::Queue(queue, _) => bus.request_key(queue),
-            Self::Subject(_) => None,
+            Self::Topic(_) => None,
         }
     }
 }
@@ -119,9 +119,7 @@ impl Bus {
                 channel.basic_qos(*at_once, BasicQosOptions::default()).await?;
                 self.topology().name(queue)
             }
-            ConsumerSource::Subject(subject) => {
-                self.topology().subscribe(&channel, subject).await?
-            }
+            ConsumerSource::Topic(topic) => self.topology().subscribe(&channel, topic).await?,
         };
         let options = BasicConsumeOptions::default();
         let consumer =
@@ -133,7 +131,7 @@ impl Bus {
     async fn until_lost(&self, channel: &Channel, source: &ConsumerSource) -> String {
         let queue = match source {
             ConsumerSource::Queue(queue, _) => queue,
-            ConsumerSource::Subject(_) => return std::future::pending().await,
+            ConsumerSource::Topic(_) => return std::future::pending().await,
         };
         loop {
             tokio::time::sleep(CONSUMER_CHECK_INTERVAL).await;

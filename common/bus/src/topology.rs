@@ -5,7 +5,7 @@
 //! | `<namespace>.scheduler` | queue | API → any scheduler |
 //! | `<namespace>.backend.<host@backend>` | queue | scheduler → a worker of that backend |
 //! | `<namespace>.notifications` | topic exchange, keys are event types | scheduler → whoever binds a queue |
-//! | `<namespace>.subjects` | direct exchange, keys are subjects of fan-out messages | any → every process that subscribes, on an exclusive queue |
+//! | `<namespace>.topics` | direct exchange, keys are topics of fan-out messages | any → every process that subscribes, on an exclusive queue |
 //! | `amq.rabbitmq.reply-to` | RabbitMQ's direct reply-to | whoever was asked → who asked |
 
 use configuration::{BusConfig, QueueType};
@@ -25,10 +25,10 @@ pub enum Queue {
     Backend(String),
 }
 
-/// What a fan-out message is about. A process subscribes to a subject, so that what a backend reports costs no other backend
+/// What a fan-out message is about. A process subscribes to a topic, so that what a backend reports costs no other backend
 /// anything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub enum Topic {
     /// What backends can take: for schedulers.
     BackendReports,
     /// The failovers of the backend of this name: for its workers.
@@ -37,7 +37,7 @@ pub enum Subject {
     LogLevels,
 }
 
-impl Subject {
+impl Topic {
     /// The routing key.
     #[must_use]
     pub(super) fn key(&self) -> ShortString {
@@ -75,7 +75,7 @@ impl Topology {
     /// The exchange of fan-out messages.
     #[must_use]
     pub fn fan_out(&self) -> ShortString {
-        format!("{}.subjects", self.namespace).into()
+        format!("{}.topics", self.namespace).into()
     }
 
     /// Makes sure that a queue is there; returns how many consumers it has.
@@ -106,11 +106,11 @@ impl Topology {
         Ok(())
     }
 
-    /// A queue of this channel's own that receives every fan-out message about a subject; returns its name.
+    /// A queue of this channel's own that receives every fan-out message about a topic; returns its name.
     pub(super) async fn subscribe(
         &self,
         channel: &Channel,
-        subject: &Subject,
+        topic: &Topic,
     ) -> lapin::Result<ShortString> {
         let options = QueueDeclareOptions {
             exclusive: true,
@@ -122,7 +122,7 @@ impl Topology {
             .queue_bind(
                 queue.name().clone(),
                 self.fan_out(),
-                subject.key(),
+                topic.key(),
                 QueueBindOptions::default(),
                 FieldTable::default(),
             )

@@ -1,13 +1,12 @@
 //! `force_delete_volume`: an admin removes a volume whatever its status says.
 
 use super::contract::{
-    AfterCrash, Class, Contract, Definition, Ending, Resource, Role, StartsFrom,
-    Status::{Snapshot, Volume},
+    AfterCrash, Class, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Volume,
     Touch, WhileRunning,
 };
-use super::delete_volume::{RETURNED_QUOTA, RETURNED_SNAPSHOT_QUOTA, UNUSED};
-use super::precondition::shared::{NO_OPERATION_IN_PROGRESS, NOT_USED_BY_OPERATION};
-use model::{SnapshotId, SnapshotStatus, VolumeId, VolumeStatus};
+use super::delete_volume::{RETURNED_QUOTA, UNUSED};
+use super::force_delete_snapshot::FORCED_SNAPSHOT;
+use model::{SnapshotId, VolumeId, VolumeStatus};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -35,18 +34,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         when_failed: Ending::Becomes(Volume(VolumeStatus::ErrorDeleting)),
         quota: RETURNED_QUOTA,
     },
-    others: &[(
-        Role::Snapshot,
-        Touch {
-            resource: Resource::Snapshot,
-            starts_from: StartsFrom::Anything,
-            preconditions: &[NO_OPERATION_IN_PROGRESS, NOT_USED_BY_OPERATION],
-            while_running: WhileRunning::Becomes(Snapshot(SnapshotStatus::Deleting)),
-            when_done: Ending::Removed(Some(Snapshot(SnapshotStatus::Deleted))),
-            when_failed: Ending::Becomes(Snapshot(SnapshotStatus::ErrorDeleting)),
-            quota: RETURNED_SNAPSHOT_QUOTA,
-        },
-    )],
+    others: &[(Role::Snapshot, FORCED_SNAPSHOT)],
     written_on_admission: &[],
     written_at_end: &[],
     effects: &[],

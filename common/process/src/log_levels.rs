@@ -1,7 +1,7 @@
 //! The log levels of the process: as configured, until an operator changes them over the API.
 
 use bus::serve::{ConsumerSource, Receive};
-use bus::{Bus, Context, Subject};
+use bus::{Bus, Context, Topic};
 use configuration::Config;
 use database::{Database, services};
 use model::{Error, LogLevel, LogLevelChange, Metadata, Result};
@@ -102,7 +102,7 @@ impl LogLevels {
     pub async fn serve(binary: &'static str, config: &Config, database: &Database, bus: &Bus) {
         let host = config.services.host.clone();
         let receiver = Self { binary, host, database: database.clone() };
-        bus.serve(ConsumerSource::Subject(Subject::LogLevels), Arc::new(receiver)).await;
+        bus.serve(ConsumerSource::Topic(Topic::LogLevels), Arc::new(receiver)).await;
     }
 }
 
