@@ -78,9 +78,7 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
     let identification = Identification::new(&config)?;
     let policy = LivePolicy::load((&config.policy).into()).context("policy")?;
     let database = Database::new(&config.database, config.services.down_after())?;
-    if config.database.migrate_on_start {
-        database.migrate().await.context("migrating the database")?;
-    }
+    database.prepare(config.database.migrate_on_start).await.context("the database's schema")?;
     let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
     let app = AppState::shared(
         &config,

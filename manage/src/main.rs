@@ -2,9 +2,10 @@
 //!
 //! Operations on backends go through the gate, like every request of the API. The break-glass commands change the
 //! database directly, on purpose and under the same locks: `operation retry`, `operation abort`, `quota sync`,
-//! `service remove`, `volume update-host` and `db sync`. Tables for people, `--json` for programs.
+//! `service remove`, `volume update-host`, `db sync` and `bootstrap`. Tables for people, `--json` for programs.
 
 mod backend;
+mod bootstrap;
 mod cluster;
 mod operation;
 mod policy;
@@ -66,6 +67,8 @@ enum About {
     /// The database schema
     #[command(subcommand)]
     Db(schema::Command),
+    /// Make a user with least rights for each service, in PostgreSQL and RabbitMQ, and write their secrets
+    Bootstrap(bootstrap::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -94,6 +97,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
             About::Quota(command) => quota::run(&session, command).await,
             About::Policy(command) => policy::run(&session, command),
             About::Db(command) => schema::run(&session, command).await,
+            About::Bootstrap(arguments) => bootstrap::run(&session, arguments).await,
         }
     })
 }

@@ -3,8 +3,10 @@
 use crate::authority::Authority;
 use crate::client::Client;
 use crate::process::{Process, end_daemons_below};
-use crate::{Servers, files, invariants, ports, until, until_some};
+use crate::{Servers, files, invariants, ports, rabbitmq, until, until_some};
 use anyhow::Context;
+use bus::rights::BrokerUser;
+use database::DatabaseRole;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -34,6 +36,18 @@ pub struct BackendSpec {
     pub settings: String,
 }
 
+/// As whom processes come to PostgreSQL and the broker.
+#[derive(Clone, Debug)]
+enum Users {
+    /// All as the owner of everything.
+    Owner,
+    /// Each as the user that the servers of this run have for it, who may do what it needs and no more. The URL is the broker's,
+    /// for its owner.
+    OfTests(String),
+    /// Each as the user that `cinderblock-manage bootstrap` made, with its secrets in this directory.
+    Bootstrapped(PathBuf),
+}
+
 /// Describes a cluster before it is started.
 pub struct ClusterBuilder {
     directory: PathBuf,
@@ -49,6 +63,7 @@ pub struct ClusterBuilder {
     log_filter: String,
     timers: &'static str,
     volume_timers: &'static str,
+    users: Users,
     /// A configuration file to use as it is; what differs here goes into the environment.
     given: Option<PathBuf>,
 }
@@ -86,6 +101,7 @@ impl ClusterBuilder {
             log_filter: "info".to_owned(),
             timers: SHORT_TIMERS,
             volume_timers: SHORT_VOLUME_TIMERS,
+            users: Users::OfTests(servers.amqp.clone()),
             given: None,
         })
     }
@@ -107,6 +123,7 @@ impl ClusterBuilder {
             log_filter: "info".to_owned(),
             timers: SHORT_TIMERS,
             volume_timers: SHORT_VOLUME_TIMERS,
+            users: Users::Owner,
             given: None,
         }
     }
@@ -182,6 +199,12 @@ impl ClusterBuilder {
         &self.directory
     }
 
+    /// The URL of its database, for the owner.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     /// How many API processes.
     #[must_use]
     pub fn apis(self, apis: usize) -> Self {
@@ -206,6 +229,12 @@ impl ClusterBuilder {
         Self { settings: settings.to_owned(), ..self }
     }
 
+    /// With the users that `cinderblock-manage bootstrap` made, and their secrets in this directory.
+    #[must_use]
+    pub fn bootstrapped(self, directory: &Path) -> Self {
+        Self { users: Users::Bootstrapped(directory.to_owned()), ..self }
+    }
+
     /// With TLS to the servers of this run.
     #[must_use]
     pub fn over_tls(self, servers: &Servers, authority: &Authority) -> Self {
@@ -218,7 +247,8 @@ impl ClusterBuilder {
             }
         }
         let database = self.database.map(|url| format!("{url}?sslmode=require"));
-        Self { database, amqp: servers.amqps.clone(), settings, ..self }
+        let users = Users::OfTests(servers.amqps.clone());
+        Self { database, amqp: servers.amqps.clone(), users, settings, ..self }
     }
 
     /// What the processes log.
@@ -267,6 +297,7 @@ impl ClusterBuilder {
         let mut cluster = Cluster {
             directory: self.directory,
             config,
+            users: self.users,
             environment,
             database,
             backends: self.backends.iter().map(|backend| backend.name.clone()).collect(),
@@ -274,6 +305,9 @@ impl ClusterBuilder {
             schedulers: Vec::new(),
             workers: Vec::new(),
         };
+        if let Users::OfTests(_) = cluster.users {
+            cluster.declare_exchanges().await?;
+        }
         for _ in 0..self.schedulers {
             cluster.schedulers.push(cluster.service(Kind::Scheduler, &[])?);
         }
@@ -291,14 +325,19 @@ impl ClusterBuilder {
         let directory = self.directory.display();
         let names: Vec<_> =
             self.backends.iter().map(|backend| format!("'{}'", backend.name)).collect();
+        let (database, amqp) = match self.users {
+            Users::Owner | Users::OfTests(_) => {
+                (format!("url = '{database}'"), format!("url = '{}'", self.amqp))
+            }
+            Users::Bootstrapped(_) => (String::new(), String::new()),
+        };
         let mut text = format!(
-            "[database]\nurl = '{database}'\n\n\
-             [bus]\nurl = '{}'\nnamespace = '{}'\n{}\n\
+            "[database]\n{database}\n\n\
+             [bus]\n{amqp}\nnamespace = '{}'\n{}\n\
              [services]\nhost = 'host'\n{}\n\n\
              [api]\nidentity = 'noauth'\n\n\
              [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\n{}\n{}\n\
              [log]\nfilter = '{}'\n\n{}\n",
-            self.amqp,
             self.directory.file_name().context("a directory has a name")?.display(),
             self.bus_settings,
             self.timers,
@@ -334,6 +373,14 @@ impl Kind {
         }
     }
 
+    const fn users(self) -> (DatabaseRole, BrokerUser) {
+        match self {
+            Self::Api => (DatabaseRole::Api, BrokerUser::Api),
+            Self::Scheduler => (DatabaseRole::Scheduler, BrokerUser::Scheduler),
+            Self::Volume => (DatabaseRole::Volume, BrokerUser::Volume),
+        }
+    }
+
     const fn address_variable(self) -> &'static str {
         match self {
             Self::Api => "CINDERBLOCK__API__LISTEN",
@@ -363,6 +410,7 @@ impl Service {
 pub struct Cluster {
     directory: PathBuf,
     config: PathBuf,
+    users: Users,
     environment: Vec<(String, String)>,
     /// The URL of its database.
     pub database: String,
@@ -384,11 +432,46 @@ impl Cluster {
         command
             .arg("--config")
             .arg(&self.config)
+            .envs(self.own_users(kind)?)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env(kind.address_variable(), format!("127.0.0.1:{port}"))
             .envs(environment.iter().copied());
         let process = Process::start(kind.program(), &mut command, &log, false)?;
         Ok(Service { process, kind, port })
+    }
+
+    /// The users that a process has in PostgreSQL and on the broker, where each has its own.
+    fn own_users(&self, kind: Kind) -> anyhow::Result<Vec<(String, String)>> {
+        let (role, user) = kind.users();
+        let variables = match &self.users {
+            Users::Owner => Vec::new(),
+            Users::OfTests(broker) => vec![
+                ("CINDERBLOCK__DATABASE__URL", Servers::as_role(&self.database, role)),
+                ("CINDERBLOCK__DATABASE__MIGRATE_ON_START", "false".to_owned()),
+                ("CINDERBLOCK__BUS__URL", rabbitmq::as_user(broker, user)),
+                ("CINDERBLOCK__BUS__DECLARE_EXCHANGES", "false".to_owned()),
+            ],
+            Users::Bootstrapped(directory) => {
+                let file = directory.join(user.as_str()).join("environment");
+                return Ok(std::fs::read_to_string(file)?
+                    .lines()
+                    .filter_map(|line| line.split_once('='))
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect());
+            }
+        };
+        Ok(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Makes what the users of processes may not make.
+    async fn declare_exchanges(&self) -> anyhow::Result<()> {
+        let config = configuration::Config::load(Some(&self.config))?;
+        let stopping = tokio_util::sync::CancellationToken::new();
+        let bus = bus::Bus::start(&config.bus, "harness", stopping.clone());
+        let is_ready = bus.wait_until_ready(START_TIMEOUT).await;
+        stopping.cancel();
+        anyhow::ensure!(is_ready, "the broker does not answer");
+        Ok(())
     }
 
     /// One more API process, ready to work.

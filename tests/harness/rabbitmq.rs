@@ -5,13 +5,24 @@ use crate::ports;
 use crate::process::Process;
 use crate::wait::until;
 use anyhow::Context;
+use bus::rights::{self, BrokerUser, NewUser};
+use configuration::BusConfig;
 use rustix::process::Signal;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+/// The namespaces of the clusters of tests: the beginnings of UUIDs.
+const TEST_NAMESPACES: &str = "[0-9a-f]{8}";
+/// The password of all test users.
+const TEST_PASSWORD: &str = "test";
 
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 
@@ -46,9 +57,11 @@ impl RabbitMq {
             format!(
                 "listeners.tcp.1 = 127.0.0.1:{port}\nloopback_users = none\nvm_memory_high_watermark.relative = 0.6\ndisk_free_limit.absolute = 50MB\nlog.console = false\n\
                  listeners.ssl.1 = 127.0.0.1:{tls_port}\nssl_options.cacertfile = {at}/ca.pem\nssl_options.certfile = {at}/server.pem\n\
-                 ssl_options.keyfile = {at}/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
+                 ssl_options.keyfile = {at}/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n\
+                 load_definitions = {at}/definitions.json\n"
             ),
         )?;
+        std::fs::write(directory.join("definitions.json"), users()?.to_string())?;
         std::fs::write(directory.join("enabled_plugins"), "[].\n")?;
         // short node names keep Erlang from looking up the host
         let node = format!("cinderblock{port}@localhost");
@@ -68,6 +81,7 @@ impl RabbitMq {
             mapper,
             broker,
         };
+        started.write_control_program()?;
         started.wait_until_ready().await?;
         Ok(started)
     }
@@ -126,11 +140,8 @@ impl RabbitMq {
     /// # Errors
     /// When it complains.
     pub async fn control(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = tokio::process::Command::new(format!("{PROGRAMS}/rabbitmqctl"));
-        for (name, value) in environment(&self.directory, &self.node, self.mapper_port) {
-            command.env(name, value);
-        }
-        let output = command.arg("--node").arg(&self.node).args(arguments).output().await?;
+        let mut command = tokio::process::Command::new(self.control_program());
+        let output = command.args(arguments).output().await?;
         anyhow::ensure!(
             output.status.success(),
             "rabbitmqctl {arguments:?}: {}{}",
@@ -138,6 +149,24 @@ impl RabbitMq {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// A program that is `rabbitmqctl` for this broker.
+    #[must_use]
+    pub fn control_program(&self) -> PathBuf {
+        self.directory.join("rabbitmqctl")
+    }
+
+    /// Writes it.
+    fn write_control_program(&self) -> anyhow::Result<()> {
+        let mut script = "#!/bin/sh\n".to_owned();
+        for (name, value) in environment(&self.directory, &self.node, self.mapper_port) {
+            let _ = writeln!(script, "export {name}='{value}'");
+        }
+        let _ = writeln!(script, "exec {PROGRAMS}/rabbitmqctl --node '{}' \"$@\"", self.node);
+        let program = self.control_program();
+        std::fs::write(&program, script)?;
+        Ok(std::fs::set_permissions(program, Permissions::from_mode(0o700))?)
     }
 
     /// Ends it.
@@ -150,6 +179,33 @@ impl RabbitMq {
         std::fs::remove_dir_all(self.directory.join("mnesia"))?;
         Ok(())
     }
+}
+
+/// Those who may do everything, and for the clusters of tests those with the rights of the services.
+fn users() -> anyhow::Result<serde_json::Value> {
+    let service = |of: BrokerUser| NewUser { of, name: test_user(of), password: TEST_PASSWORD };
+    let services = BrokerUser::ALL.map(service);
+    let config = BusConfig::default();
+    let mut users =
+        rights::users(&config, TEST_NAMESPACES, &services).map_err(anyhow::Error::msg)?;
+    let guest = json!({ "name": "guest", "password": "guest", "tags": ["administrator"] });
+    let all =
+        json!({ "user": "guest", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*" });
+    for (section, entry) in [("users", guest), ("permissions", all)] {
+        users[section].as_array_mut().context("a list")?.push(entry);
+    }
+    Ok(users)
+}
+
+/// The name of the user that has the rights of a service in the clusters of tests.
+fn test_user(of: BrokerUser) -> String {
+    format!("test-{}", of.as_str())
+}
+
+/// A URL of the broker for the user that has the rights of a service.
+#[must_use]
+pub fn as_user(url: &str, of: BrokerUser) -> String {
+    url.replacen("//guest:guest@", &format!("//{}:{TEST_PASSWORD}@", test_user(of)), 1)
 }
 
 fn environment(directory: &Path, node: &str, mapper_port: u16) -> Vec<(&'static str, String)> {

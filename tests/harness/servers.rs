@@ -4,6 +4,7 @@ use crate::authority::Authority;
 use crate::postgres::Postgres;
 use crate::rabbitmq::RabbitMq;
 use anyhow::Context;
+use database::DatabaseRole;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use tokio_postgres::NoTls;
@@ -55,8 +56,16 @@ impl Servers {
         self.execute(&format!("create database {TEMPLATE}")).await?;
         let config: configuration::DatabaseConfig =
             serde_json::from_value(serde_json::json!({ "url": self.database(TEMPLATE) }))?;
-        database::Database::new(&config, std::time::Duration::from_secs(1))?.migrate().await?;
+        let database = database::Database::new(&config, std::time::Duration::from_secs(1))?;
+        database.make_roles(&DatabaseRole::ALL.map(|role| (role, "test"))).await?;
         Ok(())
+    }
+
+    /// The same database for the role of a service: what a role may do in the template, it may do in the copies.
+    #[must_use]
+    pub fn as_role(url: &str, role: DatabaseRole) -> String {
+        let of_owner = "://cinderblock@";
+        url.replacen(of_owner, &format!("://{TEMPLATE}_{}@", role.as_str()), 1)
     }
 
     /// A new database with the current schema; returns its URL.

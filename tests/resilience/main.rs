@@ -7,6 +7,7 @@ mod data;
 mod database_trouble;
 mod iscsi;
 mod late_deliveries;
+mod least_rights;
 mod locks;
 mod many_volumes;
 mod migration;

@@ -66,9 +66,7 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
 /// When it cannot start: the database does not answer, or its health address is taken.
 pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<()> {
     let database = Database::new(&config.database, config.services.down_after())?;
-    if config.database.migrate_on_start {
-        database.migrate().await.context("migrating the database")?;
-    }
+    database.prepare(config.database.migrate_on_start).await.context("the database's schema")?;
     let listen = config.volume.health_listen;
     let health_listener = TcpListener::bind(listen)
         .await

@@ -2,7 +2,7 @@
 
 use super::message::{Context, Envelope};
 use super::supervisor::{Bus, CallReply, Generation};
-use super::topology::{DIRECT_REPLY_TO, Queue};
+use super::topology::{Address, DIRECT_REPLY_TO, Queue};
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
 use serde::Serialize;
@@ -99,18 +99,10 @@ impl Call<'_> {
             None => properties,
         };
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let Address { exchange, key } = self.bus.topology().of_queue(self.queue);
         #[expect(clippy::disallowed_methods, reason = "this is the bus")]
-        let published = self
-            .generation
-            .calls
-            .basic_publish(
-                "".into(),
-                self.bus.topology().name(self.queue),
-                options,
-                payload,
-                properties,
-            )
-            .await;
+        let published =
+            self.generation.calls.basic_publish(exchange, key, options, payload, properties).await;
         let confirm = match published {
             Ok(confirm) => confirm,
             Err(error) => {
@@ -152,8 +144,8 @@ impl Call<'_> {
         {
             return Ok(*count);
         }
-        let count =
-            self.bus.topology().declare(&self.generation.publish_channel, self.queue).await?;
+        let channel = &self.generation.publish_channel;
+        let count = self.bus.topology().consumer_count(channel, self.queue).await?;
         known.insert(self.queue.clone(), (Instant::now(), count));
         Ok(count)
     }

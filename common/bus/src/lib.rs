@@ -9,6 +9,7 @@
 pub mod call;
 pub mod message;
 pub mod publish;
+pub mod rights;
 pub mod serve;
 mod signature;
 pub mod supervisor;

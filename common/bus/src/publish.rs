@@ -4,10 +4,9 @@
 
 use super::message::{BackendMessage, Context, Envelope, FanOut};
 use super::supervisor::Bus;
-use super::topology::Queue;
+use super::topology::{Address, Queue};
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
-use lapin::types::ShortString;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -20,14 +19,14 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 impl Bus {
     /// Tells the workers of a backend something.
     pub async fn send_to_backend(&self, backend: &str, context: Context, message: BackendMessage) {
-        let queue = self.topology().name(&Queue::Backend(backend.to_owned()));
-        self.publish("".into(), queue, Envelope::new(context, message)).await;
+        let to = self.topology().of_queue(&Queue::Backend(backend.to_owned()));
+        self.publish(to, Envelope::new(context, message)).await;
     }
 
     /// Tells something to every process that subscribes to the message's topic.
     pub async fn fan_out<M: FanOut>(&self, context: Context, message: M) {
-        let (exchange, key) = (self.topology().fan_out(), message.topic().key());
-        self.publish(exchange, key, Envelope::new(context, message)).await;
+        let to = self.topology().of_topic(&message.topic());
+        self.publish(to, Envelope::new(context, message)).await;
     }
 
     /// Publishes a notification; `true` once the broker has it.
@@ -60,12 +59,7 @@ impl Bus {
         }
     }
 
-    async fn publish<T: Serialize>(
-        &self,
-        exchange: ShortString,
-        key: ShortString,
-        envelope: Envelope<T>,
-    ) {
+    async fn publish<T: Serialize>(&self, to: Address, envelope: Envelope<T>) {
         let Some(generation) = self.generation() else { return };
         if generation.is_blocked() {
             return;
@@ -80,8 +74,13 @@ impl Bus {
             .with_expiration(expiration.into());
         let options = BasicPublishOptions::default();
         #[expect(clippy::disallowed_methods, reason = "this is the bus")]
-        let publish =
-            generation.publish_channel.basic_publish(exchange, key, options, &payload, properties);
+        let publish = generation.publish_channel.basic_publish(
+            to.exchange,
+            to.key,
+            options,
+            &payload,
+            properties,
+        );
         match tokio::time::timeout(PUBLISH_TIMEOUT, publish).await {
             Ok(Ok(_)) | Err(_) => {}
             Ok(Err(error)) => generation.end(&error.to_string()),

@@ -135,7 +135,7 @@ impl Bus {
         };
         loop {
             tokio::time::sleep(CONSUMER_CHECK_INTERVAL).await;
-            match self.topology().declare(channel, queue).await {
+            match self.topology().consumer_count(channel, queue).await {
                 Ok(0) => return "the queue has lost its consumer".to_owned(),
                 Ok(_) => {}
                 Err(error) => return error.to_string(),

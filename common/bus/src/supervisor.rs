@@ -288,7 +288,9 @@ impl Supervisor {
             )
             .await?;
         let publish_channel = connection.create_channel().await?;
-        self.topology.declare_exchanges(&publish_channel).await?;
+        if self.config.declare_exchanges {
+            self.topology.declare_exchanges(&publish_channel).await?;
+        }
         let generation = Arc::new(Generation {
             connection,
             calls,

@@ -1,12 +1,16 @@
 //! Every exchange, queue and key that cinderblock uses.
 //!
-//! | name | what | who publishes → who consumes |
-//! |---|---|---|
-//! | `<namespace>.scheduler` | queue | API → any scheduler |
-//! | `<namespace>.backend.<host@backend>` | queue | scheduler → a worker of that backend |
-//! | `<namespace>.notifications` | topic exchange, keys are event types | scheduler → whoever binds a queue |
-//! | `<namespace>.topics` | direct exchange, keys are topics of fan-out messages | any → every process that subscribes, on an exclusive queue |
-//! | `amq.rabbitmq.reply-to` | RabbitMQ's direct reply-to | whoever was asked → who asked |
+//! | exchange | its keys | who publishes | who consumes |
+//! |---|---|---|---|
+//! | `<namespace>.requests` | queues | API, operators' commands | any scheduler, from the queue `<namespace>.scheduler` |
+//! | `<namespace>.backends` | queues | scheduler, worker, API | a worker of the backend, from its queue `<namespace>.backend.<host@backend>` |
+//! | `<namespace>.backend_reports` | none | worker | every scheduler, from a queue of its own |
+//! | `<namespace>.failovers` | backends | worker | every worker of the backend, from a queue of its own |
+//! | `<namespace>.log_levels` | none | API | every process, from a queue of its own |
+//! | `<namespace>.notifications` (a topic exchange) | event types | scheduler | whoever binds a queue |
+//! | RabbitMQ's default exchange | RabbitMQ's direct reply-to | whoever was asked | who asked |
+//!
+//! Each has an exchange of its own, because RabbitMQ's rights are about exchanges and queues: see [`crate::rights`].
 
 use configuration::{BusConfig, QueueType};
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -38,15 +42,73 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// The routing key.
-    #[must_use]
-    pub(super) fn key(&self) -> ShortString {
+    const fn exchange(&self) -> Exchange {
         match self {
-            Self::BackendReports => "backend_reports".into(),
-            Self::FailoversOf(backend) => format!("failovers.{backend}").into(),
-            Self::LogLevels => "log_levels".into(),
+            Self::BackendReports => Exchange::BackendReports,
+            Self::FailoversOf(_) => Exchange::Failovers,
+            Self::LogLevels => Exchange::LogLevels,
         }
     }
+
+    fn key(&self) -> ShortString {
+        match self {
+            Self::BackendReports | Self::LogLevels => "".into(),
+            Self::FailoversOf(backend) => backend.as_str().into(),
+        }
+    }
+}
+
+/// Where messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exchange {
+    Requests,
+    Backends,
+    BackendReports,
+    Failovers,
+    LogLevels,
+    Notifications,
+}
+
+impl Exchange {
+    pub const ALL: [Self; 6] = [
+        Self::Requests,
+        Self::Backends,
+        Self::BackendReports,
+        Self::Failovers,
+        Self::LogLevels,
+        Self::Notifications,
+    ];
+
+    /// Its name, behind the namespace.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Backends => "backends",
+            Self::BackendReports => "backend_reports",
+            Self::Failovers => "failovers",
+            Self::LogLevels => "log_levels",
+            Self::Notifications => "notifications",
+        }
+    }
+
+    /// How it looks at keys: for AMQP, and as RabbitMQ's definitions have it.
+    pub const fn kind(self) -> (ExchangeKind, &'static str) {
+        match self {
+            Self::Requests
+            | Self::Backends
+            | Self::BackendReports
+            | Self::Failovers
+            | Self::LogLevels => (ExchangeKind::Direct, "direct"),
+            Self::Notifications => (ExchangeKind::Topic, "topic"),
+        }
+    }
+}
+
+/// An exchange and a key.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    pub exchange: ShortString,
+    pub key: ShortString,
 }
 
 /// The names of one installation.
@@ -72,35 +134,57 @@ impl Topology {
         }
     }
 
-    /// The exchange of fan-out messages.
-    #[must_use]
-    pub fn fan_out(&self) -> ShortString {
-        format!("{}.topics", self.namespace).into()
+    /// Where messages for a queue go.
+    pub(super) fn of_queue(&self, queue: &Queue) -> Address {
+        let exchange = match queue {
+            Queue::Scheduler => Exchange::Requests,
+            Queue::Backend(_) => Exchange::Backends,
+        };
+        Address { exchange: self.exchange(exchange), key: self.name(queue) }
     }
 
-    /// Makes sure that a queue is there; returns how many consumers it has.
-    pub(super) async fn declare(&self, channel: &Channel, queue: &Queue) -> lapin::Result<u32> {
-        let mut arguments = FieldTable::default();
-        let kind = self.queue_type.as_str();
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
-        let declared = channel
-            .queue_declare(self.name(queue), QueueDeclareOptions::durable(), arguments)
-            .await?;
-        Ok(declared.consumer_count())
+    /// Where messages about a topic go.
+    pub(super) fn of_topic(&self, topic: &Topic) -> Address {
+        Address { exchange: self.exchange(topic.exchange()), key: topic.key() }
+    }
+
+    /// The name of an exchange.
+    pub(super) fn exchange(&self, exchange: Exchange) -> ShortString {
+        format!("{}.{}", self.namespace, exchange.as_str()).into()
     }
 
     /// The exchange for whoever wants to be told of what operators did.
     #[must_use]
     pub fn notifications(&self) -> ShortString {
-        format!("{}.notifications", self.namespace).into()
+        self.exchange(Exchange::Notifications)
+    }
+
+    /// Makes sure that a queue is there, and gets what is sent to it.
+    pub(super) async fn declare(&self, channel: &Channel, queue: &Queue) -> lapin::Result<()> {
+        let mut arguments = FieldTable::default();
+        let kind = self.queue_type.as_str();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
+        let Address { exchange, key } = self.of_queue(queue);
+        channel.queue_declare(key.clone(), QueueDeclareOptions::durable(), arguments).await?;
+        bind(channel, key.clone(), Address { exchange, key }).await
+    }
+
+    /// How many consumers a queue has. That it is not there is an error, which ends the channel.
+    pub(super) async fn consumer_count(
+        &self,
+        channel: &Channel,
+        queue: &Queue,
+    ) -> lapin::Result<u32> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let shown = channel.queue_declare(self.name(queue), options, FieldTable::default()).await?;
+        Ok(shown.consumer_count())
     }
 
     /// Makes sure that the exchanges are there.
     pub(super) async fn declare_exchanges(&self, channel: &Channel) -> lapin::Result<()> {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        for (name, kind) in
-            [(self.fan_out(), ExchangeKind::Direct), (self.notifications(), ExchangeKind::Topic)]
-        {
+        for exchange in Exchange::ALL {
+            let (name, (kind, _)) = (self.exchange(exchange), exchange.kind());
             channel.exchange_declare(name, kind, options, FieldTable::default()).await?;
         }
         Ok(())
@@ -118,15 +202,13 @@ impl Topology {
             ..QueueDeclareOptions::default()
         };
         let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?;
-        channel
-            .queue_bind(
-                queue.name().clone(),
-                self.fan_out(),
-                topic.key(),
-                QueueBindOptions::default(),
-                FieldTable::default(),
-            )
-            .await?;
+        bind(channel, queue.name().clone(), self.of_topic(topic)).await?;
         Ok(queue.name().clone())
     }
+}
+
+/// Has a queue get what is sent to an address.
+async fn bind(channel: &Channel, queue: ShortString, to: Address) -> lapin::Result<()> {
+    let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(queue, to.exchange, to.key, options, arguments).await
 }

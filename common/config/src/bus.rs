@@ -30,6 +30,9 @@ pub struct BusConfig {
     pub namespace: String,
     /// `classic` on one broker, `quorum` in a cluster of brokers.
     pub queue_type: QueueType,
+    /// Whether a process makes the exchanges when it connects: its user on the broker must be allowed to. Otherwise
+    /// `cinderblock-manage bootstrap` made them.
+    pub declare_exchanges: bool,
     /// A connection on which nothing arrives for twice as long is given up.
     pub heartbeat_seconds: u16,
     /// How long a connection attempt may take.
@@ -44,6 +47,7 @@ impl Default for BusConfig {
             tls: TlsConfig::default(),
             namespace: "cinderblock".to_owned(),
             queue_type: QueueType::Classic,
+            declare_exchanges: true,
             heartbeat_seconds: 5,
             connect_timeout_seconds: 3,
         }

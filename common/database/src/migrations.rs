@@ -1,7 +1,8 @@
 //! The schema, in numbered steps that are part of the program, and the functions of this version.
 
+use super::rights::DatabaseRole;
 use super::tls::Transport;
-use super::{DbError, statements};
+use super::{DbError, rights, statements};
 use tokio_postgres::{Client, Config};
 
 refinery::embed_migrations!("migrations");
@@ -9,12 +10,39 @@ refinery::embed_migrations!("migrations");
 /// Serialises processes that start together: refinery itself does not.
 const LOCK: &str = "select pg_advisory_lock(43, 1)";
 
+/// Brings the schema up to date.
 pub(super) async fn run(connection: &Config, transport: &Transport) -> Result<(), DbError> {
+    as_owner(connection, transport, async |client| migrate(client).await).await
+}
+
+/// Makes the services' roles with these passwords, and the schema; returns the names of the roles.
+pub(super) async fn make_roles(
+    connection: &Config,
+    transport: &Transport,
+    passwords: &[(DatabaseRole, &str)],
+) -> Result<Vec<String>, DbError> {
+    as_owner(connection, transport, async |client| {
+        let mut names = Vec::new();
+        for (role, password) in passwords {
+            names.push(rights::make_role(client, *role, password).await?);
+        }
+        migrate(client).await?;
+        Ok(names)
+    })
+    .await
+}
+
+/// Uses a connection of its own, without limits: a migration, or the wait for another process that makes one, may take as long
+/// as it takes.
+async fn as_owner<T>(
+    connection: &Config,
+    transport: &Transport,
+    work: impl AsyncFnOnce(&mut Client) -> Result<T, DbError>,
+) -> Result<T, DbError> {
     let mut connection = connection.clone();
-    // a migration, or the wait for another process that makes one, may take as long as it takes
     connection.options("-c statement_timeout=0 -c lock_timeout=0");
     let (mut client, driver) = transport.connect(&connection).await?;
-    let outcome = migrate(&mut client).await;
+    let outcome = work(&mut client).await;
     drop(client);
     match driver.await {
         Ok(closed) => closed?,
@@ -32,5 +60,6 @@ async fn migrate(client: &mut Client) -> Result<(), DbError> {
     for step in report.applied_migrations() {
         tracing::info!(version = step.version(), name = step.name(), "schema migrated");
     }
-    statements::install(client).await
+    statements::install(client).await?;
+    rights::grant(client).await
 }

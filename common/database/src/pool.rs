@@ -2,6 +2,7 @@
 
 use super::columns::column;
 use super::error::is_standby;
+use super::rights::DatabaseRole;
 use super::tls::Transport;
 use super::{DbError, migrations, statements};
 use configuration::DatabaseConfig;
@@ -91,6 +92,42 @@ impl Database {
     /// When the database does not answer, or holds a schema that this version does not know.
     pub async fn migrate(&self) -> Result<(), DbError> {
         migrations::run(&self.connection, &self.transport).await
+    }
+
+    /// What the database is called; PostgreSQL calls it like its user, unless it is said.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.connection.get_dbname().or(self.connection.get_user()).unwrap_or_default()
+    }
+
+    /// What a starting service does about the schema: it brings it up to date, or, where it may not, makes sure that the functions
+    /// of this version are there.
+    ///
+    /// # Errors
+    /// When the database does not answer, or has another schema.
+    pub async fn prepare(&self, migrate_on_start: bool) -> Result<(), DbError> {
+        if migrate_on_start {
+            return self.migrate().await;
+        }
+        let there = "select to_jsonb(to_regnamespace($1) is not null)";
+        if self.row(there, &[&statements::schema()]).await? != Some(true) {
+            let missing =
+                "the database is not prepared for this version: run `cinderblock-manage db sync`";
+            return Err(DbError::Defect(missing.into()));
+        }
+        Ok(())
+    }
+
+    /// Brings the schema up to date and makes the services' roles with these passwords, or gives them others; returns the names of
+    /// the roles.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the user may not make roles.
+    pub async fn make_roles(
+        &self,
+        passwords: &[(DatabaseRole, &str)],
+    ) -> Result<Vec<String>, DbError> {
+        migrations::make_roles(&self.connection, &self.transport, passwords).await
     }
 
     /// The newest step of the schema that the database has; 0 for none.

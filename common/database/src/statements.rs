@@ -10,7 +10,7 @@ mod finish;
 mod quota;
 mod rows;
 
-use super::DbError;
+use super::{DbError, rights};
 pub use conditions::condition;
 use operation::OperationKind;
 use operation::contract::Runs;
@@ -63,6 +63,11 @@ pub fn search_path() -> String {
     format!("{},public", FUNCTIONS.schema)
 }
 
+/// The schema of this version's functions.
+pub(crate) fn schema() -> &'static str {
+    &FUNCTIONS.schema
+}
+
 /// Makes the functions of this version, unless they are there.
 pub(crate) async fn install(client: &mut Client) -> Result<(), DbError> {
     let Functions { schema, text } = &*FUNCTIONS;
@@ -74,6 +79,7 @@ pub(crate) async fn install(client: &mut Client) -> Result<(), DbError> {
     let head = format!("create schema {schema}; set local search_path = {schema}, public;");
     transaction.batch_execute(&head).await?;
     transaction.batch_execute(text).await?;
+    transaction.batch_execute(&rights::closed(schema)).await?;
     transaction.commit().await?;
     tracing::info!(schema, "functions installed");
     Ok(())
