@@ -81,7 +81,7 @@ def measure(directory, way):
         if way == "through the relay":
             server = target / "relay.sock"
             ends.append(subprocess.Popen([
-                RELAY, "--listen", server, "--control", target / "control.sock", "--target", f"unix:{b.nbd}",
+                RELAY, "--listen", server, "--control", target / "control.sock", "--target", b.nbd,
                 "--pid-file", target / "relay.pid"], stderr=subprocess.DEVNULL))
             wait_for(target / "control.sock")
         if way != "no mirror":

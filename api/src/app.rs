@@ -1,6 +1,7 @@
 //! What every request works with.
 
 use crate::identity::Identification;
+use crate::nova::Nova;
 use bus::Bus;
 use configuration::{ApiConfig, Config, QuotaConfig};
 use database::{Database, VolumeLookups};
@@ -25,6 +26,8 @@ pub(crate) struct AppState {
     pub volumes: VolumeLookups,
     pub policy: LivePolicy,
     pub identification: Identification,
+    /// `None` where Nova is not asked.
+    pub nova: Option<Nova>,
     pub bus: Bus,
     pub submitter: Submitter,
     /// A permit for each request that may be answered at once.
@@ -37,6 +40,7 @@ impl AppState {
         config: &Config,
         policy: LivePolicy,
         identification: Identification,
+        nova: Option<Nova>,
         database: Database,
         bus: Bus,
         stopping: CancellationToken,
@@ -52,6 +56,7 @@ impl AppState {
             volumes: VolumeLookups::new(database.clone()),
             policy,
             identification,
+            nova,
             database,
             bus,
             stopping,

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::fault::{Answer, Fault};
+use crate::identity::keystone::Identified;
 use crate::identity::{Identification, noauth};
 use crate::project_url::UrlProject;
 use axum::extract::{Request, State};
@@ -21,7 +22,10 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
         Identification::Keystone(keystone) => {
             let path = asked_path(&request);
             match keystone.caller(request.headers(), request.method().as_str(), &path).await {
-                Ok(caller) => caller,
+                Ok(Identified { caller, token }) => {
+                    request.extensions_mut().insert(token);
+                    caller
+                }
                 Err(refusal) => return keystone.answer(refusal),
             }
         }

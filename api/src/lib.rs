@@ -11,11 +11,13 @@ mod fault;
 mod fields;
 mod filters;
 mod host_or_cluster;
+mod http_client;
 mod identify;
 mod identity;
 mod links;
 mod listing;
 mod microversion;
+mod nova;
 mod nul;
 mod observe;
 mod overload;
@@ -37,6 +39,7 @@ use bus::Bus;
 use configuration::{Config, Identity};
 use database::Database;
 use identity::Identification;
+use nova::Nova;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
 use std::time::Duration;
@@ -76,6 +79,7 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         .await
         .with_context(|| format!("api.listen: {}", config.api.listen))?;
     let identification = Identification::new(&config)?;
+    let nova = Nova::new(&config.nova)?;
     let policy = LivePolicy::load((&config.policy).into()).context("policy")?;
     let database = Database::new(&config.database, config.services.down_after())?;
     database.prepare(config.database.migrate_on_start).await.context("the database's schema")?;
@@ -84,6 +88,7 @@ pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<
         &config,
         policy,
         identification,
+        nova,
         database.clone(),
         bus.clone(),
         lifecycle.stopping(),

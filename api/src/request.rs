@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::fault::Fault;
+use crate::identity::keystone::UserToken;
 use crate::links::Links;
 use crate::microversion::Microversion;
 use crate::observe::Trace;
@@ -18,6 +19,8 @@ pub(crate) struct RequestContext {
     pub caller: Caller,
     pub version: Microversion,
     pub links: Links,
+    /// With which token it came, where tokens say who asks.
+    pub token: Option<UserToken>,
     /// The rules that are in force while it is answered.
     pub policy: Arc<Policy>,
     trace: Trace,
@@ -46,6 +49,7 @@ impl FromRequestParts<App> for RequestContext {
             version: parts.extensions.get::<Microversion>().copied().ok_or_else(missing)?,
             trace: parts.extensions.get::<Trace>().cloned().ok_or_else(missing)?,
             links: Links::of(parts, &app.config),
+            token: parts.extensions.get::<UserToken>().cloned(),
             policy: app.policy.current(),
         })
     }

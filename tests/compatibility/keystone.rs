@@ -1,11 +1,19 @@
 //! Callers with tokens, and a real Keystone.
 
+use anyhow::Context as _;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode};
+use axum::{Json, Router};
 use harness::keystone::Keystone;
 use harness::{Answered, Client, Cluster, ClusterBuilder, until};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::net::TcpListener;
+use uuid::Uuid;
 
 /// Longer than tokens live in the tests that wait for their end.
 const EXPIRY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -167,6 +175,110 @@ async fn what_a_server_uses_is_detached_by_a_service_alone() -> anyhow::Result<(
     // what no server of Nova's has is the user's own
     let path = format!("/attachments/{}", attach(None).await?);
     member.delete(&path).await?.expect_status(200)?;
+    cloud.cluster.finish(&[]).await
+}
+
+/// What Nova would answer, and with which tokens and versions it was asked.
+#[derive(Default)]
+struct StandInNova {
+    answer: Mutex<(StatusCode, Value)>,
+    asked: Mutex<Vec<(String, HeaderMap)>>,
+}
+
+impl StandInNova {
+    fn will_answer(&self, status: StatusCode, body: Value) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = (status, body);
+    }
+
+    /// Serves it; returns its address.
+    async fn serve(self: &Arc<Self>) -> anyhow::Result<String> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}/v2.1", listener.local_addr()?);
+        let nova = self.clone();
+        let answer = move |request: Request| async move {
+            let asked = (request.uri().path().to_owned(), request.headers().clone());
+            nova.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+            let (status, body) = nova.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            (status, Json(body))
+        };
+        let server = axum::serve(listener, Router::new().fallback(answer));
+        tokio::spawn(server.into_future());
+        Ok(url)
+    }
+}
+
+#[tokio::test]
+async fn where_nova_is_asked_it_says_what_a_server_uses() -> anyhow::Result<()> {
+    let mut cloud = Cloud::start(3600).await?;
+    let nova = Arc::new(StandInNova::default());
+    let url = nova.serve().await?;
+    let keystone = cloud.keystone.url();
+    let environment = [
+        ("CINDERBLOCK__API__IDENTITY", "keystone"),
+        ("CINDERBLOCK__KEYSTONE__AUTH_URL", &keystone),
+        ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
+        ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
+        ("CINDERBLOCK__NOVA__ENDPOINT", &url),
+        ("CINDERBLOCK__NOVA__TIMEOUT_SECONDS", "2"),
+    ];
+    cloud.cluster.add_api(&environment).await?;
+    let endpoint = cloud.cluster.apis[2].endpoint();
+    let member = cloud.user("member", "member").await?.at(&endpoint);
+    let volume = member.available_volume(1).await?;
+    let server = "7bd9ba7d-7a3b-4ae9-8f6a-1b4bb64e5d71";
+    let body = json!({ "attachment": { "volume_uuid": volume, "instance_uuid": server,
+        "connector": { "host": "server", "initiator": "iqn.2026-11.example:server" } } });
+    let made = member.post("/attachments", body).await?.expect_status(200)?;
+    let id = made.body["attachment"]["id"].as_str().unwrap_or_default().to_owned();
+    let path = format!("/attachments/{id}");
+    let used =
+        |id: &str| json!({ "volumeAttachment": { "attachment_id": id, "volumeId": volume } });
+    for (status, body, expected) in [
+        (StatusCode::OK, used(&id), 409),
+        (StatusCode::UNAUTHORIZED, json!({}), 401),
+        (StatusCode::FORBIDDEN, json!({}), 403),
+        (StatusCode::SERVICE_UNAVAILABLE, json!({}), 503),
+        (StatusCode::OK, json!({ "something": "else" }), 503),
+    ] {
+        nova.will_answer(status, body);
+        member.delete(&path).await?.expect_status(expected)?;
+        member
+            .act(&volume, "os-detach", json!({ "attachment_id": id }))
+            .await?
+            .expect_status(expected)?;
+    }
+    member.get(&path).await?.expect_status(200)?;
+    // the server has it through another attachment, after a migration for instance
+    nova.will_answer(StatusCode::OK, used(&Uuid::new_v4().to_string()));
+    member.delete(&path).await?.expect_status(200)?;
+    let asked = nova.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (asked_path, headers) = asked.last().context("Nova was asked")?;
+    assert_eq!(*asked_path, format!("/v2.1/servers/{server}/os-volume_attachments/{volume}"));
+    assert_eq!(headers["openstack-api-version"], "compute 2.89");
+    assert!(headers.contains_key("x-service-token"));
+    assert_ne!(headers["x-auth-token"], headers["x-service-token"]);
+    cloud.cluster.finish(&["Nova", "503", "ConflictNova"]).await
+}
+
+#[tokio::test]
+async fn only_a_project_that_keystone_knows_gets_a_default_type() -> anyhow::Result<()> {
+    let cloud = Cloud::start(3600).await?;
+    let admin = cloud.user("admin-of-a", "admin").await?.with_version("volume 3.62");
+    let body = json!({ "default_type": { "volume_type": "__DEFAULT__" } });
+    let set =
+        async |project: &str| admin.put(&format!("/default-types/{project}"), body.clone()).await;
+    set(&cloud.project_b).await?.expect_status(200)?;
+    for unknown in
+        [Uuid::new_v4().simple().to_string(), "..".to_owned(), "%2e%2e%2fusers".to_owned()]
+    {
+        let refused = set(&unknown).await?.expect_status(404)?;
+        assert!(!refused.body.to_string().contains("users%"), "{}", refused.body);
+    }
+    let unknown = Uuid::new_v4().simple().to_string();
+    let refused = set(&unknown).await?.expect_status(404)?;
+    assert_eq!(refused.fault(), format!("Project with id {unknown} not found."));
+    let project = cloud.project_b.clone();
+    admin.delete(&format!("/default-types/{project}")).await?.expect_status(204)?;
     cloud.cluster.finish(&[]).await
 }
 

@@ -1,8 +1,12 @@
 //! iSCSI: only whoever has the secret reaches the data, and targets are there as long as servers need them.
 
 use super::data::reachable;
+use harness::cluster::BackendSpec;
 use harness::{ClusterBuilder, access_data};
 use serde_json::json;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use uuid::Uuid;
 
 #[tokio::test]
 async fn only_the_right_secret_lets_a_server_in() -> anyhow::Result<()> {
@@ -81,5 +85,61 @@ async fn targets_come_back_when_their_daemon_dies() -> anyhow::Result<()> {
     let body = json!({ "snapshot": { "volume_id": volume, "force": true } });
     let refused = client.post("/snapshots", body).await?.expect_status(400)?;
     assert!(refused.fault().contains("cannot take a snapshot of an attached volume"));
+    cluster.finish(&["data path"]).await
+}
+
+/// Each host has its own account, which goes with its last attachment; and no process has a password among its arguments,
+/// which every user of the machine can read.
+#[tokio::test]
+async fn a_host_that_was_left_does_not_get_in_by_what_it_knows() -> anyhow::Result<()> {
+    let builder = ClusterBuilder::for_test().await?;
+    let directory = builder.directory().to_owned();
+    std::fs::create_dir_all(&directory)?;
+    let (recorder, record) = (directory.join("tgtadm"), directory.join("arguments"));
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}\nexec tgtadm \"$@\"\n", record.display());
+    std::fs::write(&recorder, script)?;
+    std::fs::set_permissions(&recorder, Permissions::from_mode(0o700))?;
+    let settings =
+        format!("file.target_protocol = 'iscsi'\nfile.tgtadm = '{}'\n", recorder.display());
+    let disk = BackendSpec { name: "disk".to_owned(), driver: "file", settings };
+    let cluster = builder.backend(disk).start().await?;
+    let client = cluster.client();
+    let specs = json!({ "extra_specs": { "multiattach": "<is> True" } });
+    client.create_volume_type("shared", specs).await?;
+    let volume = client.create_volume(json!({ "size": 1, "volume_type": "shared" })).await?;
+    client.wait_for_status(&volume, "available").await?;
+    let mut attached = Vec::new();
+    for host in ["server-1", "server-2", "server-1"] {
+        let connector = json!({ "volume_uuid": volume, "connector": harness::scene::connector(host),
+                                "instance_uuid": Uuid::new_v4() });
+        let told = client.post("/attachments", json!({ "attachment": connector })).await?;
+        let attachment = told.expect_status(200)?.body["attachment"].clone();
+        access_data(&attachment["connection_info"], &["write -P 3 0 1M", "flush"])?;
+        attached.push((attachment["id"].clone(), attachment["connection_info"].clone()));
+    }
+    let ((first, gone), (_, stays), (third, same)) = (&attached[0], &attached[1], &attached[2]);
+    assert_eq!(gone["target_iqn"], stays["target_iqn"]);
+    assert_ne!(gone["auth_password"], stays["auth_password"]);
+    // two servers on one host share its session
+    assert_eq!(gone["auth_password"], same["auth_password"]);
+    for (attachment, still) in [(first, true), (third, false)] {
+        let attachment = attachment.as_str().unwrap_or_default();
+        client.delete(&format!("/attachments/{attachment}")).await?.expect_status(200)?;
+        assert_eq!(access_data(gone, &["read -P 3 0 1M"]).is_ok(), still);
+    }
+    let refused = access_data(gone, &["read -P 3 0 1M"]).map_err(|error| error.to_string());
+    assert!(refused.clone().is_err_and(|error| error.contains("Authentication")), "{refused:?}");
+    access_data(stays, &["read -P 3 0 1M"])?;
+    // nor does it when the targets were opened again
+    harness::kill_by_pid_file(&directory.join("disk/run/tgtd.pid"));
+    reachable(stays, &["read -P 3 0 1M"]).await?;
+    assert!(access_data(gone, &["read -P 3 0 1M"]).is_err());
+
+    let arguments = std::fs::read_to_string(&record)?;
+    assert!(arguments.contains("--mode account"), "{arguments}");
+    for (_, info) in &attached {
+        let password = info["auth_password"].as_str().unwrap_or_default();
+        assert!(!password.is_empty() && !arguments.contains(password));
+    }
     cluster.finish(&["data path"]).await
 }

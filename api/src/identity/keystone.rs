@@ -12,8 +12,8 @@ use crate::fault::Fault;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use configuration::KeystoneConfig;
-use model::{Caller, Error};
+use configuration::{KeystoneConfig, Secret};
+use model::{Caller, Error, ErrorKind};
 use serde_json::json;
 use std::sync::Arc;
 use validation::{Validations, Verdict};
@@ -25,6 +25,16 @@ pub(crate) struct Keystone {
     service_token_roles_required: bool,
     /// The header of a 401, which says where tokens come from.
     challenge: HeaderValue,
+}
+
+/// The token with which a request came. Other services are asked with it on the caller's behalf.
+#[derive(Clone)]
+pub(crate) struct UserToken(pub Secret);
+
+/// Who asks, and with which token.
+pub(crate) struct Identified {
+    pub caller: Caller,
+    pub token: UserToken,
 }
 
 /// Why a caller was not identified.
@@ -64,19 +74,47 @@ impl Keystone {
         headers: &HeaderMap,
         method: &str,
         path: &str,
-    ) -> Result<Caller, Refusal> {
+    ) -> Result<Identified, Refusal> {
         let service = self.service_token(headers).await?;
         let is_service = service.as_ref().is_some_and(|token| self.is_of_a_service(token));
         let token = text(headers, "x-auth-token")
             .or_else(|| text(headers, "x-storage-token"))
             .ok_or(Refusal::Unauthorized)?;
         // a service finishes what a user has begun, though the user's token has expired meanwhile
-        let token = self.token(token, is_service).await?;
-        if !is_service && !token.may_be_used_for(method, path) {
+        let known = self.token(token, is_service).await?;
+        if !is_service && !known.may_be_used_for(method, path) {
             return Err(Refusal::Unauthorized);
         }
         let service_roles = service.filter(|_| is_service).map(|token| token.roles());
-        Ok(token.caller(service_roles.unwrap_or_default()))
+        let caller = known.caller(service_roles.unwrap_or_default());
+        Ok(Identified { caller, token: UserToken(token.into()) })
+    }
+
+    /// The token of this service's own account.
+    pub(crate) async fn own_token(&self) -> anyhow::Result<Secret> {
+        self.validations.own_token().await
+    }
+
+    /// Whether there is a project with this id, as far as its bearer may know.
+    pub(crate) async fn has_project(
+        &self,
+        project: &str,
+        UserToken(bearer): &UserToken,
+    ) -> model::Result<bool> {
+        let unavailable = |cause: anyhow::Error| {
+            Error::unavailable("Keystone does not tell whether there is the project.")
+                .caused_by(cause)
+        };
+        let status = self.validations.project(project, bearer.expose()).await;
+        match status.map_err(|error| unavailable(error.into()))? {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            StatusCode::FORBIDDEN => Err(Error::new(
+                ErrorKind::Forbidden,
+                "Keystone does not tell you whether there is the project.",
+            )),
+            other => Err(unavailable(anyhow::anyhow!("Keystone answers {other}"))),
+        }
     }
 
     /// The service token of a request, if it has one.

@@ -7,16 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 text_enum! {
-    /// On what a storage daemon offers its NBD exports; QEMU allows one listener per daemon.
-    pub enum NbdListen {
-        /// A socket file in the array's directory, for clients on the same machine.
-        Unix = "unix",
-        /// A loopback port.
-        Tcp = "tcp",
-    }
-}
-
-text_enum! {
     /// How servers reach volumes, in Cinder's words.
     pub enum TargetProtocol {
         /// The storage daemon's NBD exports.
@@ -34,10 +24,6 @@ pub struct FileDriverConfig {
     pub directory: PathBuf,
     /// `nbd` or `iscsi`.
     pub target_protocol: TargetProtocol,
-    /// `unix` or `tcp`.
-    pub nbd_listen: NbdListen,
-    /// The loopback port of `tcp`; 0 takes a free one.
-    pub nbd_port: u16,
     /// The program.
     pub storage_daemon: PathBuf,
     /// The program that carries writes to replicas; without a directory, the one beside the worker, if there is
@@ -60,8 +46,6 @@ impl Default for FileDriverConfig {
         Self {
             directory: PathBuf::new(),
             target_protocol: TargetProtocol::Nbd,
-            nbd_listen: NbdListen::Unix,
-            nbd_port: 0,
             storage_daemon: PathBuf::from("qemu-storage-daemon"),
             relay: PathBuf::from("cinderblock-relay"),
             replica_timeout_seconds: 5.0,

@@ -13,6 +13,7 @@ mod file_driver;
 mod keys;
 mod keystone;
 mod log;
+mod nova;
 mod policy;
 mod quota;
 mod scheduler;
@@ -28,9 +29,10 @@ pub use bus::{BusConfig, QueueType};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use fake_driver::FakeDriverConfig;
-pub use file_driver::{FileDriverConfig, NbdListen, TargetProtocol};
+pub use file_driver::{FileDriverConfig, TargetProtocol};
 pub use keystone::KeystoneConfig;
 pub use log::{LogConfig, LogFormat};
+pub use nova::NovaConfig;
 pub use policy::PolicyConfig;
 pub use quota::QuotaConfig;
 pub use scheduler::SchedulerConfig;
@@ -67,6 +69,8 @@ pub struct Config {
     pub quota: QuotaConfig,
     /// Who asks.
     pub keystone: KeystoneConfig,
+    /// Who knows what servers use.
+    pub nova: NovaConfig,
     /// Who may do what.
     pub policy: PolicyConfig,
     /// The log.
@@ -135,6 +139,7 @@ impl Config {
             ("api.body_timeout_seconds", self.api.body_timeout_seconds),
             ("keystone.timeout_seconds", self.keystone.timeout_seconds),
             ("keystone.cache_seconds", self.keystone.cache_seconds),
+            ("nova.timeout_seconds", self.nova.timeout_seconds),
         ] {
             if !(0.0..=MOST_SECONDS).contains(&seconds) {
                 return Err(invalid(key, "must be a number of seconds between 0 and a million"));

@@ -71,24 +71,3 @@ pub async fn exported(database: &Database, backend: BackendId) -> Result<Vec<Exp
     let rows = database.typed_rows_without_time_limit(sql, &[&backend.0]).await?;
     rows.iter().map(|row| Ok(column::<Json<Exported>>(row, 0)?.0)).collect()
 }
-
-/// Whether an attachment of the volume other than this one needs the data path of the mode.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn is_needed(
-    database: &Database,
-    volume: VolumeId,
-    mode: AttachMode,
-    except: AttachmentId,
-) -> Result<bool, DbError> {
-    let needed: Option<bool> = database
-        .row(
-            "select to_jsonb(exists (select from attachments \
-             where volume_id = $1 and attach_mode = $2 and id <> $3 \
-               and connector is not null and deleted_at is null))",
-            &[&volume.0, &mode.as_str(), &except.0],
-        )
-        .await?;
-    Ok(needed.unwrap_or(false))
-}

@@ -61,5 +61,5 @@ async fn migrate(client: &mut Client) -> Result<(), DbError> {
         tracing::info!(version = step.version(), name = step.name(), "schema migrated");
     }
     statements::install(client).await?;
-    rights::grant(client).await
+    rights::grant(client, statements::schema()).await
 }

@@ -5,7 +5,7 @@
 //! the database and the service, so that several installations in one PostgreSQL keep apart. Roles that are not there are not
 //! missed: then everybody is the owner.
 
-use super::{DbError, statements};
+use super::DbError;
 use operation::OperationKind;
 use operation::contract::Runs;
 use postgres_protocol::password;
@@ -116,9 +116,8 @@ pub(crate) fn closed(schema: &str) -> String {
         + &run_as_owner.collect::<String>()
 }
 
-/// Gives the services' roles that are there what they need.
-pub(crate) async fn grant(client: &Client) -> Result<(), DbError> {
-    let schema = statements::schema();
+/// Gives the services' roles that are there what they need, with the functions of this schema.
+pub(crate) async fn grant(client: &Client, schema: &str) -> Result<(), DbError> {
     for role in DatabaseRole::ALL {
         let Some(name) = quoted_name(client, role).await? else { continue };
         let Rights { functions, writes } = role.rights();

@@ -36,6 +36,13 @@ text_enum! {
     }
 }
 
+/// The host that a connector names, or else its iSCSI initiator. Servers on one host share what it knows of a data path.
+#[must_use]
+pub fn host_of(connector: &Map<String, Value>) -> &str {
+    let names = ["host", "initiator"].iter().filter_map(|key| connector.get(*key));
+    names.filter_map(Value::as_str).next().unwrap_or_default()
+}
+
 /// An attachment as the view `attachment_details` shows it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Attachment {

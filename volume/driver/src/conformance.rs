@@ -38,6 +38,7 @@ macro_rules! conformance {
             a_removed_volume_is_not_exported_any_more,
             an_exported_volume_can_grow_while_nobody_is_connected,
             a_restored_data_path_is_the_one_that_was_open,
+            a_host_that_is_forgotten_leaves_the_others_theirs,
         );
     };
     (@manage $storage:expr) => {

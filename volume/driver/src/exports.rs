@@ -8,13 +8,24 @@ use model::{AttachMode, ConnectionInfo, Volume};
 /// The data paths of a backend's volumes.
 #[async_trait]
 pub trait Exports: Send + Sync {
-    /// Opens the volume's data path and returns how to reach it; an open one stays as it is.
+    /// Opens the volume's data path and returns how the servers on a host reach it; an open one stays as it is.
     async fn export(
         &self,
         volume: &Volume,
         mode: AttachMode,
+        host: &str,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError>;
+
+    /// What the servers on a host were told lets nobody in any more; the data path stays open for others. That it never did is no
+    /// error.
+    async fn forget_host(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        host: &str,
+        fence: Fence,
+    ) -> Result<(), DriverError>;
 
     /// Closes the volume's data path, also under servers that use it; that there is none is no error.
     async fn unexport(

@@ -2,7 +2,7 @@
 
 use crate::execution::{Done, Execution};
 use crate::step::StepError;
-use model::{AttachMode, AttachmentId, Volume, qos};
+use model::{AttachMode, AttachmentId, Volume, host_of, qos};
 use operation::contract::{Columns, Role};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,8 @@ pub(crate) async fn open(
     mode: AttachMode,
 ) -> Result<Done, StepError> {
     let volume: Volume = execution.other(Role::Volume)?;
-    let told = execution.exports()?.export(&volume, mode, execution.fence).await?;
+    let told =
+        execution.exports()?.export(&volume, mode, host_of(connector), execution.fence).await?;
     let limits = volume.front_end_qos.as_ref();
     let multipath = connector.get("enforce_multipath").cloned().unwrap_or(json!(false));
     // everything on one level, as attachments show it

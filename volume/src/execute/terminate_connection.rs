@@ -1,4 +1,4 @@
-//! Executes `terminate_connection`: the data path is closed, unless another server needs it.
+//! Executes `terminate_connection`: the data path is closed, or, where another server needs it, closed for this one.
 
 use crate::execute::delete_attachment::close_unless_needed;
 use crate::execution::{Done, Execution};

@@ -1,12 +1,13 @@
 //! Keystone's answers about tokens, and how long they count.
 
 use super::own_token::OwnToken;
+use crate::http_client;
 use crate::identity::token::{Answer, Token};
 use anyhow::{Context as _, anyhow, bail};
-use configuration::KeystoneConfig;
+use configuration::{KeystoneConfig, Secret};
 use moka::Expiry;
 use moka::future::Cache;
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Client, StatusCode};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,7 +50,7 @@ impl Validations {
         let url = config.auth_url.as_ref().context("keystone.auth_url is missing")?;
         let url = url.trim_end_matches('/').to_owned();
         Ok(Self {
-            client: client(config)?,
+            client: http_client::new("keystone", config.ca_file.as_deref(), config.timeout())?,
             own: OwnToken::new(&url, config)?,
             cache: Cache::builder()
                 .max_capacity(config.cached_tokens)
@@ -72,6 +73,21 @@ impl Validations {
         };
         let verdict = self.cache.try_get_with(key.finalize().into(), asking).await;
         verdict.map_err(|error: Arc<anyhow::Error>| anyhow!("{error:#}"))
+    }
+
+    /// The token of this service's own account.
+    pub async fn own_token(&self) -> anyhow::Result<Secret> {
+        self.own.get(&self.client).await
+    }
+
+    /// What Keystone says when the bearer of a token asks for a project. An id has letters, digits and dashes: anything else is
+    /// none.
+    pub async fn project(&self, id: &str, bearer: &str) -> reqwest::Result<StatusCode> {
+        if !id.chars().all(|character| character.is_ascii_alphanumeric() || character == '-') {
+            return Ok(StatusCode::NOT_FOUND);
+        }
+        let url = format!("{}/projects/{id}", self.url);
+        Ok(self.client.get(url).header("X-Auth-Token", bearer).send().await?.status())
     }
 
     async fn ask(&self, token: &str, may_be_expired: bool) -> anyhow::Result<Verdict> {
@@ -121,19 +137,6 @@ async fn verdict(answer: reqwest::Response) -> anyhow::Result<Verdict> {
         StatusCode::FORBIDDEN => bail!("the service's account may not validate tokens"),
         other => bail!("Keystone answers {other}"),
     }
-}
-
-fn client(config: &KeystoneConfig) -> anyhow::Result<Client> {
-    // another part of the process may have named it
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut builder = Client::builder().timeout(config.timeout());
-    if let Some(file) = &config.ca_file {
-        let told = || format!("keystone.ca_file: {}", file.display());
-        let certificates = Certificate::from_pem_bundle(&std::fs::read(file).with_context(told)?)
-            .with_context(told)?;
-        builder = builder.tls_certs_only(certificates);
-    }
-    builder.build().context("the client of Keystone")
 }
 
 /// An answer counts no longer than the token it is about.

@@ -22,7 +22,7 @@ pub(crate) async fn delete(
 ) -> Answer {
     context.version.require(SINCE)?;
     let attachment = find(&app, &context, &id).await?;
-    used_by_nova::refuse(&app, &context, &attachment)?;
+    used_by_nova::refuse(&app, &context, &attachment).await?;
     close(&app, &context, &attachment).await?;
     let left = attachments::of_volume(&app.database, attachment.volume_id).await?;
     let views: Vec<Value> = left.iter().map(views::attachment::summary).collect();

@@ -3,27 +3,45 @@
 
 use crate::app::App;
 use crate::identity::Identification;
+use crate::identity::keystone::Keystone;
+use crate::nova::OnBehalfOf;
 use crate::request::RequestContext;
 use model::{Attachment, Error, ErrorKind, Result};
+use uuid::Uuid;
 
-/// Refuses to end an attachment of a server, unless a service asks. Nova itself is not asked: where it may use the volume, it does.
-pub(crate) fn refuse(app: &App, context: &RequestContext, attachment: &Attachment) -> Result<()> {
-    let callers_are_known = match &app.identification {
-        Identification::Noauth => false,
-        Identification::Keystone(_) => true,
-    };
+/// Refuses to end an attachment that a server uses, unless a service asks. Where Nova is not asked, a server uses what it is
+/// connected to.
+pub(crate) async fn refuse(
+    app: &App,
+    context: &RequestContext,
+    attachment: &Attachment,
+) -> Result<()> {
+    let Identification::Keystone(keystone) = &app.identification else { return Ok(()) };
     let is_connected = attachment.connection_info.is_some() && !attachment.through_actions;
-    match attachment.instance_id {
-        Some(server)
-            if callers_are_known && is_connected && context.caller.service_roles.is_empty() =>
-        {
-            Err(Error::new(
-                ErrorKind::Conflict,
-                format!(
-                    "ConflictNovaUsingAttachment: Detach volume from instance {server} using the Compute API"
-                ),
-            ))
-        }
-        Some(_) | None => Ok(()),
+    let Some(server) = attachment.instance_id.filter(|_| is_connected) else { return Ok(()) };
+    if !context.caller.service_roles.is_empty() {
+        return Ok(());
     }
+    if uses(app, context, keystone, server, attachment).await? {
+        let text = format!(
+            "ConflictNovaUsingAttachment: Detach volume from instance {server} using the Compute API"
+        );
+        return Err(Error::new(ErrorKind::Conflict, text));
+    }
+    Ok(())
+}
+
+/// Whether the server uses it, by what Nova says, where Nova is asked.
+async fn uses(
+    app: &App,
+    context: &RequestContext,
+    keystone: &Keystone,
+    server: Uuid,
+    attachment: &Attachment,
+) -> Result<bool> {
+    let (Some(nova), Some(user)) = (&app.nova, &context.token) else { return Ok(true) };
+    let service = keystone.own_token().await.map_err(|error| {
+        Error::unavailable("Keystone gives no token to ask Nova with.").caused_by(error)
+    })?;
+    nova.uses(server, attachment, OnBehalfOf { user: &user.0, service: &service }).await
 }

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::Fields;
+use crate::identity::Identification;
 use crate::request::RequestContext;
 use crate::submit::submit;
 use axum::Json;
@@ -12,7 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use database::volume_types;
-use model::Error;
+use model::{Error, Result};
 use operation::SetDefaultType;
 use serde_json::json;
 
@@ -26,6 +27,7 @@ pub(crate) async fn set(
     let mut asked = Fields::inside(body, "default_type")?;
     let name = asked.required_text("volume_type")?;
     asked.refuse_rest()?;
+    require_project(&app, &context, &project).await?;
     // 400 here, unlike everywhere else
     let found = volume_types::find(&app.database, &name, None)
         .await?
@@ -34,6 +36,18 @@ pub(crate) async fn set(
     let operation = SetDefaultType { project, volume_type_id: Some(found.id) };
     submit(&app, &context, operation).await?;
     Ok(Json(json!({ "default_type": view })).into_response())
+}
+
+/// Where projects are Keystone's, there must be this one.
+async fn require_project(app: &App, context: &RequestContext, project: &str) -> Result<()> {
+    let (Identification::Keystone(keystone), Some(token)) = (&app.identification, &context.token)
+    else {
+        return Ok(());
+    };
+    if keystone.has_project(project, token).await? {
+        return Ok(());
+    }
+    Err(Error::not_found(format!("Project with id {project} not found.")))
 }
 
 pub(crate) async fn unset(

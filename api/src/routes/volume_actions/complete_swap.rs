@@ -45,7 +45,7 @@ pub(super) async fn complete(mut action: VolumeAction<'_>) -> Answer {
     }
     // Nova has terminated the connections of the server that it has moved: others are not its to end
     for attachment in &attachments {
-        used_by_nova::refuse(app, context, attachment)?;
+        used_by_nova::refuse(app, context, attachment).await?;
         if attachment.connector.is_some() {
             return Err(Error::bad_request(
                 "Invalid volume: A server is still connected to it; terminate that connection first.",

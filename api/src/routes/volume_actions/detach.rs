@@ -30,7 +30,7 @@ async fn end(mut action: VolumeAction<'_>, name: &'static str) -> Answer {
     let volume = volumes::find(app, context, &action.id.to_string()).await?;
     // Cinder accepts it where nobody is attached, too
     if let Some(attachment) = meant(of_volume(&app.database, volume.id).await?, named)? {
-        used_by_nova::refuse(app, context, &attachment)?;
+        used_by_nova::refuse(app, context, &attachment).await?;
         close(app, context, &attachment).await?;
     }
     Ok(StatusCode::ACCEPTED.into_response())

@@ -26,6 +26,9 @@ pub fn replicated_volume(size_gb: i32) -> Volume {
     Volume { replicated: true, replication_status, ..volume(size_gb) }
 }
 
+/// A host with servers.
+pub const HOST: &str = "host-1";
+
 /// A snapshot of a volume.
 #[must_use]
 pub fn snapshot(volume: &Volume) -> Snapshot {

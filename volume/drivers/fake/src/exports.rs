@@ -11,12 +11,20 @@ impl Exports for FakeDriver {
         &self,
         volume: &Volume,
         mode: AttachMode,
+        _host: &str,
         _fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
-        self.pretend("export", &volume.metadata).await?;
-        self.memory().exports.insert((volume.id, mode));
-        let data = Map::from_iter([("volume_id".to_owned(), json!(volume.id))]);
-        Ok(ConnectionInfo { driver_volume_type: "fake".to_owned(), data })
+        self.open(volume, mode).await
+    }
+
+    async fn forget_host(
+        &self,
+        volume: &Volume,
+        _mode: AttachMode,
+        _host: &str,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        self.pretend("forget_host", &volume.metadata).await
     }
 
     async fn unexport(
@@ -37,5 +45,19 @@ impl Exports for FakeDriver {
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
         self.memory().exports.insert((volume.id, mode));
         Ok(())
+    }
+}
+
+impl FakeDriver {
+    /// Opens a data path.
+    pub(crate) async fn open(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+    ) -> Result<ConnectionInfo, DriverError> {
+        self.pretend("export", &volume.metadata).await?;
+        self.memory().exports.insert((volume.id, mode));
+        let data = Map::from_iter([("volume_id".to_owned(), json!(volume.id))]);
+        Ok(ConnectionInfo { driver_volume_type: "fake".to_owned(), data })
     }
 }

@@ -9,9 +9,9 @@ impl Migration for FakeDriver {
     async fn open_for_import(
         &self,
         volume: &Volume,
-        fence: Fence,
+        _fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
-        self.export(volume, AttachMode::ReadOnly, fence).await
+        self.open(volume, AttachMode::ReadOnly).await
     }
 
     async fn close_after_import(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {

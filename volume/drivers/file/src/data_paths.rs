@@ -7,17 +7,31 @@ use configuration::TargetProtocol;
 use driver::DriverError;
 use model::{AttachMode, ConnectionInfo, VolumeId};
 
-/// Opens a data path, unless it is open, and returns how to reach it. `mirror` is that of the volume, if it should have
-/// one.
+/// Opens a data path for the servers on a host, unless it is open, and returns how to reach it. `mirror` is that of the volume, if it
+/// should have one.
 pub(crate) async fn open(
     array: &Array,
     id: VolumeId,
     mode: AttachMode,
+    host: &str,
     mirror: Option<&Mirror<'_>>,
 ) -> Result<ConnectionInfo, DriverError> {
     match array.protocol {
         TargetProtocol::Nbd => open_nbd(array, id, mode, mirror).await,
-        TargetProtocol::Iscsi => Ok(iscsi_info(id, &array.targets.export(id, mode).await?)),
+        TargetProtocol::Iscsi => Ok(iscsi_info(id, &array.targets.export(id, mode, host).await?)),
+    }
+}
+
+/// Opens a data path again, for the hosts that had it.
+pub(crate) async fn restore(
+    array: &Array,
+    id: VolumeId,
+    mode: AttachMode,
+    mirror: Option<&Mirror<'_>>,
+) -> Result<(), DriverError> {
+    match array.protocol {
+        TargetProtocol::Nbd => open_nbd(array, id, mode, mirror).await.map(drop),
+        TargetProtocol::Iscsi => array.targets.restore(id, mode).await,
     }
 }
 
@@ -45,7 +59,7 @@ pub(crate) async fn open_again(
     modes: Vec<AttachMode>,
 ) -> Result<(), DriverError> {
     for mode in modes {
-        open(array, id, mode, None).await?;
+        restore(array, id, mode, None).await?;
     }
     Ok(())
 }

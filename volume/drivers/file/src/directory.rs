@@ -5,11 +5,12 @@
 //! | `volumes/volume-<id>` | a volume, raw and sparse |
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
 //! | `….unfinished` | either, until it is complete |
-//! | `chap/…` | with what servers log in to the iSCSI target of this name |
+//! | `chap/<target>/…` | with what the servers on a host log in to the iSCSI target |
 //! | `in-sync/volume-<id>` | the mirror connection over which the replica here is in sync |
 //! | `fences/…` | the newest claim that touched the object of this name |
 //! | `epochs/<backend>` | the newest epoch of a backend that the array has seen, and whether it serves in it |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
+//! | `export.key` | from what the names of its exports are made |
 //! | `run/` | sockets and process id of the storage daemon |
 
 use crate::fences;
@@ -24,8 +25,10 @@ use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use uuid::Uuid;
 
 /// How long the fencing token of a removed object is kept: no claim on it is still in use after that.
 const FENCE_FILE_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -95,7 +98,8 @@ impl Directory {
         self.fences().join(object.to_string())
     }
 
-    pub fn chap_file(&self, export: &str) -> PathBuf {
+    /// The accounts of the iSCSI target for an export.
+    pub fn chap_accounts(&self, export: &str) -> PathBuf {
         self.chap().join(export)
     }
 
@@ -260,7 +264,11 @@ impl Directory {
         ] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
-        self.create_id().map_err(|error| unusable(&self.id_file(), &error))?;
+        let (id, key) = (Uuid::new_v4().to_string(), [Uuid::new_v4(), Uuid::new_v4()]);
+        let key = key.map(|half| half.simple().to_string()).concat();
+        for (path, text) in [(self.id_file(), id), (self.key_file(), key)] {
+            create_once(&path, &text).map_err(|error| unusable(&path, &error))?;
+        }
         self.remove_leftovers().map_err(|error| unusable(&self.directory, &error))
     }
 
@@ -279,25 +287,19 @@ impl Directory {
         self.directory.join("array.id")
     }
 
-    fn create_id(&self) -> io::Result<()> {
-        if self.id_file().exists() {
-            return Ok(());
-        }
-        // nobody may read half of it
-        let id = uuid::Uuid::new_v4().to_string();
-        let unfinished = self.directory.join(format!("array.id.{id}"));
-        fs::write(&unfinished, id)?;
-        let named = fs::hard_link(&unfinished, self.id_file());
-        fs::remove_file(&unfinished)?;
-        match named {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+    fn key_file(&self) -> PathBuf {
+        self.directory.join("export.key")
     }
 
     /// The name by which the array knows itself.
     pub fn id(&self) -> Result<String, DriverError> {
         let path = self.id_file();
+        fs::read_to_string(&path).map_err(|error| unusable(&path, &error))
+    }
+
+    /// From what the names of its exports are made.
+    pub fn export_key(&self) -> Result<String, DriverError> {
+        let path = self.key_file();
         fs::read_to_string(&path).map_err(|error| unusable(&path, &error))
     }
 
@@ -494,6 +496,22 @@ impl Directory {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes a file that only its owner can read, unless it is there; nobody reads half of it.
+fn create_once(path: &Path, text: &str) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let unfinished = path.with_extension(Uuid::new_v4().to_string());
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    let named = fs::hard_link(&unfinished, path);
+    fs::remove_file(&unfinished)?;
+    match named {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Data paths to the files of the array that serves.
 
-use crate::array::Array;
 use crate::file_driver::FileDriver;
 use crate::object::Object;
 use crate::{data_paths, replicas};
@@ -14,12 +13,32 @@ impl Exports for FileDriver {
         &self,
         volume: &Volume,
         mode: AttachMode,
+        host: &str,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
         let array = self.arrays.active_array();
         // not while it is copied without the daemon
         let _held = array.lock_exclusive(Object::Volume(volume.id), fence).await?;
-        self.open(&array, volume, mode).await
+        self.arrays.require_active(&array).await?;
+        let mirror = replicas::mirror_of(&self.arrays, volume.id, volume.size_gb);
+        data_paths::open(&array, volume.id, mode, host, mirror.as_ref()).await
+    }
+
+    async fn forget_host(
+        &self,
+        volume: &Volume,
+        mode: AttachMode,
+        host: &str,
+        _fence: Fence,
+    ) -> Result<(), DriverError> {
+        match self.config.file.target_protocol {
+            // whoever reaches the socket needs nothing but the export's name
+            TargetProtocol::Nbd => Ok(()),
+            TargetProtocol::Iscsi => {
+                let array = self.arrays.active_array();
+                array.targets.forget_host(volume.id, mode, host).await
+            }
+        }
     }
 
     async fn unexport(
@@ -50,20 +69,8 @@ impl Exports for FileDriver {
     async fn restore_export(&self, volume: &Volume, mode: AttachMode) -> Result<(), DriverError> {
         let array = self.arrays.active_array();
         let _kept = array.lock_shared(Object::Volume(volume.id)).await?;
-        self.open(&array, volume, mode).await.map(drop)
-    }
-}
-
-impl FileDriver {
-    /// Opens a data path, if the array still serves.
-    async fn open(
-        &self,
-        array: &Array,
-        volume: &Volume,
-        mode: AttachMode,
-    ) -> Result<ConnectionInfo, DriverError> {
-        self.arrays.require_active(array).await?;
+        self.arrays.require_active(&array).await?;
         let mirror = replicas::mirror_of(&self.arrays, volume.id, volume.size_gb);
-        data_paths::open(array, volume.id, mode, mirror.as_ref()).await
+        data_paths::restore(&array, volume.id, mode, mirror.as_ref()).await
     }
 }

@@ -1,6 +1,6 @@
 //! The iSCSI targets of an array: a private `tgtd`, and what `tgtadm` tells it.
 //!
-//! A target gives a volume to whoever logs in with its CHAP secret. It lets initiators in last of all,
+//! A target gives a volume to whoever logs in with the CHAP account of a host that it is attached to. It lets initiators in last of all,
 //! so that one which a crash left half made is known by its closed door and made again.
 
 use crate::blocking::blocking;
@@ -10,19 +10,22 @@ use crate::file_lock::lock_file;
 use crate::io_error::unusable;
 use crate::names::export_name;
 use crate::object::Object;
-use crate::port;
+use crate::{port, target_daemon};
 use configuration::FileDriverConfig;
 use driver::DriverError;
 use model::{AttachMode, VolumeId};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
+use uuid::Uuid;
 
 /// What Cinder's targets are called, too.
 const PREFIX: &str = "iqn.2010-10.org.openstack:";
 /// The number of the disk in each target; 0 is the controller.
 pub(crate) const LUN: u32 = 1;
+/// How `tgtd` and `tgtadm` are told of their socket.
+const SOCKET: &str = "tgtd.sock";
 /// How long the daemon may take for one answer.
 const TGTADM_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the daemon is given to answer after its start.
@@ -50,6 +53,8 @@ pub(crate) struct IscsiTargets {
 struct Target {
     number: u32,
     iqn: String,
+    /// The names of the accounts with which initiators log in.
+    accounts: Vec<String>,
     lets_in: bool,
 }
 
@@ -98,24 +103,43 @@ impl IscsiTargets {
         Err(DriverError::failed(format!("{tgtd} does not start; perhaps port {port} is taken")))
     }
 
-    /// Opens a target for a volume, unless it is open, and tells how to log in.
-    pub async fn export(&self, id: VolumeId, mode: AttachMode) -> Result<Login, DriverError> {
-        // targets have numbers that are chosen among those in use
+    /// Opens a target for a volume, unless it is open, and tells how the servers on a host log in.
+    pub async fn export(
+        &self,
+        id: VolumeId,
+        mode: AttachMode,
+        host: &str,
+    ) -> Result<Login, DriverError> {
         let _alone = self.lock_daemon().await?;
-        let chap = Chap::keep(&self.directory.chap_file(&export_name(id, mode)))?;
-        let targets = self.targets().await?;
-        let known = targets.iter().find(|target| target.iqn == iqn(id, mode));
-        if known.is_none_or(|target| !target.lets_in) {
-            if let Some(half_made) = known {
-                self.close_target(half_made.number, &["--force"]).await?;
-            }
-            let unused = targets.iter().map(|target| target.number).max().unwrap_or(0) + 1;
-            self.open_target(unused, id, mode, &chap).await?;
-        }
+        let chap = Chap::keep(&self.account(id, mode, host))?;
+        self.open(id, mode).await?;
         let port = port::noted(&self.directory.run_file("iscsi.port"))
             .ok_or_else(|| DriverError::failed("the port of the iSCSI portal is not known"))?;
         let portal = format!("{}:{port}", self.config.iscsi_address);
         Ok(Login { portal, iqn: iqn(id, mode), chap })
+    }
+
+    /// Opens the target of a volume again, for those who could log in before.
+    pub async fn restore(&self, id: VolumeId, mode: AttachMode) -> Result<(), DriverError> {
+        let _alone = self.lock_daemon().await?;
+        self.open(id, mode).await
+    }
+
+    /// Makes sure that there is a target, and that everybody can log in who has an account; targets have numbers that are chosen
+    /// among those in use, so nobody else may open one meanwhile.
+    async fn open(&self, id: VolumeId, mode: AttachMode) -> Result<(), DriverError> {
+        let accounts = Chap::all(&self.accounts(id, mode))?;
+        let targets = self.targets().await?;
+        let known = targets.iter().find(|target| target.iqn == iqn(id, mode));
+        if let Some(open) = known.filter(|target| target.lets_in) {
+            let missing = accounts.iter().filter(|account| !open.accounts.contains(&account.name));
+            return self.bind(&open.number.to_string(), missing).await;
+        }
+        if let Some(half_made) = known {
+            self.close_target(half_made.number, &["--force"]).await?;
+        }
+        let unused = targets.iter().map(|target| target.number).max().unwrap_or(0) + 1;
+        self.open_target(unused, id, mode, &accounts).await
     }
 
     async fn open_target(
@@ -123,8 +147,12 @@ impl IscsiTargets {
         number: u32,
         id: VolumeId,
         mode: AttachMode,
-        chap: &Chap,
+        accounts: &[Chap],
     ) -> Result<(), DriverError> {
+        // without an account it would let in whoever comes
+        if accounts.is_empty() {
+            return Err(DriverError::failed("nobody has an account for the target"));
+        }
         let number = number.to_string();
         let lun = LUN.to_string();
         let file = self.directory.file(Object::Volume(id)).display().to_string();
@@ -141,23 +169,81 @@ impl IscsiTargets {
         self.tell(&of_target, "new", &["--targetname", &iqn(id, mode)]).await?;
         self.tell(&of_disk, "new", &["--bstype", "rdwr", "--backing-store", &file]).await?;
         self.tell(&of_disk, "update", &["--params", &identity]).await?;
-        // a target that a crash left half made may have had it
-        self.remove_account(&chap.name).await;
-        let account = ["--mode", "account", "--user", &chap.name];
-        self.tell(&account, "new", &["--password", &chap.secret]).await?;
-        self.tell(&["--mode", "account", "--tid", &number], "bind", &["--user", &chap.name])
-            .await?;
+        self.bind(&number, accounts.iter()).await?;
         self.tell(&of_target, "bind", &["--initiator-address", "ALL"]).await
+    }
+
+    /// Lets accounts log in to a target.
+    async fn bind(
+        &self,
+        number: &str,
+        accounts: impl Iterator<Item = &Chap>,
+    ) -> Result<(), DriverError> {
+        for account in accounts {
+            // a target that a crash left half made may have had it
+            self.remove_account(&account.name).await;
+            target_daemon::make_account(&self.management_socket(), account).await?;
+            let of_target = ["--mode", "account", "--tid", number];
+            self.tell(&of_target, "bind", &["--user", &account.name]).await?;
+        }
+        Ok(())
     }
 
     /// Closes a target of a volume; its initiators lose their sessions.
     pub async fn unexport(&self, id: VolumeId, mode: AttachMode) -> Result<(), DriverError> {
+        let accounts = self.accounts(id, mode);
         self.close_mode(id, mode, &["--force"]).await?;
-        let path = self.directory.chap_file(&export_name(id, mode));
-        if path.exists() {
-            self.remove_account(&Chap::keep(&path)?.name).await;
+        for account in Chap::all(&accounts)? {
+            self.remove_account(&account.name).await;
         }
-        Chap::forget(&path)
+        Chap::forget_all(&accounts)
+    }
+
+    /// The servers on a host cannot log in any more.
+    pub async fn forget_host(
+        &self,
+        id: VolumeId,
+        mode: AttachMode,
+        host: &str,
+    ) -> Result<(), DriverError> {
+        let _alone = self.lock_daemon().await?;
+        let file = self.account(id, mode, host);
+        if file.exists() {
+            let account = Chap::keep(&file)?;
+            let targets = self.targets().await?;
+            let with_it = targets.iter().find(|target| target.accounts.contains(&account.name));
+            if let Some(target) = with_it {
+                self.unbind(target, &account.name).await?;
+            }
+            self.remove_account(&account.name).await;
+        }
+        Chap::forget(&file)
+    }
+
+    /// Takes an account from a target. tgtd keeps a target's accounts in a list, leaves a gap in it, and dies of the gap; so the last
+    /// one goes to where it was.
+    async fn unbind(&self, target: &Target, account: &str) -> Result<(), DriverError> {
+        let number = target.number.to_string();
+        let of_target = ["--mode", "account", "--tid", &number];
+        self.tell(&of_target, "unbind", &["--user", account]).await?;
+        match target.accounts.last() {
+            Some(last) if last != account => {
+                self.tell(&of_target, "unbind", &["--user", last]).await?;
+                self.tell(&of_target, "bind", &["--user", last]).await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The file of a host's account. What the host is called can be anything.
+    fn account(&self, id: VolumeId, mode: AttachMode, host: &str) -> PathBuf {
+        let name = Uuid::new_v5(&Uuid::NAMESPACE_DNS, host.as_bytes());
+        self.accounts(id, mode).join(name.to_string())
+    }
+
+    /// The directory of the accounts of a target.
+    fn accounts(&self, id: VolumeId, mode: AttachMode) -> PathBuf {
+        self.directory.chap_accounts(&export_name(id, mode))
     }
 
     /// Closes everything that is open of a volume.
@@ -221,13 +307,17 @@ impl IscsiTargets {
 
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.kill_on_drop(true).env("TGT_IPC_SOCKET", self.directory.run_file("tgtd.sock"));
+        command.kill_on_drop(true).env("TGT_IPC_SOCKET", self.directory.run_file(SOCKET));
         command
+    }
+
+    /// tgtd adds the number of its control port to the socket's name.
+    fn management_socket(&self) -> PathBuf {
+        self.directory.run_file(&format!("{SOCKET}.0"))
     }
 }
 
-/// Runs a program and returns what it prints. What goes wrong is told without the arguments: there may
-/// be a secret among them.
+/// Runs a program and returns what it prints.
 async fn run(mut command: Command) -> Result<String, DriverError> {
     let program = command.as_std().get_program().display().to_string();
     let output = match tokio::time::timeout(TGTADM_TIMEOUT, command.output()).await {
@@ -246,20 +336,26 @@ fn iqn(id: VolumeId, mode: AttachMode) -> String {
     format!("{PREFIX}{}", export_name(id, mode))
 }
 
-/// What `--op show` says of the targets: each begins at the left margin, and ends with those it lets in.
+/// What `--op show` says of the targets: each begins at the left margin, and ends with its accounts and those it lets in, each
+/// indented below a heading.
 fn parse(shown: &str) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
-    let mut among_admitted = false;
+    let mut heading = "";
     for line in shown.lines() {
         let head = line.strip_prefix("Target ").and_then(|rest| rest.split_once(": "));
         if let Some((number, iqn)) = head {
-            let number = number.parse().unwrap_or_default();
-            targets.push(Target { number, iqn: iqn.trim().to_owned(), lets_in: false });
-            among_admitted = false;
-        } else if line.trim() == "ACL information:" {
-            among_admitted = true;
-        } else if let Some(target) = targets.last_mut().filter(|_| among_admitted) {
-            target.lets_in |= line.trim() == "ALL";
+            let (number, iqn) = (number.parse().unwrap_or_default(), iqn.trim().to_owned());
+            targets.push(Target { number, iqn, accounts: Vec::new(), lets_in: false });
+            heading = "";
+            continue;
+        }
+        let entry = line.trim();
+        let Some(target) = targets.last_mut() else { continue };
+        match heading {
+            _ if entry.ends_with(" information:") => heading = entry,
+            "Account information:" => target.accounts.push(entry.to_owned()),
+            "ACL information:" => target.lets_in |= entry == "ALL",
+            _ => {}
         }
     }
     targets
@@ -272,12 +368,20 @@ mod tests {
     #[test]
     fn a_target_without_initiators_is_half_made() {
         let shown = "Target 1: iqn.x:volume-1\n    System information:\n        Driver: iscsi\n    \
-                     Account information:\n    ACL information:\n        ALL\n\
+                     Account information:\n        one\n        two\n    ACL information:\n        ALL\n\
                      Target 7: iqn.x:volume-2\n    Account information:\n        ALL\n    ACL information:\n";
-        let target = |number, iqn: &str, lets_in| Target { number, iqn: iqn.to_owned(), lets_in };
+        let target = |number, iqn: &str, accounts: &[&str], lets_in| Target {
+            number,
+            iqn: iqn.to_owned(),
+            accounts: accounts.iter().map(|name| (*name).to_owned()).collect(),
+            lets_in,
+        };
         assert_eq!(
             parse(shown),
-            [target(1, "iqn.x:volume-1", true), target(7, "iqn.x:volume-2", false)]
+            [
+                target(1, "iqn.x:volume-1", &["one", "two"], true),
+                target(7, "iqn.x:volume-2", &["ALL"], false)
+            ]
         );
         assert_eq!(parse(""), []);
     }

@@ -2,7 +2,7 @@
 //!
 //! The directory with its daemons is an *array* ([`array`](mod@array)); a backend has one for each side ([`arrays`]). The daemons
 //! ([`storage_daemon`], [`iscsi_targets`]) are processes of their own: data paths stay open while the worker restarts.
-//! Needs no privileges.
+//! Over NBD it needs no privileges; tgtd takes orders from root alone.
 //!
 //! | capability | file |
 //! |---|---|
@@ -23,6 +23,7 @@ mod copy_job;
 mod copy_progress;
 mod data_paths;
 mod directory;
+mod export_names;
 mod exports;
 mod failover;
 mod fences;
@@ -44,6 +45,7 @@ mod replication;
 mod sizes;
 mod sparse_copy;
 mod storage_daemon;
+mod target_daemon;
 mod volumes;
 
 pub use file_driver::FileDriver;

@@ -8,6 +8,7 @@
 use crate::array::Array;
 use crate::block_nodes::has_node;
 use crate::blocking::blocking;
+use crate::export_names::secret_name;
 use crate::io_error::unusable;
 use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name, replica_node};
 use crate::object::Object;
@@ -147,7 +148,7 @@ impl Mirror<'_> {
 
     /// Opens the way to the replica.
     async fn open_replica(&self) -> Result<(), DriverError> {
-        self.to.relay.ensure_running(&self.to.daemon.address()?).await?;
+        self.to.relay.ensure_running(&self.to.daemon.nbd_socket()).await?;
         self.to.daemon.open_replica(self.id).await
     }
 
@@ -169,7 +170,7 @@ impl Mirror<'_> {
             session.execute("blockdev-del", json!({ "node-name": target })).await?;
         }
         let replica = json!({
-            "driver": "nbd", "node-name": target, "export": replica_name(self.id),
+            "driver": "nbd", "node-name": target, "export": secret_name(&self.to.directory, &replica_name(self.id))?,
             "server": { "type": "unix", "path": self.to.relay.socket() },
             "read-only": false, "discard": "unmap",
         });

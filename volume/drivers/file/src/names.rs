@@ -5,7 +5,7 @@ use crate::object::Object;
 use model::{AttachMode, VolumeId};
 use uuid::Uuid;
 
-/// An export, as the daemon and its clients name it.
+/// An export, as the daemon knows it; for its clients it has another name: see [`crate::export_names`].
 pub(crate) fn export_name(id: VolumeId, mode: AttachMode) -> String {
     match mode {
         AttachMode::ReadWrite => format!("volume-{id}"),

@@ -112,7 +112,7 @@ impl Relay {
     }
 
     /// Finds the relay of an earlier worker, or starts one for what listens at `target`.
-    pub async fn ensure_running(&self, target: &str) -> Result<(), DriverError> {
+    pub async fn ensure_running(&self, target: &Path) -> Result<(), DriverError> {
         if self.answers(target).await {
             return Ok(());
         }
@@ -142,12 +142,12 @@ impl Relay {
     }
 
     /// Whether there is one that does what is configured.
-    async fn answers(&self, target: &str) -> bool {
-        let task = format!("{target} {}", self.config.replica_timeout_seconds);
+    async fn answers(&self, target: &Path) -> bool {
+        let task = format!("{} {}", target.display(), self.config.replica_timeout_seconds);
         self.ask().await.is_some_and(|(found, _)| found == task)
     }
 
-    fn start(&self, target: &str) -> io::Result<()> {
+    fn start(&self, target: &Path) -> io::Result<()> {
         let log =
             File::options().create(true).append(true).open(self.directory.run_file("relay.log"))?;
         Command::new(self.program())
@@ -155,7 +155,8 @@ impl Relay {
             .arg(self.socket())
             .arg("--control")
             .arg(self.control())
-            .args(["--target", target])
+            .arg("--target")
+            .arg(target)
             .args(["--timeout", &self.config.replica_timeout_seconds.to_string()])
             .arg("--pid-file")
             .arg(self.directory.run_file("relay.pid"))

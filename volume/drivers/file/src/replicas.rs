@@ -104,7 +104,7 @@ async fn prepare_target(arrays: &Arrays, to: &Array) -> Result<(), DriverError> 
     })
     .await?;
     to.daemon.ensure_running().await?;
-    to.relay.ensure_running(&to.daemon.address()?).await
+    to.relay.ensure_running(&to.daemon.nbd_socket()).await
 }
 
 /// Tells all targets that they do not serve. There is no mirror yet, and what servers are going to write is on

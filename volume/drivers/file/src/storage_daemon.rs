@@ -3,20 +3,20 @@
 use crate::block_nodes::{contains, file_node, has_node};
 use crate::blocking::blocking;
 use crate::directory::Directory;
+use crate::export_names::secret_name;
 use crate::file_lock::lock_file;
 use crate::io_error::unusable;
 use crate::names::{
     copies_of, export_name, mirror_job, mirror_node, node_name, replica_name, replica_node,
 };
 use crate::object::Object;
+use crate::processes;
 use crate::qmp::{Qmp, QmpError};
-use crate::{port, processes};
-use configuration::{FileDriverConfig, NbdListen};
+use configuration::FileDriverConfig;
 use driver::DriverError;
 use model::{AttachMode, VolumeId};
 use serde_json::{Map, Value, json};
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::process::Command;
@@ -41,6 +41,8 @@ pub(crate) struct Opening {
     id: VolumeId,
     mode: AttachMode,
     node: String,
+    /// What clients call it.
+    name: String,
 }
 
 impl Opening {
@@ -55,8 +57,8 @@ impl Opening {
             AttachMode::ReadWrite => true,
             AttachMode::ReadOnly => false,
         };
-        let name = export_name(self.id, self.mode);
-        let arguments = json!({ "type": "nbd", "id": name, "node-name": self.node, "name": name,
+        let id = export_name(self.id, self.mode);
+        let arguments = json!({ "type": "nbd", "id": id, "node-name": self.node, "name": self.name,
                                 "writable": writable });
         self.session.execute("block-export-add", arguments).await?;
         Ok(())
@@ -107,7 +109,7 @@ impl StorageDaemon {
 
     async fn start(&self) -> Result<(), DriverError> {
         let mut command = Command::new(&self.config.storage_daemon);
-        command.kill_on_drop(true).current_dir("/").args(self.arguments()?);
+        command.kill_on_drop(true).current_dir("/").args(self.arguments());
         let started = tokio::time::timeout(START_TIMEOUT, command.output()).await;
         let described = || format!("{}", self.config.storage_daemon.display());
         let output = match started {
@@ -126,15 +128,9 @@ impl StorageDaemon {
         Ok(())
     }
 
-    fn arguments(&self) -> Result<Vec<String>, DriverError> {
+    fn arguments(&self) -> Vec<String> {
         let file = |name: &str| self.directory.run_file(name).display().to_string();
-        let nbd = match self.config.nbd_listen {
-            NbdListen::Unix => format!("addr.type=unix,addr.path={}", file("nbd.sock")),
-            NbdListen::Tcp => {
-                format!("addr.type=inet,addr.host=127.0.0.1,addr.port={}", self.choose_port()?)
-            }
-        };
-        Ok([
+        [
             "--daemonize",
             "--pidfile",
             &file("daemon.pid"),
@@ -143,44 +139,21 @@ impl StorageDaemon {
             "--monitor",
             "chardev=monitor",
             "--nbd-server",
-            &format!("{nbd},max-connections=0"),
+            &format!("addr.type=unix,addr.path={},max-connections=0", self.nbd_socket().display()),
         ]
         .map(str::to_owned)
-        .to_vec())
+        .to_vec()
     }
 
-    /// The port for NBD; noted for the workers that come later.
-    fn choose_port(&self) -> Result<u16, DriverError> {
-        let (loopback, note) = (Ipv4Addr::LOCALHOST.into(), self.directory.run_file("nbd.port"));
-        port::choose(loopback, self.config.nbd_port, &note)
-            .map_err(|error| DriverError::failed(format!("no port for NBD: {error}")))
+    /// Where it takes NBD.
+    pub fn nbd_socket(&self) -> PathBuf {
+        self.directory.run_file("nbd.sock")
     }
 
     /// How clients on this machine reach an export.
     pub fn uri(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
-        let name = export_name(id, mode);
-        match self.config.nbd_listen {
-            NbdListen::Unix => {
-                let socket = self.directory.run_file("nbd.sock");
-                Ok(format!("nbd+unix:///{name}?socket={}", socket.display()))
-            }
-            NbdListen::Tcp => Ok(format!("nbd://127.0.0.1:{}/{name}", self.port()?)),
-        }
-    }
-
-    fn port(&self) -> Result<u16, DriverError> {
-        port::noted(&self.directory.run_file("nbd.port"))
-            .ok_or_else(|| DriverError::failed("the port for NBD is not known"))
-    }
-
-    /// Where it takes NBD, as a relay is told.
-    pub fn address(&self) -> Result<String, DriverError> {
-        match self.config.nbd_listen {
-            NbdListen::Unix => {
-                Ok(format!("unix:{}", self.directory.run_file("nbd.sock").display()))
-            }
-            NbdListen::Tcp => Ok(format!("127.0.0.1:{}", self.port()?)),
-        }
+        let name = secret_name(&self.directory, &export_name(id, mode))?;
+        Ok(format!("nbd+unix:///{name}?socket={}", self.nbd_socket().display()))
     }
 
     /// Whether there is one, and it answers in time.
@@ -210,14 +183,15 @@ impl StorageDaemon {
     /// disk before it is acknowledged: a flush on the other side does not come here.
     pub async fn open_replica(&self, id: VolumeId) -> Result<(), DriverError> {
         let mut session = self.session().await?;
-        let name = replica_name(id);
+        let export = replica_name(id);
         let exports = session.execute("query-block-exports", json!({})).await?;
-        if !contains(&exports, "id", &name) {
+        if !contains(&exports, "id", &export) {
             let node = self.open_node(&mut session, id).await?;
+            let name = secret_name(&self.directory, &export)?;
             session
                 .execute(
                     "block-export-add",
-                    json!({ "type": "nbd", "id": name, "node-name": node, "name": name,
+                    json!({ "type": "nbd", "id": export, "node-name": node, "name": name,
                             "writable": true, "writethrough": true }),
                 )
                 .await?;
@@ -255,7 +229,8 @@ impl StorageDaemon {
             return Ok(None);
         }
         let node = self.open_node(&mut session, id).await?;
-        Ok(Some(Opening { session, id, mode, node }))
+        let name = secret_name(&self.directory, &export_name(id, mode))?;
+        Ok(Some(Opening { session, id, mode, node, name }))
     }
 
     /// Closes an export of a volume; its clients lose their connection.

@@ -25,8 +25,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpStream, UnixListener, UnixStream};
-use transmission::End;
+use tokio::net::{UnixListener, UnixStream};
 
 /// How often it looks whether its array is still there.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,9 +44,9 @@ struct CommandLine {
     /// mirror connection: export, id, and `open` or `closed`
     #[arg(long, value_name = "SOCKET")]
     control: PathBuf,
-    /// Where the array's storage daemon takes NBD: `unix:SOCKET` or `HOST:PORT`
-    #[arg(long, value_name = "ADDRESS")]
-    target: String,
+    /// Where the array's storage daemon takes NBD
+    #[arg(long, value_name = "SOCKET")]
+    target: PathBuf,
     /// The timeout of one request to the storage daemon, after which the mirror connection is dropped
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     timeout: f64,
@@ -77,7 +76,7 @@ async fn run(command_line: CommandLine) -> anyhow::Result<()> {
         .with_context(|| command_line.pid_file.display().to_string())?;
     // who can ask can also connect
     let control = listen(&command_line.control)?;
-    tracing::info!(target = command_line.target, "ready");
+    tracing::info!(target = %command_line.target.display(), "ready");
     tokio::select! {
         () = accept_mirrors(&mirrors, &connections, &command_line) => {}
         () = answer(&control, &connections, &command_line) => {}
@@ -131,61 +130,24 @@ async fn relay(
 ) -> std::io::Result<()> {
     let timeout = Duration::from_secs_f64(command_line.timeout);
     let connecting = async {
-        let mut target = Target::connect(&command_line.target).await?;
-        let export = target.negotiate(&mut mirror).await?;
+        let mut target = UnixStream::connect(&command_line.target).await?;
+        let export = handshake::negotiate(&mut mirror, &mut target).await?;
         Ok::<_, std::io::Error>((target, export))
     };
     let (target, export) = tokio::time::timeout(timeout, connecting).await??;
     let Some(export) = export else { return Ok(()) };
-    let connection = connections.open(&export);
+    let export = without_secret(&export);
+    let connection = connections.open(export);
     tracing::info!(export, connection = %connection.id(), "linked");
-    let end = target.carry(mirror, &connection, timeout).await;
+    let (mirror, target) = (mirror.into_split(), target.into_split());
+    let end = transmission::carry(mirror, target, &connection, timeout).await;
     tracing::info!(export, ?end, "ended");
     Ok(())
 }
 
-/// A connection to the storage daemon.
-enum Target {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-}
-
-impl Target {
-    async fn connect(address: &str) -> std::io::Result<Self> {
-        match address.strip_prefix("unix:") {
-            Some(socket) => UnixStream::connect(socket).await.map(Self::Unix),
-            None => {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
-            }
-        }
-    }
-
-    async fn negotiate(&mut self, mirror: &mut UnixStream) -> std::io::Result<Option<String>> {
-        match self {
-            Self::Unix(stream) => handshake::negotiate(mirror, stream).await,
-            Self::Tcp(stream) => handshake::negotiate(mirror, stream).await,
-        }
-    }
-
-    async fn carry(
-        self,
-        mirror: UnixStream,
-        connection: &connections::MirrorConnection<'_>,
-        timeout: Duration,
-    ) -> End {
-        match self {
-            Self::Unix(stream) => {
-                transmission::carry(mirror.into_split(), stream.into_split(), connection, timeout)
-                    .await
-            }
-            Self::Tcp(stream) => {
-                transmission::carry(mirror.into_split(), stream.into_split(), connection, timeout)
-                    .await
-            }
-        }
-    }
+/// The export as logs and workers may know it: the last part of its name is a secret.
+fn without_secret(export: &str) -> &str {
+    export.rsplit_once('-').map_or(export, |(id, _)| id)
 }
 
 async fn answer(
@@ -197,6 +159,7 @@ async fn answer(
     loop {
         match control.accept().await {
             Ok((mut asking, _)) => {
+                let target = target.display();
                 let answer = format!("{target} {timeout}\n{}", connections.listing());
                 // whoever has asked and does not listen asks again
                 drop(asking.write_all(answer.as_bytes()).await);

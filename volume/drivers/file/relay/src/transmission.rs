@@ -39,7 +39,7 @@ pub enum End {
     TargetHangs,
 }
 
-/// ExportProtocol requests and replies until one side has gone, or the target has not answered for `timeout`.
+/// Carries requests and replies until one side has gone, or the target has not answered for `timeout`.
 pub async fn carry(
     mut mirror: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     mut target: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),

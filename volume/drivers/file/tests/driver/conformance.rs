@@ -4,16 +4,9 @@ use crate::test_arrays::{ExportProtocol, TestArrays};
 use driver::conformance::storage::Storage;
 use model::Capability;
 
-mod on_a_unix_socket {
+mod on_nbd {
     driver::conformance!(
-        crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::NbdOnUnixSocket);
-        volumes, exports, manage, migration
-    );
-}
-
-mod on_a_tcp_port {
-    driver::conformance!(
-        crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::NbdOnTcpPort);
+        crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::Nbd);
         volumes, exports, manage, migration
     );
 }
@@ -27,13 +20,13 @@ mod on_iscsi {
 
 mod between_arrays {
     driver::conformance!(
-        crate::test_arrays::TestArrays::replicated(crate::test_arrays::ExportProtocol::NbdOnUnixSocket);
+        crate::test_arrays::TestArrays::replicated(crate::test_arrays::ExportProtocol::Nbd);
         replication
     );
 }
 
 #[test]
 fn each_capability_has_its_suite_above() {
-    let arrays = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let arrays = TestArrays::new(ExportProtocol::Nbd);
     assert_eq!(driver::capabilities(&*arrays.worker()), Capability::ALL);
 }

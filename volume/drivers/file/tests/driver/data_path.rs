@@ -1,7 +1,7 @@
 //! What clients see through an export, with QEMU's own NBD client.
 
 use crate::test_arrays::{ExportProtocol, TestArrays};
-use driver::conformance::rows::{snapshot, volume};
+use driver::conformance::rows::{HOST, snapshot, volume};
 use driver::conformance::storage::Storage;
 use driver::{CloneSource, Driver, DriverError, Exports, Fence};
 use model::{AttachMode, Volume};
@@ -14,7 +14,8 @@ fn exports(driver: &dyn Driver) -> &dyn Exports {
 }
 
 async fn uri(driver: &dyn Driver, volume: &Volume, fence: i64) -> String {
-    let info = exports(driver).export(volume, AttachMode::ReadWrite, Fence(fence)).await.unwrap();
+    let info =
+        exports(driver).export(volume, AttachMode::ReadWrite, HOST, Fence(fence)).await.unwrap();
     assert_eq!(info.driver_volume_type, "nbd");
     info.data["uri"].as_str().unwrap().to_owned()
 }
@@ -49,26 +50,38 @@ async fn connect(uri: &str) -> Child {
 
 #[tokio::test]
 async fn what_is_written_is_read_after_growth_and_a_new_worker() {
-    for listen in [ExportProtocol::NbdOnUnixSocket, ExportProtocol::NbdOnTcpPort] {
-        let directory = TestArrays::new(listen);
-        let driver = directory.started().await;
-        let volume = volume(1);
-        driver.create_volume(&volume, Fence(1)).await.unwrap();
-        let before = uri(&*driver, &volume, 2).await;
-        assert!(qemu_io(&before, &["write -P 0x5a 1M 1M", "flush"]).await);
-        driver.extend_volume(&volume, 2, Fence(3)).await.unwrap();
-        assert!(qemu_io(&before, &["read -P 0x5a 1M 1M", "read -P 0 1G 1M"]).await);
+    let directory = TestArrays::new(ExportProtocol::Nbd);
+    let driver = directory.started().await;
+    let volume = volume(1);
+    driver.create_volume(&volume, Fence(1)).await.unwrap();
+    let before = uri(&*driver, &volume, 2).await;
+    assert!(qemu_io(&before, &["write -P 0x5a 1M 1M", "flush"]).await);
+    driver.extend_volume(&volume, 2, Fence(3)).await.unwrap();
+    assert!(qemu_io(&before, &["read -P 0x5a 1M 1M", "read -P 0 1G 1M"]).await);
 
-        // another worker finds the daemon and its export as they are
-        let successor = directory.started().await;
-        assert_eq!(uri(&*successor, &volume, 4).await, before);
-        assert!(qemu_io(&before, &["read -P 0x5a 1M 1M"]).await);
-    }
+    // another worker finds the daemon and its export as they are
+    let successor = directory.started().await;
+    assert_eq!(uri(&*successor, &volume, 4).await, before);
+    assert!(qemu_io(&before, &["read -P 0x5a 1M 1M"]).await);
+}
+
+#[tokio::test]
+async fn what_a_volume_is_called_does_not_lead_to_it() {
+    let directory = TestArrays::new(ExportProtocol::Nbd);
+    let driver = directory.started().await;
+    let volume = volume(1);
+    driver.create_volume(&volume, Fence(1)).await.unwrap();
+    let told = uri(&*driver, &volume, 2).await;
+    assert!(qemu_io(&told, &["read 0 4k"]).await);
+    let (name, socket) = told.strip_prefix("nbd+unix:///").unwrap().split_once('?').unwrap();
+    let guessed = name.rsplit_once('-').unwrap().0;
+    assert_eq!(guessed, format!("volume-{}", volume.id));
+    assert!(!qemu_io(&format!("nbd+unix:///{guessed}?{socket}"), &["read 0 4k"]).await);
 }
 
 #[tokio::test]
 async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size() {
-    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let directory = TestArrays::new(ExportProtocol::Nbd);
     let driver = directory.started().await;
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
@@ -90,7 +103,7 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
 
 #[tokio::test]
 async fn a_daemon_that_died_is_started_again() {
-    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let directory = TestArrays::new(ExportProtocol::Nbd);
     let driver = directory.started().await;
     let pid = || std::fs::read_to_string(directory.path().join("run/daemon.pid")).unwrap();
     let first = pid();
@@ -102,12 +115,13 @@ async fn a_daemon_that_died_is_started_again() {
 
 #[tokio::test]
 async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
-    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let directory = TestArrays::new(ExportProtocol::Nbd);
     let driver = directory.started().await;
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let writable = uri(&*driver, &volume, 2).await;
-    let info = exports(&*driver).export(&volume, AttachMode::ReadOnly, Fence(3)).await.unwrap();
+    let info =
+        exports(&*driver).export(&volume, AttachMode::ReadOnly, HOST, Fence(3)).await.unwrap();
     let read_only = info.data["uri"].as_str().unwrap();
     assert!(qemu_io(&writable, &["write -P 9 0 64k", "flush"]).await);
     assert!(!qemu_io(read_only, &["write -P 1 0 64k"]).await);
@@ -122,7 +136,7 @@ async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
 
 #[tokio::test]
 async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() {
-    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let directory = TestArrays::new(ExportProtocol::Nbd);
     let driver = directory.started().await;
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();
@@ -160,7 +174,7 @@ async fn snapshots_and_copies_keep_what_was_there_and_a_revert_brings_it_back() 
 async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     const BLOCKS: usize = 64;
     const TURNS: u8 = 12;
-    let directory = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let directory = TestArrays::new(ExportProtocol::Nbd);
     let driver = directory.started().await;
     let original = volume(1);
     driver.create_volume(&original, Fence(1)).await.unwrap();

@@ -7,7 +7,7 @@ use driver::{DriverError, Fence};
 
 #[tokio::test]
 async fn a_claim_that_was_lost_has_no_effect_on_files() {
-    let arrays = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let arrays = TestArrays::new(ExportProtocol::Nbd);
     let driver = arrays.started().await;
     let volume = volume(1);
     driver.create_volume(&volume, Fence(7)).await.unwrap();

@@ -8,7 +8,7 @@ use std::fs;
 
 #[tokio::test]
 async fn a_name_that_is_taken_or_leads_elsewhere_is_refused() {
-    let arrays = TestArrays::new(ExportProtocol::NbdOnUnixSocket);
+    let arrays = TestArrays::new(ExportProtocol::Nbd);
     let driver = arrays.started().await;
     let manage = driver.manage().unwrap();
     fs::write(arrays.path().join("volumes/legacy.img"), b"data").unwrap();

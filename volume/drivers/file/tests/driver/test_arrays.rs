@@ -1,7 +1,7 @@
 //! Arrays in temporary directories; their daemons end with them.
 
 use cinderblock_driver_file::FileDriver;
-use configuration::{BackendConfig, DriverName, NbdListen, ReplicationDevice, TargetProtocol};
+use configuration::{BackendConfig, DriverName, ReplicationDevice, TargetProtocol};
 use driver::Driver;
 use driver::conformance::storage::{Storage, TARGETS};
 use model::BackendId;
@@ -12,8 +12,7 @@ use std::sync::Arc;
 /// What carries the data paths.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ExportProtocol {
-    NbdOnUnixSocket,
-    NbdOnTcpPort,
+    Nbd,
     Iscsi,
 }
 
@@ -30,8 +29,7 @@ impl TestArrays {
         let mut config = BackendConfig { driver: DriverName::File, ..BackendConfig::default() };
         config.file.directory = root.path().join("primary");
         match carries {
-            ExportProtocol::NbdOnUnixSocket => config.file.nbd_listen = NbdListen::Unix,
-            ExportProtocol::NbdOnTcpPort => config.file.nbd_listen = NbdListen::Tcp,
+            ExportProtocol::Nbd => config.file.target_protocol = TargetProtocol::Nbd,
             ExportProtocol::Iscsi => config.file.target_protocol = TargetProtocol::Iscsi,
         }
         Self { root, config }
@@ -65,7 +63,7 @@ fn relay() -> PathBuf {
 
 impl Storage for TestArrays {
     fn worker(&self) -> Arc<dyn Driver> {
-        Arc::new(FileDriver::new("b", &self.config, BackendId(uuid::Uuid::nil())))
+        Arc::new(FileDriver::new("b", &self.config, BackendId(uuid::Uuid::nil())).unwrap())
     }
 }
 
