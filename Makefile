@@ -14,7 +14,7 @@ cmp -s $(2) $(1)/complete || { rm -rf $(1) && python3 -m venv $(1) \
   && $(1)/bin/pip install --quiet --disable-pip-version-check -r $(2) $(3) && cp $(2) $(1)/complete; }
 endef
 
-.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test up down check audit tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
+.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test up down check audit fuzz tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,11 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 
 conformance: packages keystone glance tempest build ## Tempest with a real Keystone and Glance, beside what Cinder passes (ten minutes)
 	target/debug/conformance
+
+fuzz: packages ## Random input for every parser that a stranger reaches, SECONDS each (300; the first build takes minutes)
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
+	cargo build --workspace --features failpoints
+	$(SANDBOX) run --cluster scripts/fuzz.sh $(or $(SECONDS),300) $(TARGETS)
 
 bench: packages oslo keystone ## How fast everything is, beside the budget (five minutes, and the build); writes docs/performance.md
 	cargo build --release --workspace

@@ -9,6 +9,7 @@ declare -A package_of=(
     [/usr/bin/qemu-io]=qemu-utils
     [/usr/sbin/tgtd]=tgt
     [/usr/bin/iscsi-inq]=libiscsi-bin
+    [/usr/bin/c++]=g++
 )
 
 missing=()

@@ -2,6 +2,7 @@
 
 use crate::identity::Identification;
 use crate::nova::Nova;
+use anyhow::Context as _;
 use bus::Bus;
 use configuration::{ApiConfig, Config, QuotaConfig};
 use database::{Database, VolumeLookups};
@@ -11,6 +12,9 @@ use std::time::Duration;
 use submit::Submitter;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+/// What the process is called.
+pub(crate) const NAME: &str = "cinderblock-api";
 
 /// The process's configuration and connections, shared by all requests.
 pub(crate) type App = Arc<AppState>;
@@ -36,18 +40,24 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    pub fn shared(
-        config: &Config,
-        policy: LivePolicy,
-        identification: Identification,
-        nova: Option<Nova>,
-        database: Database,
-        bus: Bus,
-        stopping: CancellationToken,
-    ) -> App {
+    /// As the configuration says.
+    ///
+    /// # Errors
+    /// When the database does not answer, or something in the configuration cannot be used.
+    pub async fn shared(config: &Config, stopping: CancellationToken) -> anyhow::Result<App> {
+        // what can fail comes before the bus: its connection must not be torn down while it is made
+        let identification = Identification::new(config)?;
+        let nova = Nova::new(&config.nova)?;
+        let policy = LivePolicy::load((&config.policy).into()).context("policy")?;
+        let database = Database::new(&config.database, config.services.down_after())?;
+        database
+            .prepare(config.database.migrate_on_start)
+            .await
+            .context("the database's schema")?;
+        let bus = Bus::start(&config.bus, NAME, stopping.clone());
         let timeout = Duration::from_secs_f64(config.api.submit_timeout_seconds);
         let submitter = Submitter { bus: bus.clone(), database: database.clone(), timeout };
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             submitter,
             room: Semaphore::new(config.api.max_requests),
             config: config.api.clone(),
@@ -60,6 +70,6 @@ impl AppState {
             database,
             bus,
             stopping,
-        })
+        }))
     }
 }

@@ -32,22 +32,23 @@ mod server;
 mod submit;
 mod views;
 
-use ::policy::LivePolicy;
 use anyhow::Context as _;
 use app::{App, AppState};
-use bus::Bus;
+use axum::extract::Request;
+use axum::response::Response;
 use configuration::{Config, Identity};
-use database::Database;
 use identity::Identification;
-use nova::Nova;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::Service;
 
 /// What the process is.
 pub const ABOUT: About = About {
-    name: "cinderblock-api",
+    name: app::NAME,
     purpose: "Serves the Block Storage API v3 (Cinder), microversions 3.0 to 3.71",
     check: check_config,
 };
@@ -74,32 +75,30 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot start: the database does not answer, or its address is taken.
 pub async fn run(config: Config, lifecycle: ProcessLifecycle) -> anyhow::Result<()> {
-    // what can fail comes before the bus: its connection must not be torn down while it is made
     let listener = TcpListener::bind(config.api.listen)
         .await
         .with_context(|| format!("api.listen: {}", config.api.listen))?;
-    let identification = Identification::new(&config)?;
-    let nova = Nova::new(&config.nova)?;
-    let policy = LivePolicy::load((&config.policy).into()).context("policy")?;
-    let database = Database::new(&config.database, config.services.down_after())?;
-    database.prepare(config.database.migrate_on_start).await.context("the database's schema")?;
-    let bus = Bus::start(&config.bus, ABOUT.name, lifecycle.stopping());
-    let app = AppState::shared(
-        &config,
-        policy,
-        identification,
-        nova,
-        database.clone(),
-        bus.clone(),
-        lifecycle.stopping(),
-    );
+    let app = AppState::shared(&config, lifecycle.stopping()).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     lifecycle.ready();
     let stopping = lifecycle.stopping();
     let serving = server::serve(listener, router::service(app.clone()), &app.config, &stopping);
-    let log_levels = LogLevels::serve("cinder-api", &config, &database, &bus);
+    let log_levels = LogLevels::serve("cinder-api", &config, &app.database, &app.bus);
     tokio::join!(serving, log_levels, follow_policy(&app));
     Ok(())
+}
+
+/// The API without a listener, in the calling process.
+///
+/// # Errors
+/// When it cannot start: the database does not answer, or something in the configuration cannot be used.
+pub async fn service(
+    config: &Config,
+    stopping: CancellationToken,
+) -> anyhow::Result<
+    impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + use<>,
+> {
+    Ok(router::service(AppState::shared(config, stopping).await?))
 }
 
 /// How often the policy files are looked at.

@@ -307,30 +307,79 @@ async fn an_application_credential_is_good_for_its_requests_alone() -> anyhow::R
     cloud.cluster.finish(&[]).await
 }
 
-#[tokio::test]
-async fn the_openstack_command_finds_the_service_in_the_catalogue() -> anyhow::Result<()> {
-    let cloud = Cloud::start(3600).await?;
-    let endpoint = format!("{}/v3/%(project_id)s", cloud.cluster.apis[1].endpoint());
-    cloud.keystone.register_endpoint("block-storage", &endpoint).await?;
-    let member = cloud.user("member", "member").await?;
+/// The `openstack` command as a user whose password is its name, in a project. Returns what it prints.
+fn openstack(keystone: &Keystone, user: &str, project: &str, line: &str) -> anyhow::Result<String> {
     let program = harness::files::run_directory().join("client/bin/openstack");
     anyhow::ensure!(program.exists(), "the clients are not installed: `make client`");
-    let openstack = |line: &str| -> anyhow::Result<Value> {
-        let output = Command::new(&program)
-            .args(line.split(' ').chain(["-f", "json"]))
-            .env("OS_AUTH_URL", cloud.keystone.url())
-            .envs([("OS_USERNAME", "member"), ("OS_PASSWORD", "member"), ("OS_PROJECT_NAME", "a")])
-            .envs([("OS_USER_DOMAIN_ID", "default"), ("OS_PROJECT_DOMAIN_ID", "default")])
-            .env("OS_IDENTITY_API_VERSION", "3")
-            .output()?;
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        anyhow::ensure!(output.status.success(), "openstack {line}: {complaint}");
-        Ok(serde_json::from_slice(&output.stdout)?)
-    };
-    let made = openstack("volume create --size 1 disk")?;
-    let id = made["id"].as_str().unwrap_or_default();
-    member.wait_for_status(id, "available").await?;
-    assert_eq!(openstack("volume list")?[0]["Name"], "disk");
-    assert!(openstack("catalog list")?.to_string().contains("block-storage"));
-    cloud.cluster.finish(&[]).await
+    let output = Command::new(&program)
+        .args(line.split_whitespace().map(|word| word.trim_matches('"')))
+        .env("OS_AUTH_URL", keystone.url())
+        .envs([("OS_USERNAME", user), ("OS_PASSWORD", user), ("OS_PROJECT_NAME", project)])
+        .envs([("OS_USER_DOMAIN_ID", "default"), ("OS_PROJECT_DOMAIN_ID", "default")])
+        .env("OS_IDENTITY_API_VERSION", "3")
+        .output()?;
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    anyhow::ensure!(output.status.success(), "openstack {line}: {complaint}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The first block of commands, and the first of configuration, of the admin guide's chapter about a cloud that is there.
+fn chapter_of_the_guide() -> anyhow::Result<(String, String)> {
+    let guide = std::fs::read_to_string(harness::files::repository().join("docs/admin-guide.md"))?;
+    let chapter = guide.split("\n## ").find(|text| text.starts_with("Beside an existing cloud"));
+    let mut blocks = chapter.context("the chapter")?.split("```");
+    let (commands, configuration) = (blocks.nth(1), blocks.nth(1));
+    let configuration = configuration.and_then(|block| block.strip_prefix("toml"));
+    Ok((commands.context("commands")?.to_owned(), configuration.context("TOML")?.to_owned()))
+}
+
+/// Who follows the admin guide, word by word but for names and passwords, makes a volume with the `openstack` command.
+#[tokio::test]
+async fn the_admin_guide_leads_to_a_volume() -> anyhow::Result<()> {
+    let (commands, configuration) = chapter_of_the_guide()?;
+    let mut cluster = ClusterBuilder::for_test().await?.start().await?;
+    let keystone = Keystone::start(&cluster.directory().join("keystone"), 3600).await?;
+    let project = keystone.create_project("a").await?;
+    keystone.create_project("service").await?;
+    let secret = cluster.directory().join("password");
+    std::fs::write(&secret, "of-the-service\n")?;
+
+    let own = configuration
+        .replace("https://keystone.example/v3", &keystone.url())
+        .replace("/etc/cinderblock/keystone", &secret.display().to_string());
+    let own: toml::Table = own.parse()?;
+    let environment: Vec<(String, String)> = own
+        .iter()
+        .flat_map(|(section, keys)| {
+            let keys = keys.as_table().into_iter().flatten();
+            keys.map(move |(key, value)| (section, key, value.as_str().unwrap_or_default()))
+        })
+        // where nothing changes the address that clients use, there is none to tell
+        .filter(|(_, key, _)| *key != "public_endpoint")
+        .map(|(section, key, value)| {
+            (format!("CINDERBLOCK__{section}__{key}").to_uppercase(), value.to_owned())
+        })
+        .collect();
+    let environment: Vec<_> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    cluster.add_api(&environment).await?;
+
+    let endpoint = cluster.apis[1].endpoint();
+    for line in commands.lines().filter(|line| !line.is_empty()) {
+        let line = line
+            .replace("REGION", "region")
+            .replace("https://block.example", &endpoint)
+            .replace("--password-prompt", "--password of-the-service");
+        let command = line.strip_prefix("openstack ").context("a command of openstack's")?;
+        openstack(&keystone, "admin", "admin", command)?;
+    }
+    keystone.create_user("member", "member", &project).await?;
+    let as_member = |line: &str| openstack(&keystone, "member", "a", line);
+    let made: Value = serde_json::from_str(&as_member("volume create --size 1 disk -f json")?)?;
+    let token = keystone.token("member", "member", "a").await?;
+    let member = cluster.client().at(&endpoint).in_project(&project).with_token(&token);
+    member.wait_for_status(made["id"].as_str().unwrap_or_default(), "available").await?;
+    assert!(as_member("volume list -f csv")?.contains("disk"));
+    assert!(as_member("catalog list")?.contains("block-storage"));
+    cluster.finish(&[]).await
 }

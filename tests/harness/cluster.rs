@@ -601,6 +601,12 @@ impl Cluster {
         &self.directory
     }
 
+    /// Its configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> &Path {
+        &self.config
+    }
+
     /// `host@backend` of one of its backends.
     #[must_use]
     pub fn host(&self, backend: &str) -> String {

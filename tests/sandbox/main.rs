@@ -5,9 +5,9 @@ mod supervise;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use harness::files;
 use harness::interruption::interrupted;
 use harness::servers::{OwnServers, VARIABLE};
+use harness::{Cluster, ClusterBuilder, files};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal};
 use std::fs::File;
@@ -41,6 +41,9 @@ enum What {
     Supervise,
     /// Run a command, such as `cargo test`, with private servers for its tests
     Run {
+        /// Start a cluster with one fake backend, too; its configuration is in CINDERBLOCK_CONFIG
+        #[arg(long)]
+        cluster: bool,
         /// The command and its arguments
         #[arg(trailing_var_arg = true, required = true)]
         command: Vec<String>,
@@ -55,7 +58,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         What::Up => supervise::up().await.map(|()| ExitCode::SUCCESS),
         What::Down => supervise::down().await.map(|()| ExitCode::SUCCESS),
         What::Supervise => supervise::supervise().await.map(|()| ExitCode::SUCCESS),
-        What::Run { command } => run(&command).await,
+        What::Run { cluster, command } => run(cluster, &command).await,
     }
 }
 
@@ -76,7 +79,7 @@ fn lock_test_runs() -> anyhow::Result<File> {
     Ok(lock)
 }
 
-async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
+async fn run(with_cluster: bool, command: &[String]) -> anyhow::Result<ExitCode> {
     let _lock = lock_test_runs()?;
     let directory = files::run_directory().join("test");
     if directory.exists() {
@@ -86,10 +89,15 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     let servers = OwnServers::start(&directory.join("servers"), false).await?;
     let addresses = servers.addresses();
     addresses.prepare_template().await?;
+    let cluster = match with_cluster {
+        true => Some(ClusterBuilder::on(&addresses).await?.log_filter("warn").start().await?),
+        false => None,
+    };
     let (program, arguments) = command.split_first().context("no command")?;
     let mut child = tokio::process::Command::from({
         let mut command = Command::new(program);
         command.args(arguments).env(VARIABLE, serde_json::to_string(&addresses)?).process_group(0);
+        command.envs(cluster.as_ref().map(|cluster| ("CINDERBLOCK_CONFIG", cluster.config_file())));
         command
     })
     .spawn()
@@ -111,8 +119,19 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     if let Some(group) = group {
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
     }
+    let panics = cluster.map_or_else(Vec::new, |cluster| panics(&cluster));
     servers.stop()?;
     harness::end_daemons_below(&directory);
+    anyhow::ensure!(panics.is_empty(), "in the cluster's logs:\n{}", panics.join("\n"));
     let passed = status.is_some_and(|status| status.success());
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the processes of a cluster say of their own defects.
+fn panics(cluster: &Cluster) -> Vec<String> {
+    let lines = cluster.log_lines().into_iter();
+    lines
+        .filter(|(_, line)| line.contains("panicked"))
+        .map(|(log, line)| format!("{log}: {line}"))
+        .collect()
 }

@@ -118,7 +118,11 @@ impl<T: Serialize> Envelope<T> {
 }
 
 impl<T: DeserializeOwned> Envelope<T> {
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
+    /// The message in these bytes.
+    ///
+    /// # Errors
+    /// When they are no message of this type and version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u64,

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Feeds each target of fuzz/ with input for so many seconds: `fuzz.sh SECONDS [TARGET…]`. What was found to lead further is kept in
+# .run/fuzz and is where the next run begins. Run by `make fuzz` beside a real cluster.
+set -eu
+seconds=$1; shift
+cd "$(dirname "$0")/.."
+work=.run/fuzz
+mkdir -p "$work/api_request" "$work/envelope" "$work/relay"
+
+# requests that the API understands, one file each
+awk -v RS='###\n' -v at="$work/api_request/seed" '{ printf "%s", $0 > (at NR); close(at NR) }' fuzz/seeds/api_request.http
+cp fuzz/seeds/envelope/* "$work/envelope/"
+cp fuzz/seeds/relay/* "$work/relay/"
+# words of the API
+grep -rohE '"[A-Za-z][A-Za-z0-9_:-]{2,40}"' api/src common/operation/src | sort -u > "$work/words"
+
+for target in ${*:-api_request envelope relay}; do
+    echo "== $target"
+    words=
+    [ "$target" = relay ] || words="-dict=$work/words"
+    cargo fuzz run --fuzz-dir fuzz --sanitizer none "$target" "$work/$target" -- \
+        -max_total_time="$seconds" -timeout=30 -rss_limit_mb=4096 -print_final_stats=1 $words
+done
