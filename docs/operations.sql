@@ -147,7 +147,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'create_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -348,7 +351,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'delete_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -562,7 +568,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'force_delete_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -729,7 +738,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'extend_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -899,7 +911,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'revert_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1102,7 +1117,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'retype_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1256,7 +1274,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'migrate_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1392,7 +1413,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'manage_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1553,7 +1577,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'unmanage_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1693,7 +1720,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'manage_snapshot' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1844,7 +1874,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'unmanage_snapshot' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1992,7 +2025,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'create_snapshot' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2143,7 +2179,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'delete_snapshot' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2298,7 +2337,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'force_delete_snapshot' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2468,7 +2510,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'update_attachment' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2614,7 +2659,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'delete_attachment' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2786,7 +2834,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'initialize_connection' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2928,7 +2979,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'terminate_connection' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -3073,7 +3127,10 @@ begin
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'failover_backend' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),

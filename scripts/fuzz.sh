@@ -14,10 +14,13 @@ cp fuzz/seeds/relay/* "$work/relay/"
 # words of the API
 grep -rohE '"[A-Za-z][A-Za-z0-9_:-]{2,40}"' api/src common/operation/src | sort -u > "$work/words"
 
+failed=
 for target in ${*:-api_request envelope relay}; do
     echo "== $target"
     words=
     [ "$target" = relay ] || words="-dict=$work/words"
     cargo fuzz run --fuzz-dir fuzz --sanitizer none "$target" "$work/$target" -- \
-        -max_total_time="$seconds" -timeout=30 -rss_limit_mb=4096 -print_final_stats=1 $words
+        -max_total_time="$seconds" -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 $words \
+        || failed="$failed $target"
 done
+[ -z "$failed" ] || { echo "found something:$failed" >&2; exit 1; }

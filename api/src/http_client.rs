@@ -1,6 +1,7 @@
 //! Clients of other services' APIs.
 
 use anyhow::Context as _;
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,8 @@ pub(crate) fn new(
 ) -> anyhow::Result<Client> {
     // another part of the process may have named it
     drop(rustls::crypto::ring::default_provider().install_default());
-    let mut builder = Client::builder().timeout(timeout);
+    // what is sent along are tokens, which are for nobody else
+    let mut builder = Client::builder().timeout(timeout).redirect(Policy::none());
     if let Some(file) = ca_file {
         let told = || format!("{section}.ca_file: {}", file.display());
         let certificates = Certificate::from_pem_bundle(&std::fs::read(file).with_context(told)?)

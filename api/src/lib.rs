@@ -38,6 +38,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use configuration::{Config, Identity};
 use identity::Identification;
+use nova::Nova;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
 use std::convert::Infallible;
@@ -67,6 +68,7 @@ fn check_config(config: &Config) -> anyhow::Result<()> {
         ),
         Some(Identity::Keystone) => drop(Identification::new(config)?),
     }
+    drop(Nova::new(&config.nova)?);
     Ok(())
 }
 

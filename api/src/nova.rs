@@ -4,7 +4,7 @@ use crate::http_client;
 use configuration::{NovaConfig, Secret};
 use model::{Attachment, Error, ErrorKind, Result};
 use reqwest::{Client, StatusCode};
-use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The version of Nova's API that tells which attachment a server's volume has.
@@ -13,7 +13,8 @@ const VERSION: &str = "2.89";
 /// Nova's API.
 pub(crate) struct Nova {
     client: Client,
-    endpoint: String,
+    /// Its address; where there is none, that of the catalogue.
+    endpoint: Option<String>,
 }
 
 /// On whose behalf Nova is asked.
@@ -24,16 +25,9 @@ pub(crate) struct OnBehalfOf<'a> {
     pub service: &'a Secret,
 }
 
-#[derive(Deserialize)]
-struct Found {
-    #[serde(rename = "volumeAttachment")]
-    attachment: Used,
-}
-
-#[derive(Deserialize)]
-struct Used {
-    attachment_id: Option<Uuid>,
-}
+/// Where Nova's answer names the attachment, and where it says that there is none: a 404 of somebody else's means nothing.
+const ATTACHMENT: &str = "/volumeAttachment/attachment_id";
+const NOT_FOUND: &str = "/itemNotFound";
 
 impl Nova {
     /// As the configuration says; `None` when Nova is not to be asked.
@@ -41,20 +35,26 @@ impl Nova {
     /// # Errors
     /// When a certificate cannot be read.
     pub fn new(config: &NovaConfig) -> anyhow::Result<Option<Self>> {
-        let Some(endpoint) = &config.endpoint else { return Ok(None) };
+        if config.endpoint.is_none() && !config.find_in_catalogue {
+            return Ok(None);
+        }
         let client = http_client::new("nova", config.ca_file.as_deref(), config.timeout())?;
-        Ok(Some(Self { client, endpoint: endpoint.trim_end_matches('/').to_owned() }))
+        Ok(Some(Self { client, endpoint: config.endpoint.clone() }))
     }
 
-    /// Whether a server uses its volume through this attachment.
+    /// Whether a server uses its volume through this attachment. `found` is Nova's address in the catalogue.
     pub async fn uses(
         &self,
         server: Uuid,
         attachment: &Attachment,
         asks: OnBehalfOf<'_>,
+        found: Option<&str>,
     ) -> Result<bool> {
         let volume = attachment.volume_id;
-        let path = format!("{}/servers/{server}/os-volume_attachments/{volume}", self.endpoint);
+        let endpoint = self.endpoint.as_deref().or(found);
+        let endpoint = endpoint.ok_or_else(|| unavailable("Nova is not in the catalogue"))?;
+        let endpoint = endpoint.trim_end_matches('/');
+        let path = format!("{endpoint}/servers/{server}/os-volume_attachments/{volume}");
         let answer = self
             .client
             .get(path)
@@ -65,24 +65,18 @@ impl Nova {
             .send()
             .await
             .map_err(unavailable)?;
-        match answer.status() {
-            StatusCode::OK => {
-                let found: Found = answer.json().await.map_err(unavailable)?;
-                Ok(found.attachment.attachment_id == Some(attachment.id.0))
-            }
-            StatusCode::NOT_FOUND => Ok(false),
-            StatusCode::UNAUTHORIZED => Err(refused(ErrorKind::Unauthorized)),
-            StatusCode::FORBIDDEN => Err(refused(ErrorKind::Forbidden)),
-            other => Err(unavailable(format!("Nova answers {other}"))),
+        let status = answer.status();
+        if status == StatusCode::FORBIDDEN {
+            let text = "Nova does not tell you whether the server uses the volume.";
+            return Err(Error::new(ErrorKind::Forbidden, text));
+        }
+        let body: Value = answer.json().await.unwrap_or_default();
+        match (status, body.pointer(ATTACHMENT), body.pointer(NOT_FOUND)) {
+            (StatusCode::OK, Some(used), _) => Ok(*used == json!(attachment.id)),
+            (StatusCode::NOT_FOUND, _, Some(_)) => Ok(false),
+            _ => Err(unavailable(format!("Nova's answer is {status}, and not understood"))),
         }
     }
-}
-
-fn refused(kind: ErrorKind) -> Error {
-    Error::new(
-        kind,
-        "Nova does not tell whether the server uses the volume: it refuses the request.",
-    )
 }
 
 fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -13,7 +13,7 @@ use rustix::net::sockopt;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -23,6 +23,8 @@ use tower::{Service, ServiceExt};
 
 /// The most that is kept of a request's line and headers, and of what is sent ahead.
 const MAX_HEAD: usize = 64 << 10;
+/// The part of an address of IPv6 that names its network.
+const IPV6_NETWORK: u128 = !0 << 64;
 /// The pause before a connection is accepted again where the kernel has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a client may take to receive what it was sent, in milliseconds.
@@ -131,14 +133,25 @@ impl Connections {
     /// A place for a connection, unless there are too many.
     fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = address.to_canonical();
+        let is_proxy = self.proxies.contains(&address);
+        let address = network(address);
         let of_one = counts.by_address.get(&address).copied().unwrap_or(0);
-        let too_many_of_one = of_one >= self.most_of_one && !self.proxies.contains(&address);
+        let too_many_of_one = of_one >= self.most_of_one && !is_proxy;
         if counts.all >= self.most || too_many_of_one {
             return None;
         }
         counts.all += 1;
         counts.by_address.insert(address, of_one + 1);
         Some(Place { connections: self.clone(), address })
+    }
+}
+
+/// What one client has: an address, or of IPv6 a whole network, among whose addresses it may choose.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),
+        IpAddr::V4(_) => address,
     }
 }
 
@@ -181,6 +194,27 @@ mod tests {
         drop(first);
         assert!(connections.enter(third).is_some());
         drop((second, of_other));
+        assert!(connections.counts.lock().unwrap().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_client_has_one_network_of_ipv6_or_one_address() {
+        let limits = ApiConfig { max_connections_per_client: 1, ..ApiConfig::default() };
+        let connections = Arc::new(Connections::new(&limits));
+        let mut places = Vec::new();
+        for (address, expected) in [
+            ("2001:db8::1", true),
+            ("2001:db8::2:0:0:1", false),
+            ("2001:db8:0:1::1", true),
+            ("10.0.0.1", true),
+            ("::ffff:10.0.0.1", false),
+            ("::ffff:10.0.0.2", true),
+        ] {
+            let place = connections.enter(address.parse().unwrap());
+            assert_eq!(place.is_some(), expected, "{address}");
+            places.push(place);
+        }
+        drop(places);
         assert!(connections.counts.lock().unwrap().by_address.is_empty());
     }
 

@@ -62,10 +62,7 @@ impl Target {
         if self.left == 0 {
             self.renew();
         }
-        let Some(request) = std::str::from_utf8(input).ok().and_then(|text| self.parse(text))
-        else {
-            return Corpus::Reject;
-        };
+        let Some(request) = self.parse(input) else { return Corpus::Reject };
         self.left -= 1;
         let asked = Instant::now();
         let (status, type_of_body, body) = self.ask(request);
@@ -78,16 +75,18 @@ impl Target {
         Corpus::Keep
     }
 
-    /// The request that a text is; `None` when no client of HTTP could send it.
-    fn parse(&self, text: &str) -> Option<Request> {
-        let mut text = text.to_owned();
-        for (name, id) in &self.things {
-            text = text.replace(&format!("{{{name}}}"), id);
-        }
-        let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
+    /// The request that an input is; `None` when it is none of HTTP's. The body may be anything.
+    fn parse(&self, input: &[u8]) -> Option<Request> {
+        let end = input.windows(2).position(|pair| pair == b"\n\n");
+        let (head, body) = end.map_or((input, &[][..]), |at| (&input[..at], &input[at + 2..]));
+        let head = self.with_ids(std::str::from_utf8(head).ok()?.to_owned());
+        let body = match String::from_utf8(body.to_vec()) {
+            Ok(text) => self.with_ids(text).into_bytes(),
+            Err(other) => other.into_bytes(),
+        };
         let mut lines = head.lines();
         let (method, uri) = lines.next()?.split_once(' ')?;
-        let mut request = Request::new(Body::from(body.to_owned()));
+        let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;
         *request.uri_mut() = uri.parse::<Uri>().ok().filter(|uri| uri.path().starts_with('/'))?;
         for line in lines {
@@ -96,6 +95,13 @@ impl Target {
             request.headers_mut().append(name, HeaderValue::from_str(value.trim()).ok()?);
         }
         Some(request)
+    }
+
+    fn with_ids(&self, mut text: String) -> String {
+        for (name, id) in &self.things {
+            text = text.replace(&format!("{{{name}}}"), id);
+        }
+        text
     }
 
     fn ask(&mut self, request: Request) -> (StatusCode, Option<HeaderValue>, Vec<u8>) {
@@ -119,7 +125,7 @@ impl Target {
         let volume = self.things["volume"].clone();
         for _ in 0..100 {
             let request = format!("GET /v3/p/volumes/{volume}\n\n");
-            let (_, _, shown) = self.ask(self.parse(&request).expect("a request"));
+            let (_, _, shown) = self.ask(self.parse(request.as_bytes()).expect("a request"));
             if serde_json::from_slice::<Value>(&shown)
                 .is_ok_and(|shown| shown["volume"]["status"] == "available")
             {
@@ -139,7 +145,7 @@ impl Target {
         let request = format!(
             "POST {path}\nContent-Type: application/json\nOpenStack-API-Version: volume 3.71\n\n{body}"
         );
-        let (_, _, body) = self.ask(self.parse(&request).expect("a request"));
+        let (_, _, body) = self.ask(self.parse(request.as_bytes()).expect("a request"));
         serde_json::from_slice(&body).unwrap_or_default()
     }
 

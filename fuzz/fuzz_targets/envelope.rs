@@ -1,10 +1,14 @@
-//! Any bytes in place of a message: to a scheduler, to a worker, in the fan-out. What is a message is written and read again as it
-//! was.
+//! Any bytes in place of a message: to a scheduler, to a worker, in the fan-out, and their answers. What is a message is written and
+//! read again as it was.
 
 #![no_main]
 
-use bus::{BackendMessage, BackendReported, Envelope, FailoverCompleted, SchedulerMessage};
+use bus::{
+    BackendAnswer, BackendMessage, BackendReported, Envelope, FailoverCompleted, SchedulerMessage,
+    SubmitAnswer,
+};
 use libfuzzer_sys::fuzz_target;
+use model::LogLevelChange;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,6 +18,9 @@ fuzz_target!(|input: &[u8]| {
     try_as::<BackendMessage>(input);
     try_as::<BackendReported>(input);
     try_as::<FailoverCompleted>(input);
+    try_as::<LogLevelChange>(input);
+    let _ = serde_json::from_slice::<Result<SubmitAnswer, model::Error>>(input);
+    let _ = serde_json::from_slice::<Result<BackendAnswer, model::Error>>(input);
 });
 
 fn try_as<Message: Serialize + DeserializeOwned>(input: &[u8]) {

@@ -1,5 +1,5 @@
-//! Any bytes from a mirror and from a target, through the relay's negotiation and transmission. It ends, takes no more memory than
-//! one request may have, and never takes a connection for intact whose target refused or lost a write.
+//! Any bytes from a mirror and from a target, through the relay's negotiation and transmission. It ends, and never takes a
+//! connection for intact whose target refused or lost a write.
 
 #![no_main]
 

@@ -3,15 +3,14 @@
 //! The secrets are written before the users are made, and kept when they are there: what was interrupted, or lost by the broker,
 //! is completed by doing it again.
 
+use crate::private_files::{keep, make_directory, write};
 use crate::session::Session;
 use anyhow::Context as _;
 use bus::rights::{self, BrokerUser, NewUser};
 use clap::Args;
 use database::DatabaseRole;
 use serde_json::json;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::process::Command;
@@ -21,6 +20,8 @@ use uuid::Uuid;
 const DEFINITIONS: &str = "rabbitmq-definitions.json";
 /// The file of a service with its environment.
 const ENVIRONMENT: &str = "environment";
+/// The file with what those share who make requests, and the schedulers.
+const REQUEST_KEY: &str = "request-key";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -55,34 +56,21 @@ const SERVICES: [Service; 4] = [
     Service { broker: BrokerUser::Manage, database: None, asks_schedulers: true },
 ];
 
+/// What the services log in with.
+#[derive(Default)]
+struct Passwords {
+    roles: Vec<(DatabaseRole, String)>,
+    users: Vec<(BrokerUser, String, String)>,
+}
+
 pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Session { config, database, output } = session;
-    make_directory(&arguments.directory)?;
+    // services of other users pass through to their own
+    make_directory(&arguments.directory, 0o711)?;
     let directory = arguments.directory.canonicalize()?;
-    let request_key = Secrets::of(&directory, "manage").keep("request-key", new_password)?;
-    let (mut roles, mut users) = (Vec::new(), Vec::new());
-    for service in &SERVICES {
-        let secrets = Secrets::of(&directory, service.broker.as_str());
-        make_directory(&secrets.0)?;
-        let url = config.database.url.expose();
-        match service.database {
-            Some(role) => {
-                let name = format!("{}_{}", database.name(), role.as_str());
-                let url = secrets.keep("database-url", || with_new_password(url, &name))?;
-                roles.push((role, password_in(&url)?.to_owned()));
-            }
-            None => drop(secrets.keep("database-url", || Ok(url.to_owned()))?),
-        }
-        let name = format!("{}-{}", config.bus.namespace, service.broker.as_str());
-        let url = config.bus.url.expose();
-        let url = secrets.keep("bus-url", || with_new_password(url, &name))?;
-        users.push((service.broker, name, password_in(&url)?.to_owned()));
-        if service.asks_schedulers {
-            secrets.keep("request-key", || Ok(request_key.clone()))?;
-        }
-        write(&secrets.0.join(ENVIRONMENT), &environment(service, &secrets))?;
-    }
-    let new: Vec<_> = users
+    let passwords = write_secrets(session, &directory)?;
+    let new: Vec<_> = passwords
+        .users
         .iter()
         .map(|(of, name, password)| NewUser { of: *of, name: name.clone(), password })
         .collect();
@@ -91,18 +79,16 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
     let file = directory.join(DEFINITIONS);
     write(&file, &serde_json::to_string_pretty(&definitions)?)?;
 
-    let passwords: Vec<_> =
-        roles.iter().map(|(role, password)| (*role, password.as_str())).collect();
-    let roles = database.make_roles(&passwords).await.context("making the roles in PostgreSQL")?;
+    let roles: Vec<_> =
+        passwords.roles.iter().map(|(role, password)| (*role, password.as_str())).collect();
+    let roles = database.make_roles(&roles).await.context("making the roles in PostgreSQL")?;
     if let Some(program) = &arguments.rabbitmqctl {
         import(program, &file).await?;
     }
-    let users: Vec<_> = users.into_iter().map(|(_, name, _)| name).collect();
+    let users: Vec<_> = passwords.users.into_iter().map(|(_, name, _)| name).collect();
     let imported = match arguments.rabbitmqctl {
         Some(_) => "made".to_owned(),
-        None => {
-            format!("to be made on the broker: rabbitmqctl import_definitions {}", file.display())
-        }
+        None => format!("to be made: rabbitmqctl import_definitions < {}", file.display()),
     };
     output.facts(
         &json!({ "directory": directory, "roles": roles, "users": users, "definitions": file,
@@ -117,37 +103,57 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// The directory of one service.
-struct Secrets(PathBuf);
-
-impl Secrets {
-    fn of(directory: &Path, service: &str) -> Self {
-        Self(directory.join(service))
-    }
-
-    /// The secret in a file, which is written when it is not there.
-    fn keep(
-        &self,
-        name: &str,
-        make: impl FnOnce() -> anyhow::Result<String>,
-    ) -> anyhow::Result<String> {
-        let file = self.0.join(name);
-        match std::fs::read_to_string(&file) {
-            Ok(secret) => Ok(secret.trim().to_owned()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                make_directory(&self.0)?;
-                let secret = make()?;
-                write(&file, &secret)?;
-                Ok(secret)
+/// Writes what is not there yet; returns all passwords.
+fn write_secrets(session: &Session, directory: &Path) -> anyhow::Result<Passwords> {
+    let config = &session.config;
+    let request_key = keep(&directory.join(REQUEST_KEY), |_| Ok(()), new_password)?;
+    let mut passwords = Passwords::default();
+    for service in &SERVICES {
+        let own = directory.join(service.broker.as_str());
+        make_directory(&own, 0o700)?;
+        let owners = config.database.url.expose();
+        match service.database {
+            Some(role) => {
+                let url_with = |password: &str| Ok(database::url_of_role(owners, role, password)?);
+                let password = keep_url(&own.join("database-url"), url_with)?;
+                passwords.roles.push((role, password));
             }
-            Err(error) => Err(error).with_context(|| file.display().to_string()),
+            None => write(&own.join("database-url"), owners)?,
         }
+        let name = format!("{}-{}", config.bus.namespace, service.broker.as_str());
+        let url_with = |password: &str| {
+            let url = rights::url_of_user(config.bus.url.expose(), &name, password);
+            url.map_err(anyhow::Error::msg).context("bus.url")
+        };
+        let password = keep_url(&own.join("bus-url"), url_with)?;
+        passwords.users.push((service.broker, name.clone(), password));
+        if service.asks_schedulers {
+            write(&own.join(REQUEST_KEY), &request_key)?;
+        }
+        write(&own.join(ENVIRONMENT), &environment(service, &own))?;
     }
+    Ok(passwords)
+}
+
+/// The password of the URL in a file, which is written when it is not there. One that is there must be the same but for the
+/// password.
+fn keep_url(
+    file: &Path,
+    url_with: impl Fn(&str) -> anyhow::Result<String>,
+) -> anyhow::Result<String> {
+    let is_right = |url: &str| {
+        let password = password_in(url)?;
+        let is_same = url_with(password)? == url;
+        anyhow::ensure!(is_same, "it is for another server or user: remove it for a new one");
+        Ok(())
+    };
+    let url = keep(file, is_right, || url_with(&new_password()?))?;
+    password_in(&url).map(str::to_owned)
 }
 
 /// What a service is started with, beside the configuration file.
-fn environment(service: &Service, secrets: &Secrets) -> String {
-    let file = |name: &str| secrets.0.join(name).display().to_string();
+fn environment(service: &Service, own: &Path) -> String {
+    let file = |name: &str| own.join(name).display().to_string();
     let mut variables = vec![
         ("DATABASE__URL_FILE", file("database-url")),
         ("BUS__URL_FILE", file("bus-url")),
@@ -157,16 +163,17 @@ fn environment(service: &Service, secrets: &Secrets) -> String {
         variables.push(("DATABASE__MIGRATE_ON_START", "false".to_owned()));
     }
     if service.asks_schedulers {
-        variables.push(("BUS__REQUEST_KEY_FILE", file("request-key")));
+        variables.push(("BUS__REQUEST_KEY_FILE", file(REQUEST_KEY)));
     }
     let lines = variables.iter().map(|(name, value)| format!("CINDERBLOCK__{name}={value}\n"));
     lines.collect()
 }
 
+/// Through its standard input: as another user, as which some distributions run it, the program could not read the file.
 async fn import(program: &Path, file: &Path) -> anyhow::Result<()> {
     let shown = program.display();
     let mut command = Command::new(program);
-    let output = command.arg("import_definitions").arg(file).output().await;
+    let output = command.arg("import_definitions").stdin(File::open(file)?).output().await;
     let output = output.with_context(|| shown.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "{shown} import_definitions: {}", said.trim());
@@ -178,32 +185,12 @@ fn new_password() -> anyhow::Result<String> {
     Ok(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()))
 }
 
-/// The same URL for another user, with a password that nobody knows yet.
-fn with_new_password(url: &str, user: &str) -> anyhow::Result<String> {
-    let (scheme, rest) = url.split_once("://").context("the URL is not scheme://…")?;
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
-    Ok(format!("{scheme}://{user}:{}@{hosts}{path}", new_password()?))
-}
-
-/// The password in a URL that [`with_new_password`] made.
+/// The password in a URL that was made here: it has nothing in it that would have to be written otherwise.
 fn password_in(url: &str) -> anyhow::Result<&str> {
-    let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
-    let password = user.and_then(|(user, _)| user.split_once(':'));
-    password.map(|(_, password)| password).context("a URL that was kept has no password")
-}
-
-fn make_directory(directory: &Path) -> anyhow::Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.with_context(|| directory.display().to_string())
-}
-
-fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options.open(file).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.with_context(|| file.display().to_string())
+    let credentials = url.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+    let password = credentials.and_then(|(credentials, _)| credentials.split_once(':'));
+    let password = password.map(|(_, password)| password).filter(|password| !password.is_empty());
+    password.context("it has no password: remove it for a new one")
 }
 
 #[cfg(test)]
@@ -211,18 +198,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_user_of_a_url_is_replaced_and_nothing_else() {
-        for (url, expected) in [
-            ("postgres://a:b@h1:1,h2/db?sslmode=require", "@h1:1,h2/db?sslmode=require"),
-            ("amqp://h/%2f", "@h/%2f"),
-            ("amqps://u:p%40@h:5671", "@h:5671"),
-        ] {
-            let made = with_new_password(url, "me").unwrap();
-            let password = password_in(&made).unwrap();
-            assert_eq!(password.len(), 64);
-            let scheme = url.split_once("://").unwrap().0;
-            assert_eq!(made, format!("{scheme}://me:{password}{expected}"));
-        }
-        assert!(with_new_password("host=h dbname=d", "me").is_err());
+    fn a_url_is_kept_as_long_as_it_is_for_the_same_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("url");
+        let at = |host: &'static str| move |password: &str| Ok(format!("x://me:{password}@{host}"));
+        let password = keep_url(&file, at("h")).unwrap();
+        assert_eq!(password.len(), 64);
+        assert_eq!(keep_url(&file, at("h")).unwrap(), password);
+        let refused = keep_url(&file, at("other")).unwrap_err();
+        assert!(format!("{refused:#}").contains("url: it is for another server"), "{refused:#}");
+        std::fs::write(&file, "").unwrap();
+        assert!(keep_url(&file, at("h")).is_err());
     }
 }

@@ -9,6 +9,7 @@ mod bootstrap;
 mod cluster;
 mod operation;
 mod policy;
+mod private_files;
 mod quota;
 mod schema;
 mod service;

@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Json, Router};
 use harness::keystone::Keystone;
-use harness::{Answered, Client, Cluster, ClusterBuilder, until};
+use harness::{Answered, Client, Cluster, ClusterBuilder, Service, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
@@ -35,6 +35,19 @@ impl Cloud {
         let project_b = keystone.create_project("b").await?;
         keystone.add_api(&mut cluster).await?;
         Ok(Self { cluster, keystone, project_a, project_b })
+    }
+
+    /// One more API that believes Keystone, with more settings; returns its address.
+    async fn add_api(&mut self, settings: &[(&str, &str)]) -> anyhow::Result<String> {
+        let keystone = self.keystone.url();
+        let environment = [
+            ("CINDERBLOCK__API__IDENTITY", "keystone"),
+            ("CINDERBLOCK__KEYSTONE__AUTH_URL", &*keystone),
+            ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
+            ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
+        ];
+        self.cluster.add_api(&[&environment, settings].concat()).await?;
+        self.cluster.apis.last().map(Service::endpoint).context("an API")
     }
 
     /// Whoever has this token, in the project with this id.
@@ -212,33 +225,28 @@ async fn where_nova_is_asked_it_says_what_a_server_uses() -> anyhow::Result<()> 
     let mut cloud = Cloud::start(3600).await?;
     let nova = Arc::new(StandInNova::default());
     let url = nova.serve().await?;
-    let keystone = cloud.keystone.url();
-    let environment = [
-        ("CINDERBLOCK__API__IDENTITY", "keystone"),
-        ("CINDERBLOCK__KEYSTONE__AUTH_URL", &keystone),
-        ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
-        ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
-        ("CINDERBLOCK__NOVA__ENDPOINT", &url),
-        ("CINDERBLOCK__NOVA__TIMEOUT_SECONDS", "2"),
-    ];
-    cloud.cluster.add_api(&environment).await?;
-    let endpoint = cloud.cluster.apis[2].endpoint();
-    let member = cloud.user("member", "member").await?.at(&endpoint);
+    let told =
+        [("CINDERBLOCK__NOVA__ENDPOINT", &*url), ("CINDERBLOCK__NOVA__TIMEOUT_SECONDS", "2")];
+    let told = cloud.add_api(&told).await?;
+    let member = cloud.user("member", "member").await?.at(&told);
     let volume = member.available_volume(1).await?;
     let server = "7bd9ba7d-7a3b-4ae9-8f6a-1b4bb64e5d71";
     let body = json!({ "attachment": { "volume_uuid": volume, "instance_uuid": server,
         "connector": { "host": "server", "initiator": "iqn.2026-11.example:server" } } });
-    let made = member.post("/attachments", body).await?.expect_status(200)?;
+    let made = member.post("/attachments", body.clone()).await?.expect_status(200)?;
     let id = made.body["attachment"]["id"].as_str().unwrap_or_default().to_owned();
     let path = format!("/attachments/{id}");
     let used =
         |id: &str| json!({ "volumeAttachment": { "attachment_id": id, "volumeId": volume } });
     for (status, body, expected) in [
         (StatusCode::OK, used(&id), 409),
-        (StatusCode::UNAUTHORIZED, json!({}), 401),
+        (StatusCode::UNAUTHORIZED, json!({}), 503),
         (StatusCode::FORBIDDEN, json!({}), 403),
         (StatusCode::SERVICE_UNAVAILABLE, json!({}), 503),
         (StatusCode::OK, json!({ "something": "else" }), 503),
+        // not Nova's own answer: there is something else at this address
+        (StatusCode::NOT_FOUND, json!({ "detail": "no such page" }), 503),
+        (StatusCode::TEMPORARY_REDIRECT, json!({}), 503),
     ] {
         nova.will_answer(status, body);
         member.delete(&path).await?.expect_status(expected)?;
@@ -248,9 +256,28 @@ async fn where_nova_is_asked_it_says_what_a_server_uses() -> anyhow::Result<()> 
             .expect_status(expected)?;
     }
     member.get(&path).await?.expect_status(200)?;
-    // the server has it through another attachment, after a migration for instance
-    nova.will_answer(StatusCode::OK, used(&Uuid::new_v4().to_string()));
-    member.delete(&path).await?.expect_status(200)?;
+    // Nova is found in the catalogue, where it is there
+    cloud.keystone.register_endpoint("compute", &url).await?;
+    nova.will_answer(StatusCode::OK, used(&id));
+    for (region, expected) in [("region", 409), ("another", 503)] {
+        let found = [
+            ("CINDERBLOCK__NOVA__FIND_IN_CATALOGUE", "true"),
+            ("CINDERBLOCK__KEYSTONE__REGION", region),
+        ];
+        let found = cloud.add_api(&found).await?;
+        member.at(&found).delete(&path).await?.expect_status(expected)?;
+    }
+    // the server has it through another attachment, after a migration for instance, or not at all
+    let not_found = json!({ "itemNotFound": { "code": 404, "message": "no attachment" } });
+    let another = used(&Uuid::new_v4().to_string());
+    let mut left = path;
+    for (status, answer) in [(StatusCode::OK, another), (StatusCode::NOT_FOUND, not_found)] {
+        nova.will_answer(status, answer);
+        member.delete(&left).await?.expect_status(200)?;
+        let made = member.post("/attachments", body.clone()).await?.expect_status(200)?;
+        left =
+            format!("/attachments/{}", made.body["attachment"]["id"].as_str().unwrap_or_default());
+    }
     let asked = nova.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (asked_path, headers) = asked.last().context("Nova was asked")?;
     assert_eq!(*asked_path, format!("/v2.1/servers/{server}/os-volume_attachments/{volume}"));
@@ -268,17 +295,19 @@ async fn only_a_project_that_keystone_knows_gets_a_default_type() -> anyhow::Res
     let set =
         async |project: &str| admin.put(&format!("/default-types/{project}"), body.clone()).await;
     set(&cloud.project_b).await?.expect_status(200)?;
-    for unknown in
-        [Uuid::new_v4().simple().to_string(), "..".to_owned(), "%2e%2e%2fusers".to_owned()]
-    {
-        let refused = set(&unknown).await?.expect_status(404)?;
-        assert!(!refused.body.to_string().contains("users%"), "{}", refused.body);
-    }
+    // no path of Keystone's other than a project's is asked for
+    set("%2e%2e%2fusers").await?.expect_status(404)?;
     let unknown = Uuid::new_v4().simple().to_string();
     let refused = set(&unknown).await?.expect_status(404)?;
     assert_eq!(refused.fault(), format!("Project with id {unknown} not found."));
-    let project = cloud.project_b.clone();
-    admin.delete(&format!("/default-types/{project}")).await?.expect_status(204)?;
+    admin.get(&format!("/default-types/{unknown}")).await?.expect_status(404)?;
+    // of a project that is gone it can be taken away
+    for project in [&cloud.project_b, &unknown] {
+        admin.delete(&format!("/default-types/{project}")).await?.expect_status(204)?;
+    }
+    let written = "select count(*) from projects where project_id = $1";
+    let database = cloud.cluster.database().await?;
+    assert_eq!(database.query_one(written, &[&unknown]).await?.get::<_, i64>(0), 0);
     cloud.cluster.finish(&[]).await
 }
 

@@ -26,6 +26,14 @@ pub fn qemu_io(uri: &str, commands: &[&str]) -> anyhow::Result<bool> {
 /// # Errors
 /// When the server is not let in, or a command fails.
 pub fn access_data(connection: &Value, commands: &[&str]) -> anyhow::Result<()> {
+    access_data_from("initiator", connection, commands)
+}
+
+/// The same from a host of this name.
+///
+/// # Errors
+/// When the server is not let in, or a command fails.
+pub fn access_data_from(host: &str, connection: &Value, commands: &[&str]) -> anyhow::Result<()> {
     let data = connection.get("data").unwrap_or(connection);
     match connection["driver_volume_type"].as_str() {
         Some("nbd") => {
@@ -33,17 +41,17 @@ pub fn access_data(connection: &Value, commands: &[&str]) -> anyhow::Result<()> 
             anyhow::ensure!(qemu_io(uri, commands)?, "qemu-io fails: {commands:?}");
             Ok(())
         }
-        Some("iscsi") => over_iscsi(data, commands),
+        Some("iscsi") => over_iscsi(host, data, commands),
         other => anyhow::bail!("no data is reached over {other:?}"),
     }
 }
 
-fn over_iscsi(data: &Value, commands: &[&str]) -> anyhow::Result<()> {
+fn over_iscsi(host: &str, data: &Value, commands: &[&str]) -> anyhow::Result<()> {
     let text = |key: &str| data[key].as_str().with_context(|| format!("no {key} in {data}"));
     let lun = data["target_lun"].to_string();
     let mut initiator = Command::new("python3")
         .args(["-c", include_str!("iscsi_initiator.py")])
-        .args([text("target_portal")?, text("target_iqn")?, &lun, text("auth_username")?])
+        .args([text("target_portal")?, text("target_iqn")?, &lun, text("auth_username")?, host])
         .args(commands)
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,6 +1,6 @@
 """An iSCSI initiator without a kernel, for tests: qemu-io's commands through libiscsi.
 
-usage: iscsi_initiator.py PORTAL IQN LUN USER COMMAND...
+usage: iscsi_initiator.py PORTAL IQN LUN USER HOST COMMAND...
 The password is read from the first line of the standard input.
 COMMAND is `write -P BYTE OFFSET LENGTH`, `read -P BYTE OFFSET LENGTH` or `flush`.
 """
@@ -77,9 +77,9 @@ def carry_out(context, lun, command):
 
 
 def main():
-    portal, iqn, lun, user, *commands = sys.argv[1:]
+    portal, iqn, lun, user, host, *commands = sys.argv[1:]
     password = sys.stdin.readline().rstrip("\n")
-    context = create(b"iqn.2026-01.test:initiator")
+    context = create(f"iqn.2026-01.test:{host}".encode())
     set_target(context, iqn.encode())
     set_type(context, NORMAL_SESSION)
     set_login(context, user.encode(), password.encode())

@@ -13,6 +13,9 @@ use std::process::Command;
 use std::time::Duration;
 use tokio_postgres::NoTls;
 
+/// A database for which users need their passwords.
+pub const WITH_PASSWORDS: &str = "with_passwords";
+
 /// A running server.
 pub struct Postgres {
     process: Process,
@@ -47,7 +50,10 @@ impl Postgres {
         authority.equip(user.as_ref(), &data)?;
         let rules = data.join("pg_hba.conf");
         let known = std::fs::read_to_string(&rules)?;
-        let first = "hostssl all all 127.0.0.1/32 trust clientcert=verify-ca\n";
+        let first = format!(
+            "host {WITH_PASSWORDS} all 127.0.0.1/32 scram-sha-256\n\
+             hostssl all all 127.0.0.1/32 trust clientcert=verify-ca\n"
+        );
         std::fs::write(&rules, format!("{first}{known}"))?;
 
         let port = ports::free()?;

@@ -13,6 +13,13 @@ async fn a_server_is_attached_once_and_detached_with_its_data_path() -> anyhow::
     let info = client.attach_through_actions(&volume, "server-1").await?;
     let uri = info["data"]["uri"].as_str().unwrap_or_default();
     assert!(harness::qemu_io(uri, &["write -P 1 0 1M", "flush"])?);
+    client.available_volume(1).await?;
+    for status in ["attached", "detached"] {
+        let listed = client.get(&format!("/volumes?attach_status={status}")).await?.body;
+        let found = listed["volumes"].as_array().cloned().unwrap_or_default();
+        assert_eq!(found.len(), 1, "{status}: {listed}");
+        assert_eq!(found[0]["id"] == *volume, status == "attached", "{status}: {listed}");
+    }
     // the same server again is fine, another one is not
     let again = json!({ "host_name": "server-1", "mountpoint": "/dev/vdb" });
     client.act(&volume, "os-attach", again).await?.expect_status(202)?;

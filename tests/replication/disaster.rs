@@ -247,6 +247,45 @@ async fn half_a_replica_is_not_served_whatever_is_accepted() -> anyhow::Result<(
     )
 }
 
+/// The primary's daemon dies and comes back, and the array burns while the replica is made anew: what the replica was before is
+/// still there, and is served where the loss of what came after it is accepted.
+#[tokio::test]
+async fn the_last_complete_copy_outlives_a_resynchronisation_that_is_cut_off() -> anyhow::Result<()>
+{
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.access(&id, &["write -P 5 0 800M", "flush"]).await?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
+    assert!(!half.exists());
+    kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !half.exists() {
+            looks.tick().await;
+        }
+    })
+    .await
+    .context("a resynchronisation begins")?;
+    burn(&cluster, "a")?;
+    assert!(half.exists(), "it was too fast");
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    // what may have been written since is not given up unasked
+    assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
+    done(&cluster, "backend failover host@a --to b --accept-data-loss --no-wait")?;
+    until("it is served", Duration::from_secs(20), || async {
+        of_volume(&client, &id).await.is_ok_and(|shown| shown == pair("available", "failed-over"))
+    })
+    .await?;
+    client.access(&id, &["read -P 5 0 800M"]).await?;
+    cluster.finish_unsettled(
+        &[&CUT_OFF[..], &["not restored", "data path", "heartbeat", "report", "before the last"]]
+            .concat(),
+    )
+}
+
 #[tokio::test]
 async fn the_old_side_takes_no_write_while_workers_die_over_the_failover() -> anyhow::Result<()> {
     let mut cluster = arrays(&["b", "c"]).await?;

@@ -2,8 +2,8 @@
 
 use super::data::reachable;
 use harness::cluster::BackendSpec;
-use harness::{ClusterBuilder, access_data};
-use serde_json::json;
+use harness::{ClusterBuilder, access_data, access_data_from};
+use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use uuid::Uuid;
@@ -122,11 +122,25 @@ async fn a_host_that_was_left_does_not_get_in_by_what_it_knows() -> anyhow::Resu
     assert_ne!(gone["auth_password"], stays["auth_password"]);
     // two servers on one host share its session
     assert_eq!(gone["auth_password"], same["auth_password"]);
+    // who is in is thrown out, and the others stay
+    let reads = |host: &str, info: &Value, count: usize| {
+        let (host, info) = (host.to_owned(), info.clone());
+        let commands = vec!["read -P 3 0 1M"; count];
+        tokio::task::spawn_blocking(move || access_data_from(&host, &info, &commands))
+    };
+    let (inside, beside) = (reads("server-1", gone, 20_000), reads("server-2", stays, 3000));
     for (attachment, still) in [(first, true), (third, false)] {
         let attachment = attachment.as_str().unwrap_or_default();
         client.delete(&format!("/attachments/{attachment}")).await?.expect_status(200)?;
         assert_eq!(access_data(gone, &["read -P 3 0 1M"]).is_ok(), still);
     }
+    assert!(inside.await?.is_err());
+    beside.await??;
+    // nor is a target ever open to who has no account
+    let mut nobody = stays.clone();
+    nobody["auth_username"] = json!("");
+    nobody["auth_password"] = json!("");
+    assert!(access_data(&nobody, &["read -P 3 0 1M"]).is_err());
     let refused = access_data(gone, &["read -P 3 0 1M"]).map_err(|error| error.to_string());
     assert!(refused.clone().is_err_and(|error| error.contains("Authentication")), "{refused:?}");
     access_data(stays, &["read -P 3 0 1M"])?;
@@ -142,4 +156,22 @@ async fn a_host_that_was_left_does_not_get_in_by_what_it_knows() -> anyhow::Resu
         assert!(!password.is_empty() && !arguments.contains(password));
     }
     cluster.finish(&["data path"]).await
+}
+
+/// A server that moves to another host leaves the first one.
+#[tokio::test]
+async fn the_host_that_a_server_was_on_does_not_get_in_any_more() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.iscsi("disk").start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    let attachment = client.reserve(&volume, Some(Uuid::new_v4())).await?;
+    let mut told = Vec::new();
+    for host in ["server-1", "server-2"] {
+        let body = json!({ "attachment": { "connector": harness::scene::connector(host) } });
+        let shown = client.put(&format!("/attachments/{attachment}"), body).await?;
+        told.push(shown.expect_status(200)?.body["attachment"]["connection_info"].clone());
+    }
+    assert!(access_data(&told[0], &["read -P 0 0 1M"]).is_err());
+    access_data(&told[1], &["read -P 0 0 1M"])?;
+    cluster.finish(&[]).await
 }

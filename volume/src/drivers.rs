@@ -1,20 +1,16 @@
 //! The drivers that there are: the only file of the worker that names them.
 
 use configuration::{BackendConfig, DriverName};
-use driver::{Driver, DriverError};
+use driver::Driver;
 use driver_fake::FakeDriver;
 use driver_file::FileDriver;
 use model::BackendId;
 use std::sync::Arc;
 
-/// The driver for a section of the configuration; an error when this process can never do what is configured.
-pub(crate) fn driver(
-    name: &str,
-    config: &BackendConfig,
-    backend: BackendId,
-) -> Result<Arc<dyn Driver>, DriverError> {
+/// The driver for a section of the configuration.
+pub(crate) fn driver(name: &str, config: &BackendConfig, backend: BackendId) -> Arc<dyn Driver> {
     match config.driver {
-        DriverName::File => Ok(Arc::new(FileDriver::new(name, config, backend)?)),
-        DriverName::Fake => Ok(Arc::new(FakeDriver::new(name, config))),
+        DriverName::File => Arc::new(FileDriver::new(name, config, backend)),
+        DriverName::Fake => Arc::new(FakeDriver::new(name, config)),
     }
 }

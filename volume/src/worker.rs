@@ -79,8 +79,7 @@ impl Worker {
             .get(name)
             .with_context(|| format!("there is no section [backends.{name}]"))?;
         let id = register_backend(config, name, settings, &database).await?;
-        let driver =
-            drivers::driver(name, settings, id).with_context(|| format!("[backends.{name}]"))?;
+        let driver = drivers::driver(name, settings, id);
         let identity = Identity::new(config, name, settings, id);
         let machine_lock = machine_lock::take(config, name)?;
         Ok(Self::new(Shared::new(config, database, bus, looks, identity, driver), machine_lock))

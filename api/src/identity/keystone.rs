@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use configuration::{KeystoneConfig, Secret};
 use model::{Caller, Error, ErrorKind};
+use own_token::OwnAccess;
 use serde_json::json;
 use std::sync::Arc;
 use validation::{Validations, Verdict};
@@ -90,9 +91,9 @@ impl Keystone {
         Ok(Identified { caller, token: UserToken(token.into()) })
     }
 
-    /// The token of this service's own account.
-    pub(crate) async fn own_token(&self) -> anyhow::Result<Secret> {
-        self.validations.own_token().await
+    /// With what this service asks others on its own account.
+    pub(crate) async fn own_access(&self) -> anyhow::Result<OwnAccess> {
+        self.validations.own_access().await
     }
 
     /// Whether there is a project with this id, as far as its bearer may know.

@@ -4,12 +4,13 @@ pub(crate) mod set_default_type;
 
 use crate::app::App;
 use crate::fault::Answer;
+use crate::identity::Identification;
 use crate::request::RequestContext;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use database::volume_types::{self, ProjectDefault};
-use model::Error;
+use model::{Error, Result};
 use serde_json::{Value, json};
 
 /// Since 3.62 projects have default types.
@@ -28,6 +29,7 @@ pub(crate) async fn show(
     Path(project): Path<String>,
 ) -> Answer {
     context.version.require(SINCE)?;
+    require_project(&app, &context, &project).await?;
     let defaults = volume_types::defaults(&app.database, Some(&project)).await?;
     let found = defaults.first().ok_or_else(|| {
         Error::not_found(format!("Default type for project {project} not found."))
@@ -37,4 +39,16 @@ pub(crate) async fn show(
 
 fn line(default: &ProjectDefault) -> Value {
     json!({ "project_id": default.project_id, "volume_type_id": default.volume_type_id })
+}
+
+/// Where projects are Keystone's, there must be this one.
+async fn require_project(app: &App, context: &RequestContext, project: &str) -> Result<()> {
+    let (Identification::Keystone(keystone), Some(token)) = (&app.identification, &context.token)
+    else {
+        return Ok(());
+    };
+    if keystone.has_project(project, token).await? {
+        return Ok(());
+    }
+    Err(Error::not_found(format!("Project with id {project} not found.")))
 }

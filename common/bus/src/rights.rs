@@ -6,7 +6,7 @@
 //! go: RabbitMQ has no narrower right for that.
 
 use super::topology::{Exchange, Topology};
-use configuration::BusConfig;
+use configuration::{BusConfig, with_user};
 use lapin::uri::AMQPUri;
 use ring::digest;
 use serde_json::{Value, json};
@@ -184,6 +184,22 @@ pub fn definitions(config: &BusConfig, new: &[NewUser]) -> Result<Value, String>
 
 fn vhost(config: &BusConfig) -> Result<String, String> {
     Ok(config.url.expose().parse::<AMQPUri>()?.vhost)
+}
+
+/// The URL of a broker for this user, with this password, and everything else as it was.
+///
+/// # Errors
+/// When it is no such URL.
+pub fn url_of_user(url: &str, user: &str, password: &str) -> Result<String, String> {
+    let mut meant: AMQPUri = url.parse()?;
+    user.clone_into(&mut meant.authority.userinfo.username);
+    password.clone_into(&mut meant.authority.userinfo.password);
+    let url = with_user(url, user, password).ok_or("the URL is not amqp://…")?;
+    if url.parse::<AMQPUri>()? == meant {
+        Ok(url)
+    } else {
+        Err("the URL is not understood".to_owned())
+    }
 }
 
 /// A regular expression for this text alone.

@@ -25,6 +25,10 @@ pub struct KeystoneConfig {
     pub application_credential_id: Option<String>,
     /// Its secret.
     pub application_credential_secret: Option<Secret>,
+    /// The region whose services are asked that are found in the catalogue; any, unless it is set.
+    pub region: Option<String>,
+    /// Which of a service's addresses in the catalogue is used: `public`, `internal` or `admin`.
+    pub interface: String,
     /// A file with the certificates, in PEM, of those who may vouch for Keystone; without it those that the machine trusts.
     pub ca_file: Option<PathBuf>,
     /// How long Keystone may take to answer.
@@ -52,6 +56,8 @@ impl Default for KeystoneConfig {
             project_domain_name: "Default".to_owned(),
             application_credential_id: None,
             application_credential_secret: None,
+            region: None,
+            interface: "public".to_owned(),
             ca_file: None,
             timeout_seconds: 5.0,
             cache_seconds: 300.0,

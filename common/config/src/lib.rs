@@ -19,6 +19,7 @@ mod quota;
 mod scheduler;
 mod secret;
 mod secret_files;
+mod server_url;
 mod services;
 mod tls;
 mod volume;
@@ -37,6 +38,7 @@ pub use policy::PolicyConfig;
 pub use quota::QuotaConfig;
 pub use scheduler::SchedulerConfig;
 pub use secret::Secret;
+pub use server_url::with_user;
 pub use services::ServicesConfig;
 pub use tls::TlsConfig;
 pub use volume::VolumeConfig;
@@ -128,6 +130,7 @@ impl Config {
             };
             backend.validate(&format!("backends.{name}"))?;
         }
+        self.refuse_shared_targets()?;
         if self.services.down_after_seconds <= self.services.heartbeat_seconds {
             return Err(invalid(
                 "services.down_after_seconds",
@@ -161,6 +164,36 @@ impl Config {
         Ok(())
     }
 
+    /// An array that replicas are written to is that of one backend: another one, or another target of the same, would take what is
+    /// known of its replicas for its own.
+    fn refuse_shared_targets(&self) -> Result<(), ConfigError> {
+        let enabled = self.volume.enabled_backends.iter();
+        let enabled = enabled.filter_map(|name| Some((name, self.backends.get(name)?)));
+        let with_arrays: Vec<_> =
+            enabled.filter(|(_, backend)| backend.driver == DriverName::File).collect();
+        let mut targets = BTreeMap::new();
+        for (name, backend) in &with_arrays {
+            for device in &backend.replication_device {
+                let (key, path) =
+                    (format!("backends.{name}.replication_device"), real_path(&device.directory));
+                if let Some(other) = targets.insert(path, key.clone()) {
+                    let shown = device.directory.display();
+                    return Err(invalid(key, format!("{shown} is a target in {other}, too")));
+                }
+            }
+        }
+        for (name, backend) in &with_arrays {
+            if let Some(key) = targets.get(&real_path(&backend.file.directory)) {
+                let shown = backend.file.directory.display();
+                return Err(invalid(
+                    key.clone(),
+                    format!("{shown} is the array of backends.{name}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The backend of this name, as `host@backend`, or as `cluster@backend` where workers share it.
     #[must_use]
     pub fn backend_host(&self, name: &str) -> String {
@@ -179,6 +212,11 @@ impl Config {
     pub fn state_file(&self, name: &str) -> PathBuf {
         self.volume.state_directory.join(format!("{name}.lock"))
     }
+}
+
+/// A path without links, as far as it is there.
+fn real_path(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]
@@ -279,5 +317,35 @@ mod tests {
         let config = load("[bus]\nurl = 'amqp://u:hunter2@127.0.0.1:1'", &[]).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
         assert!(!serde_json::to_string(&config).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn an_array_that_replicas_are_written_to_is_that_of_one_backend() {
+        let root = std::env::temp_dir().join(format!("cinderblock-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(root.join("b")).unwrap();
+        std::os::unix::fs::symlink(root.join("b"), root.join("link")).unwrap();
+        let root_shown = root.display();
+        let backend = |name: &str, array: &str, target: &str| {
+            format!(
+                "[backends.{name}]\ndriver = 'file'\nfile.directory = '{root_shown}/{array}'\n\
+                 [[backends.{name}.replication_device]]\nbackend_id = 't'\ndirectory = '{root_shown}/{target}'\n"
+            )
+        };
+        let loaded = |one: (&str, &str), other: (&str, &str)| {
+            let head = "[volume]\nenabled_backends = ['x', 'y']\n".to_owned();
+            let text = head + &backend("x", one.0, one.1) + &backend("y", other.0, other.1);
+            load(&text, &[]).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(loaded(("a", "b"), ("c", "d")), Ok(()));
+        for (one, other, complaint) in [
+            (("a", "b"), ("c", "b"), "is a target in backends.x.replication_device, too"),
+            (("a", "b"), ("c", "link"), "is a target in backends.x.replication_device, too"),
+            (("a", "c"), ("c", "a"), "is the array of backends.x"),
+            (("a", "b"), ("link", "d"), "is the array of backends.y"),
+        ] {
+            let refused = loaded(one, other).unwrap_err();
+            assert!(refused.contains(complaint), "{refused}");
+        }
+        std::fs::remove_dir_all(root).unwrap();
     }
 }

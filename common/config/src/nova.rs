@@ -8,9 +8,11 @@ use std::time::Duration;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NovaConfig {
-    /// The address of Nova's API, `https://…/v2.1`. Without it Nova is not asked, and what a server may use is detached by
-    /// services alone.
+    /// The address of Nova's API, `https://…/v2.1`. Without it, and without `find_in_catalogue`, Nova is not asked, and what a server
+    /// may use is detached by services alone.
     pub endpoint: Option<String>,
+    /// Whether Nova is asked at the address that Keystone's catalogue has, of `keystone.region` and `keystone.interface`.
+    pub find_in_catalogue: bool,
     /// A file with the certificates, in PEM, of those who may vouch for Nova; without it those that the machine trusts.
     pub ca_file: Option<PathBuf>,
     /// How long Nova may take to answer.
@@ -19,7 +21,7 @@ pub struct NovaConfig {
 
 impl Default for NovaConfig {
     fn default() -> Self {
-        Self { endpoint: None, ca_file: None, timeout_seconds: 5.0 }
+        Self { endpoint: None, find_in_catalogue: false, ca_file: None, timeout_seconds: 5.0 }
     }
 }
 

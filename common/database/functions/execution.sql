@@ -207,7 +207,10 @@ begin
     set migration = reached, backend_id = next_backend,
         backend_epoch = (select epoch from backends where id = next_backend),
         state = 'admitted', owner = null, lease_until = null, attempts = 0
-    where id = operation and case when state = 'running' then fence = held_fence end;
+    where id = operation and case when state = 'running' then
+        -- it goes where it was admitted to go
+        fence = held_fence and migration -> 'from' = reached -> 'from' and migration -> 'to' = reached -> 'to'
+        and next_backend in ((migration ->> 'from')::uuid, (migration #>> '{to,backend_id}')::uuid) end;
     if not found then
         return null;
     end if;
@@ -235,10 +238,15 @@ $$;
 -- new fence keeps whoever still executes one of them from renewing its lease.
 create function expire_leases(backend uuid, owner_prefix text) returns bigint
 language sql as $$
-    with expired as (
-        update operations set lease_until = clock_timestamp(), fence = next_fence()
+    with free as materialized (
+        -- one that is locked is about to end, or to be claimed by another one
+        select id from operations
         where backend_id = backend and state = 'running' and starts_with(owner, owner_prefix)
           and lease_until > clock_timestamp()
+        for no key update skip locked),
+    expired as (
+        update operations o set lease_until = clock_timestamp(), fence = next_fence()
+        from free f where o.id = f.id
         returning 1)
     select count(*) from expired
 $$;
@@ -258,9 +266,13 @@ $$;
 -- The leases of a start of a process that is known to be dead.
 create function expire_leases_of(boot uuid) returns bigint
 language sql as $$
-    with expired as (
-        update operations set lease_until = clock_timestamp(), fence = next_fence()
+    with free as materialized (
+        select id from operations
         where state = 'running' and owner like '%/' || boot::text and lease_until > clock_timestamp()
+        for no key update skip locked),
+    expired as (
+        update operations o set lease_until = clock_timestamp(), fence = next_fence()
+        from free f where o.id = f.id
         returning 1)
     select count(*) from expired
 $$;

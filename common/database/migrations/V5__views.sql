@@ -13,6 +13,10 @@ select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as v
        case when b.clustered then b.name end as cluster_name,
        case when q.consumer in ('front-end', 'both') then q.specs end as front_end_qos,
        (select s.id from services s where s.backend_id = v.backend_id order by s.created_at limit 1) as service_id,
+       case when exists (select from attachments a
+                         where a.volume_id = v.id and a.deleted_at is null
+                           and a.status in ('attached', 'detaching', 'error_detaching'))
+           then 'attached' else 'detached' end as attach_status,
        -- no server is attached to what has one of these statuses
        case when v.status in ('creating', 'available', 'deleting', 'managing', 'unmanaging') then '[]' else
            (select coalesce(jsonb_agg(to_jsonb(a) - 'connector' - 'connection_info' order by a.attached_at), '[]')

@@ -35,5 +35,5 @@ pub mod volumes;
 pub use backend_looks::{BackendLooks, MOST_DUE};
 pub use error::DbError;
 pub use pool::Database;
-pub use rights::DatabaseRole;
+pub use rights::{DatabaseRole, url_of_role};
 pub use volume_lookups::VolumeLookups;

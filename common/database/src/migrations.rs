@@ -22,10 +22,13 @@ pub(super) async fn make_roles(
     passwords: &[(DatabaseRole, &str)],
 ) -> Result<Vec<String>, DbError> {
     as_owner(connection, transport, async |client| {
+        client.batch_execute(LOCK).await?;
+        let transaction = client.transaction().await?;
         let mut names = Vec::new();
         for (role, password) in passwords {
-            names.push(rights::make_role(client, *role, password).await?);
+            names.push(rights::make_role(&transaction, *role, password).await?);
         }
+        transaction.commit().await?;
         migrate(client).await?;
         Ok(names)
     })
@@ -60,6 +63,8 @@ async fn migrate(client: &mut Client) -> Result<(), DbError> {
     for step in report.applied_migrations() {
         tracing::info!(version = step.version(), name = step.name(), "schema migrated");
     }
-    statements::install(client).await?;
-    rights::grant(client, statements::schema()).await
+    let transaction = client.transaction().await?;
+    statements::install(&transaction).await?;
+    rights::grant(&transaction, statements::schema()).await?;
+    Ok(transaction.commit().await?)
 }

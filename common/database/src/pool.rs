@@ -109,10 +109,9 @@ impl Database {
         if migrate_on_start {
             return self.migrate().await;
         }
-        let there = "select to_jsonb(to_regnamespace($1) is not null)";
-        if self.row(there, &[&statements::schema()]).await? != Some(true) {
-            let missing =
-                "the database is not prepared for this version: run `cinderblock-manage db sync`";
+        let usable = "select to_jsonb(to_regnamespace($1) is not null and has_schema_privilege($1, 'usage'))";
+        if self.row(usable, &[&statements::schema()]).await? != Some(true) {
+            let missing = "the database is not prepared for this version and this user: run `cinderblock-manage db sync`";
             return Err(DbError::Defect(missing.into()));
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Each operation has a function that admits requests for it, and each that a worker executes one that ends it. They stand
 //! in a schema of their own beside the functions of `functions/`, which are the same for all operations. The schema's name
-//! is made from their text: a process calls the functions that it was built with, whatever other versions the database has.
+//! is made from their text, and from who may call them: a process calls the functions that it was built with, whatever other versions the database has.
 
 mod admit;
 mod conditions;
@@ -16,7 +16,7 @@ use operation::OperationKind;
 use operation::contract::Runs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
-use tokio_postgres::Client;
+use tokio_postgres::Transaction;
 
 /// The functions that are the same for all operations, in the order in which they need one another.
 const SHARED: [&str; 7] = [
@@ -45,6 +45,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
         .collect();
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
+    rights::closed("").hash(&mut hasher);
     Functions { schema: format!("cinderblock_{:016x}", hasher.finish()), text }
 });
 
@@ -69,18 +70,16 @@ pub(crate) fn schema() -> &'static str {
 }
 
 /// Makes the functions of this version, unless they are there.
-pub(crate) async fn install(client: &mut Client) -> Result<(), DbError> {
+pub(crate) async fn install(client: &Transaction<'_>) -> Result<(), DbError> {
     let Functions { schema, text } = &*FUNCTIONS;
     let sql = "select to_regnamespace($1) is not null";
     if client.query_one(sql, &[schema]).await?.get(0) {
         return Ok(());
     }
-    let transaction = client.transaction().await?;
     let head = format!("create schema {schema}; set local search_path = {schema}, public;");
-    transaction.batch_execute(&head).await?;
-    transaction.batch_execute(text).await?;
-    transaction.batch_execute(&rights::closed(schema)).await?;
-    transaction.commit().await?;
+    client.batch_execute(&head).await?;
+    client.batch_execute(text).await?;
+    client.batch_execute(&rights::closed(schema)).await?;
     tracing::info!(schema, "functions installed");
     Ok(())
 }

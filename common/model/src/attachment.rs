@@ -36,11 +36,14 @@ text_enum! {
     }
 }
 
+/// What a server's host says of itself, in Cinder's words.
+pub type Connector = Map<String, Value>;
+
 /// The host that a connector names, or else its iSCSI initiator. Servers on one host share what it knows of a data path.
 #[must_use]
-pub fn host_of(connector: &Map<String, Value>) -> &str {
+pub fn host_of(connector: &Connector) -> &str {
     let names = ["host", "initiator"].iter().filter_map(|key| connector.get(*key));
-    names.filter_map(Value::as_str).next().unwrap_or_default()
+    names.filter_map(Value::as_str).find(|name| !name.is_empty()).unwrap_or_default()
 }
 
 /// An attachment as the view `attachment_details` shows it.

@@ -23,7 +23,7 @@ pub mod snapshot;
 pub mod volume;
 pub mod volume_type;
 
-pub use attachment::{AttachMode, Attachment, AttachmentStatus, host_of};
+pub use attachment::{AttachMode, Attachment, AttachmentStatus, Connector, host_of};
 pub use backend::{
     Backend, BackendReport, Condition, Placement, PoolReport, ReplicationProgress,
     ReplicationStatus,

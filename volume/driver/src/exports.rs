@@ -3,7 +3,7 @@
 use crate::error::DriverError;
 use crate::fence::Fence;
 use async_trait::async_trait;
-use model::{AttachMode, ConnectionInfo, Volume};
+use model::{AttachMode, ConnectionInfo, Connector, Volume};
 
 /// The data paths of a backend's volumes.
 #[async_trait]
@@ -13,17 +13,17 @@ pub trait Exports: Send + Sync {
         &self,
         volume: &Volume,
         mode: AttachMode,
-        host: &str,
+        connector: &Connector,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError>;
 
-    /// What the servers on a host were told lets nobody in any more; the data path stays open for others. That it never did is no
-    /// error.
+    /// What the servers on a host were told lets nobody in any more, and who is in by it is cut off; the data path stays open for
+    /// others. That it never did is no error.
     async fn forget_host(
         &self,
         volume: &Volume,
         mode: AttachMode,
-        host: &str,
+        connector: &Connector,
         fence: Fence,
     ) -> Result<(), DriverError>;
 

@@ -1,4 +1,4 @@
-//! The service's own token, with which it asks about those of others.
+//! The service's own token, with which it asks about those of others, and what Keystone's catalogue says to it.
 
 use anyhow::{Context as _, ensure};
 use configuration::{KeystoneConfig, Secret};
@@ -12,30 +12,60 @@ use tokio::sync::Mutex;
 /// A token is renewed this long before it ends.
 const RENEWED_BEFORE: Duration = Duration::minutes(2);
 
+/// The type by which the catalogue knows Nova.
+const COMPUTE: &str = "compute";
+
 /// The service's own token.
 pub(super) struct OwnToken {
     url: String,
+    region: Option<String>,
+    interface: String,
     /// What Keystone is told to get one; it has a password in it.
     credentials: Credentials,
     current: Mutex<Option<Held>>,
 }
 
 struct Held {
-    token: Secret,
+    access: OwnAccess,
     expires_at: OffsetDateTime,
+}
+
+/// With what the service asks others on its own account.
+#[derive(Clone)]
+pub(crate) struct OwnAccess {
+    pub token: Secret,
+    /// Nova's address, if it is in the catalogue.
+    pub compute: Option<String>,
 }
 
 struct Credentials(Value);
 
 #[derive(Deserialize)]
-struct Issued {
-    token: Expiry,
+struct Answer {
+    token: Issued,
 }
 
 #[derive(Deserialize)]
-struct Expiry {
+struct Issued {
     #[serde(with = "rfc3339")]
     expires_at: OffsetDateTime,
+    #[serde(default)]
+    catalog: Vec<CatalogueEntry>,
+}
+
+#[derive(Deserialize)]
+struct CatalogueEntry {
+    #[serde(rename = "type")]
+    service_type: String,
+    #[serde(default)]
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Deserialize)]
+struct Endpoint {
+    interface: String,
+    region_id: Option<String>,
+    url: String,
 }
 
 impl OwnToken {
@@ -43,29 +73,31 @@ impl OwnToken {
     pub fn new(url: &str, config: &KeystoneConfig) -> anyhow::Result<Self> {
         Ok(Self {
             url: format!("{url}/auth/tokens"),
+            region: config.region.clone(),
+            interface: config.interface.clone(),
             credentials: Credentials::of(config)?,
             current: Mutex::default(),
         })
     }
 
     /// A token that is good for some time. One request at a time asks for a new one.
-    pub async fn get(&self, client: &Client) -> anyhow::Result<Secret> {
+    pub async fn get(&self, client: &Client) -> anyhow::Result<OwnAccess> {
         let mut current = self.current.lock().await;
         if let Some(held) = &*current
             && held.expires_at - OffsetDateTime::now_utc() > RENEWED_BEFORE
         {
-            return Ok(held.token.clone());
+            return Ok(held.access.clone());
         }
         let held = self.authenticate(client).await.context("the service's own token")?;
-        let token = held.token.clone();
+        let access = held.access.clone();
         *current = Some(held);
-        Ok(token)
+        Ok(access)
     }
 
     /// Keystone refuses this token, although it should be good.
     pub async fn forget(&self, token: &Secret) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|held| held.token.expose() == token.expose()) {
+        if current.as_ref().is_some_and(|held| held.access.token.expose() == token.expose()) {
             *current = None;
         }
     }
@@ -77,8 +109,18 @@ impl OwnToken {
         ensure!(status == StatusCode::CREATED, "Keystone answers {status}");
         let token = answer.headers().get("x-subject-token").context("no X-Subject-Token")?;
         let token = Secret::from(token.to_str()?);
-        let Issued { token: Expiry { expires_at } } = answer.json().await?;
-        Ok(Held { token, expires_at })
+        let Answer { token: Issued { expires_at, catalog } } = answer.json().await?;
+        Ok(Held { access: OwnAccess { token, compute: self.compute_of(catalog) }, expires_at })
+    }
+
+    /// Nova's address in a catalogue, of the configured region and interface.
+    fn compute_of(&self, catalogue: Vec<CatalogueEntry>) -> Option<String> {
+        let compute = catalogue.into_iter().filter(|entry| entry.service_type == COMPUTE);
+        let is_meant = |endpoint: &Endpoint| {
+            endpoint.interface == self.interface
+                && (self.region.is_none() || endpoint.region_id == self.region)
+        };
+        compute.flat_map(|entry| entry.endpoints).find(is_meant).map(|endpoint| endpoint.url)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Keystone's answers about tokens, and how long they count.
 
-use super::own_token::OwnToken;
+use super::own_token::{OwnAccess, OwnToken};
 use crate::http_client;
 use crate::identity::token::{Answer, Token};
 use anyhow::{Context as _, anyhow, bail};
-use configuration::{KeystoneConfig, Secret};
+use configuration::KeystoneConfig;
 use moka::Expiry;
 use moka::future::Cache;
 use reqwest::{Client, StatusCode};
@@ -75,8 +75,8 @@ impl Validations {
         verdict.map_err(|error: Arc<anyhow::Error>| anyhow!("{error:#}"))
     }
 
-    /// The token of this service's own account.
-    pub async fn own_token(&self) -> anyhow::Result<Secret> {
+    /// With what this service asks others on its own account.
+    pub async fn own_access(&self) -> anyhow::Result<OwnAccess> {
         self.own.get(&self.client).await
     }
 
@@ -91,7 +91,7 @@ impl Validations {
     }
 
     async fn ask(&self, token: &str, may_be_expired: bool) -> anyhow::Result<Verdict> {
-        let own = self.own.get(&self.client).await?;
+        let own = self.own.get(&self.client).await?.token;
         let answer = match self.send(token, may_be_expired, own.expose()).await {
             // the connection was closed meanwhile, or Keystone is about to be there again
             Err(error) if !error.is_timeout() => {
@@ -104,7 +104,7 @@ impl Validations {
             return verdict(answer).await;
         }
         self.own.forget(&own).await;
-        let own = self.own.get(&self.client).await?;
+        let own = self.own.get(&self.client).await?.token;
         verdict(self.send(token, may_be_expired, own.expose()).await?).await
     }
 

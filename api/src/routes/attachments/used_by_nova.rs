@@ -40,8 +40,9 @@ async fn uses(
     attachment: &Attachment,
 ) -> Result<bool> {
     let (Some(nova), Some(user)) = (&app.nova, &context.token) else { return Ok(true) };
-    let service = keystone.own_token().await.map_err(|error| {
+    let own = keystone.own_access().await.map_err(|error| {
         Error::unavailable("Keystone gives no token to ask Nova with.").caused_by(error)
     })?;
-    nova.uses(server, attachment, OnBehalfOf { user: &user.0, service: &service }).await
+    let asks = OnBehalfOf { user: &user.0, service: &own.token };
+    nova.uses(server, attachment, asks, own.compute.as_deref()).await
 }

@@ -1,11 +1,10 @@
 //! `PUT` and `DELETE /default-types/{project}`: submits `set_default_type`.
 
-use super::SINCE;
+use super::{SINCE, require_project};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::Fields;
-use crate::identity::Identification;
 use crate::request::RequestContext;
 use crate::submit::submit;
 use axum::Json;
@@ -13,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use database::volume_types;
-use model::{Error, Result};
+use model::Error;
 use operation::SetDefaultType;
 use serde_json::json;
 
@@ -38,24 +37,15 @@ pub(crate) async fn set(
     Ok(Json(json!({ "default_type": view })).into_response())
 }
 
-/// Where projects are Keystone's, there must be this one.
-async fn require_project(app: &App, context: &RequestContext, project: &str) -> Result<()> {
-    let (Identification::Keystone(keystone), Some(token)) = (&app.identification, &context.token)
-    else {
-        return Ok(());
-    };
-    if keystone.has_project(project, token).await? {
-        return Ok(());
-    }
-    Err(Error::not_found(format!("Project with id {project} not found.")))
-}
-
 pub(crate) async fn unset(
     State(app): State<App>,
     context: RequestContext,
     Path(project): Path<String>,
 ) -> Answer {
     context.version.require(SINCE)?;
-    submit(&app, &context, SetDefaultType { project, volume_type_id: None }).await?;
+    // of a project that is gone, it goes too
+    if !volume_types::defaults(&app.database, Some(&project)).await?.is_empty() {
+        submit(&app, &context, SetDefaultType { project, volume_type_id: None }).await?;
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }

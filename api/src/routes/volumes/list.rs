@@ -52,6 +52,7 @@ pub(crate) const VOLUMES: Listing = Listing {
         Known::admin("source_volid", Column::Text("source_volume_id")),
         Known::admin("multiattach", Column::Bool("multiattach")),
         Known::admin("replication_status", Column::Text("replication_status")),
+        Known::admin("attach_status", Column::Text("attach_status")),
     ],
 };
 

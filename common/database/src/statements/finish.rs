@@ -18,7 +18,7 @@ pub(super) fn function(kind: OperationKind) -> String {
     }
     sql += "begin\n";
     sql += &locks(contract);
-    sql += &records(contract, has_quota);
+    sql += &records(kind, contract, has_quota);
     sql += &Outcome::Succeeded.where_some(&changes(contract, Outcome::Succeeded));
     let mut failures = changes(contract, Outcome::Failed);
     failures += &messages(kind, contract);
@@ -184,7 +184,7 @@ const fn lock_order(resource: Resource) -> usize {
     }
 }
 
-fn records(contract: &Contract, has_quota: bool) -> String {
+fn records(kind: OperationKind, contract: &Contract, has_quota: bool) -> String {
     let (returned, into) = if has_quota {
         // what it was to give back, if it ended well; what it had taken, unless that stays
         let given_back = if stays_when_failed(contract) {
@@ -209,7 +209,10 @@ fn records(contract: &Contract, has_quota: bool) -> String {
         set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
             finished_at = clock_timestamp(), lease_until = null
         from unnest(ends) x
-        where o.id = x.id and case when o.state = 'running' then o.fence = x.fence end
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = '{kind}' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),

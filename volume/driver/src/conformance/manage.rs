@@ -1,6 +1,6 @@
 //! The suite of managing and unmanaging.
 
-use crate::conformance::rows::HOST;
+use crate::conformance::rows::connector;
 use crate::conformance::rows::{snapshot, volume};
 use crate::conformance::storage::{Storage, count, manage};
 use crate::driver::Driver;
@@ -20,7 +20,10 @@ pub async fn an_unmanaged_volume_is_listed_and_can_be_managed(storage: &dyn Stor
     let (old, new) = (volume(2), volume(2));
     driver.create_volume(&old, Fence(1)).await.unwrap();
     if let Some(exports) = driver.exports() {
-        exports.export(&old, model::AttachMode::ReadWrite, HOST, Fence(2)).await.unwrap();
+        exports
+            .export(&old, model::AttachMode::ReadWrite, &connector("host-1"), Fence(2))
+            .await
+            .unwrap();
     }
     for fence in [Fence(3), Fence(4)] {
         manage(&*driver).unmanage_volume(&old, fence).await.unwrap();

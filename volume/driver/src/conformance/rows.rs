@@ -1,6 +1,6 @@
 //! Volumes and snapshots as the database has them.
 
-use model::{ReplicationStatus, Snapshot, Volume};
+use model::{Connector, ReplicationStatus, Snapshot, Volume};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -26,8 +26,12 @@ pub fn replicated_volume(size_gb: i32) -> Volume {
     Volume { replicated: true, replication_status, ..volume(size_gb) }
 }
 
-/// A host with servers.
-pub const HOST: &str = "host-1";
+/// What a host of this name says of itself.
+#[must_use]
+pub fn connector(host: &str) -> Connector {
+    let connector = json!({ "host": host, "initiator": format!("iqn.2026-11.example:{host}") });
+    connector.as_object().cloned().unwrap_or_default()
+}
 
 /// A snapshot of a volume.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use crate::memory::FakeDriver;
 use driver::{DriverError, Exports, Fence};
-use model::{AttachMode, ConnectionInfo, Volume};
+use model::{AttachMode, ConnectionInfo, Connector, Volume};
 use serde_json::{Map, json};
 
 #[driver::async_trait]
@@ -11,7 +11,7 @@ impl Exports for FakeDriver {
         &self,
         volume: &Volume,
         mode: AttachMode,
-        _host: &str,
+        _connector: &Connector,
         _fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
         self.open(volume, mode).await
@@ -21,7 +21,7 @@ impl Exports for FakeDriver {
         &self,
         volume: &Volume,
         _mode: AttachMode,
-        _host: &str,
+        _connector: &Connector,
         _fence: Fence,
     ) -> Result<(), DriverError> {
         self.pretend("forget_host", &volume.metadata).await

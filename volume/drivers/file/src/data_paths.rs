@@ -5,7 +5,7 @@ use crate::connection::{iscsi_info, nbd_info};
 use crate::mirror::Mirror;
 use configuration::TargetProtocol;
 use driver::DriverError;
-use model::{AttachMode, ConnectionInfo, VolumeId};
+use model::{AttachMode, ConnectionInfo, Connector, VolumeId};
 
 /// Opens a data path for the servers on a host, unless it is open, and returns how to reach it. `mirror` is that of the volume, if it
 /// should have one.
@@ -13,12 +13,14 @@ pub(crate) async fn open(
     array: &Array,
     id: VolumeId,
     mode: AttachMode,
-    host: &str,
+    connector: &Connector,
     mirror: Option<&Mirror<'_>>,
 ) -> Result<ConnectionInfo, DriverError> {
     match array.protocol {
         TargetProtocol::Nbd => open_nbd(array, id, mode, mirror).await,
-        TargetProtocol::Iscsi => Ok(iscsi_info(id, &array.targets.export(id, mode, host).await?)),
+        TargetProtocol::Iscsi => {
+            Ok(iscsi_info(id, &array.targets.export(id, mode, connector).await?))
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `….unfinished` | either, until it is complete |
 //! | `chap/<target>/…` | with what the servers on a host log in to the iSCSI target |
 //! | `in-sync/volume-<id>` | the mirror connection over which the replica here is in sync |
+//! | `kept/volume-<id>` | what the replica was before the resynchronisation that is not done yet |
 //! | `fences/…` | the newest claim that touched the object of this name |
 //! | `epochs/<backend>` | the newest epoch of a backend that the array has seen, and whether it serves in it |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
@@ -36,6 +37,9 @@ const FENCE_FILE_RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The content of an epoch file: whether the array is active or standby.
 const ACTIVE: &str = "active";
 const STANDBY: &str = "standby";
+
+/// As many digits as the key of an array's exports has.
+const KEY_DIGITS: usize = 64;
 
 /// The suffix of an incomplete file.
 const UNFINISHED: &str = "unfinished";
@@ -130,6 +134,11 @@ impl Directory {
             Err(none) if none.kind() != io::ErrorKind::NotFound => Err(unusable(&directory, &none)),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// The image that a replica had before a resynchronisation.
+    pub fn kept_image(&self, id: VolumeId) -> PathBuf {
+        self.kept().join(Object::Volume(id).to_string())
     }
 
     /// What says that a volume is being brought here, and that its file is not all of it.
@@ -229,6 +238,10 @@ impl Directory {
         self.directory.join("incomplete")
     }
 
+    fn kept(&self) -> PathBuf {
+        self.directory.join("kept")
+    }
+
     fn chap(&self) -> PathBuf {
         self.directory.join("chap")
     }
@@ -259,6 +272,7 @@ impl Directory {
             self.chap(),
             self.in_sync(),
             self.incomplete(),
+            self.kept(),
             self.epochs(),
             run,
         ] {
@@ -300,7 +314,11 @@ impl Directory {
     /// From what the names of its exports are made.
     pub fn export_key(&self) -> Result<String, DriverError> {
         let path = self.key_file();
-        fs::read_to_string(&path).map_err(|error| unusable(&path, &error))
+        let key = fs::read_to_string(&path).map_err(|error| unusable(&path, &error))?;
+        if key.len() != KEY_DIGITS {
+            return Err(DriverError::failed(format!("{} is no key", path.display())));
+        }
+        Ok(key)
     }
 
     fn remove_leftovers(&self) -> io::Result<()> {
@@ -485,10 +503,12 @@ impl Directory {
     }
 
     pub fn delete(&self, object: Object) -> Result<(), DriverError> {
+        let mut paths = vec![self.unfinished(object), self.file(object)];
         if let Object::Volume(id) = object {
             self.set_incomplete(id, false)?;
+            paths.push(self.kept_image(id));
         }
-        for path in [self.unfinished(object), self.file(object)] {
+        for path in paths {
             match fs::remove_file(&path) {
                 Ok(()) => {}
                 Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
@@ -507,14 +527,16 @@ fn create_once(path: &Path, text: &str) -> io::Result<()> {
     let unfinished = path.with_extension(Uuid::new_v4().to_string());
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
+    file.sync_all()?;
     let named = fs::hard_link(&unfinished, path);
     fs::remove_file(&unfinished)?;
     match named {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => sync_directory(path),
     }
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+/// Makes what was done to a file's name last.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }

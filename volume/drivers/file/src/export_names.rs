@@ -1,5 +1,4 @@
-//! What clients call an NBD export: a name that nobody can guess. Whoever reaches the storage daemon's socket reaches the volumes
-//! alone whose names it was told.
+//! What clients call an NBD export: a name that nobody can guess. Who may use the storage daemon's socket can list them all.
 
 use crate::directory::Directory;
 use driver::DriverError;

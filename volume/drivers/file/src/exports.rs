@@ -5,7 +5,7 @@ use crate::object::Object;
 use crate::{data_paths, replicas};
 use configuration::TargetProtocol;
 use driver::{DriverError, Exports, Fence};
-use model::{AttachMode, ConnectionInfo, Volume};
+use model::{AttachMode, ConnectionInfo, Connector, Volume};
 
 #[driver::async_trait]
 impl Exports for FileDriver {
@@ -13,7 +13,7 @@ impl Exports for FileDriver {
         &self,
         volume: &Volume,
         mode: AttachMode,
-        host: &str,
+        connector: &Connector,
         fence: Fence,
     ) -> Result<ConnectionInfo, DriverError> {
         let array = self.arrays.active_array();
@@ -21,14 +21,14 @@ impl Exports for FileDriver {
         let _held = array.lock_exclusive(Object::Volume(volume.id), fence).await?;
         self.arrays.require_active(&array).await?;
         let mirror = replicas::mirror_of(&self.arrays, volume.id, volume.size_gb);
-        data_paths::open(&array, volume.id, mode, host, mirror.as_ref()).await
+        data_paths::open(&array, volume.id, mode, connector, mirror.as_ref()).await
     }
 
     async fn forget_host(
         &self,
         volume: &Volume,
         mode: AttachMode,
-        host: &str,
+        connector: &Connector,
         _fence: Fence,
     ) -> Result<(), DriverError> {
         match self.config.file.target_protocol {
@@ -36,7 +36,7 @@ impl Exports for FileDriver {
             TargetProtocol::Nbd => Ok(()),
             TargetProtocol::Iscsi => {
                 let array = self.arrays.active_array();
-                array.targets.forget_host(volume.id, mode, host).await
+                array.targets.forget_host(volume.id, mode, connector).await
             }
         }
     }

@@ -4,6 +4,7 @@
 use crate::array::Array;
 use crate::blocking::blocking;
 use crate::fences::ObjectLock;
+use crate::kept_images;
 use crate::mirror::{Mirror, MirrorQuery, State, is_in_sync};
 use crate::object::Object;
 use crate::sizes::bytes;
@@ -54,6 +55,9 @@ impl Sides<'_> {
             DataMovement::Mirrored => self.complete_replicas(failover).await?,
             DataMovement::Resynchronise => self.resynchronise_all(failover).await?,
         };
+        if failover.accept_data_loss {
+            self.restore_kept_images(failover.volumes).await?;
+        }
         let outcome = |volume: &Volume| {
             let is_there = self.to.directory.is_complete(volume.id);
             let accepted = failover.accept_data_loss && volume.replicated;
@@ -78,6 +82,25 @@ impl Sides<'_> {
             known_snapshots: failover.snapshots.iter().map(|one| one.id).collect(),
             snapshots: failover.snapshots.iter().filter(is_there).map(|one| one.id).collect(),
         })
+    }
+
+    /// Puts back what replicas were before a resynchronisation that did not come to its end.
+    async fn restore_kept_images(&self, volumes: &[Volume]) -> Result<(), DriverError> {
+        let directory = &self.to.directory;
+        let is_half = |volume: &&Volume| {
+            volume.replicated
+                && !directory.is_complete(volume.id)
+                && kept_images::is_kept(directory, volume.id)
+        };
+        for volume in volumes.iter().filter(is_half) {
+            self.to.daemon.close(volume.id).await?;
+            self.to.daemon.require_closed(volume.id).await?;
+            let (directory, id, size) = (directory.clone(), volume.id, bytes(volume.size_gb));
+            let written = blocking(move || kept_images::restore(&directory, id, size)).await?;
+            let age = written.elapsed().unwrap_or_default();
+            tracing::warn!(volume.id = %id, ?age, "served as it was before the last resynchronisation");
+        }
+        Ok(())
     }
 
     /// The volumes whose replicas are known to be complete. The side that served is cut off, whatever state

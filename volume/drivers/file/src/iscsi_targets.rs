@@ -13,7 +13,8 @@ use crate::object::Object;
 use crate::{port, target_daemon};
 use configuration::FileDriverConfig;
 use driver::DriverError;
-use model::{AttachMode, VolumeId};
+use model::{AttachMode, Connector, VolumeId, host_of};
+use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,12 +66,12 @@ impl IscsiTargets {
 
     /// Finds the daemon of an earlier worker, or starts one; `true` when it was started.
     pub async fn ensure_running(&self) -> Result<bool, DriverError> {
-        if self.targets().await.is_ok() {
+        if self.answers().await {
             return Ok(false);
         }
         let _alone = self.lock_daemon().await?;
         // another worker may have been faster
-        if self.targets().await.is_ok() {
+        if self.answers().await {
             return Ok(false);
         }
         self.start().await.map(|()| true)
@@ -93,7 +94,7 @@ impl IscsiTargets {
         run(command).await?;
         // it answers, or refuses to start, only after its parent has ended
         for _ in 0..START_TRIES {
-            if self.targets().await.is_ok() {
+            if self.answers().await {
                 tracing::info!(%address, port, "iSCSI target daemon started");
                 return Ok(());
             }
@@ -108,10 +109,10 @@ impl IscsiTargets {
         &self,
         id: VolumeId,
         mode: AttachMode,
-        host: &str,
+        connector: &Connector,
     ) -> Result<Login, DriverError> {
         let _alone = self.lock_daemon().await?;
-        let chap = Chap::keep(&self.account(id, mode, host))?;
+        let chap = Chap::keep(&self.account(id, mode, host_of(connector)))?;
         self.open(id, mode).await?;
         let port = port::noted(&self.directory.run_file("iscsi.port"))
             .ok_or_else(|| DriverError::failed("the port of the iSCSI portal is not known"))?;
@@ -191,6 +192,7 @@ impl IscsiTargets {
 
     /// Closes a target of a volume; its initiators lose their sessions.
     pub async fn unexport(&self, id: VolumeId, mode: AttachMode) -> Result<(), DriverError> {
+        let _alone = self.lock_daemon().await?;
         let accounts = self.accounts(id, mode);
         self.close_mode(id, mode, &["--force"]).await?;
         for account in Chap::all(&accounts)? {
@@ -199,40 +201,63 @@ impl IscsiTargets {
         Chap::forget_all(&accounts)
     }
 
-    /// The servers on a host cannot log in any more.
+    /// The servers on a host cannot log in any more, and lose their sessions.
     pub async fn forget_host(
         &self,
         id: VolumeId,
         mode: AttachMode,
-        host: &str,
+        connector: &Connector,
     ) -> Result<(), DriverError> {
         let _alone = self.lock_daemon().await?;
-        let file = self.account(id, mode, host);
+        let file = self.account(id, mode, host_of(connector));
         if file.exists() {
             let account = Chap::keep(&file)?;
             let targets = self.targets().await?;
-            let with_it = targets.iter().find(|target| target.accounts.contains(&account.name));
-            if let Some(target) = with_it {
-                self.unbind(target, &account.name).await?;
+            if let Some(target) = targets.iter().find(|target| target.iqn == iqn(id, mode)) {
+                self.take_account(target, &account.name).await?;
+                self.cut_off(target, connector).await?;
             }
             self.remove_account(&account.name).await;
         }
         Chap::forget(&file)
     }
 
-    /// Takes an account from a target. tgtd keeps a target's accounts in a list, leaves a gap in it, and dies of the gap; so the last
-    /// one goes to where it was.
-    async fn unbind(&self, target: &Target, account: &str) -> Result<(), DriverError> {
-        let number = target.number.to_string();
-        let of_target = ["--mode", "account", "--tid", &number];
-        self.tell(&of_target, "unbind", &["--user", account]).await?;
-        match target.accounts.last() {
-            Some(last) if last != account => {
-                self.tell(&of_target, "unbind", &["--user", last]).await?;
-                self.tell(&of_target, "bind", &["--user", last]).await
-            }
-            Some(_) | None => Ok(()),
+    /// Takes an account from a target, which lets nobody in meanwhile: without any account it would ask for none. tgtd keeps the
+    /// accounts in a list, leaves a gap in it, and dies of the gap when it shows the list; so the last one goes to where this was.
+    async fn take_account(&self, target: &Target, account: &str) -> Result<(), DriverError> {
+        if !target.accounts.iter().any(|bound| bound == account) {
+            return Ok(());
         }
+        let number = target.number.to_string();
+        if target.accounts.len() == 1 {
+            return self.close_target(target.number, &["--force"]).await;
+        }
+        let of_target = ["--mode", "target", "--tid", &number];
+        let of_account = ["--mode", "account", "--tid", &number];
+        let everybody = ["--initiator-address", "ALL"];
+        self.tell(&of_target, "unbind", &everybody).await?;
+        self.tell(&of_account, "unbind", &["--user", account]).await?;
+        if let Some(last) = target.accounts.last().filter(|last| *last != account) {
+            self.tell(&of_account, "unbind", &["--user", last]).await?;
+            self.tell(&of_account, "bind", &["--user", last]).await?;
+        }
+        self.tell(&of_target, "bind", &everybody).await
+    }
+
+    /// Closes the connections of a host's initiator; where it did not name one, all, and the others come again.
+    async fn cut_off(&self, target: &Target, connector: &Connector) -> Result<(), DriverError> {
+        let number = target.number.to_string();
+        let of_target = ["--mode", "conn", "--tid", &number];
+        let shown = self.ask(&[&of_target[..], &["--op", "show"]].concat()).await?;
+        let initiator = connector.get("initiator").and_then(Value::as_str);
+        for connection in connections(&shown) {
+            if initiator.is_none_or(|initiator| initiator == connection.initiator) {
+                let (session, id) = (connection.session, connection.id);
+                // that it has ended by now is what was wanted
+                let _ = self.tell(&of_target, "delete", &["--sid", session, "--cid", id]).await;
+            }
+        }
+        Ok(())
     }
 
     /// The file of a host's account. What the host is called can be anything.
@@ -257,6 +282,7 @@ impl IscsiTargets {
     /// Closes everything that is open of a volume and returns what was; fails when an initiator is logged
     /// in.
     pub async fn close_unused(&self, id: VolumeId) -> Result<Vec<AttachMode>, DriverError> {
+        let _alone = self.lock_daemon().await?;
         let mut closed = Vec::new();
         for mode in AttachMode::ALL {
             if self.close_mode(id, *mode, &[]).await? {
@@ -288,6 +314,12 @@ impl IscsiTargets {
         let _ = self.tell(&["--mode", "account", "--user", name], "delete", &[]).await;
     }
 
+    /// Whether there is a daemon that answers.
+    async fn answers(&self) -> bool {
+        self.ask(&["--mode", "sys", "--op", "show"]).await.is_ok()
+    }
+
+    /// The targets; asked while the daemon is locked, because it must not be asked while an account goes.
     async fn targets(&self) -> Result<Vec<Target>, DriverError> {
         let shown = self.ask(&["--mode", "target", "--op", "show"]).await?;
         Ok(parse(&shown))
@@ -334,6 +366,33 @@ async fn run(mut command: Command) -> Result<String, DriverError> {
 
 fn iqn(id: VolumeId, mode: AttachMode) -> String {
     format!("{PREFIX}{}", export_name(id, mode))
+}
+
+/// A connection as the daemon shows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Connection<'a> {
+    session: &'a str,
+    id: &'a str,
+    initiator: &'a str,
+}
+
+/// What `--op show` says of the connections: `Session: 1`, below it `Connection: 0`, below that `Initiator: iqn.…`.
+fn connections(shown: &str) -> Vec<Connection<'_>> {
+    let (mut session, mut id) = ("", "");
+    let mut found = Vec::new();
+    for line in shown.lines() {
+        match line.trim().split_once(": ") {
+            Some(("Session", number)) => session = number,
+            Some(("Connection", number)) => id = number,
+            Some(("Initiator", initiator)) => {
+                // an alias may follow
+                let initiator = initiator.split_whitespace().next().unwrap_or_default();
+                found.push(Connection { session, id, initiator });
+            }
+            Some(_) | None => {}
+        }
+    }
+    found
 }
 
 /// What `--op show` says of the targets: each begins at the left margin, and ends with its accounts and those it lets in, each
@@ -384,5 +443,15 @@ mod tests {
             ]
         );
         assert_eq!(parse(""), []);
+    }
+
+    #[test]
+    fn connections_are_listed_with_their_initiators() {
+        let shown = "Session: 3\n    Connection: 0\n        Initiator: iqn.a alias: none\n        IP Address: 127.0.0.1\n\
+                     Session: 5\n    Connection: 1\n        Initiator: iqn.b\n";
+        let connection = |session, id, initiator| Connection { session, id, initiator };
+        let expected = [connection("3", "0", "iqn.a"), connection("5", "1", "iqn.b")];
+        assert_eq!(connections(shown), expected);
+        assert_eq!(connections(""), []);
     }
 }

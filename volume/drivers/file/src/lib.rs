@@ -2,7 +2,7 @@
 //!
 //! The directory with its daemons is an *array* ([`array`](mod@array)); a backend has one for each side ([`arrays`]). The daemons
 //! ([`storage_daemon`], [`iscsi_targets`]) are processes of their own: data paths stay open while the worker restarts.
-//! Over NBD it needs no privileges; tgtd takes orders from root alone.
+//! Needs no privileges.
 //!
 //! | capability | file |
 //! |---|---|
@@ -31,6 +31,7 @@ mod file_driver;
 mod file_lock;
 mod io_error;
 mod iscsi_targets;
+mod kept_images;
 mod manage;
 mod migration;
 mod mirror;

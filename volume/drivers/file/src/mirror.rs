@@ -10,6 +10,7 @@ use crate::block_nodes::has_node;
 use crate::blocking::blocking;
 use crate::export_names::secret_name;
 use crate::io_error::unusable;
+use crate::kept_images;
 use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name, replica_node};
 use crate::object::Object;
 use crate::relay::MirrorConnections;
@@ -159,11 +160,16 @@ impl Mirror<'_> {
         self.clear_in_sync_mark().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
-        // until the first time that it is in sync, it is neither what it was nor what it shall be
-        self.to.directory.set_incomplete(self.id, true)?;
-        let (directory, object, size) =
-            (self.to.directory.clone(), Object::Volume(self.id), self.size);
-        blocking(move || directory.create_replica(object, size)).await?;
+        self.to.daemon.close_replica(self.id).await?;
+        self.to.daemon.require_closed(self.id).await?;
+        let (directory, id, size) = (self.to.directory.clone(), self.id, self.size);
+        blocking(move || {
+            kept_images::keep(&directory, id)?;
+            // until the first time that it is in sync, it is neither what it was nor what it shall be
+            directory.set_incomplete(id, true)?;
+            directory.create_replica(Object::Volume(id), size)
+        })
+        .await?;
         self.open_replica().await?;
         let target = replica_node(self.id);
         if has_node(&mut session, &target).await? {
@@ -208,7 +214,8 @@ impl Mirror<'_> {
         }
         tracing::info!(volume.id = %self.id, "replica in sync");
         std::fs::write(&path, connection).map_err(|error| unusable(&path, &error))?;
-        self.to.directory.set_incomplete(self.id, false)
+        self.to.directory.set_incomplete(self.id, false)?;
+        kept_images::forget(&self.to.directory, self.id)
     }
 
     /// Invalidates the replica: the next writes are not mirrored. If that cannot be recorded, all replicas are invalidated.

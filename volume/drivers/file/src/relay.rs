@@ -181,7 +181,7 @@ impl Relay {
 
     /// Ends it; what it knew is not known any more. That there is none is fine.
     pub async fn end(&self) -> Result<(), DriverError> {
-        processes::end(&self.control()).await
+        processes::end(&self.control(), &self.program()).await
     }
 }
 

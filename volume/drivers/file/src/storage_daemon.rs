@@ -164,7 +164,7 @@ impl StorageDaemon {
     /// Ends the daemon, and returns when it is gone; its clients lose their connections. That there is none
     /// is fine.
     pub async fn end(&self) -> Result<(), DriverError> {
-        processes::end(&self.monitor()).await
+        processes::end(&self.monitor(), &self.config.storage_daemon).await
     }
 
     /// Makes sure that a volume's file is open in the daemon; returns the node through which it is used.
@@ -209,6 +209,14 @@ impl StorageDaemon {
         }
         if open_modes(&mut session, id).await?.is_empty() {
             self.close_node(&mut session, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Fails when a volume's file is open.
+    pub async fn require_closed(&self, id: VolumeId) -> Result<(), DriverError> {
+        if has_node(&mut self.session().await?, &node_name(id)).await? {
+            return Err(DriverError::failed("the replica is in use"));
         }
         Ok(())
     }

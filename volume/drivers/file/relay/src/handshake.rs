@@ -10,6 +10,7 @@ const REPLY_MAGIC: u64 = 0x0003_e889_0455_65a9;
 
 const OPT_EXPORT_NAME: u32 = 1;
 const OPT_ABORT: u32 = 2;
+const OPT_LIST: u32 = 3;
 const OPT_STARTTLS: u32 = 5;
 const OPT_GO: u32 = 7;
 const OPT_STRUCTURED_REPLY: u32 = 8;
@@ -41,7 +42,8 @@ where
         let option = mirror.read_u32().await?;
         let data = read_data(mirror).await?;
         match option {
-            OPT_STRUCTURED_REPLY | OPT_EXTENDED_HEADERS => {
+            // a list of exports is for nobody who was told of one
+            OPT_LIST | OPT_STRUCTURED_REPLY | OPT_EXTENDED_HEADERS => {
                 write_reply(mirror, option, REP_ERR_UNSUP, &[]).await?;
             }
             OPT_EXPORT_NAME | OPT_STARTTLS => {

@@ -1,7 +1,7 @@
 //! What clients see through an export, with QEMU's own NBD client.
 
 use crate::test_arrays::{ExportProtocol, TestArrays};
-use driver::conformance::rows::{HOST, snapshot, volume};
+use driver::conformance::rows::{connector, snapshot, volume};
 use driver::conformance::storage::Storage;
 use driver::{CloneSource, Driver, DriverError, Exports, Fence};
 use model::{AttachMode, Volume};
@@ -14,8 +14,10 @@ fn exports(driver: &dyn Driver) -> &dyn Exports {
 }
 
 async fn uri(driver: &dyn Driver, volume: &Volume, fence: i64) -> String {
-    let info =
-        exports(driver).export(volume, AttachMode::ReadWrite, HOST, Fence(fence)).await.unwrap();
+    let info = exports(driver)
+        .export(volume, AttachMode::ReadWrite, &connector("host-1"), Fence(fence))
+        .await
+        .unwrap();
     assert_eq!(info.driver_volume_type, "nbd");
     info.data["uri"].as_str().unwrap().to_owned()
 }
@@ -120,8 +122,10 @@ async fn a_read_only_export_takes_no_write_and_shows_what_others_write() {
     let volume = volume(1);
     driver.create_volume(&volume, Fence(1)).await.unwrap();
     let writable = uri(&*driver, &volume, 2).await;
-    let info =
-        exports(&*driver).export(&volume, AttachMode::ReadOnly, HOST, Fence(3)).await.unwrap();
+    let info = exports(&*driver)
+        .export(&volume, AttachMode::ReadOnly, &connector("host-1"), Fence(3))
+        .await
+        .unwrap();
     let read_only = info.data["uri"].as_str().unwrap();
     assert!(qemu_io(&writable, &["write -P 9 0 64k", "flush"]).await);
     assert!(!qemu_io(read_only, &["write -P 1 0 64k"]).await);

@@ -63,7 +63,7 @@ fn relay() -> PathBuf {
 
 impl Storage for TestArrays {
     fn worker(&self) -> Arc<dyn Driver> {
-        Arc::new(FileDriver::new("b", &self.config, BackendId(uuid::Uuid::nil())).unwrap())
+        Arc::new(FileDriver::new("b", &self.config, BackendId(uuid::Uuid::nil())))
     }
 }
 
