@@ -218,8 +218,13 @@ impl IscsiTargets {
                 self.cut_off(target, connector).await?;
             }
             self.remove_account(&account.name).await;
+            Chap::forget(&file)?;
         }
-        Chap::forget(&file)
+        // an earlier worker may have died while the target let nobody in
+        if Chap::all(&self.accounts(id, mode))?.is_empty() {
+            return Ok(());
+        }
+        self.open(id, mode).await
     }
 
     /// Takes an account from a target, which lets nobody in meanwhile: without any account it would ask for none. tgtd keeps the
