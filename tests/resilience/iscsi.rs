@@ -2,10 +2,11 @@
 
 use super::data::reachable;
 use harness::cluster::BackendSpec;
-use harness::{ClusterBuilder, access_data, access_data_from};
+use harness::{ClusterBuilder, access_data, access_data_from, until};
 use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 use uuid::Uuid;
 
 #[tokio::test]
@@ -129,12 +130,23 @@ async fn a_host_that_was_left_does_not_get_in_by_what_it_knows() -> anyhow::Resu
         tokio::task::spawn_blocking(move || access_data_from(&host, &info, &commands))
     };
     let (inside, beside) = (reads("server-1", gone, 20_000), reads("server-2", stays, 3000));
+    let daemon = directory.join("disk/run/tgtd.sock");
+    until("both are logged in", Duration::from_secs(10), || async {
+        let mut asked = tokio::process::Command::new("tgtadm");
+        asked.env("TGT_IPC_SOCKET", &daemon);
+        asked.args(["--lld", "iscsi", "--mode", "conn", "--op", "show", "--tid", "1"]);
+        let shown = asked.output().await.map(|shown| shown.stdout).unwrap_or_default();
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        ["server-1", "server-2"].iter().all(|host| shown.contains(&format!("test:{host}")))
+    })
+    .await?;
     for (attachment, still) in [(first, true), (third, false)] {
         let attachment = attachment.as_str().unwrap_or_default();
         client.delete(&format!("/attachments/{attachment}")).await?.expect_status(200)?;
         assert_eq!(access_data(gone, &["read -P 3 0 1M"]).is_ok(), still);
     }
-    assert!(inside.await?.is_err());
+    let thrown_out = inside.await?.map_err(|error| error.to_string());
+    assert!(thrown_out.clone().is_err_and(|error| error.contains("read -P")), "{thrown_out:?}");
     beside.await??;
     // nor is a target ever open to who has no account
     let mut nobody = stays.clone();
