@@ -33,6 +33,8 @@ set_target = function("iscsi_set_targetname", integer, pointer, text)
 set_type = function("iscsi_set_session_type", integer, pointer, integer)
 set_login = function("iscsi_set_initiator_username_pwd", integer, pointer, text, text)
 set_timeout = function("iscsi_set_timeout", integer, pointer, integer)
+# who is thrown out stays out
+set_no_reconnect = function("iscsi_set_noautoreconnect", None, pointer, integer)
 connect = function("iscsi_full_connect_sync", integer, pointer, text, integer)
 error = function("iscsi_get_error", text, pointer)
 write16 = function("iscsi_write16_sync", pointer, pointer, integer, long_long, text,
@@ -84,6 +86,7 @@ def main():
     set_type(context, NORMAL_SESSION)
     set_login(context, user.encode(), password.encode())
     set_timeout(context, 20)
+    set_no_reconnect(context, 1)
     if connect(context, portal.encode(), int(lun)) != 0:
         sys.exit(f"the login failed: {error(context).decode()}")
     for command in commands:
