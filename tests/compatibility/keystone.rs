@@ -408,7 +408,8 @@ async fn the_admin_guide_leads_to_a_volume() -> anyhow::Result<()> {
     let token = keystone.token("member", "member", "a").await?;
     let member = cluster.client().at(&endpoint).in_project(&project).with_token(&token);
     member.wait_for_status(made["id"].as_str().unwrap_or_default(), "available").await?;
-    assert!(as_member("volume list -f csv")?.contains("disk"));
+    let listed: Value = serde_json::from_str(&as_member("volume list -f json")?)?;
+    assert_eq!(listed[0]["Name"], "disk");
     assert!(as_member("catalog list")?.contains("block-storage"));
     cluster.finish(&[]).await
 }

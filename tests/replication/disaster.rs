@@ -10,6 +10,7 @@ use harness::writer::{Writer, missing};
 use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,6 +19,21 @@ fn burn(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
     let directory = cluster.directory().join(array);
     kill_by_pid_file(&directory.join("run/daemon.pid"));
     std::fs::remove_dir_all(directory)?;
+    Ok(())
+}
+
+/// The primary burns as soon as a replica is marked as half of one, and before it is whole.
+async fn burn_while_half_is_there(cluster: &Cluster, half: &Path) -> anyhow::Result<()> {
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !half.exists() {
+            looks.tick().await;
+        }
+    })
+    .await
+    .context("a mirror begins")?;
+    burn(cluster, "a")?;
+    anyhow::ensure!(half.exists(), "it was too fast");
     Ok(())
 }
 
@@ -228,16 +244,7 @@ async fn half_a_replica_is_not_served_whatever_is_accepted() -> anyhow::Result<(
     client.access(&id, &["write -P 4 0 800M", "flush"]).await?;
     client.act(&id, "os-retype", json!({ "new_type": "replicated" })).await?.expect_status(202)?;
     let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
-    let mut looks = tokio::time::interval(Duration::from_millis(5));
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while !half.exists() {
-            looks.tick().await;
-        }
-    })
-    .await
-    .context("a mirror begins")?;
-    burn(&cluster, "a")?;
-    assert!(half.exists(), "it was too fast");
+    burn_while_half_is_there(&cluster, &half).await?;
     client.wait_for_status(&id, "available").await?;
     done(&cluster, "backend failover host@a --to b --accept-data-loss --no-wait")?;
     wait_for_replication(&client, "failed-over").await?;
@@ -260,16 +267,7 @@ async fn the_last_complete_copy_outlives_a_resynchronisation_that_is_cut_off() -
     let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
     assert!(!half.exists());
     kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
-    let mut looks = tokio::time::interval(Duration::from_millis(5));
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while !half.exists() {
-            looks.tick().await;
-        }
-    })
-    .await
-    .context("a resynchronisation begins")?;
-    burn(&cluster, "a")?;
-    assert!(half.exists(), "it was too fast");
+    burn_while_half_is_there(&cluster, &half).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     // what may have been written since is not given up unasked

@@ -94,12 +94,6 @@ impl Database {
         migrations::run(&self.connection, &self.transport).await
     }
 
-    /// What the database is called; PostgreSQL calls it like its user, unless it is said.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.connection.get_dbname().or(self.connection.get_user()).unwrap_or_default()
-    }
-
     /// What a starting service does about the schema: it brings it up to date, or, where it may not, makes sure that the functions
     /// of this version are there.
     ///
@@ -109,9 +103,12 @@ impl Database {
         if migrate_on_start {
             return self.migrate().await;
         }
-        let usable = "select to_jsonb(to_regnamespace($1) is not null and has_schema_privilege($1, 'usage'))";
+        // of a schema that is not there, nobody can ask for a right
+        let usable = "select to_jsonb(case when to_regnamespace($1) is not null \
+                                      then has_schema_privilege($1, 'usage') end)";
         if self.row(usable, &[&statements::schema()]).await? != Some(true) {
-            let missing = "the database is not prepared for this version and this user: run `cinderblock-manage db sync`";
+            let missing = "the database is not prepared for this version and this user: \
+                           run `cinderblock-manage db sync`";
             return Err(DbError::Defect(missing.into()));
         }
         Ok(())

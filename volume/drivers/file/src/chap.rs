@@ -1,7 +1,7 @@
 //! CHAP: the name and the secret with which the servers on a host log in to a volume's target.
 //!
-//! Made with the first attachment to the host, and gone with the last one; kept in a file that only the worker's user can read, so that targets
-//! come back as servers know them. The directory of a target's accounts says who may log in.
+//! Made with the first attachment to the host, and gone with the last one; kept in a file that only the worker's user can read, so
+//! that targets come back as servers know them. The directory of a target's accounts says who may log in.
 
 use crate::io_error::unusable;
 use driver::DriverError;

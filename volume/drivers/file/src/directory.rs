@@ -536,7 +536,7 @@ fn create_once(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-/// Makes what was done to a file's name last.
+/// Makes a new or another name of a file durable.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }

@@ -55,8 +55,12 @@ impl Sides<'_> {
             DataMovement::Mirrored => self.complete_replicas(failover).await?,
             DataMovement::Resynchronise => self.resynchronise_all(failover).await?,
         };
-        if failover.accept_data_loss {
-            self.restore_kept_images(failover.volumes).await?;
+        match self.movement {
+            DataMovement::None | DataMovement::Mirrored if failover.accept_data_loss => {
+                self.restore_kept_images(failover.volumes).await?;
+            }
+            // what could not be brought over is still where it was, newer than any image
+            DataMovement::None | DataMovement::Mirrored | DataMovement::Resynchronise => {}
         }
         let outcome = |volume: &Volume| {
             let is_there = self.to.directory.is_complete(volume.id);

@@ -1,7 +1,7 @@
 //! The iSCSI targets of an array: a private `tgtd`, and what `tgtadm` tells it.
 //!
-//! A target gives a volume to whoever logs in with the CHAP account of a host that it is attached to. It lets initiators in last of all,
-//! so that one which a crash left half made is known by its closed door and made again.
+//! A target gives a volume to whoever logs in with the CHAP account of a host that it is attached to. It lets initiators in last of
+//! all, so that one which a crash left half made is known by its closed door and made again.
 
 use crate::blocking::blocking;
 use crate::chap::Chap;
@@ -10,6 +10,7 @@ use crate::file_lock::lock_file;
 use crate::io_error::unusable;
 use crate::names::export_name;
 use crate::object::Object;
+use crate::target_listing::{Target, connections, targets};
 use crate::{port, target_daemon};
 use configuration::FileDriverConfig;
 use driver::DriverError;
@@ -47,16 +48,6 @@ pub(crate) struct Login {
 pub(crate) struct IscsiTargets {
     directory: Directory,
     config: FileDriverConfig,
-}
-
-/// A target as the daemon shows it.
-#[derive(Debug, PartialEq, Eq)]
-struct Target {
-    number: u32,
-    iqn: String,
-    /// The names of the accounts with which initiators log in.
-    accounts: Vec<String>,
-    lets_in: bool,
 }
 
 impl IscsiTargets {
@@ -327,7 +318,7 @@ impl IscsiTargets {
     /// The targets; asked while the daemon is locked, because it must not be asked while an account goes.
     async fn targets(&self) -> Result<Vec<Target>, DriverError> {
         let shown = self.ask(&["--mode", "target", "--op", "show"]).await?;
-        Ok(parse(&shown))
+        Ok(targets(&shown))
     }
 
     async fn tell(&self, what: &[&str], verb: &str, more: &[&str]) -> Result<(), DriverError> {
@@ -371,92 +362,4 @@ async fn run(mut command: Command) -> Result<String, DriverError> {
 
 fn iqn(id: VolumeId, mode: AttachMode) -> String {
     format!("{PREFIX}{}", export_name(id, mode))
-}
-
-/// A connection as the daemon shows it.
-#[derive(Debug, PartialEq, Eq)]
-struct Connection<'a> {
-    session: &'a str,
-    id: &'a str,
-    initiator: &'a str,
-}
-
-/// What `--op show` says of the connections: `Session: 1`, below it `Connection: 0`, below that `Initiator: iqn.…`.
-fn connections(shown: &str) -> Vec<Connection<'_>> {
-    let (mut session, mut id) = ("", "");
-    let mut found = Vec::new();
-    for line in shown.lines() {
-        match line.trim().split_once(": ") {
-            Some(("Session", number)) => session = number,
-            Some(("Connection", number)) => id = number,
-            Some(("Initiator", initiator)) => {
-                // an alias may follow
-                let initiator = initiator.split_whitespace().next().unwrap_or_default();
-                found.push(Connection { session, id, initiator });
-            }
-            Some(_) | None => {}
-        }
-    }
-    found
-}
-
-/// What `--op show` says of the targets: each begins at the left margin, and ends with its accounts and those it lets in, each
-/// indented below a heading.
-fn parse(shown: &str) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
-    let mut heading = "";
-    for line in shown.lines() {
-        let head = line.strip_prefix("Target ").and_then(|rest| rest.split_once(": "));
-        if let Some((number, iqn)) = head {
-            let (number, iqn) = (number.parse().unwrap_or_default(), iqn.trim().to_owned());
-            targets.push(Target { number, iqn, accounts: Vec::new(), lets_in: false });
-            heading = "";
-            continue;
-        }
-        let entry = line.trim();
-        let Some(target) = targets.last_mut() else { continue };
-        match heading {
-            _ if entry.ends_with(" information:") => heading = entry,
-            "Account information:" => target.accounts.push(entry.to_owned()),
-            "ACL information:" => target.lets_in |= entry == "ALL",
-            _ => {}
-        }
-    }
-    targets
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_without_initiators_is_half_made() {
-        let shown = "Target 1: iqn.x:volume-1\n    System information:\n        Driver: iscsi\n    \
-                     Account information:\n        one\n        two\n    ACL information:\n        ALL\n\
-                     Target 7: iqn.x:volume-2\n    Account information:\n        ALL\n    ACL information:\n";
-        let target = |number, iqn: &str, accounts: &[&str], lets_in| Target {
-            number,
-            iqn: iqn.to_owned(),
-            accounts: accounts.iter().map(|name| (*name).to_owned()).collect(),
-            lets_in,
-        };
-        assert_eq!(
-            parse(shown),
-            [
-                target(1, "iqn.x:volume-1", &["one", "two"], true),
-                target(7, "iqn.x:volume-2", &["ALL"], false)
-            ]
-        );
-        assert_eq!(parse(""), []);
-    }
-
-    #[test]
-    fn connections_are_listed_with_their_initiators() {
-        let shown = "Session: 3\n    Connection: 0\n        Initiator: iqn.a alias: none\n        IP Address: 127.0.0.1\n\
-                     Session: 5\n    Connection: 1\n        Initiator: iqn.b\n";
-        let connection = |session, id, initiator| Connection { session, id, initiator };
-        let expected = [connection("3", "0", "iqn.a"), connection("5", "1", "iqn.b")];
-        assert_eq!(connections(shown), expected);
-        assert_eq!(connections(""), []);
-    }
 }

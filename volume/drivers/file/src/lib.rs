@@ -47,6 +47,7 @@ mod sizes;
 mod sparse_copy;
 mod storage_daemon;
 mod target_daemon;
+mod target_listing;
 mod volumes;
 
 pub use file_driver::FileDriver;
