@@ -27,10 +27,11 @@ async fn pass(from_mirror: &[u8], from_target: &[u8]) {
         let negotiated = tokio::time::timeout(TIMEOUT, negotiate(&mut mirror, &mut target)).await;
         let Ok(Ok(Some(export))) = negotiated else { return };
         let connections = MirrorConnections::default();
-        let connection = connections.open(&export);
+        connections.admit_without_file(&export).unwrap();
+        let connection = connections.open(&export).unwrap();
         let (mirror, target) = (tokio::io::split(mirror), tokio::io::split(target));
         let end = carry(mirror, target, &connection, TIMEOUT).await;
-        let is_intact = !connections.listing().is_empty();
+        let is_intact = !connections.links().is_empty();
         assert_eq!(is_intact, end == End::MirrorGone, "{end:?}");
     };
     tokio::join!(relay, say(mirror_end, from_mirror), say(target_end, from_target));

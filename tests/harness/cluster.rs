@@ -167,8 +167,8 @@ impl ClusterBuilder {
 
     /// One more backend with the `file` driver, replicated to these arrays beside its own.
     #[must_use]
-    pub fn replicated(self, name: &str, targets: &[&str]) -> Self {
-        let mut settings = String::new();
+    pub fn replicated(self, name: &str, targets: &[&str], settings: &str) -> Self {
+        let mut settings = settings.to_owned();
         for target in targets {
             let directory = self.directory.join(target).display().to_string();
             let _ = writeln!(

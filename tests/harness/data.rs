@@ -2,7 +2,10 @@
 
 use anyhow::Context;
 use serde_json::Value;
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Whether qemu-io can do all of this with an image or export.
@@ -10,6 +13,11 @@ use std::process::{Command, Stdio};
 /// # Errors
 /// When qemu-io is not installed.
 pub fn qemu_io(uri: &str, commands: &[&str]) -> anyhow::Result<bool> {
+    Ok(run_qemu_io(uri, commands)?.is_ok())
+}
+
+/// What it said when it failed is the inner error.
+fn run_qemu_io(uri: &str, commands: &[&str]) -> anyhow::Result<Result<(), String>> {
     let mut command = Command::new("qemu-io");
     command.args(["-f", "raw"]);
     for step in commands {
@@ -17,7 +25,22 @@ pub fn qemu_io(uri: &str, commands: &[&str]) -> anyhow::Result<bool> {
     }
     let output = command.arg(uri).output()?;
     let printed = String::from_utf8_lossy(&output.stdout);
-    Ok(output.status.success() && !printed.contains("failed"))
+    if output.status.success() && !printed.contains("failed") {
+        return Ok(Ok(()));
+    }
+    let is_telling = |line: &&str| line.contains("failed") || line.contains("rror");
+    let told: Vec<_> = printed.lines().filter(is_telling).collect();
+    Ok(Err(format!("{} {}", told.join("; "), String::from_utf8_lossy(&output.stderr))))
+}
+
+/// Whether a file has nothing but this byte in so many bytes from this offset on.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn holds(file: &Path, byte: u8, offset: u64, length: usize) -> anyhow::Result<bool> {
+    let mut found = vec![0; length];
+    File::open(file)?.read_exact_at(&mut found, offset)?;
+    Ok(found.iter().all(|one| *one == byte))
 }
 
 /// Does this with the data at which connection information leads, in either of its forms: qemu-io's
@@ -38,8 +61,7 @@ pub fn access_data_from(host: &str, connection: &Value, commands: &[&str]) -> an
     match connection["driver_volume_type"].as_str() {
         Some("nbd") => {
             let uri = data["uri"].as_str().context("a URI")?;
-            anyhow::ensure!(qemu_io(uri, commands)?, "qemu-io fails: {commands:?}");
-            Ok(())
+            run_qemu_io(uri, commands)?.map_err(|said| anyhow::anyhow!("qemu-io: {said}"))
         }
         Some("iscsi") => over_iscsi(host, data, commands),
         other => anyhow::bail!("no data is reached over {other:?}"),

@@ -4,7 +4,7 @@ use crate::{Answered, BackendSpec, Client, Cluster, ClusterBuilder, Service, unt
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::cell::RefCell;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -41,7 +41,16 @@ pub async fn replicated_with(builder: ClusterBuilder) -> anyhow::Result<Cluster>
 /// # Errors
 /// When it does not start.
 pub async fn arrays(targets: &[&str]) -> anyhow::Result<Cluster> {
-    let cluster = ClusterBuilder::for_test().await?.replicated("a", targets).start().await?;
+    arrays_with(targets, "").await
+}
+
+/// The same, with more settings of the backend.
+///
+/// # Errors
+/// When it does not start.
+pub async fn arrays_with(targets: &[&str], settings: &str) -> anyhow::Result<Cluster> {
+    let builder = ClusterBuilder::for_test().await?.replicated("a", targets, settings);
+    let cluster = builder.start().await?;
     create_replicated_type(&cluster).await?;
     Ok(cluster)
 }
@@ -102,12 +111,13 @@ pub async fn service(client: &Client) -> anyhow::Result<Value> {
 /// When there is no relay that answers.
 pub fn link(cluster: &Cluster, target: &str, volume: &str) -> anyhow::Result<Option<String>> {
     let control = cluster.directory().join(target).join("run/relay-control.sock");
-    let mut listing = String::new();
-    UnixStream::connect(control)?.read_to_string(&mut listing)?;
-    // after what it carries to whom
-    let export = format!("replica-{volume} ");
-    let line = listing.lines().find_map(|line| line.strip_prefix(&export));
-    Ok(line.and_then(|line| line.split(' ').next()).map(str::to_owned))
+    let mut relay = UnixStream::connect(control)?;
+    relay.write_all(b"\"list\"\n")?;
+    let answer: Value = serde_json::from_reader(relay)?;
+    let links = answer["listing"]["links"].as_array().cloned().unwrap_or_default();
+    let export = format!("replica-{volume}");
+    let link = links.iter().find(|link| link["export"] == export.as_str());
+    Ok(link.and_then(|link| link["id"].as_str()).map(str::to_owned))
 }
 
 /// Waits until it is noted that a volume's replica is complete, and has missed nothing since.

@@ -3,11 +3,12 @@
 use crate::cinderblock_manage::done;
 use anyhow::Context as _;
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, wait_for_replica,
-    wait_for_replication, wait_until_dead, wait_until_down, wait_until_in_sync, wait_until_serving,
+    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, suspend,
+    wait_for_replica, wait_for_replication, wait_until_dead, wait_until_down, wait_until_in_sync,
+    wait_until_serving,
 };
 use harness::writer::{Writer, missing};
-use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
+use harness::{Cluster, access_data, holds, kill_by_pid_file, qemu_io, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -22,11 +23,15 @@ fn burn(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The primary burns as soon as a replica is marked as half of one, and before it is whole.
-async fn burn_while_half_is_there(cluster: &Cluster, half: &Path) -> anyhow::Result<()> {
+/// The primary burns as soon as it is begun to overwrite a replica, and before that is whole.
+async fn burn_while_half_is_there(
+    cluster: &Cluster,
+    half: &Path,
+    is_begun: impl Fn() -> bool,
+) -> anyhow::Result<()> {
     let mut looks = tokio::time::interval(Duration::from_millis(5));
     tokio::time::timeout(Duration::from_secs(20), async {
-        while !half.exists() {
+        while !is_begun() {
             looks.tick().await;
         }
     })
@@ -244,7 +249,7 @@ async fn half_a_replica_is_not_served_whatever_is_accepted() -> anyhow::Result<(
     client.access(&id, &["write -P 4 0 800M", "flush"]).await?;
     client.act(&id, "os-retype", json!({ "new_type": "replicated" })).await?.expect_status(202)?;
     let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
-    burn_while_half_is_there(&cluster, &half).await?;
+    burn_while_half_is_there(&cluster, &half, || half.exists()).await?;
     client.wait_for_status(&id, "available").await?;
     done(&cluster, "backend failover host@a --to b --accept-data-loss --no-wait")?;
     wait_for_replication(&client, "failed-over").await?;
@@ -254,8 +259,8 @@ async fn half_a_replica_is_not_served_whatever_is_accepted() -> anyhow::Result<(
     )
 }
 
-/// The primary's daemon dies and comes back, and the array burns while the replica is made anew: what the replica was before is
-/// still there, and is served where the loss of what came after it is accepted.
+/// The volume was written to while it was not mirrored, and the array burns while the replica is overwritten with that: what the
+/// replica was before is still there, and is served where the loss of what came after it is accepted.
 #[tokio::test]
 async fn the_last_complete_copy_outlives_a_resynchronisation_that_is_cut_off() -> anyhow::Result<()>
 {
@@ -266,9 +271,19 @@ async fn the_last_complete_copy_outlives_a_resynchronisation_that_is_cut_off() -
     wait_for_replica(&cluster, "b", &id).await?;
     let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
     assert!(!half.exists());
+    suspend(&cluster, 0).await?;
     kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
-    burn_while_half_is_there(&cluster, &half).await?;
-    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    let file = |array: &str| cluster.directory().join(array).join(format!("volumes/volume-{id}"));
+    assert!(qemu_io(&file("a").display().to_string(), &["write -P 6 0 800M"])?);
+    cluster.workers[0].process.signal(Signal::CONT)?;
+    let undo_log = cluster.directory().join(format!("b/undo/volume-{id}"));
+    let is_begun = || std::fs::metadata(&undo_log).is_ok_and(|log| log.len() > 10 << 20);
+    burn_while_half_is_there(&cluster, &half, is_begun).await?;
+    assert!(holds(&file("b"), 6, 0, 1 << 20)?, "it is overwritten");
+    until("a worker is up", Duration::from_secs(20), || async {
+        fail_over(&client, json!("b")).await.is_ok_and(|answer| answer.status == 202)
+    })
+    .await?;
     wait_for_replication(&client, "failed-over").await?;
     // what may have been written since is not given up unasked
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));

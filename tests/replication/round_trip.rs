@@ -2,11 +2,11 @@
 
 use crate::cinderblock_manage::done;
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, suspend, swap_sides,
-    wait_for_replica, wait_for_replication, wait_until_down, wait_until_in_sync,
+    CUT_OFF, arrays, arrays_with, fail_over, of_volume, pair, replicated_volume, service, suspend,
+    swap_sides, wait_for_replica, wait_for_replication, wait_until_down, wait_until_in_sync,
     wait_until_serving,
 };
-use harness::{kill_by_pid_file, rounds, until};
+use harness::{access_data, kill_by_pid_file, rounds, until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::io::Write as _;
@@ -117,26 +117,29 @@ async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> an
     cluster.finish_unsettled(&[&CUT_OFF[..], &["cannot be resynchronised"]].concat())
 }
 
+/// One volume has not changed, and another one has much to bring home, slowly: its server goes on meanwhile.
 #[tokio::test]
-async fn an_operator_sees_how_far_a_failback_is() -> anyhow::Result<()> {
-    let mut cluster = arrays(&["b"]).await?;
+async fn an_operator_sees_how_far_a_failback_is_and_servers_go_on_until_it_is_done()
+-> anyhow::Result<()> {
+    let cluster = arrays_with(&["b"], "file.resync_rate_mib = 100\n").await?;
     let client = cluster.client();
-    for _ in 0..2 {
-        replicated_volume(&client).await?;
-    }
+    let (_, changed) = (replicated_volume(&client).await?, replicated_volume(&client).await?);
     wait_until_in_sync(&cluster, 2).await?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
-    cluster.workers.clear();
-    cluster.add_worker(&[("FAILPOINTS", "volume.brought_slowly=return(2000)")]).await?;
-    wait_until_serving(&client).await?;
+    client.attach(&changed, "server-1").await?;
+    let info = client.connection_info(&changed).await?;
+    access_data(&info, &["write -P 7 0 400M", "flush"])?;
     fail_over(&client, json!("default")).await?.expect_status(202)?;
     until("one of them is at home", Duration::from_secs(10), || async {
         done(&cluster, "backend show host@a")
             .is_ok_and(|shown| shown.contains("failing-over") && shown.contains("1 of 2"))
     })
     .await?;
+    access_data(&info, &["write -P 8 0 1M", "flush"])?;
     wait_for_replication(&client, "enabled").await?;
+    client.detach(&changed).await?;
+    client.access(&changed, &["read -P 8 0 1M", "read -P 7 1M 399M"]).await?;
     cluster.finish(&CUT_OFF).await
 }
 

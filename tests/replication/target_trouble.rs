@@ -5,12 +5,16 @@ use harness::replication::{
     CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, suspend,
     wait_for_replica, wait_for_replication, wait_until_in_sync,
 };
-use harness::{Cluster, access_data, kill_by_pid_file, rounds, until};
+use harness::{Cluster, access_data, holds, kill_by_pid_file, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -158,7 +162,8 @@ async fn with_nobody_but_the_relay_watching_a_healthy_replica_is_known_to_be_com
     Ok(())
 }
 
-/// The server's write is acknowledged, and the primary burns at once.
+/// The server's write is acknowledged, and the primary burns at once. Meanwhile the replica stays what the volume was when the
+/// target refused: what is written after that does not come without what was refused.
 #[tokio::test]
 async fn a_write_that_the_target_refused_is_missed_at_once() -> anyhow::Result<()> {
     for _ in 0..rounds(1, 20) {
@@ -166,6 +171,12 @@ async fn a_write_that_the_target_refused_is_missed_at_once() -> anyhow::Result<(
         unwatched.refuse(512 << 20)?;
         unwatched.write("write -P 2 0 1M").await?;
         unwatched.write("write -P 2 512M 1M").await?;
+        // with the first of these the mirror finds its link gone, and with the next it would have another one
+        for _ in 0..3 {
+            unwatched.write("write -P 3 0 1M").await?;
+        }
+        let replica = format!("b/volumes/volume-{}", unwatched.id);
+        assert!(holds(&unwatched.cluster.directory().join(replica), 2, 0, 1 << 20)?);
         assert_eq!(unwatched.burn().await?, pair("error", "failover-error"));
     }
     Ok(())
@@ -183,26 +194,80 @@ async fn a_target_that_hangs_holds_no_write_up_beyond_the_bound() -> anyhow::Res
     Ok(())
 }
 
-/// Nothing is written, so the mirror itself does not notice.
+/// Nothing is written, so the mirror itself does not notice; and nothing is written to a replica that is equal.
 #[tokio::test]
 async fn an_idle_replica_comes_back_in_step() -> anyhow::Result<()> {
     let cluster = arrays(&["b"]).await?;
     let client = cluster.client();
     let id = replicated_volume(&client).await?;
+    client.access(&id, &["write -P 1 0 64M", "flush"]).await?;
     wait_for_replica(&cluster, "b", &id).await?;
-    for dies in ["relay.pid", "daemon.pid"] {
+    let replica = cluster.directory().join(format!("b/volumes/volume-{id}"));
+    let written = std::fs::metadata(&replica)?.modified()?;
+    for dies in ["b/run/relay.pid", "b/run/daemon.pid", "a/run/daemon.pid"] {
         let before = link(&cluster, "b", &id)?;
-        kill_by_pid_file(&cluster.directory().join("b/run").join(dies));
+        kill_by_pid_file(&cluster.directory().join(dies));
+        until("there is another link", Duration::from_secs(20), || async {
+            link(&cluster, "b", &id).is_ok_and(|link| link.is_some() && link != before)
+        })
+        .await?;
+        wait_for_replica(&cluster, "b", &id).await?;
+        assert_eq!(std::fs::metadata(&replica)?.modified()?, written, "{dies}");
+        assert!(!cluster.directory().join(format!("b/undo/volume-{id}")).exists());
+    }
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
+    cluster.finish(&CUT_OFF).await
+}
+
+/// Writes all over the first mebibytes of a volume, again and again, until it is told to stop; returns how often.
+fn overwrite_until(stop: &AtomicBool, info: &Value) -> anyhow::Result<u32> {
+    let mut rounds = 0;
+    while !stop.load(Ordering::SeqCst) {
+        let write = |number: u32| {
+            // odd numbers without a common divisor visit every place
+            let (pattern, place) = (1 + (rounds + number) % 255, number * 37 % 256);
+            format!("write -P {pattern} {} 12k", place << 14)
+        };
+        let writes: Vec<_> = (0..256).map(write).collect();
+        access_data(info, &writes.iter().map(String::as_str).collect::<Vec<_>>())?;
+        rounds += 1;
+    }
+    Ok(rounds)
+}
+
+/// Servers overwrite what is being compared.
+#[tokio::test]
+async fn a_replica_that_is_compared_under_writes_becomes_equal() -> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.attach(&id, "server-1").await?;
+    let info = client.connection_info(&id).await?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopping = stop.clone();
+    let writing = tokio::task::spawn_blocking(move || overwrite_until(&stopping, &info));
+    for _ in 0..rounds(4, 40) {
+        kill_by_pid_file(&cluster.directory().join("b/run/relay.pid"));
+        let before = link(&cluster, "b", &id).unwrap_or_default();
         until("there is another link", Duration::from_secs(20), || async {
             link(&cluster, "b", &id).is_ok_and(|link| link.is_some() && link != before)
         })
         .await?;
         wait_for_replica(&cluster, "b", &id).await?;
     }
-    fail_over(&client, json!("b")).await?.expect_status(202)?;
-    wait_for_replication(&client, "failed-over").await?;
-    assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
-    cluster.finish(&CUT_OFF).await
+    stop.store(true, Ordering::SeqCst);
+    assert!(writing.await?? > 4);
+    let content = |array: &str| {
+        let file = cluster.directory().join(array).join(format!("volumes/volume-{id}"));
+        let mut content = vec![0; 8 << 20];
+        File::open(file)?.read_exact_at(&mut content, 0)?;
+        anyhow::Ok(content)
+    };
+    assert!(content("a")? == content("b")?, "the sides differ");
+    cluster.finish_unsettled(&[&CUT_OFF[..], &["data path"]].concat())
 }
 
 #[tokio::test]

@@ -23,8 +23,12 @@ fn modes(directory: &Path) -> anyhow::Result<Vec<(String, u32)>> {
 
 #[tokio::test]
 async fn nobody_else_reads_what_is_written() -> anyhow::Result<()> {
-    let cluster =
-        ClusterBuilder::for_test().await?.replicated("a", &["target"]).iscsi("i").start().await?;
+    let cluster = ClusterBuilder::for_test()
+        .await?
+        .replicated("a", &["target"], "")
+        .iscsi("i")
+        .start()
+        .await?;
     let client = cluster.client();
     let volume = client.available_volume(1).await?;
     client.create_snapshot(&volume).await?;

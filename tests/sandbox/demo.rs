@@ -55,7 +55,7 @@ async fn tell(timeline: &Timeline, directory: &std::path::Path) -> anyhow::Resul
     let servers = OwnServers::start(&directory.join("servers"), true).await?;
     let (database, amqp) = (servers.postgres.url("postgres"), servers.rabbitmq.url());
     let builder = ClusterBuilder::in_directory(&directory.join("cluster"), &database, &amqp);
-    let mut cluster = builder.replicated("ssd", &["b"]).start().await?;
+    let mut cluster = builder.replicated("ssd", &["b"], "").start().await?;
     timeline.say("cinderblock is up: host@ssd on array A, replicated to array B")?;
     let client = cluster.client();
     let outcome = FireDrill { timeline, client, cluster: &mut cluster }.unfold().await;

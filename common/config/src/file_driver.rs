@@ -31,6 +31,8 @@ pub struct FileDriverConfig {
     pub relay: PathBuf,
     /// How long a replica may hold up a server's write before the mirror goes on without it.
     pub replica_timeout_seconds: f64,
+    /// The most of a volume that is read in a second, in MiB, to resynchronise its replica; 0 for no bound.
+    pub resync_rate_mib: u64,
     /// Where the iSCSI portal listens.
     pub iscsi_address: IpAddr,
     /// The portal's port; 0 takes a free one.
@@ -49,6 +51,7 @@ impl Default for FileDriverConfig {
             storage_daemon: PathBuf::from("qemu-storage-daemon"),
             relay: PathBuf::from("cinderblock-relay"),
             replica_timeout_seconds: 5.0,
+            resync_rate_mib: 0,
             iscsi_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             iscsi_port: 0,
             tgtd: PathBuf::from("/usr/sbin/tgtd"),

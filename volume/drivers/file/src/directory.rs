@@ -7,7 +7,8 @@
 //! | `….unfinished` | either, until it is complete |
 //! | `chap/<target>/…` | with what the servers on a host log in to the iSCSI target |
 //! | `in-sync/volume-<id>` | the mirror connection over which the replica here is in sync |
-//! | `kept/volume-<id>` | what the replica was before the resynchronisation that is not done yet |
+//! | `incomplete/volume-<id>` | the file of the volume is not all of it: it is being overwritten |
+//! | `undo/volume-<id>` | what the replica was before the resynchronisation that is not done yet |
 //! | `fences/…` | the newest claim that touched the object of this name |
 //! | `epochs/<backend>` | the newest epoch of a backend that the array has seen, and whether it serves in it |
 //! | `array.id` | the name by which the array knows itself, however it is reached |
@@ -136,9 +137,9 @@ impl Directory {
         }
     }
 
-    /// The image that a replica had before a resynchronisation.
-    pub fn kept_image(&self, id: VolumeId) -> PathBuf {
-        self.kept().join(Object::Volume(id).to_string())
+    /// What a replica was before a resynchronisation.
+    pub fn undo_log(&self, id: VolumeId) -> PathBuf {
+        self.undo_logs().join(Object::Volume(id).to_string())
     }
 
     /// What says that a volume is being brought here, and that its file is not all of it.
@@ -146,17 +147,21 @@ impl Directory {
         self.incomplete().join(Object::Volume(id).to_string())
     }
 
-    /// Remembers that the file of a volume is not all of it, or that it is.
+    /// Remembers that the file of a volume is not all of it, or that it is; the disk has it when this returns.
     pub fn set_incomplete(&self, id: VolumeId, is_incomplete: bool) -> Result<(), DriverError> {
         let path = self.incomplete_file(id);
-        let done =
-            if is_incomplete { File::create(&path).map(drop) } else { fs::remove_file(&path) };
-        match done {
-            Err(error) if is_incomplete || error.kind() != io::ErrorKind::NotFound => {
-                Err(unusable(&path, &error))
-            }
-            Ok(()) | Err(_) => Ok(()),
+        if path.exists() == is_incomplete {
+            return Ok(());
         }
+        let set = || -> io::Result<()> {
+            if is_incomplete {
+                File::create(&path)?.sync_all()?;
+            } else {
+                fs::remove_file(&path)?;
+            }
+            sync_directory(&path)
+        };
+        set().map_err(|error| unusable(&path, &error))
     }
 
     /// Whether all of a volume is here, as it was at some time.
@@ -238,8 +243,8 @@ impl Directory {
         self.directory.join("incomplete")
     }
 
-    fn kept(&self) -> PathBuf {
-        self.directory.join("kept")
+    fn undo_logs(&self) -> PathBuf {
+        self.directory.join("undo")
     }
 
     fn chap(&self) -> PathBuf {
@@ -272,7 +277,7 @@ impl Directory {
             self.chap(),
             self.in_sync(),
             self.incomplete(),
-            self.kept(),
+            self.undo_logs(),
             self.epochs(),
             run,
         ] {
@@ -374,19 +379,22 @@ impl Directory {
         let path = self.file(object);
         let create = || -> io::Result<()> {
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-            file.set_len(size)?;
+            // what is equal is not touched: the file tells when it was written last
+            if file.metadata()?.len() != size {
+                file.set_len(size)?;
+            }
             file.sync_all()?;
             sync_directory(&path)
         };
         create().map_err(|error| unusable(&path, &error))
     }
 
-    /// A file for a replica of this size. One that is larger has grown since, elsewhere, and is not touched.
-    pub fn create_replica(&self, object: Object, size: u64) -> Result<(), DriverError> {
+    /// Fails when a replica is larger than this: it has grown since, elsewhere, and is not to be touched.
+    pub fn require_not_larger(&self, object: Object, size: u64) -> Result<(), DriverError> {
         if self.has(object) && self.size(object)? > size {
             return Err(DriverError::failed(format!("{object} is larger on the target")));
         }
-        self.create(object, size)
+        Ok(())
     }
 
     /// The files among the volumes or snapshots, by name.
@@ -506,7 +514,7 @@ impl Directory {
         let mut paths = vec![self.unfinished(object), self.file(object)];
         if let Object::Volume(id) = object {
             self.set_incomplete(id, false)?;
-            paths.push(self.kept_image(id));
+            paths.push(self.undo_log(id));
         }
         for path in paths {
             match fs::remove_file(&path) {

@@ -14,3 +14,8 @@ pub(crate) fn unusable(path: &Path, error: &io::Error) -> DriverError {
     };
     DriverError::failed(format!("{}: {error}{hint}", path.display()))
 }
+
+/// Whether nobody listens on a socket.
+pub(crate) fn is_nobody_there(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}

@@ -1,7 +1,8 @@
 //! A synchronous mirror of a volume, from one side to another: a write is acknowledged when both have it.
 //!
 //! A mirror whose target fails continues without it and records the unmirrored blocks; then the
-//! replica is *out of sync* until it is resynchronised. The in-sync state is recorded on the target's
+//! replica is *out of sync* until it is resynchronised. A mirror that begins knows nothing of its replica: the relay compares it with
+//! the volume, and overwrites what differs. The in-sync state is recorded on the target's
 //! side, together with the id of the mirror connection: as long as the relay knows that connection, the
 //! replica has missed no write.
 
@@ -10,10 +11,11 @@ use crate::block_nodes::has_node;
 use crate::blocking::blocking;
 use crate::export_names::secret_name;
 use crate::io_error::unusable;
-use crate::kept_images;
 use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name, replica_node};
 use crate::object::Object;
 use crate::relay::MirrorConnections;
+use crate::undo_logs;
+use cinderblock_relay::control::{Admission, Link, ReplicaState};
 use driver::DriverError;
 use model::{BackendId, VolumeId};
 use serde_json::{Value, json};
@@ -118,23 +120,85 @@ impl Mirror<'_> {
             return Ok(State::OutOfSync(self.size));
         }
         if job["io-status"] != "ok" || job["paused"] == true {
-            self.clear_in_sync_mark().await?;
-            self.open_replica().await?;
-            let mut session = self.from.daemon.session().await?;
-            session.execute("block-job-resume", json!({ "device": name })).await?;
+            self.resume().await?;
             return Ok(out_of_sync);
         }
-        match &query.connections {
-            Some(connections) if is_ready(job) => match connections.of(self.id) {
-                Some(connection) => {
-                    self.mark(connection)?;
-                    return Ok(State::InSync);
-                }
-                None => self.begin_anew_without_link().await?,
-            },
-            Some(_) | None => self.clear_in_sync_mark().await?,
+        let Some(connections) = &query.connections else {
+            self.clear_in_sync_mark().await?;
+            return Ok(out_of_sync);
+        };
+        match connections.of(self.id).filter(|link| link.is_open) {
+            Some(link) => self.state_over(link, is_ready(job), out_of_sync).await,
+            None if is_ready(job) => {
+                self.begin_anew_without_link().await?;
+                Ok(out_of_sync)
+            }
+            None => {
+                self.clear_in_sync_mark().await?;
+                Ok(out_of_sync)
+            }
         }
-        Ok(out_of_sync)
+    }
+
+    /// How far a mirror is whose link has missed nothing.
+    async fn state_over(
+        &self,
+        link: &Link,
+        is_ready: bool,
+        out_of_sync: State,
+    ) -> Result<State, DriverError> {
+        match link.replica {
+            ReplicaState::Equal | ReplicaState::Settled if is_ready => {
+                self.mark(link).await?;
+                return Ok(State::InSync);
+            }
+            ReplicaState::Unknown => self.compare().await?,
+            ReplicaState::Comparing { .. } | ReplicaState::Equal | ReplicaState::Settled => {}
+        }
+        self.clear_in_sync_mark().await?;
+        match link.replica {
+            ReplicaState::Comparing { bytes_left } => Ok(State::OutOfSync(bytes_left.max(1))),
+            ReplicaState::Unknown => Ok(State::OutOfSync(self.size)),
+            ReplicaState::Equal | ReplicaState::Settled => Ok(out_of_sync),
+        }
+    }
+
+    async fn compare(&self) -> Result<(), DriverError> {
+        self.to.relay.compare(self.id, self.from.directory.file(Object::Volume(self.id))).await
+    }
+
+    /// The mirror writes what its replica has missed.
+    async fn resume(&self) -> Result<(), DriverError> {
+        self.clear_in_sync_mark().await?;
+        self.prepare_link(false).await?;
+        let mut session = self.from.daemon.session().await?;
+        session.execute("block-job-resume", json!({ "device": self.job() })).await?;
+        Ok(())
+    }
+
+    /// The replica may be overwritten from now on, and a mirror may connect to it, once.
+    async fn prepare_link(&self, is_new_mirror: bool) -> Result<(), DriverError> {
+        // and what came over an earlier link is through
+        self.to.daemon.close_replica(self.id).await?;
+        self.to.daemon.require_closed(self.id).await?;
+        let (directory, id, size) = (self.to.directory.clone(), self.id, self.size);
+        let undo_log = blocking(move || {
+            directory.require_not_larger(Object::Volume(id), size)?;
+            let undo_log = undo_logs::begin(&directory, id)?;
+            directory.create(Object::Volume(id), size)?;
+            Ok(undo_log)
+        })
+        .await?;
+        self.to.relay.ensure_running(&self.to.daemon.nbd_socket()).await?;
+        self.to.daemon.open_replica(self.id).await?;
+        let admission = Admission {
+            export: replica_name(self.id),
+            is_new_mirror,
+            replica: self.to.directory.file(Object::Volume(self.id)),
+            size: self.size,
+            undo_log,
+        };
+        self.to.relay.admit(admission).await
     }
 
     /// An idle mirror does not notice that its link is gone, and so never gets another one.
@@ -142,15 +206,15 @@ impl Mirror<'_> {
         self.clear_in_sync_mark().await?;
         let again = MirrorQuery::run(self.from, self.to).await?;
         let is_still_ready = again.job(&self.job()).is_some_and(is_ready);
-        let has_link =
-            again.connections.is_none_or(|connections| connections.of(self.id).is_some());
-        if is_still_ready && !has_link { self.stop().await } else { Ok(()) }
-    }
-
-    /// Opens the way to the replica.
-    async fn open_replica(&self) -> Result<(), DriverError> {
-        self.to.relay.ensure_running(&self.to.daemon.nbd_socket()).await?;
-        self.to.daemon.open_replica(self.id).await
+        let has_link = again
+            .connections
+            .is_none_or(|connections| connections.of(self.id).is_some_and(|link| link.is_open));
+        if is_still_ready && !has_link {
+            // it connects once more, to complete
+            self.prepare_link(false).await?;
+            self.stop().await?;
+        }
+        Ok(())
     }
 
     async fn begin(&self) -> Result<(), DriverError> {
@@ -160,21 +224,11 @@ impl Mirror<'_> {
         self.clear_in_sync_mark().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
-        self.to.daemon.close_replica(self.id).await?;
-        self.to.daemon.require_closed(self.id).await?;
-        let (directory, id, size) = (self.to.directory.clone(), self.id, self.size);
-        blocking(move || {
-            kept_images::keep(&directory, id)?;
-            // until the first time that it is in sync, it is neither what it was nor what it shall be
-            directory.set_incomplete(id, true)?;
-            directory.create_replica(Object::Volume(id), size)
-        })
-        .await?;
-        self.open_replica().await?;
         let target = replica_node(self.id);
         if has_node(&mut session, &target).await? {
             session.execute("blockdev-del", json!({ "node-name": target })).await?;
         }
+        self.prepare_link(true).await?;
         let replica = json!({
             "driver": "nbd", "node-name": target, "export": secret_name(&self.to.directory, &replica_name(self.id))?,
             "server": { "type": "unix", "path": self.to.relay.socket() },
@@ -185,14 +239,15 @@ impl Mirror<'_> {
             .execute(
                 "blockdev-mirror",
                 json!({
-                    "job-id": self.job(), "device": source, "target": target, "sync": "full",
+                    "job-id": self.job(), "device": source, "target": target, "sync": "none",
                     "copy-mode": "write-blocking", "on-target-error": "stop",
                     "filter-node-name": mirror_node(self.id),
                 }),
             )
             .await?;
         tracing::info!(volume.id = %self.id, "mirroring");
-        Ok(())
+        // what is written from now on comes over the mirror
+        self.compare().await
     }
 
     /// Ends the mirror; the replica stays as it is, and counts for nothing any more.
@@ -203,19 +258,23 @@ impl Mirror<'_> {
         if self.to.daemon.answers_within(UNMARK_TIMEOUT).await {
             self.to.daemon.close_replica(self.id).await?;
         }
-        Ok(())
+        self.to.relay.let_go(self.id).await
     }
 
-    /// Notes that the replica is complete as long as the link has missed nothing.
-    fn mark(&self, connection: &str) -> Result<(), DriverError> {
+    /// Notes that the replica is complete as long as the link has missed nothing; what it was is forgotten then.
+    async fn mark(&self, link: &Link) -> Result<(), DriverError> {
         let path = self.to.directory.in_sync_file(self.id);
-        if std::fs::read_to_string(&path).is_ok_and(|marked| marked == connection) {
+        let is_marked = is_marked(self.to, self.id, link);
+        if is_marked && link.replica == ReplicaState::Settled {
             return Ok(());
         }
-        tracing::info!(volume.id = %self.id, "replica in sync");
-        std::fs::write(&path, connection).map_err(|error| unusable(&path, &error))?;
+        if !is_marked {
+            tracing::info!(volume.id = %self.id, "replica in sync");
+            std::fs::write(&path, link.id.to_string()).map_err(|error| unusable(&path, &error))?;
+        }
         self.to.directory.set_incomplete(self.id, false)?;
-        kept_images::forget(&self.to.directory, self.id)
+        self.to.relay.settle(self.id).await?;
+        undo_logs::forget(&self.to.directory, self.id)
     }
 
     /// Invalidates the replica: the next writes are not mirrored. If that cannot be recorded, all replicas are invalidated.
@@ -246,6 +305,10 @@ impl Mirror<'_> {
 
 /// Whether the replica of a volume on this side is known to be complete, by the links that have missed nothing.
 pub(crate) fn is_in_sync(array: &Array, id: VolumeId, connections: &MirrorConnections) -> bool {
-    let marked = std::fs::read_to_string(array.directory.in_sync_file(id)).ok();
-    marked.is_some() && marked.as_deref() == connections.of(id)
+    connections.of(id).is_some_and(|link| is_marked(array, id, link))
+}
+
+fn is_marked(array: &Array, id: VolumeId, link: &Link) -> bool {
+    std::fs::read_to_string(array.directory.in_sync_file(id))
+        .is_ok_and(|marked| marked == link.id.to_string())
 }

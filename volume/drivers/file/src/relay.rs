@@ -3,24 +3,28 @@
 use crate::blocking::blocking;
 use crate::directory::Directory;
 use crate::file_lock::lock_file;
-use crate::io_error::unusable;
+use crate::io_error::{is_nobody_there, unusable};
 use crate::names::replica_name;
 use crate::processes;
+use cinderblock_relay::control::{Admission, Comparison, Link, Listing, Reply, Request};
 use configuration::FileDriverConfig;
 use driver::DriverError;
 use model::VolumeId;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::Command;
 
 /// How long it may take for an answer.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to carry out an order: it reads what it has kept of a replica, and ends what it does there.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -33,33 +37,12 @@ pub(crate) struct Relay {
 
 /// The links that have missed nothing, at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct MirrorConnections(HashMap<String, MirrorConnection>);
-
-#[derive(Debug)]
-struct MirrorConnection {
-    id: String,
-    is_open: bool,
-}
+pub(crate) struct MirrorConnections(HashMap<String, Link>);
 
 impl MirrorConnections {
-    /// What the link of a volume's mirror is known by.
-    pub fn of(&self, volume: VolumeId) -> Option<&str> {
-        self.0.get(&replica_name(volume)).map(|connection| connection.id.as_str())
-    }
-
-    /// A line for each: the export, the id, and `open` or `closed`.
-    fn parse(listing: &str) -> Option<Self> {
-        let parse = |line: &str| {
-            let mut words = line.split(' ');
-            let (export, id, state) = (words.next()?, words.next()?, words.next()?);
-            let is_open = match state {
-                "open" => true,
-                "closed" => false,
-                _ => return None,
-            };
-            Some((export.to_owned(), MirrorConnection { id: id.to_owned(), is_open }))
-        };
-        listing.lines().map(parse).collect::<Option<_>>().map(Self)
+    /// The link of a volume's mirror.
+    pub fn of(&self, volume: VolumeId) -> Option<&Link> {
+        self.0.get(&replica_name(volume))
     }
 }
 
@@ -79,19 +62,68 @@ impl Relay {
 
     /// The links that have missed nothing; `None` when no relay answers.
     pub async fn connections(&self) -> Option<MirrorConnections> {
-        self.ask().await.map(|(_, connections)| connections)
+        let links = self.listing().await?.links.into_iter();
+        Some(MirrorConnections(links.map(|link| (link.export.clone(), link)).collect()))
     }
 
-    /// What the relay carries to whom, and the links that have missed nothing.
-    async fn ask(&self) -> Option<(String, MirrorConnections)> {
-        let read = async {
-            let mut answer = String::new();
-            UnixStream::connect(self.control()).await?.read_to_string(&mut answer).await?;
+    async fn listing(&self) -> Option<Listing> {
+        match self.ask(&Request::List, CONTROL_TIMEOUT).await.ok()? {
+            Reply::Listing(listing) => Some(listing),
+            Reply::Done | Reply::Refused(_) => None,
+        }
+    }
+
+    /// Accepts the next connection of a mirror.
+    pub async fn admit(&self, admission: Admission) -> Result<(), DriverError> {
+        self.order(Request::Admit(admission)).await
+    }
+
+    /// Begins to make a replica equal to the volume in this file, as fast as is configured.
+    pub async fn compare(&self, id: VolumeId, source: PathBuf) -> Result<(), DriverError> {
+        let bytes_per_second = NonZeroU64::new(self.config.resync_rate_mib << 20);
+        let export = replica_name(id);
+        self.order(Request::Compare(Comparison { export, source, bytes_per_second })).await
+    }
+
+    /// Keeps nothing any more of what a replica was.
+    pub async fn settle(&self, id: VolumeId) -> Result<(), DriverError> {
+        self.order(Request::Settle { export: replica_name(id) }).await
+    }
+
+    /// Sees to it that nobody writes to a replica any more: the relay lets go of it, or is ended.
+    pub async fn let_go(&self, id: VolumeId) -> Result<(), DriverError> {
+        let forget = Request::Forget { export: replica_name(id) };
+        match self.ask(&forget, ORDER_TIMEOUT).await {
+            Ok(Reply::Done) => Ok(()),
+            Err(nobody) if is_nobody_there(&nobody) => Ok(()),
+            answer @ (Ok(Reply::Refused(_) | Reply::Listing(_)) | Err(_)) => {
+                tracing::info!(volume.id = %id, ?answer, "the relay does not let go, and is ended");
+                self.end().await
+            }
+        }
+    }
+
+    async fn order(&self, order: Request) -> Result<(), DriverError> {
+        match self.ask(&order, ORDER_TIMEOUT).await {
+            Ok(Reply::Done) => Ok(()),
+            Ok(Reply::Refused(why)) => Err(DriverError::failed(format!("the relay: {why}"))),
+            Ok(Reply::Listing(_)) => Err(DriverError::failed("the relay answers something else")),
+            Err(error) => Err(unusable(&self.control(), &error)),
+        }
+    }
+
+    async fn ask(&self, request: &Request, timeout: Duration) -> io::Result<Reply> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        let answered = async {
+            let mut relay = UnixStream::connect(self.control()).await?;
+            relay.write_all(&line).await?;
+            let mut answer = Vec::new();
+            relay.read_to_end(&mut answer).await?;
             io::Result::Ok(answer)
         };
-        let answer = tokio::time::timeout(CONTROL_TIMEOUT, read).await.ok()?.ok()?;
-        let (task, listing) = answer.split_once('\n')?;
-        Some((task.to_owned(), MirrorConnections::parse(listing)?))
+        let answer = tokio::time::timeout(timeout, answered).await??;
+        Ok(serde_json::from_slice(&answer)?)
     }
 
     /// The links that have missed nothing, of mirrors whose daemon is dead; none when no relay knows.
@@ -143,8 +175,8 @@ impl Relay {
 
     /// Whether there is one that does what is configured.
     async fn answers(&self, target: &Path) -> bool {
-        let task = format!("{} {}", target.display(), self.config.replica_timeout_seconds);
-        self.ask().await.is_some_and(|(found, _)| found == task)
+        let timeout = self.config.replica_timeout_seconds;
+        self.listing().await.is_some_and(|found| found.target == target && found.timeout == timeout)
     }
 
     fn start(&self, target: &Path) -> io::Result<()> {
@@ -182,23 +214,5 @@ impl Relay {
     /// Ends it; what it knew is not known any more. That there is none is fine.
     pub async fn end(&self) -> Result<(), DriverError> {
         processes::end(&self.control(), &self.program()).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listing_is_read_as_a_whole_or_not_at_all() {
-        let volume = VolumeId(uuid::Uuid::nil());
-        let export = replica_name(volume);
-        let connections =
-            MirrorConnections::parse(&format!("{export} 1 open\nother 2 closed\n")).unwrap();
-        assert_eq!(connections.of(volume), Some("1"));
-        assert!(MirrorConnections::parse("").unwrap().of(volume).is_none());
-        for bad in ["other 2", "other 2 ajar", "\n"] {
-            assert!(MirrorConnections::parse(bad).is_none(), "{bad:?}");
-        }
     }
 }

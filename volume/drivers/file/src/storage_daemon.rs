@@ -5,7 +5,7 @@ use crate::blocking::blocking;
 use crate::directory::Directory;
 use crate::export_names::secret_name;
 use crate::file_lock::lock_file;
-use crate::io_error::unusable;
+use crate::io_error::{is_nobody_there, unusable};
 use crate::names::{
     copies_of, export_name, mirror_job, mirror_node, node_name, replica_name, replica_node,
 };
@@ -16,9 +16,9 @@ use configuration::FileDriverConfig;
 use driver::DriverError;
 use model::{AttachMode, VolumeId};
 use serde_json::{Map, Value, json};
-use std::io;
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 /// How often, and after which pauses, a daemon is asked again that hangs up: it may be dying.
@@ -26,6 +26,8 @@ const DYING_TRIES: u32 = 20;
 const DYING_PAUSE: Duration = Duration::from_millis(50);
 /// How often a mirror that is being ended is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a mirror that is in order may take to complete.
+const COMPLETION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the daemon may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -254,18 +256,25 @@ impl StorageDaemon {
         Ok(())
     }
 
-    /// Closes every export of a volume, and leaves its file open.
-    pub async fn close_exports(&self, id: VolumeId) -> Result<(), DriverError> {
+    /// Closes every export of these volumes, and leaves their files open.
+    pub async fn close_exports(&self, volumes: &[VolumeId]) -> Result<(), DriverError> {
         let mut session = self.session().await?;
-        for mode in open_modes(&mut session, id).await? {
-            close_export(&mut session, &export_name(id, mode), "hard").await?;
+        let exports = session.execute("query-block-exports", json!({})).await?;
+        let exports = exports.as_array().into_iter().flatten();
+        let open: HashSet<_> = exports.filter_map(|export| export["id"].as_str()).collect();
+        for id in volumes {
+            for name in AttachMode::ALL.iter().map(|mode| export_name(*id, *mode)) {
+                if open.contains(name.as_str()) {
+                    close_export(&mut session, &name, "hard").await?;
+                }
+            }
         }
         Ok(())
     }
 
     /// Closes everything that is open of a volume; its clients lose their connections.
     pub async fn close(&self, id: VolumeId) -> Result<(), DriverError> {
-        self.close_exports(id).await?;
+        self.close_exports(&[id]).await?;
         self.close_node(&mut self.session().await?, id).await
     }
 
@@ -282,10 +291,16 @@ impl StorageDaemon {
     }
 
     /// Ends the mirror of a volume, wherever it leads; that there is none is fine.
+    ///
+    /// A mirror that is cancelled by force frees what the writes in progress still use (QEMU 10.0, `mirror_run`), and the daemon may
+    /// die of it with everything that it exports. One that is in order completes instead, which waits for them.
     pub async fn end_mirror(&self, id: VolumeId) -> Result<(), DriverError> {
         let mut session = self.session().await?;
+        let started = Instant::now();
         while has_node(&mut session, &mirror_node(id)).await? {
-            let cancel = json!({ "device": mirror_job(id), "force": true });
+            let is_patient = started.elapsed() < COMPLETION_TIMEOUT;
+            let force = !(is_patient && is_in_order(&mut session, &mirror_job(id)).await?);
+            let cancel = json!({ "device": mirror_job(id), "force": force });
             // it may end by itself meanwhile
             let _ = session.execute("block-job-cancel", cancel).await;
             tokio::time::sleep(POLL_INTERVAL).await;
@@ -320,6 +335,15 @@ async fn open_modes(session: &mut Qmp, id: VolumeId) -> Result<Vec<AttachMode>, 
     Ok(AttachMode::ALL.iter().copied().filter(is_open).collect())
 }
 
+/// Whether a mirror has every write on its target, as far as it knows.
+async fn is_in_order(session: &mut Qmp, job: &str) -> Result<bool, QmpError> {
+    let jobs = session.execute("query-block-jobs", json!({})).await?;
+    let found = jobs.as_array().into_iter().flatten().find(|one| one["device"] == job);
+    Ok(found.is_some_and(|job| {
+        job["ready"] == true && job["io-status"] == "ok" && job["paused"] == false
+    }))
+}
+
 async fn close_export(session: &mut Qmp, name: &str, mode: &str) -> Result<(), QmpError> {
     session.execute("block-export-del", json!({ "id": name, "mode": mode })).await?;
     let deleted = Map::from_iter([("id".to_owned(), json!(name))]);
@@ -331,8 +355,4 @@ async fn is_being_copied(session: &mut Qmp, id: VolumeId) -> Result<bool, QmpErr
     let prefix = copies_of(id);
     let is_ours = |job: &Value| job["id"].as_str().is_some_and(|job| job.starts_with(&prefix));
     Ok(jobs.as_array().is_some_and(|jobs| jobs.iter().any(is_ours)))
-}
-
-fn is_nobody_there(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }

@@ -1,14 +1,33 @@
-//! Mirror connections: which of them have missed no write.
+//! Mirror connections: which of them have missed no write, and whose replica is equal to its volume.
+//!
+//! Writes and comparisons take turns at a replica. A comparison reads a part of the volume and writes it to the replica in one turn; a
+//! write of the mirror, which is in the volume already when it comes here, waits for the turn that is under way. So what a
+//! comparison has read too early is overwritten by the write that it did not see.
 
+use crate::blocking::blocking;
+use crate::control::{Admission, Link, ReplicaState};
+use crate::replica::Replica;
+use crate::undo_log::UndoLog;
 use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-/// The intact mirror connections, by export.
+/// The mirrors that may connect, and their connections that have missed nothing, by export.
 #[derive(Debug, Default)]
 pub struct MirrorConnections {
-    intact: Mutex<HashMap<String, State>>,
+    exports: Mutex<HashMap<String, Export>>,
+}
+
+#[derive(Debug)]
+struct Export {
+    is_admitted: bool,
+    link: Option<State>,
+    replica: ReplicaState,
+    turns: Arc<Turns>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -17,35 +36,158 @@ struct State {
     is_open: bool,
 }
 
+impl Export {
+    fn lose_link(&mut self) {
+        self.link = None;
+        if let ReplicaState::Comparing { .. } = self.replica {
+            self.replica = ReplicaState::Unknown;
+        }
+    }
+}
+
+/// Who may touch a replica.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    replica: Arc<tokio::sync::Mutex<Replica>>,
+    /// Nothing is compared or kept: writes need no turn.
+    is_settled: AtomicBool,
+}
+
+impl Turns {
+    fn new(replica: Replica, is_settled: bool) -> Self {
+        let replica = Arc::new(tokio::sync::Mutex::new(replica));
+        Self { replica, is_settled: AtomicBool::new(is_settled) }
+    }
+
+    /// A turn, when the one that is under way is over.
+    pub async fn next(&self) -> OwnedMutexGuard<Replica> {
+        self.replica.clone().lock_owned().await
+    }
+}
+
 /// One mirror's connection.
 #[derive(Debug)]
 pub struct MirrorConnection<'a> {
     connections: &'a MirrorConnections,
     export: String,
     id: Uuid,
+    turns: Arc<Turns>,
 }
 
 impl MirrorConnections {
-    fn intact(&self) -> MutexGuard<'_, HashMap<String, State>> {
-        self.intact.lock().unwrap_or_else(PoisonError::into_inner)
+    fn exports(&self) -> MutexGuard<'_, HashMap<String, Export>> {
+        self.exports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A mirror has connected.
-    pub fn open(&self, export: &str) -> MirrorConnection<'_> {
-        let id = Uuid::new_v4();
-        self.intact().insert(export.to_owned(), State { id, is_open: true });
-        MirrorConnection { connections: self, export: export.to_owned(), id }
+    /// Accepts the next connection of a mirror; one that there was counts no more.
+    ///
+    /// # Errors
+    /// When its replica, or what is kept of it, cannot be opened.
+    pub async fn admit(&self, admission: &Admission) -> io::Result<()> {
+        let Admission { export, is_new_mirror, replica, size, undo_log } = admission.clone();
+        let open = move || {
+            let file = File::options().read(true).write(true).open(replica)?;
+            let undo_log = undo_log.map(|path| UndoLog::open(&path, size)).transpose()?;
+            Ok(Replica::new(file, size, undo_log))
+        };
+        let turns = match self.turns_of(&export) {
+            Some(turns) => {
+                // whoever has a turn at the same files ends it first
+                let mut turn = turns.next().await;
+                *turn = blocking(open).await?;
+                turns.is_settled.store(false, Ordering::SeqCst);
+                drop(turn);
+                turns
+            }
+            None => Arc::new(Turns::new(blocking(open).await?, false)),
+        };
+        let mut exports = self.exports();
+        let known = exports.get(&export).map(|export| export.replica);
+        let replica = match known {
+            Some(ReplicaState::Equal | ReplicaState::Settled) if !is_new_mirror => {
+                ReplicaState::Equal
+            }
+            Some(_) | None => ReplicaState::Unknown,
+        };
+        let admitted = Export { is_admitted: true, link: None, replica, turns };
+        exports.insert(export, admitted);
+        Ok(())
     }
 
-    /// A line for each: the export, the id, and whether the mirror is still connected.
-    pub fn listing(&self) -> String {
-        let mut listing = String::new();
-        for (export, State { id, is_open }) in &*self.intact() {
-            let state = if *is_open { "open" } else { "closed" };
-            // writing to a string does not fail
-            let _ = writeln!(listing, "{export} {id} {state}");
+    fn turns_of(&self, export: &str) -> Option<Arc<Turns>> {
+        self.exports().get(export).map(|export| export.turns.clone())
+    }
+
+    /// A mirror has connected; `None` when it may not. One that connects by itself has missed something.
+    pub fn open(&self, export: &str) -> Option<MirrorConnection<'_>> {
+        let mut exports = self.exports();
+        let admitted = exports.get_mut(export)?;
+        if !admitted.is_admitted {
+            admitted.lose_link();
+            return None;
         }
-        listing
+        let id = Uuid::new_v4();
+        admitted.is_admitted = false;
+        admitted.link = Some(State { id, is_open: true });
+        let turns = admitted.turns.clone();
+        Some(MirrorConnection { connections: self, export: export.to_owned(), id, turns })
+    }
+
+    /// The connections that have missed nothing.
+    pub fn links(&self) -> Vec<Link> {
+        let exports = self.exports();
+        let link = |(export, known): (&String, &Export)| {
+            let State { id, is_open } = known.link?;
+            Some(Link { export: export.clone(), id, is_open, replica: known.replica })
+        };
+        exports.iter().filter_map(link).collect()
+    }
+
+    /// Begins to compare a replica over its open link; `None` when there is none, or the replica is compared already.
+    pub(crate) async fn begin_comparison(&self, export: &str) -> Option<(Uuid, Arc<Turns>)> {
+        let bytes_left = self.turns_of(export)?.next().await.size();
+        let mut exports = self.exports();
+        let known = exports.get_mut(export)?;
+        let link = known.link.filter(|link| link.is_open)?;
+        let is_unknown = known.replica == ReplicaState::Unknown;
+        is_unknown.then(|| {
+            known.replica = ReplicaState::Comparing { bytes_left };
+            (link.id, known.turns.clone())
+        })
+    }
+
+    /// Notes how far a comparison is; `false` when its link is not the one that counts any more.
+    pub(crate) fn compared(&self, export: &str, link: Uuid, replica: ReplicaState) -> bool {
+        let mut exports = self.exports();
+        let known = exports.get_mut(export);
+        let is_current =
+            |known: &&mut Export| known.link.is_some_and(|state| state.id == link && state.is_open);
+        known.filter(is_current).is_some_and(|known| {
+            known.replica = replica;
+            true
+        })
+    }
+
+    /// Keeps nothing any more of what a replica was; `false` when it is not known to be equal to its volume.
+    pub async fn settle(&self, export: &str) -> bool {
+        let Some(turns) = self.turns_of(export) else { return false };
+        let mut turn = turns.next().await;
+        let mut exports = self.exports();
+        let Some(known) = exports.get_mut(export) else { return false };
+        let is_equal = matches!(known.replica, ReplicaState::Equal | ReplicaState::Settled);
+        if is_equal && known.link.is_some() {
+            turn.forget();
+            turns.is_settled.store(true, Ordering::SeqCst);
+            known.replica = ReplicaState::Settled;
+        }
+        is_equal
+    }
+
+    /// Touches a replica no more, whatever was being done there, and forgets it.
+    pub async fn forget(&self, export: &str) {
+        let Some(turns) = self.turns_of(export) else { return };
+        let _last = turns.next().await;
+        self.exports().remove(export);
     }
 }
 
@@ -55,22 +197,59 @@ impl MirrorConnection<'_> {
         self.id
     }
 
+    /// The mirror is going to overwrite a part of the replica. Waits until nobody else writes there, and what is there is kept.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub async fn before_write(&self, offset: u64, length: u64) -> io::Result<()> {
+        if self.turns.is_settled.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let mut turn = self.turns.next().await;
+        blocking(move || turn.preserve(offset, length)).await
+    }
+
     /// The target has refused something or is lost, or the mirror goes on without it. Called before the
     /// mirror hears of it.
     pub fn mark_broken(&self) {
-        let mut intact = self.connections.intact();
+        let mut exports = self.connections.exports();
+        let Some(known) = exports.get_mut(&self.export) else { return };
         // unless a later connection is what counts
-        if intact.get(&self.export).is_some_and(|state| state.id == self.id) {
-            intact.remove(&self.export);
+        if known.link.is_some_and(|state| state.id == self.id) {
+            known.lose_link();
         }
     }
 
     /// The mirror has disconnected without NBD_CMD_DISC, as one whose daemon was killed.
     pub fn close(&self) {
-        if let Some(state) = self.connections.intact().get_mut(&self.export)
+        if let Some(known) = self.connections.exports().get_mut(&self.export)
+            && let Some(state) = &mut known.link
             && state.id == self.id
         {
             state.is_open = false;
+        }
+    }
+}
+
+/// What tests need.
+pub mod testing {
+    use super::{Export, MirrorConnections, ReplicaState, Turns};
+    use crate::replica::Replica;
+    use std::fs::File;
+    use std::sync::Arc;
+
+    impl MirrorConnections {
+        /// Accepts the next connection of a mirror to a replica without a file, of which nothing is kept.
+        ///
+        /// # Errors
+        /// When there is no `/dev/null`.
+        pub fn admit_without_file(&self, export: &str) -> std::io::Result<()> {
+            let replica = Replica::new(File::open("/dev/null")?, 0, None);
+            let turns = Arc::new(Turns::new(replica, true));
+            let replica = ReplicaState::Settled;
+            let admitted = Export { is_admitted: true, link: None, replica, turns };
+            self.exports().insert(export.to_owned(), admitted);
+            Ok(())
         }
     }
 }
@@ -79,27 +258,49 @@ impl MirrorConnection<'_> {
 mod tests {
     use super::*;
 
-    fn line(connection: &MirrorConnection<'_>, state: &str) -> String {
-        format!("v {} {state}\n", connection.id())
+    fn admitted(connections: &MirrorConnections) -> MirrorConnection<'_> {
+        connections.admit_without_file("v").unwrap();
+        connections.open("v").unwrap()
+    }
+
+    fn link(connection: &MirrorConnection<'_>, is_open: bool) -> Link {
+        let (export, id) = ("v".to_owned(), connection.id());
+        Link { export, id, is_open, replica: ReplicaState::Settled }
     }
 
     #[test]
     fn a_link_is_known_until_it_has_missed_something() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
-        assert_eq!(connections.listing(), line(&connection, "open"));
+        let connection = admitted(&connections);
+        assert_eq!(connections.links(), [link(&connection, true)]);
         connection.close();
-        assert_eq!(connections.listing(), line(&connection, "closed"));
+        assert_eq!(connections.links(), [link(&connection, false)]);
         connection.mark_broken();
-        assert_eq!(connections.listing(), "");
+        assert_eq!(connections.links(), []);
     }
 
     #[test]
     fn the_end_of_an_older_connection_says_nothing_of_the_newer_one() {
         let connections = MirrorConnections::default();
-        let (older, newer) = (connections.open("v"), connections.open("v"));
+        let (older, newer) = (admitted(&connections), admitted(&connections));
         older.close();
         older.mark_broken();
-        assert_eq!(connections.listing(), line(&newer, "open"));
+        assert_eq!(connections.links(), [link(&newer, true)]);
+    }
+
+    #[test]
+    fn a_mirror_connects_once_for_each_admission() {
+        let connections = MirrorConnections::default();
+        assert!(connections.open("v").is_none());
+        let first = admitted(&connections);
+        first.close();
+        assert!(connections.open("v").is_none(), "what it has missed comes first");
+        assert_eq!(
+            connections.links(),
+            [],
+            "that it connects again says that it has missed something"
+        );
+        connections.admit_without_file("v").unwrap();
+        assert!(connections.open("v").is_some());
     }
 }

@@ -1,7 +1,9 @@
 //! `cinderblock-relay`: its sockets. What it does between them is in the library.
 
 use anyhow::Context as _;
+use cinderblock_relay::comparison::Comparisons;
 use cinderblock_relay::connections::MirrorConnections;
+use cinderblock_relay::control::{Listing, Reply, Request};
 use cinderblock_relay::{handshake, transmission};
 use clap::Parser;
 use rustix::process::{Resource, Rlimit};
@@ -9,13 +11,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 /// How often it looks whether its array is still there.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a connection could not be accepted.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// How long a worker may take to say what it wants, and how much that may be.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_REQUEST: u64 = 64 << 10;
 
 /// Forwards the writes of mirrors to the replicas of one array, and tracks whether a replica has missed one.
 /// cinderblock-volume starts it; it goes on while that restarts.
@@ -25,8 +30,7 @@ struct CommandLine {
     /// The socket that mirrors connect to
     #[arg(long, value_name = "SOCKET")]
     listen: PathBuf,
-    /// The control socket: answers with the target and the timeout in the first line, and then one line per intact
-    /// mirror connection: export, id, and `open` or `closed`
+    /// The control socket: takes a request as a line of JSON, and answers with another line
     #[arg(long, value_name = "SOCKET")]
     control: PathBuf,
     /// Where the array's storage daemon takes NBD
@@ -122,7 +126,10 @@ async fn relay(
     let (target, export) = tokio::time::timeout(timeout, connecting).await??;
     let Some(export) = export else { return Ok(()) };
     let export = without_secret(&export);
-    let connection = connections.open(export);
+    let Some(connection) = connections.open(export) else {
+        tracing::info!(export, "refused: its mirror was not admitted");
+        return Ok(());
+    };
     tracing::info!(export, connection = %connection.id(), "linked");
     let (mirror, target) = (mirror.into_split(), target.into_split());
     let end = transmission::carry(mirror, target, &connection, timeout).await;
@@ -137,22 +144,78 @@ fn without_secret(export: &str) -> &str {
 
 async fn answer(
     control: &UnixListener,
-    connections: &MirrorConnections,
+    connections: &Arc<MirrorConnections>,
     command_line: &CommandLine,
 ) {
-    let CommandLine { target, timeout, .. } = command_line;
+    let comparisons = Comparisons::new(connections.clone());
     loop {
         match control.accept().await {
-            Ok((mut asking, _)) => {
-                let target = target.display();
-                let answer = format!("{target} {timeout}\n{}", connections.listing());
-                // whoever has asked and does not listen asks again
-                drop(asking.write_all(answer.as_bytes()).await);
+            Ok((asking, _)) => {
+                let (connections, comparisons) = (connections.clone(), comparisons.clone());
+                let command_line = command_line.clone();
+                tokio::spawn(async move {
+                    let answered =
+                        answer_one(asking, &connections, &comparisons, &command_line).await;
+                    if let Err(error) = answered {
+                        tracing::warn!(%error, "a worker has got no answer");
+                    }
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "not accepted");
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
+        }
+    }
+}
+
+async fn answer_one(
+    mut asking: UnixStream,
+    connections: &MirrorConnections,
+    comparisons: &Arc<Comparisons>,
+    command_line: &CommandLine,
+) -> std::io::Result<()> {
+    let mut line = String::new();
+    let mut incoming = BufReader::new(&mut asking).take(LONGEST_REQUEST);
+    tokio::time::timeout(REQUEST_TIMEOUT, incoming.read_line(&mut line)).await??;
+    let reply = match serde_json::from_str(&line) {
+        Ok(request) => carry_out(request, connections, comparisons, command_line).await,
+        Err(error) => Reply::Refused(error.to_string()),
+    };
+    let mut answer = serde_json::to_vec(&reply)?;
+    answer.push(b'\n');
+    asking.write_all(&answer).await
+}
+
+async fn carry_out(
+    request: Request,
+    connections: &MirrorConnections,
+    comparisons: &Arc<Comparisons>,
+    command_line: &CommandLine,
+) -> Reply {
+    let done = |is_done, otherwise: &str| {
+        if is_done { Reply::Done } else { Reply::Refused(otherwise.to_owned()) }
+    };
+    match request {
+        Request::List => Reply::Listing(Listing {
+            target: command_line.target.clone(),
+            timeout: command_line.timeout,
+            links: connections.links(),
+        }),
+        Request::Admit(admission) => match connections.admit(&admission).await {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Refused(format!("{}: {error}", admission.replica.display())),
+        },
+        Request::Compare(comparison) => done(
+            comparisons.begin(comparison).await,
+            "no mirror is connected whose replica is unknown",
+        ),
+        Request::Settle { export } => {
+            done(connections.settle(&export).await, "the replica is not known to be equal")
+        }
+        Request::Forget { export } => {
+            connections.forget(&export).await;
+            Reply::Done
         }
     }
 }

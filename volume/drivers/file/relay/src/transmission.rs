@@ -18,6 +18,8 @@ const REPLY_LENGTH: usize = 16;
 const CMD_READ: u16 = 0;
 const CMD_WRITE: u16 = 1;
 const CMD_DISC: u16 = 2;
+const CMD_TRIM: u16 = 4;
+const CMD_WRITE_ZEROES: u16 = 6;
 
 const BUFFER: usize = 256 * 1024;
 /// QEMU writes 32 MiB at once at the most.
@@ -32,11 +34,12 @@ pub enum End {
     MirrorDisconnected,
     /// The target has gone.
     TargetGone,
-    /// The target has refused to write something. The mirror has been told, and connects again when it has
-    /// understood.
+    /// The target has refused to write something. The mirror has been told.
     TargetRefused,
     /// The target has not answered in time.
     TargetHangs,
+    /// What the replica has there could not be kept, and so must not be overwritten.
+    NotPreserved,
 }
 
 /// Carries requests and replies until one side has gone, or the target has not answered for `timeout`.
@@ -52,14 +55,16 @@ pub async fn carry(
         biased;
         end = pass_replies(&mut target.0, &mut mirror.1, &in_flight, connection) => end,
         () = in_flight.overdue(timeout) => End::TargetHangs,
-        end = pass_requests(&mut mirror.0, &mut target.1, &in_flight, timeout) => end,
+        end = pass_requests(&mut mirror.0, &mut target.1, &in_flight, connection, timeout) => end,
     };
     // before the connections close, which is when the mirror hears of it
     match end {
         End::MirrorGone => connection.close(),
-        End::MirrorDisconnected | End::TargetGone | End::TargetHangs | End::TargetRefused => {
-            connection.mark_broken()
-        }
+        End::MirrorDisconnected
+        | End::TargetGone
+        | End::TargetHangs
+        | End::TargetRefused
+        | End::NotPreserved => connection.mark_broken(),
     }
     end
 }
@@ -71,6 +76,7 @@ struct InFlight(Mutex<HashMap<u64, Request>>);
 #[derive(Clone, Copy, Debug)]
 struct Request {
     command: u16,
+    offset: u64,
     length: u32,
     since: Instant,
 }
@@ -79,6 +85,10 @@ impl Request {
     /// How many bytes come with it.
     fn payload(&self) -> usize {
         if self.command == CMD_WRITE { usize::try_from(self.length).unwrap_or(0) } else { 0 }
+    }
+
+    const fn overwrites(&self) -> bool {
+        matches!(self.command, CMD_WRITE | CMD_TRIM | CMD_WRITE_ZEROES)
     }
 }
 
@@ -104,6 +114,7 @@ async fn pass_requests(
     mirror: impl AsyncRead + Unpin,
     target: impl AsyncWrite + Unpin,
     in_flight: &InFlight,
+    connection: &MirrorConnection<'_>,
     timeout: Duration,
 ) -> End {
     let mut mirror = BufReader::with_capacity(BUFFER, mirror);
@@ -121,6 +132,17 @@ async fn pass_requests(
         payload.resize(request.payload(), 0);
         if mirror.read_exact(&mut payload).await.is_err() {
             return End::MirrorGone;
+        }
+        if request.overwrites() {
+            let preserved = connection.before_write(request.offset, request.length.into());
+            match tokio::time::timeout(timeout, preserved).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "what a replica was cannot be kept");
+                    return End::NotPreserved;
+                }
+                Err(_) => return End::TargetHangs,
+            }
         }
         // from now on it is the target's turn
         in_flight.requests().insert(cookie, Request { since: Instant::now(), ..request });
@@ -223,10 +245,11 @@ fn read_request(header: &[u8; REQUEST_LENGTH]) -> Option<(u64, Request)> {
     let (_flags, rest) = rest.split_first_chunk::<2>()?;
     let (command, rest) = rest.split_first_chunk::<2>()?;
     let (cookie, rest) = rest.split_first_chunk::<8>()?;
-    let (_offset, rest) = rest.split_first_chunk::<8>()?;
+    let (offset, rest) = rest.split_first_chunk::<8>()?;
     let (length, _) = rest.split_first_chunk::<4>()?;
     let request = Request {
         command: u16::from_be_bytes(*command),
+        offset: u64::from_be_bytes(*offset),
         length: u32::from_be_bytes(*length),
         since: Instant::now(),
     };
@@ -239,8 +262,19 @@ mod tests {
     use super::*;
     use crate::connections::MirrorConnections;
     use tokio::io::{DuplexStream, duplex, split};
+    use uuid::Uuid;
 
     const BOUND: Duration = Duration::from_millis(200);
+
+    fn admitted(connections: &MirrorConnections) -> MirrorConnection<'_> {
+        connections.admit_without_file("v").unwrap();
+        connections.open("v").unwrap()
+    }
+
+    /// What each is known by, and whether its mirror is still connected.
+    fn links(connections: &MirrorConnections) -> Vec<(Uuid, bool)> {
+        connections.links().iter().map(|link| (link.id, link.is_open)).collect()
+    }
 
     fn request(command: u16, cookie: u64, length: u32) -> Vec<u8> {
         let mut bytes = REQUEST_MAGIC.to_be_bytes().to_vec();
@@ -289,7 +323,7 @@ mod tests {
     #[tokio::test]
     async fn requests_and_replies_pass_and_a_mirror_that_is_killed_has_missed_nothing() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
+        let connection = admitted(&connections);
         let end = carry_while(&connection, async |mut mirror, mut target| {
             for request in [write(1, b"abcd"), request(CMD_READ, 2, 3)] {
                 ask(&mut mirror, &mut target, &request).await;
@@ -305,23 +339,23 @@ mod tests {
         })
         .await;
         assert_eq!(end, End::MirrorGone);
-        assert_eq!(connections.listing(), format!("v {} closed\n", connection.id()));
+        assert_eq!(links(&connections), [(connection.id(), false)]);
     }
 
     #[tokio::test]
     async fn what_the_target_refuses_is_known_before_the_mirror_hears_of_it() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
-        let before = connections.listing();
+        let connection = admitted(&connections);
+        let before = links(&connections);
         let end = carry_while(&connection, async |mut mirror, mut target| {
             ask(&mut mirror, &mut target, &request(CMD_READ, 1, 1)).await;
             target.write_all(&reply(5, 1)).await.unwrap();
             expect(&mut mirror, &reply(5, 1)).await;
-            assert_eq!(connections.listing(), before, "what is read is not missed");
+            assert_eq!(links(&connections), before, "what is read is not missed");
             ask(&mut mirror, &mut target, &write(2, b"abcd")).await;
             target.write_all(&reply(28, 2)).await.unwrap();
             expect(&mut mirror, &reply(28, 2)).await;
-            assert_eq!(connections.listing(), "");
+            assert_eq!(links(&connections), []);
             assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         })
         .await;
@@ -331,11 +365,11 @@ mod tests {
     #[tokio::test]
     async fn a_target_that_is_lost_is_known_before_the_mirror_hears_of_it() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
+        let connection = admitted(&connections);
         let end = carry_while(&connection, async |mut mirror, target| {
             drop(target);
             assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
-            assert_eq!(connections.listing(), "");
+            assert_eq!(links(&connections), []);
         })
         .await;
         assert_eq!(end, End::TargetGone);
@@ -344,35 +378,35 @@ mod tests {
     #[tokio::test]
     async fn a_target_that_talks_nonsense_is_lost() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
+        let connection = admitted(&connections);
         let end = carry_while(&connection, async |_mirror, mut target| {
             target.write_all(&reply(0, 99)).await.unwrap();
         })
         .await;
-        assert_eq!((end, connections.listing()), (End::TargetGone, String::new()));
+        assert_eq!((end, links(&connections)), (End::TargetGone, Vec::new()));
     }
 
     #[tokio::test]
     async fn a_mirror_that_says_goodbye_may_go_on_alone() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
+        let connection = admitted(&connections);
         let end = carry_while(&connection, async |mut mirror, mut target| {
             mirror.write_all(&request(CMD_DISC, 1, 0)).await.unwrap();
             target.read_to_end(&mut Vec::new()).await.unwrap();
         })
         .await;
-        assert_eq!((end, connections.listing()), (End::MirrorDisconnected, String::new()));
+        assert_eq!((end, links(&connections)), (End::MirrorDisconnected, Vec::new()));
     }
 
     /// The mirror's daemon sleeps in the middle of a request.
     #[tokio::test]
     async fn a_mirror_that_hangs_is_not_charged_to_the_target() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
+        let connection = admitted(&connections);
         let end = carry_while(&connection, async |mut mirror, mut target| {
             mirror.write_all(&write(1, b"abcd")[..30]).await.unwrap();
             tokio::time::sleep(BOUND * 3).await;
-            assert_eq!(connections.listing(), format!("v {} open\n", connection.id()));
+            assert_eq!(links(&connections), [(connection.id(), true)]);
             drop(mirror);
             assert_eq!(target.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         })
@@ -383,7 +417,7 @@ mod tests {
     #[tokio::test]
     async fn one_request_without_an_answer_ends_the_link() {
         let connections = MirrorConnections::default();
-        let connection = connections.open("v");
+        let connection = admitted(&connections);
         let end = carry_while(&connection, async |mut mirror, mut target| {
             ask(&mut mirror, &mut target, &write(1, b"abcd")).await;
             // another one is answered meanwhile
@@ -392,7 +426,7 @@ mod tests {
             target.write_all(&reply(0, 2)).await.unwrap();
             expect(&mut mirror, &reply(0, 2)).await;
             assert_eq!(mirror.read_to_end(&mut Vec::new()).await.unwrap(), 0);
-            assert_eq!(connections.listing(), "");
+            assert_eq!(links(&connections), []);
         })
         .await;
         assert_eq!(end, End::TargetHangs);
