@@ -1,5 +1,6 @@
 //! The target dies, comes back, or hangs: servers go on, and it is known what is replicated.
 
+use crate::cinderblock_manage::done;
 use anyhow::Context as _;
 use harness::replication::{
     CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, suspend,
@@ -219,6 +220,54 @@ async fn an_idle_replica_comes_back_in_step() -> anyhow::Result<()> {
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     cluster.finish(&CUT_OFF).await
+}
+
+/// What its status says of a volume is for users; its data are there, and are replicated.
+#[tokio::test]
+async fn a_volume_in_error_is_replicated_as_long_as_its_data_are_there() -> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.attach(&id, "server-1").await?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    client.act(&id, "os-reset_status", json!({ "status": "error" })).await?.expect_status(202)?;
+    wait_until_in_sync(&cluster, 1).await?;
+    let info = client.connection_info(&id).await?;
+    access_data(&info, &["write -P 9 0 1M", "flush"])?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("error", "failed-over"));
+    assert!(holds(&cluster.directory().join(format!("b/volumes/volume-{id}")), 9, 0, 1 << 20)?);
+    // nothing keeps it in step from there
+    let shown: Value = serde_json::from_str(&done(&cluster, "--json backend volumes host@a")?)?;
+    assert_eq!(shown[0]["replication_extended_status"], "unprotected");
+    cluster.finish(&CUT_OFF).await
+}
+
+/// The target has missed a write, and the backend fails over to it while the primary lives.
+#[tokio::test]
+async fn a_primary_that_lives_is_not_left_before_its_replicas_are_in_sync() -> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.attach(&id, "server-1").await?;
+    wait_for_replica(&cluster, "b", &id).await?;
+    let info = client.connection_info(&id).await?;
+    suspend(&cluster, 0).await?;
+    kill_by_pid_file(&cluster.directory().join("b/run/daemon.pid"));
+    access_data(&info, &["write -P 7 0 64M", "flush"])?;
+    cluster.workers[0].process.signal(Signal::CONT)?;
+    until("it is asked to fail over", Duration::from_secs(20), || async {
+        fail_over(&client, json!("b")).await.is_ok_and(|answer| answer.status == 202)
+    })
+    .await?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("in-use", "failed-over"));
+    assert!(holds(&cluster.directory().join(format!("b/volumes/volume-{id}")), 7, 0, 64 << 20)?);
+    cluster.finish_unsettled(
+        &[&CUT_OFF[..], &["heartbeat", "report", "data path", "not restored"]].concat(),
+    )
 }
 
 /// Writes all over the first mebibytes of a volume, again and again, until it is told to stop; returns how often.

@@ -18,7 +18,8 @@ impl Listed for Volume {
         v.availability_zone, v.volume_type_id, v.volume_type_name, v.name, v.description, v.size_gb, v.status, \
         v.previous_status, v.migration_status, v.bootable, v.multiattach, v.snapshot_id, v.source_volume_id, \
         v.readonly, v.metadata, v.image_metadata, v.attachments, v.front_end_qos, v.replicated, \
-        v.replication_status, v.replication_extended_status, v.replication_driver_data, v.consumes_quota, \
+        v.replication_status, case when v.replicated then coalesce(v.replication_extended_status, 'unprotected') end, \
+        v.replication_driver_data, v.consumes_quota, \
         v.service_id, v.created_at, v.updated_at";
 
     fn read(row: &Row) -> Result<Self, DbError> {
@@ -94,7 +95,8 @@ pub struct ToReplicate {
     pub volumes: Vec<ReplicatedVolume>,
 }
 
-/// The volumes on a backend that are to be replicated now: those that are there, and on no way elsewhere.
+/// The volumes on a backend that are to be replicated now: all whose data may be there, whatever their status says, and that
+/// no operation is changing.
 /// `None` while the backend does not serve from its primary, or begins to serve from another one.
 ///
 /// # Errors
@@ -108,9 +110,8 @@ pub async fn to_replicate(
                    on v.backend_id = b.id and v.deleted_at is null and v.replicated \
                    and v.replication_status = 'enabled' \
                    and (v.status in ('available', 'reserved', 'attaching', 'in-use', 'detaching') \
-                        or v.status in ('creating', 'maintenance') \
-                           and not exists (select from operations o \
-                                           where o.state in ('admitted', 'running') and o.subject_id = v.id)) \
+                        or not exists (select from operations o \
+                                       where o.state in ('admitted', 'running') and o.subject_id = v.id)) \
                where b.id = $1 and b.active_backend_id is null \
                  and b.replication_status in ('enabled', 'failover-error')";
     let rows = database.typed_rows_without_time_limit(sql, &[&backend.0]).await?;

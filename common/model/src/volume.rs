@@ -87,6 +87,8 @@ text_enum! {
         InSync = "in-sync",
         /// It may lack some.
         OutOfSync = "out-of-sync",
+        /// There is none, or nothing keeps it: the volume is where it is, and nowhere else.
+        Unprotected = "unprotected",
     }
 }
 

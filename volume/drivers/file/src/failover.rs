@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How long the target side may take to record that it is active.
 const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the side that serves may take to show that it lives.
+const LIFE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the target side may take to get ready.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -112,6 +114,9 @@ impl Sides<'_> {
     ) -> Result<HashSet<VolumeId>, DriverError> {
         // nothing is left for a side that cannot be used
         self.prepare().await?;
+        if !failover.accept_data_loss && self.active_side_lives().await {
+            self.wait_for_replicas(failover).await?;
+        }
         self.fence_active_side(failover.epoch).await?;
         fail::fail_point!("volume.cut_off", |_| std::process::abort());
         let connections = self.to.relay.final_connections().await;
@@ -122,6 +127,21 @@ impl Sides<'_> {
         }
         self.serve(failover.epoch).await?;
         Ok(complete)
+    }
+
+    /// Whether the side that serves can be used.
+    async fn active_side_lives(&self) -> bool {
+        self.from.can_be_used(LIFE_TIMEOUT).await
+            && self.from.daemon.answers_within(LIFE_TIMEOUT).await
+    }
+
+    /// A side that lives is not left before every replica is in sync: its servers go on meanwhile. Fails when one does not come
+    /// to be.
+    async fn wait_for_replicas(&self, failover: &Failover<'_>) -> Result<(), DriverError> {
+        let has_data = |volume: &&Volume| self.from.directory.has(Object::Volume(volume.id));
+        let replicated = served(failover.volumes).filter(|volume| volume.replicated);
+        let replicated: Vec<_> = replicated.filter(has_data).collect();
+        Resynchronisation::new(self, failover, &replicated).bring_over(replicated).await.map(drop)
     }
 
     /// Nobody serves from there any more, and nobody begins to: a write that is acknowledged there from now on

@@ -120,7 +120,7 @@ impl Mirror<'_> {
             return Ok(State::OutOfSync(self.size));
         }
         if job["io-status"] != "ok" || job["paused"] == true {
-            self.resume().await?;
+            self.resume(query).await?;
             return Ok(out_of_sync);
         }
         let Some(connections) = &query.connections else {
@@ -168,9 +168,13 @@ impl Mirror<'_> {
     }
 
     /// The mirror writes what its replica has missed.
-    async fn resume(&self) -> Result<(), DriverError> {
+    async fn resume(&self, query: &MirrorQuery) -> Result<(), DriverError> {
         self.clear_in_sync_mark().await?;
-        self.prepare_link(false).await?;
+        // of several writes that were in progress, one may have made the link, and another one failed
+        let has_link = query.connections.as_ref().is_some_and(|known| known.is_linked(self.id));
+        if !has_link {
+            self.prepare_link(false).await?;
+        }
         let mut session = self.from.daemon.session().await?;
         session.execute("block-job-resume", json!({ "device": self.job() })).await?;
         Ok(())
@@ -206,9 +210,7 @@ impl Mirror<'_> {
         self.clear_in_sync_mark().await?;
         let again = MirrorQuery::run(self.from, self.to).await?;
         let is_still_ready = again.job(&self.job()).is_some_and(is_ready);
-        let has_link = again
-            .connections
-            .is_none_or(|connections| connections.of(self.id).is_some_and(|link| link.is_open));
+        let has_link = again.connections.is_none_or(|known| known.is_linked(self.id));
         if is_still_ready && !has_link {
             // it connects once more, to complete
             self.prepare_link(false).await?;

@@ -44,6 +44,11 @@ impl MirrorConnections {
     pub fn of(&self, volume: VolumeId) -> Option<&Link> {
         self.0.get(&replica_name(volume))
     }
+
+    /// Whether a volume's mirror is connected, and has missed nothing.
+    pub fn is_linked(&self, volume: VolumeId) -> bool {
+        self.of(volume).is_some_and(|link| link.is_open)
+    }
 }
 
 impl Relay {

@@ -41,6 +41,9 @@ pub(crate) async fn mirror_all(
         let Some(_kept) = blocking(move || fences::try_lock_exclusive(&fence)).await? else {
             continue;
         };
+        if !from.directory.has(Object::Volume(volume.id)) {
+            continue;
+        }
         let mirror = mirror_to(arrays, to, volume.id, volume.size_gb);
         let out_of_sync_bytes = match mirror.ensure_running(&query).await {
             Ok(State::InSync) => 0,
