@@ -278,7 +278,7 @@ fn overwrite_until(stop: &AtomicBool, info: &Value) -> anyhow::Result<u32> {
     while !stop.load(Ordering::SeqCst) {
         // odd numbers without a common divisor visit every place
         let write = |number: u32| {
-            format!("write -P {} {} 12k", 2 + number % 250, number * 3797 % 8192 << 14)
+            format!("write -P {} {} 12k", 2 + number % 250, (number * 3797 % 8192) << 14)
         };
         let writes: Vec<_> = (written..written + AT_ONCE).map(write).collect();
         access_data(info, &writes.iter().map(String::as_str).collect::<Vec<_>>())?;
