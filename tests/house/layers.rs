@@ -21,8 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("volume/driver", &["model"]),
     ("volume/drivers/fake", &["model", "configuration", "driver"]),
-    ("volume/drivers/file", &["model", "configuration", "driver"]),
     ("volume/drivers/file/relay", &[]),
+    ("volume/drivers/file", &["model", "configuration", "driver", "cinderblock-relay"]),
     (
         "volume",
         &[

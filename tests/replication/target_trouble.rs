@@ -214,7 +214,9 @@ async fn an_idle_replica_comes_back_in_step() -> anyhow::Result<()> {
         .await?;
         wait_for_replica(&cluster, "b", &id).await?;
         assert_eq!(std::fs::metadata(&replica)?.modified()?, written, "{dies}");
-        assert!(!cluster.directory().join(format!("b/undo/volume-{id}")).exists());
+        let undo_log = cluster.directory().join(format!("b/undo/volume-{id}"));
+        until("what it was is forgotten", Duration::from_secs(5), || async { !undo_log.exists() })
+            .await?;
     }
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;

@@ -3,6 +3,7 @@
 
 use crate::array::Array;
 use crate::blocking::blocking;
+use crate::io_error::hangs;
 use crate::mirror::is_in_sync;
 use crate::object::Object;
 use crate::resynchronisation::Resynchronisation;
@@ -129,6 +130,15 @@ impl Sides<'_> {
         Ok(complete)
     }
 
+    fn resynchronisation<'f>(
+        &'f self,
+        failover: &'f Failover<'f>,
+        volumes: &[&Volume],
+    ) -> Resynchronisation<'f> {
+        let Self { backend, from, to, .. } = *self;
+        Resynchronisation { backend, from, to, failover, total: volumes.len() }
+    }
+
     /// Whether the side that serves can be used.
     async fn active_side_lives(&self) -> bool {
         self.from.can_be_used(LIFE_TIMEOUT).await
@@ -141,7 +151,7 @@ impl Sides<'_> {
         let has_data = |volume: &&Volume| self.from.directory.has(Object::Volume(volume.id));
         let replicated = served(failover.volumes).filter(|volume| volume.replicated);
         let replicated: Vec<_> = replicated.filter(has_data).collect();
-        Resynchronisation::new(self, failover, &replicated).bring_over(replicated).await.map(drop)
+        self.resynchronisation(failover, &replicated).bring_over(replicated).await.map(drop)
     }
 
     /// Nobody serves from there any more, and nobody begins to: a write that is acknowledged there from now on
@@ -171,7 +181,7 @@ impl Sides<'_> {
         let (directory, backend, epoch) = (self.to.directory.clone(), self.backend, failover.epoch);
         blocking(move || Ok(directory.record_epoch(backend, epoch, false)?)).await?;
         let served: Vec<&Volume> = served(failover.volumes).collect();
-        let resynchronisation = Resynchronisation::new(self, failover, &served);
+        let resynchronisation = self.resynchronisation(failover, &served);
         let brought = match self.from.daemon.ensure_running().await {
             Ok(_) => resynchronisation.bring_over(served).await?,
             Err(gone) => resynchronisation.leave_behind(served, &gone)?,
@@ -198,10 +208,6 @@ impl Sides<'_> {
         };
         tokio::time::timeout(PREPARE_TIMEOUT, preparing).await.unwrap_or_else(|_| Err(hangs()))
     }
-}
-
-pub(crate) fn hangs() -> DriverError {
-    DriverError::failed("the storage does not answer")
 }
 
 /// The volumes that are where their backend serves from.

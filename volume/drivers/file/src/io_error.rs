@@ -15,6 +15,11 @@ pub(crate) fn unusable(path: &Path, error: &io::Error) -> DriverError {
     DriverError::failed(format!("{}: {error}{hint}", path.display()))
 }
 
+/// A file system or a daemon does not answer in time.
+pub(crate) fn hangs() -> DriverError {
+    DriverError::failed("the storage does not answer")
+}
+
 /// Whether nobody listens on a socket.
 pub(crate) fn is_nobody_there(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)

@@ -149,8 +149,7 @@ impl Mirror<'_> {
     ) -> Result<State, DriverError> {
         match link.replica {
             ReplicaState::Equal | ReplicaState::Settled if is_ready => {
-                self.mark(link).await?;
-                return Ok(State::InSync);
+                return if self.mark(link).await? { Ok(State::InSync) } else { Ok(out_of_sync) };
             }
             ReplicaState::Unknown => self.compare().await?,
             ReplicaState::Comparing { .. } | ReplicaState::Equal | ReplicaState::Settled => {}
@@ -263,20 +262,28 @@ impl Mirror<'_> {
         self.to.relay.let_go(self.id).await
     }
 
-    /// Notes that the replica is complete as long as the link has missed nothing; what it was is forgotten then.
-    async fn mark(&self, link: &Link) -> Result<(), DriverError> {
+    /// Notes that the replica is complete as long as the link has missed nothing; what it was is forgotten then. `false` when the
+    /// link is another one by now: another worker may have looked later, and begun to overwrite the replica.
+    async fn mark(&self, link: &Link) -> Result<bool, DriverError> {
         let path = self.to.directory.in_sync_file(self.id);
         let is_marked = is_marked(self.to, self.id, link);
         if is_marked && link.replica == ReplicaState::Settled {
-            return Ok(());
+            return Ok(true);
+        }
+        let known = self.to.relay.connections().await;
+        let current = known.as_ref().and_then(|known| known.of(self.id));
+        if current.is_none_or(|current| current.id != link.id) {
+            return Ok(false);
         }
         if !is_marked {
             tracing::info!(volume.id = %self.id, "replica in sync");
             std::fs::write(&path, link.id.to_string()).map_err(|error| unusable(&path, &error))?;
         }
+        // as long as it counts as incomplete, what is overwritten must be kept
         self.to.directory.set_incomplete(self.id, false)?;
-        self.to.relay.settle(self.id).await?;
-        undo_logs::forget(&self.to.directory, self.id)
+        self.to.relay.settle(self.id, link.id).await?;
+        undo_logs::forget(&self.to.directory, self.id)?;
+        Ok(true)
     }
 
     /// Invalidates the replica: the next writes are not mirrored. If that cannot be recorded, all replicas are invalidated.

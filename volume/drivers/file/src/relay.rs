@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::Command;
+use uuid::Uuid;
 
 /// How long it may take for an answer.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -91,8 +92,8 @@ impl Relay {
     }
 
     /// Keeps nothing any more of what a replica was.
-    pub async fn settle(&self, id: VolumeId) -> Result<(), DriverError> {
-        self.order(Request::Settle { export: replica_name(id) }).await
+    pub async fn settle(&self, id: VolumeId, link: Uuid) -> Result<(), DriverError> {
+        self.order(Request::Settle { export: replica_name(id), link }).await
     }
 
     /// Sees to it that nobody writes to a replica any more: the relay lets go of it, or is ended.

@@ -1,12 +1,13 @@
 //! Bringing volumes from the side that serves to another one that shall.
 
-use crate::failover::{Sides, hangs};
+use crate::array::Array;
 use crate::fences::ObjectLock;
+use crate::io_error::hangs;
 use crate::mirror::{Mirror, MirrorQuery, State};
 use crate::object::Object;
 use crate::sizes::bytes;
 use driver::{DriverError, Failover};
-use model::{ReplicationProgress, Volume};
+use model::{BackendId, ReplicationProgress, Volume};
 use std::time::{Duration, Instant};
 
 /// One without progress fails after this time: the side may be full.
@@ -18,9 +19,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The resynchronisation of a backend's volumes.
 pub(crate) struct Resynchronisation<'a> {
-    sides: &'a Sides<'a>,
-    failover: &'a Failover<'a>,
-    total: usize,
+    /// Whose volumes they are.
+    pub backend: BackendId,
+    pub from: &'a Array,
+    pub to: &'a Array,
+    pub failover: &'a Failover<'a>,
+    /// How many volumes.
+    pub total: usize,
 }
 
 /// A volume on the way.
@@ -30,10 +35,6 @@ struct OnTheWay<'v> {
 }
 
 impl<'a> Resynchronisation<'a> {
-    pub fn new(sides: &'a Sides<'a>, failover: &'a Failover<'a>, volumes: &[&Volume]) -> Self {
-        Self { sides, failover, total: volumes.len() }
-    }
-
     /// Makes volumes equal on both sides, all at the same time, and returns those that are.
     pub async fn bring_over<'v>(
         &self,
@@ -51,7 +52,7 @@ impl<'a> Resynchronisation<'a> {
         }
         let (mut least, mut since) = (u64::MAX, Instant::now());
         while !on_the_way.is_empty() {
-            let query = MirrorQuery::run(self.sides.from, self.sides.to).await?;
+            let query = MirrorQuery::run(self.from, self.to).await?;
             let mut still = Vec::new();
             for OnTheWay { volume, .. } in on_the_way {
                 match self.mirror(volume).ensure_running(&query).await {
@@ -93,7 +94,7 @@ impl<'a> Resynchronisation<'a> {
 
     /// From now on nobody writes where the volumes were, and nobody works on them while the result lives.
     pub async fn close(&self, volumes: &[&Volume]) -> Result<Vec<ObjectLock>, DriverError> {
-        let from = self.sides.from;
+        let from = self.from;
         let mut held = Vec::new();
         for volume in volumes {
             let lock = from.lock_exclusive(Object::Volume(volume.id), self.failover.fence);
@@ -106,16 +107,16 @@ impl<'a> Resynchronisation<'a> {
     }
 
     fn mirror(&self, volume: &Volume) -> Mirror<'a> {
-        let Sides { backend, from, to, .. } = *self.sides;
+        let Self { backend, from, to, .. } = *self;
         Mirror { from, to, backend, id: volume.id, size: bytes(volume.size_gb) }
     }
 
     async fn set_out(&self, volume: &Volume) -> Result<(), DriverError> {
-        if !self.sides.from.directory.has(Object::Volume(volume.id)) {
+        if !self.from.directory.has(Object::Volume(volume.id)) {
             return Err(DriverError::failed("it is not there"));
         }
         // the storage daemon of a side that was down may still have clients
-        self.sides.to.daemon.close_exports(&[volume.id]).await?;
+        self.to.daemon.close_exports(&[volume.id]).await?;
         Ok(())
     }
 

@@ -215,7 +215,7 @@ mod tests {
         assert!(!rig.begin(None).await, "there is no link");
         let connection = rig.connections.open("v").unwrap();
         assert_eq!(rig.state(), Some(ReplicaState::Unknown));
-        assert!(!rig.connections.settle("v").await);
+        assert!(!rig.connections.settle("v", connection.id()).await);
         assert!(rig.begin(None).await && !rig.begin(None).await);
         rig.wait_for(ReplicaState::Equal).await;
         assert!(rig.is_equal());
@@ -225,7 +225,8 @@ mod tests {
         undo_log::restore(&rig.path("log"), &rig.replica, SIZE).unwrap();
         assert_eq!(read_padded(&rig.replica, 0, SIZE).unwrap(), before);
         let log = std::fs::metadata(rig.path("log")).unwrap().len();
-        assert!(rig.connections.settle("v").await);
+        assert!(!rig.connections.settle("v", Uuid::new_v4()).await);
+        assert!(rig.connections.settle("v", connection.id()).await);
         assert_eq!(rig.state(), Some(ReplicaState::Settled));
         connection.before_write(4 * PART, 4).await.unwrap();
         assert_eq!(std::fs::metadata(rig.path("log")).unwrap().len(), log);

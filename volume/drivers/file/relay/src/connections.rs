@@ -114,6 +114,18 @@ impl MirrorConnections {
         Ok(())
     }
 
+    /// Accepts the next connection of a mirror to a replica without a file, of which nothing is kept: for tests.
+    ///
+    /// # Errors
+    /// When there is no `/dev/null`.
+    pub fn admit_without_file(&self, export: &str) -> io::Result<()> {
+        let turns = Arc::new(Turns::new(Replica::new(File::open("/dev/null")?, 0, None), true));
+        let replica = ReplicaState::Settled;
+        let admitted = Export { is_admitted: true, link: None, replica, turns };
+        self.exports().insert(export.to_owned(), admitted);
+        Ok(())
+    }
+
     fn turns_of(&self, export: &str) -> Option<Arc<Turns>> {
         self.exports().get(export).map(|export| export.turns.clone())
     }
@@ -168,14 +180,15 @@ impl MirrorConnections {
         })
     }
 
-    /// Keeps nothing any more of what a replica was; `false` when it is not known to be equal to its volume.
-    pub async fn settle(&self, export: &str) -> bool {
+    /// Keeps nothing any more of what a replica was; `false` when it is not known to be equal to its volume over this link.
+    pub async fn settle(&self, export: &str, link: Uuid) -> bool {
         let Some(turns) = self.turns_of(export) else { return false };
         let mut turn = turns.next().await;
         let mut exports = self.exports();
         let Some(known) = exports.get_mut(export) else { return false };
-        let is_equal = matches!(known.replica, ReplicaState::Equal | ReplicaState::Settled);
-        if is_equal && known.link.is_some() {
+        let is_equal = matches!(known.replica, ReplicaState::Equal | ReplicaState::Settled)
+            && known.link.is_some_and(|state| state.id == link);
+        if is_equal {
             turn.forget();
             turns.is_settled.store(true, Ordering::SeqCst);
             known.replica = ReplicaState::Settled;
@@ -227,29 +240,6 @@ impl MirrorConnection<'_> {
             && state.id == self.id
         {
             state.is_open = false;
-        }
-    }
-}
-
-/// What tests need.
-pub mod testing {
-    use super::{Export, MirrorConnections, ReplicaState, Turns};
-    use crate::replica::Replica;
-    use std::fs::File;
-    use std::sync::Arc;
-
-    impl MirrorConnections {
-        /// Accepts the next connection of a mirror to a replica without a file, of which nothing is kept.
-        ///
-        /// # Errors
-        /// When there is no `/dev/null`.
-        pub fn admit_without_file(&self, export: &str) -> std::io::Result<()> {
-            let replica = Replica::new(File::open("/dev/null")?, 0, None);
-            let turns = Arc::new(Turns::new(replica, true));
-            let replica = ReplicaState::Settled;
-            let admitted = Export { is_admitted: true, link: None, replica, turns };
-            self.exports().insert(export.to_owned(), admitted);
-            Ok(())
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Request {
     Settle {
         /// The export of the replica.
         export: String,
+        /// The link over which it is.
+        link: Uuid,
     },
     /// The replica is to be touched no more.
     Forget {

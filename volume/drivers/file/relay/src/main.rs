@@ -210,8 +210,8 @@ async fn carry_out(
             comparisons.begin(comparison).await,
             "no mirror is connected whose replica is unknown",
         ),
-        Request::Settle { export } => {
-            done(connections.settle(&export).await, "the replica is not known to be equal")
+        Request::Settle { export, link } => {
+            done(connections.settle(&export, link).await, "the replica is not known to be equal")
         }
         Request::Forget { export } => {
             connections.forget(&export).await;
