@@ -513,8 +513,7 @@ impl Directory {
     pub fn delete(&self, object: Object) -> Result<(), DriverError> {
         let mut paths = vec![self.unfinished(object), self.file(object)];
         if let Object::Volume(id) = object {
-            self.set_incomplete(id, false)?;
-            paths.push(self.undo_log(id));
+            paths.insert(0, self.undo_log(id));
         }
         for path in paths {
             match fs::remove_file(&path) {
@@ -523,7 +522,11 @@ impl Directory {
                 Err(error) => return Err(unusable(&path, &error)),
             }
         }
-        Ok(())
+        // what is half there never passes for complete
+        match object {
+            Object::Volume(id) => self.set_incomplete(id, false),
+            Object::Snapshot(_) => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::blocking::blocking;
 use crate::io_error::hangs;
 use crate::mirror::is_in_sync;
 use crate::object::Object;
-use crate::resynchronisation::Resynchronisation;
+use crate::resynchronisation::{Locks, Resynchronisation};
 use crate::sizes::bytes;
 use crate::undo_logs;
 use driver::{DriverError, Failover};
@@ -30,7 +30,7 @@ pub(crate) enum DataMovement {
     None,
     /// They are mirrored to it all the time.
     Mirrored,
-    /// They are copied now.
+    /// They are made equal now.
     Resynchronise,
 }
 
@@ -58,7 +58,7 @@ impl Sides<'_> {
             DataMovement::None | DataMovement::Mirrored if failover.accept_data_loss => {
                 self.restore_what_is_kept(failover.volumes).await?;
             }
-            // what could not be brought over is still where it was, newer than any image
+            // what could not be brought over is still where it was, newer than what was kept here
             DataMovement::None | DataMovement::Mirrored | DataMovement::Resynchronise => {}
         }
         let outcome = |volume: &Volume| {
@@ -151,7 +151,10 @@ impl Sides<'_> {
         let has_data = |volume: &&Volume| self.from.directory.has(Object::Volume(volume.id));
         let replicated = served(failover.volumes).filter(|volume| volume.replicated);
         let replicated: Vec<_> = replicated.filter(has_data).collect();
-        self.resynchronisation(failover, &replicated).bring_over(replicated).await.map(drop)
+        self.resynchronisation(failover, &replicated)
+            .bring_over(replicated, Locks::Taken)
+            .await
+            .map(drop)
     }
 
     /// Nobody serves from there any more, and nobody begins to: a write that is acknowledged there from now on
@@ -183,18 +186,16 @@ impl Sides<'_> {
         let served: Vec<&Volume> = served(failover.volumes).collect();
         let resynchronisation = self.resynchronisation(failover, &served);
         let brought = match self.from.daemon.ensure_running().await {
-            Ok(_) => resynchronisation.bring_over(served).await?,
+            Ok(_) => resynchronisation.bring_over(served, Locks::Taken).await?,
             Err(gone) => resynchronisation.leave_behind(served, &gone)?,
         };
         fail::fail_point!("volume.brought", |_| std::process::abort());
         // whoever works on a volume keeps its old side open
         let held = resynchronisation.close(&brought).await?;
-        let complete = resynchronisation.bring_over(brought).await?;
+        let complete = resynchronisation.bring_over(brought, Locks::Held).await?;
         self.fence_active_side(failover.epoch).await?;
-        // what the mirrors wrote to is closed
-        self.to.relay.end().await?;
-        self.to.daemon.end().await?;
-        self.to.ensure_data_plane().await?;
+        let ids: Vec<_> = failover.volumes.iter().map(|volume| volume.id).collect();
+        self.to.daemon.close_replicas(&ids).await?;
         self.serve(failover.epoch).await?;
         drop(held);
         Ok(complete.iter().map(|volume| volume.id).collect())

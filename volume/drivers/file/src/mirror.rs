@@ -151,7 +151,7 @@ impl Mirror<'_> {
             ReplicaState::Equal | ReplicaState::Settled if is_ready => {
                 return if self.mark(link).await? { Ok(State::InSync) } else { Ok(out_of_sync) };
             }
-            ReplicaState::Unknown => self.compare().await?,
+            ReplicaState::Unknown => self.compare().await,
             ReplicaState::Comparing { .. } | ReplicaState::Equal | ReplicaState::Settled => {}
         }
         self.clear_in_sync_mark().await?;
@@ -162,8 +162,12 @@ impl Mirror<'_> {
         }
     }
 
-    async fn compare(&self) -> Result<(), DriverError> {
-        self.to.relay.compare(self.id, self.from.directory.file(Object::Volume(self.id))).await
+    /// A mirror whose link is not there yet, or no more, is compared with the next look.
+    async fn compare(&self) {
+        let source = self.from.directory.file(Object::Volume(self.id));
+        if let Err(error) = self.to.relay.compare(self.id, source).await {
+            tracing::info!(volume.id = %self.id, %error, "not compared yet");
+        }
     }
 
     /// The mirror writes what its replica has missed.
@@ -248,7 +252,8 @@ impl Mirror<'_> {
             .await?;
         tracing::info!(volume.id = %self.id, "mirroring");
         // what is written from now on comes over the mirror
-        self.compare().await
+        self.compare().await;
+        Ok(())
     }
 
     /// Ends the mirror; the replica stays as it is, and counts for nothing any more.
@@ -277,12 +282,21 @@ impl Mirror<'_> {
         }
         if !is_marked {
             tracing::info!(volume.id = %self.id, "replica in sync");
-            std::fs::write(&path, link.id.to_string()).map_err(|error| unusable(&path, &error))?;
         }
-        // as long as it counts as incomplete, what is overwritten must be kept
-        self.to.directory.set_incomplete(self.id, false)?;
-        self.to.relay.settle(self.id, link.id).await?;
-        undo_logs::forget(&self.to.directory, self.id)?;
+        let (directory, id, link) = (self.to.directory.clone(), self.id, link.id);
+        in_time(move || {
+            std::fs::write(&path, link.to_string()).map_err(|error| unusable(&path, &error))?;
+            // as long as it counts as incomplete, what is overwritten must be kept
+            directory.set_incomplete(id, false)
+        })
+        .await?;
+        let directory = self.to.directory.clone();
+        if let Err(error) = self.to.relay.settle(self.id, link).await {
+            tracing::info!(volume.id = %self.id, %error, "in sync no more");
+            in_time(move || directory.set_incomplete(id, true)).await?;
+            return Ok(false);
+        }
+        in_time(move || undo_logs::forget(&directory, id)).await?;
         Ok(true)
     }
 
@@ -299,17 +313,24 @@ impl Mirror<'_> {
 
     async fn clear_in_sync_mark(&self) -> Result<(), DriverError> {
         let path = self.to.directory.in_sync_file(self.id);
-        let unmarking = blocking(move || match std::fs::remove_file(&path) {
+        let unmark = move || match std::fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(none) if none.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(unusable(&path, &error)),
-        });
-        let late = |_| Err(DriverError::failed("the target does not answer"));
-        if tokio::time::timeout(UNMARK_TIMEOUT, unmarking).await.unwrap_or_else(late)? {
+        };
+        if in_time(unmark).await? {
             tracing::warn!(volume.id = %self.id, "replica out of sync");
         }
         Ok(())
     }
+}
+
+/// Does work on a target's files, which may hang.
+async fn in_time<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DriverError> + Send + 'static,
+) -> Result<T, DriverError> {
+    let late = |_| Err(DriverError::failed("the target does not answer"));
+    tokio::time::timeout(UNMARK_TIMEOUT, blocking(work)).await.unwrap_or_else(late)
 }
 
 /// Whether the replica of a volume on this side is known to be complete, by the links that have missed nothing.

@@ -1,7 +1,8 @@
 //! Bringing volumes from the side that serves to another one that shall.
 
 use crate::array::Array;
-use crate::fences::ObjectLock;
+use crate::blocking::blocking;
+use crate::fences::{self, ObjectLock};
 use crate::io_error::hangs;
 use crate::mirror::{Mirror, MirrorQuery, State};
 use crate::object::Object;
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// One without progress fails after this time: the side may be full.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// And after this time when every volume that is still on the way fails.
+const FAILURE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an operation on a volume may keep it.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the volumes are looked at.
@@ -28,49 +31,70 @@ pub(crate) struct Resynchronisation<'a> {
     pub total: usize,
 }
 
+/// How often more may be out of sync than before: a mirror loses its link, and is compared again from the beginning.
+const MOST_SETBACKS: u32 = 100;
+
 /// A volume on the way.
 struct OnTheWay<'v> {
     volume: &'v Volume,
     out_of_sync_bytes: u64,
+    /// What went wrong with the last look.
+    error: Option<DriverError>,
+}
+
+/// Who keeps the volumes from being worked on meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locks {
+    /// Each is locked while it is looked at.
+    Taken,
+    /// The caller has locked them.
+    Held,
 }
 
 impl<'a> Resynchronisation<'a> {
-    /// Makes volumes equal on both sides, all at the same time, and returns those that are.
+    /// Makes volumes equal on both sides, all at the same time, and returns those that are. What goes wrong with one is tried again
+    /// as long as there is progress.
     pub async fn bring_over<'v>(
         &self,
         volumes: Vec<&'v Volume>,
+        locks: Locks,
     ) -> Result<Vec<&'v Volume>, DriverError> {
         let mut brought = Vec::new();
         let mut on_the_way = Vec::new();
         for volume in volumes {
+            let out_of_sync_bytes = bytes(volume.size_gb);
             match self.set_out(volume).await {
-                Ok(()) => {
-                    on_the_way.push(OnTheWay { volume, out_of_sync_bytes: bytes(volume.size_gb) })
-                }
+                Ok(()) => on_the_way.push(OnTheWay { volume, out_of_sync_bytes, error: None }),
                 Err(error) => self.accept_loss(volume, &error)?,
             }
         }
-        let (mut least, mut since) = (u64::MAX, Instant::now());
+        let mut progress = Progress::new();
         while !on_the_way.is_empty() {
             let query = MirrorQuery::run(self.from, self.to).await?;
             let mut still = Vec::new();
-            for OnTheWay { volume, .. } in on_the_way {
-                match self.mirror(volume).ensure_running(&query).await {
-                    Ok(State::InSync) => brought.push(volume),
-                    Ok(State::OutOfSync(out_of_sync_bytes)) => {
-                        still.push(OnTheWay { volume, out_of_sync_bytes });
+            for one in on_the_way {
+                match self.look_at(one.volume, &query, locks).await {
+                    Ok(Some(State::InSync)) => brought.push(one.volume),
+                    Ok(Some(State::OutOfSync(out_of_sync_bytes))) => {
+                        still.push(OnTheWay { out_of_sync_bytes, error: None, ..one });
                     }
-                    Err(error) => self.accept_loss(volume, &error)?,
+                    Ok(None) => still.push(one),
+                    Err(DriverError::Superseded) => return Err(DriverError::Superseded),
+                    Err(error) => still.push(OnTheWay { error: Some(error), ..one }),
                 }
             }
             on_the_way = still;
             self.tell(&on_the_way);
+            let patience = if on_the_way.iter().all(|one| one.error.is_some()) {
+                FAILURE_TIMEOUT
+            } else {
+                STALL_TIMEOUT
+            };
             let out_of_sync_bytes = on_the_way.iter().map(|one| one.out_of_sync_bytes).sum();
-            if out_of_sync_bytes < least {
-                (least, since) = (out_of_sync_bytes, Instant::now());
-            } else if since.elapsed() > STALL_TIMEOUT {
-                for OnTheWay { volume, out_of_sync_bytes } in on_the_way.drain(..) {
-                    self.accept_loss(volume, &no_progress(out_of_sync_bytes))?;
+            if progress.has_stalled(out_of_sync_bytes, patience) {
+                for OnTheWay { volume, out_of_sync_bytes, error } in on_the_way.drain(..) {
+                    let error = error.unwrap_or_else(|| no_progress(out_of_sync_bytes));
+                    self.accept_loss(volume, &error)?;
                 }
             }
             if !on_the_way.is_empty() {
@@ -78,6 +102,27 @@ impl<'a> Resynchronisation<'a> {
             }
         }
         Ok(brought)
+    }
+
+    /// How far a volume is; `None` while somebody works on it.
+    async fn look_at(
+        &self,
+        volume: &Volume,
+        query: &MirrorQuery,
+        locks: Locks,
+    ) -> Result<Option<State>, DriverError> {
+        let _taken = match locks {
+            Locks::Held => None,
+            Locks::Taken => {
+                let fence = self.from.directory.fence_file(Object::Volume(volume.id));
+                let taken = blocking(move || fences::try_lock_exclusive(&fence)).await?;
+                if taken.is_none() {
+                    return Ok(None);
+                }
+                taken
+            }
+        };
+        self.mirror(volume).ensure_running(query).await.map(Some)
     }
 
     /// The side that serves cannot be read: nothing is brought over.
@@ -143,6 +188,30 @@ impl<'a> Resynchronisation<'a> {
             out_of_sync_count: on_the_way.len(),
             looked_at: None,
         });
+    }
+}
+
+/// Whether there is any.
+struct Progress {
+    out_of_sync_bytes: u64,
+    since: Instant,
+    setbacks: u32,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { out_of_sync_bytes: u64::MAX, since: Instant::now(), setbacks: 0 }
+    }
+
+    /// Whether nothing has changed for too long, or too often to the worse.
+    fn has_stalled(&mut self, out_of_sync_bytes: u64, patience: Duration) -> bool {
+        if out_of_sync_bytes > self.out_of_sync_bytes {
+            self.setbacks += 1;
+        }
+        if out_of_sync_bytes != self.out_of_sync_bytes {
+            (self.out_of_sync_bytes, self.since) = (out_of_sync_bytes, Instant::now());
+        }
+        self.since.elapsed() > patience || self.setbacks > MOST_SETBACKS
     }
 }
 

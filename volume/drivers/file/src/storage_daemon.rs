@@ -256,17 +256,28 @@ impl StorageDaemon {
         Ok(())
     }
 
-    /// Closes every export of these volumes, and leaves their files open.
+    /// Closes every export of these volumes to servers, and leaves their files open.
     pub async fn close_exports(&self, volumes: &[VolumeId]) -> Result<(), DriverError> {
+        let modes = AttachMode::ALL.iter();
+        let names: Vec<_> =
+            modes.flat_map(|mode| volumes.iter().map(|id| export_name(*id, *mode))).collect();
+        self.close_all(&names).await
+    }
+
+    /// Closes the exports that the mirrors of these volumes write to, and leaves their files open.
+    pub async fn close_replicas(&self, volumes: &[VolumeId]) -> Result<(), DriverError> {
+        let names: Vec<_> = volumes.iter().map(|id| replica_name(*id)).collect();
+        self.close_all(&names).await
+    }
+
+    async fn close_all(&self, names: &[String]) -> Result<(), DriverError> {
         let mut session = self.session().await?;
         let exports = session.execute("query-block-exports", json!({})).await?;
         let exports = exports.as_array().into_iter().flatten();
         let open: HashSet<_> = exports.filter_map(|export| export["id"].as_str()).collect();
-        for id in volumes {
-            for name in AttachMode::ALL.iter().map(|mode| export_name(*id, *mode)) {
-                if open.contains(name.as_str()) {
-                    close_export(&mut session, &name, "hard").await?;
-                }
+        for name in names {
+            if open.contains(name.as_str()) {
+                close_export(&mut session, name, "hard").await?;
             }
         }
         Ok(())

@@ -21,6 +21,9 @@ pub(crate) fn begin(directory: &Directory, id: VolumeId) -> Result<Option<PathBu
     if directory.is_complete(id) {
         let create = || UndoLog::create(&log, &File::open(&replica)?);
         create().map_err(|error| unusable(&log, &error))?;
+    } else if !replica.exists() {
+        // it is that of another file
+        forget(directory, id)?;
     }
     // until it is in sync, it is neither what it was nor what it shall be
     directory.set_incomplete(id, true)?;
@@ -78,7 +81,7 @@ mod tests {
         fs::write(&replica, "all of it").unwrap();
         let log = begin(&directory, id).unwrap().unwrap();
         let file = File::options().read(true).write(true).open(&replica).unwrap();
-        UndoLog::open(&log, 9).unwrap().preserve(&file, 0, 9).unwrap();
+        UndoLog::open(&log, 9).unwrap().preserve(&file, &[(0, 9)]).unwrap();
         fs::write(&replica, "half").unwrap();
         // an interrupted resynchronisation that begins again
         assert_eq!(begin(&directory, id).unwrap(), Some(log));

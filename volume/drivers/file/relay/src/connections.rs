@@ -155,6 +155,15 @@ impl MirrorConnections {
         exports.iter().filter_map(link).collect()
     }
 
+    /// Whether a replica has an open link over which it is compared, or need not be.
+    pub(crate) fn is_compared(&self, export: &str) -> bool {
+        let exports = self.exports();
+        let known = exports.get(export);
+        known.is_some_and(|known| {
+            known.link.is_some_and(|link| link.is_open) && known.replica != ReplicaState::Unknown
+        })
+    }
+
     /// Begins to compare a replica over its open link; `None` when there is none, or the replica is compared already.
     pub(crate) async fn begin_comparison(&self, export: &str) -> Option<(Uuid, Arc<Turns>)> {
         let bytes_left = self.turns_of(export)?.next().await.size();
@@ -219,7 +228,16 @@ impl MirrorConnection<'_> {
             return Ok(());
         }
         let mut turn = self.turns.next().await;
-        blocking(move || turn.preserve(offset, length)).await
+        if !self.is_current() {
+            return Err(io::Error::other("another mirror has the replica"));
+        }
+        blocking(move || turn.preserve(&[(offset, length)])).await
+    }
+
+    fn is_current(&self) -> bool {
+        let exports = self.connections.exports();
+        let link = exports.get(&self.export).and_then(|known| known.link);
+        link.is_some_and(|state| state.id == self.id)
     }
 
     /// The target has refused something or is lost, or the mirror goes on without it. Called before the

@@ -206,10 +206,9 @@ async fn carry_out(
             Ok(()) => Reply::Done,
             Err(error) => Reply::Refused(format!("{}: {error}", admission.replica.display())),
         },
-        Request::Compare(comparison) => done(
-            comparisons.begin(comparison).await,
-            "no mirror is connected whose replica is unknown",
-        ),
+        Request::Compare(comparison) => {
+            done(comparisons.begin(comparison).await, "its mirror is not connected")
+        }
         Request::Settle { export, link } => {
             done(connections.settle(&export, link).await, "the replica is not known to be equal")
         }

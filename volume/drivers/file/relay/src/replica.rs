@@ -31,13 +31,13 @@ impl Replica {
         self.size
     }
 
-    /// Keeps what is here, for it is going to be overwritten.
+    /// Keeps what is in these parts (offset and length), for they are going to be overwritten.
     ///
     /// # Errors
     /// When it cannot be kept; then it must not be overwritten.
-    pub fn preserve(&mut self, offset: u64, length: u64) -> io::Result<()> {
+    pub fn preserve(&mut self, parts: &[(u64, u64)]) -> io::Result<()> {
         let Self { file, undo_log, .. } = self;
-        undo_log.as_mut().map_or(Ok(()), |log| log.preserve(file, offset, length))
+        undo_log.as_mut().map_or(Ok(()), |log| log.preserve(file, parts))
     }
 
     /// Keeps nothing any more.
@@ -65,14 +65,19 @@ impl Replica {
         let wanted = read_padded(source, offset, length)?;
         let found = read_padded(&self.file, offset, length)?;
         let blocks = wanted.chunks(BLOCK as usize).zip(found.chunks(BLOCK as usize));
-        for (number, (wanted, found)) in blocks.enumerate() {
-            if wanted == found {
-                continue;
-            }
-            let (offset, length) = (offset + number as u64 * BLOCK, wanted.len() as u64);
-            self.preserve(offset, length)?;
+        let offsets = (offset..).step_by(BLOCK as usize);
+        let differing: Vec<_> = offsets
+            .zip(blocks)
+            .filter(|(_, (wanted, found))| wanted != found)
+            .map(|(offset, (wanted, _))| (offset, wanted))
+            .collect();
+        let parts: Vec<_> =
+            differing.iter().map(|(offset, wanted)| (*offset, wanted.len() as u64)).collect();
+        // once for all of them: it waits for the disk
+        self.preserve(&parts)?;
+        for (offset, wanted) in differing {
             if wanted.iter().all(|byte| *byte == 0) {
-                write_zeros(&self.file, offset, length)?;
+                write_zeros(&self.file, offset, wanted.len() as u64)?;
             } else {
                 self.file.write_all_at(wanted, offset)?;
             }

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub const BLOCK: u64 = 64 << 10;
 
 const MAGIC: [u8; 8] = *b"cbundo01";
-const HEADER_LENGTH: usize = 24;
+const HEADER_LENGTH: usize = 16;
 const RECORD_HEADER_LENGTH: usize = 24;
 /// The longest data of a record.
 const LONGEST: u64 = 1 << 20;
@@ -30,6 +30,10 @@ const DATA: u32 = 1;
 pub struct UndoLog {
     file: File,
     preserved: BlockSet,
+    /// Where the records end that are on the disk.
+    end: u64,
+    /// What could not be written may be half there, and nothing must come behind it.
+    is_torn: bool,
 }
 
 /// A record, without its data.
@@ -49,7 +53,6 @@ impl UndoLog {
         let written = replica.metadata()?.modified()?.duration_since(UNIX_EPOCH);
         let mut header = MAGIC.to_vec();
         header.extend(written.unwrap_or_default().as_secs().to_le_bytes());
-        header.extend(replica.metadata()?.len().to_le_bytes());
         let unfinished = path.with_extension("unfinished");
         let mut file = File::create(&unfinished)?;
         file.write_all(&header)?;
@@ -71,22 +74,53 @@ impl UndoLog {
         })?;
         file.set_len(records_end)?;
         file.seek(SeekFrom::Start(records_end))?;
-        Ok(Self { file, preserved })
+        // whoever wrote them may have died before that
+        file.sync_all()?;
+        Ok(Self { file, preserved, end: records_end, is_torn: false })
     }
 
-    /// Keeps what a replica has here, unless that was kept before. It is on the disk when this returns.
+    /// Keeps what a replica has in these parts (offset and length), unless that was kept before. It is on the disk when this returns.
     ///
     /// # Errors
     /// When the replica cannot be read or the log not be written; then the replica must not be overwritten.
-    pub fn preserve(&mut self, replica: &File, offset: u64, length: u64) -> io::Result<()> {
-        let mut is_changed = false;
-        while let Some((start, end)) = self.preserved.first_gap(offset, length) {
-            let length = (end - start).min(LONGEST);
-            self.append(replica, start, length)?;
-            self.preserved.insert(start, length);
-            is_changed = true;
+    pub fn preserve(&mut self, replica: &File, parts: &[(u64, u64)]) -> io::Result<()> {
+        let gaps: Vec<_> = parts.iter().flat_map(|part| self.preserved.gaps(*part)).collect();
+        if gaps.is_empty() {
+            return Ok(());
         }
-        if is_changed { self.file.sync_data() } else { Ok(()) }
+        if self.is_torn {
+            return Err(io::Error::other("the undo log could not be written"));
+        }
+        match self.append_all(replica, &gaps) {
+            Ok(()) => {
+                gaps.iter().for_each(|(offset, length)| self.preserved.insert(*offset, *length));
+                Ok(())
+            }
+            Err(error) => {
+                self.is_torn = self.take_back().is_err();
+                Err(error)
+            }
+        }
+    }
+
+    fn append_all(&mut self, replica: &File, gaps: &[(u64, u64)]) -> io::Result<()> {
+        for (offset, length) in gaps {
+            let mut appended = 0;
+            while appended < *length {
+                let some = (length - appended).min(LONGEST);
+                self.append(replica, offset + appended, some)?;
+                appended += some;
+            }
+        }
+        self.file.sync_data()?;
+        self.end = self.file.stream_position()?;
+        Ok(())
+    }
+
+    /// Takes away what is behind the last record that is on the disk.
+    fn take_back(&mut self) -> io::Result<()> {
+        self.file.set_len(self.end)?;
+        self.file.seek(SeekFrom::Start(self.end)).map(drop)
     }
 
     fn append(&mut self, replica: &File, offset: u64, length: u64) -> io::Result<()> {
@@ -255,12 +289,17 @@ impl BlockSet {
         }
     }
 
-    /// Where the first blocks begin and end that touch a range and are missing. There are none behind the end of the file.
-    fn first_gap(&self, offset: u64, length: u64) -> Option<(u64, u64)> {
+    /// The runs of blocks (offset and length) that touch a range and are missing. There are none behind the end of the file.
+    fn gaps(&self, (offset, length): (u64, u64)) -> Vec<(u64, u64)> {
         let last = offset.saturating_add(length).div_ceil(BLOCK).min(self.blocks);
-        let start = (offset / BLOCK..last).find(|block| !self.contains(*block))?;
-        let end = (start..last).find(|block| self.contains(*block)).unwrap_or(last);
-        Some((start * BLOCK, end * BLOCK))
+        let mut gaps: Vec<(u64, u64)> = Vec::new();
+        for block in (offset / BLOCK..last).filter(|block| !self.contains(*block)) {
+            match gaps.last_mut() {
+                Some((start, length)) if *start + *length == block * BLOCK => *length += BLOCK,
+                Some(_) | None => gaps.push((block * BLOCK, BLOCK)),
+            }
+        }
+        gaps
     }
 }
 
@@ -297,7 +336,7 @@ mod tests {
         }
 
         fn overwrite(&self, log: &mut UndoLog, offset: u64, length: u64) {
-            log.preserve(&self.file, offset, length).unwrap();
+            log.preserve(&self.file, &[(offset, length)]).unwrap();
             let data = vec![9; usize::try_from(length).unwrap()];
             self.file.write_all_at(&data, offset).unwrap();
         }
@@ -330,7 +369,7 @@ mod tests {
         let mut log = UndoLog::open(&replica.log(), SIZE).unwrap();
         replica.overwrite(&mut log, 0, BLOCK);
         let whole = fs::metadata(replica.log()).unwrap().len();
-        log.preserve(&replica.file, BLOCK, BLOCK).unwrap();
+        log.preserve(&replica.file, &[(BLOCK, BLOCK)]).unwrap();
         drop(log);
         for cut in [1, BLOCK, BLOCK + RECORD_HEADER_LENGTH as u64 - 1] {
             let file = File::options().write(true).open(replica.log()).unwrap();
@@ -339,9 +378,29 @@ mod tests {
             assert_eq!(replica.content(), before);
             let mut log = UndoLog::open(&replica.log(), SIZE).unwrap();
             assert_eq!(fs::metadata(replica.log()).unwrap().len(), whole);
-            log.preserve(&replica.file, BLOCK, BLOCK).unwrap();
+            log.preserve(&replica.file, &[(BLOCK, BLOCK)]).unwrap();
             assert_eq!(fs::metadata(replica.log()).unwrap().len(), whole + BLOCK + 24);
         }
+    }
+
+    #[test]
+    fn nothing_is_overwritten_that_could_not_be_kept_and_nothing_comes_behind_half_a_record() {
+        let replica = Replica::new();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let preserved = BlockSet::new(SIZE);
+        let mut log = UndoLog { file: full, preserved, end: 0, is_torn: false };
+        for _ in 0..2 {
+            log.preserve(&replica.file, &[(0, 1), (SIZE - 1, 1)]).unwrap_err();
+        }
+        assert!(log.is_torn);
+        UndoLog::create(&replica.log(), &replica.file).unwrap();
+        let mut log = UndoLog::open(&replica.log(), SIZE).unwrap();
+        log.file.write_all(b"half a record").unwrap();
+        log.take_back().unwrap();
+        let before = replica.content();
+        replica.overwrite(&mut log, 0, BLOCK);
+        restore(&replica.log(), &replica.file, SIZE).unwrap();
+        assert_eq!(replica.content(), before);
     }
 
     #[test]
