@@ -28,7 +28,8 @@ fn run_qemu_io(uri: &str, commands: &[&str]) -> anyhow::Result<Result<(), String
     if output.status.success() && !printed.contains("failed") {
         return Ok(Ok(()));
     }
-    let is_telling = |line: &&str| line.contains("failed") || line.contains("rror");
+    let words = ["failed", "error", "Error"];
+    let is_telling = |line: &&str| words.iter().any(|word| line.contains(word));
     let told: Vec<_> = printed.lines().filter(is_telling).collect();
     Ok(Err(format!("{} {}", told.join("; "), String::from_utf8_lossy(&output.stderr))))
 }
