@@ -280,10 +280,8 @@ async fn the_last_complete_copy_outlives_a_resynchronisation_that_is_cut_off() -
     let is_begun = || std::fs::metadata(&undo_log).is_ok_and(|log| log.len() > 10 << 20);
     burn_while_half_is_there(&cluster, &half, is_begun).await?;
     assert!(holds(&file("b"), 6, 0, 1 << 20)?, "it is overwritten");
-    until("a worker is up", Duration::from_secs(20), || async {
-        fail_over(&client, json!("b")).await.is_ok_and(|answer| answer.status == 202)
-    })
-    .await?;
+    wait_until_serving(&client).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     // what may have been written since is not given up unasked
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));

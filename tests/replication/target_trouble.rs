@@ -4,7 +4,7 @@ use crate::cinderblock_manage::done;
 use anyhow::Context as _;
 use harness::replication::{
     CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, suspend,
-    wait_for_replica, wait_for_replication, wait_until_in_sync,
+    wait_for_replica, wait_for_replication, wait_until_in_sync, wait_until_serving,
 };
 use harness::{Cluster, access_data, holds, kill_by_pid_file, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -260,10 +260,8 @@ async fn a_primary_that_lives_is_not_left_before_its_replicas_are_in_sync() -> a
     kill_by_pid_file(&cluster.directory().join("b/run/daemon.pid"));
     access_data(&info, &["write -P 7 0 64M", "flush"])?;
     cluster.workers[0].process.signal(Signal::CONT)?;
-    until("it is asked to fail over", Duration::from_secs(20), || async {
-        fail_over(&client, json!("b")).await.is_ok_and(|answer| answer.status == 202)
-    })
-    .await?;
+    wait_until_serving(&client).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("in-use", "failed-over"));
     assert!(holds(&cluster.directory().join(format!("b/volumes/volume-{id}")), 7, 0, 64 << 20)?);

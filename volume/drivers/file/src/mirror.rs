@@ -15,7 +15,7 @@ use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name
 use crate::object::Object;
 use crate::relay::MirrorConnections;
 use crate::undo_logs;
-use cinderblock_relay::control::{Admission, Link, ReplicaState};
+use cinderblock_relay::control::{Admission, Equality, Link};
 use driver::DriverError;
 use model::{BackendId, VolumeId};
 use serde_json::{Value, json};
@@ -148,17 +148,17 @@ impl Mirror<'_> {
         out_of_sync: State,
     ) -> Result<State, DriverError> {
         match link.replica {
-            ReplicaState::Equal | ReplicaState::Settled if is_ready => {
+            Equality::Equal | Equality::Settled if is_ready => {
                 return if self.mark(link).await? { Ok(State::InSync) } else { Ok(out_of_sync) };
             }
-            ReplicaState::Unknown => self.compare().await,
-            ReplicaState::Comparing { .. } | ReplicaState::Equal | ReplicaState::Settled => {}
+            Equality::Unknown => self.compare().await,
+            Equality::Comparing { .. } | Equality::Equal | Equality::Settled => {}
         }
         self.clear_in_sync_mark().await?;
         match link.replica {
-            ReplicaState::Comparing { bytes_left } => Ok(State::OutOfSync(bytes_left.max(1))),
-            ReplicaState::Unknown => Ok(State::OutOfSync(self.size)),
-            ReplicaState::Equal | ReplicaState::Settled => Ok(out_of_sync),
+            Equality::Comparing { bytes_left } => Ok(State::OutOfSync(bytes_left.max(1))),
+            Equality::Unknown => Ok(State::OutOfSync(self.size)),
+            Equality::Equal | Equality::Settled => Ok(out_of_sync),
         }
     }
 
@@ -272,7 +272,7 @@ impl Mirror<'_> {
     async fn mark(&self, link: &Link) -> Result<bool, DriverError> {
         let path = self.to.directory.in_sync_file(self.id);
         let is_marked = is_marked(self.to, self.id, link);
-        if is_marked && link.replica == ReplicaState::Settled {
+        if is_marked && link.replica == Equality::Settled {
             return Ok(true);
         }
         let known = self.to.relay.connections().await;

@@ -2,7 +2,7 @@
 
 use crate::blocking::blocking;
 use crate::connections::{MirrorConnections, Turns};
-use crate::control::{Comparison, ReplicaState};
+use crate::control::{Comparison, Equality};
 use crate::replica::PART;
 use std::fs::File;
 use std::io;
@@ -62,7 +62,7 @@ impl Comparisons {
             Err(Stopped::LinkLost) => tracing::info!(export, "not compared: its link is gone"),
             Err(Stopped::Failed(error)) => {
                 tracing::warn!(export, %error, "not compared");
-                self.connections.compared(export, link, ReplicaState::Unknown);
+                self.connections.compared(export, link, Equality::Unknown);
             }
         }
     }
@@ -81,7 +81,7 @@ impl Comparisons {
             let mut turn = turns.next().await;
             let bytes_left = turn.size().saturating_sub(offset);
             // in the turn: whoever takes over the replica waits for it
-            let state = ReplicaState::Comparing { bytes_left };
+            let state = Equality::Comparing { bytes_left };
             if !self.connections.compared(&comparison.export, link, state) {
                 return Err(Stopped::LinkLost);
             }
@@ -98,7 +98,7 @@ impl Comparisons {
             offset = part + PART;
             pace.keep(PART).await;
         }
-        let is_current = self.connections.compared(&comparison.export, link, ReplicaState::Equal);
+        let is_current = self.connections.compared(&comparison.export, link, Equality::Equal);
         if is_current { Ok(()) } else { Err(Stopped::LinkLost) }
     }
 }
@@ -189,11 +189,11 @@ mod tests {
             self.comparisons.begin(comparison).await
         }
 
-        fn state(&self) -> Option<ReplicaState> {
+        fn state(&self) -> Option<Equality> {
             self.connections.links().first().map(|link| link.replica)
         }
 
-        async fn wait_for(&self, wanted: ReplicaState) {
+        async fn wait_for(&self, wanted: Equality) {
             let seen = async {
                 while self.state() != Some(wanted) {
                     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -214,10 +214,10 @@ mod tests {
         let before = read_padded(&rig.replica, 0, SIZE).unwrap();
         assert!(!rig.begin(None).await, "there is no link");
         let connection = rig.connections.open("v").unwrap();
-        assert_eq!(rig.state(), Some(ReplicaState::Unknown));
+        assert_eq!(rig.state(), Some(Equality::Unknown));
         assert!(!rig.connections.settle("v", connection.id()).await);
         assert!(rig.begin(None).await && rig.begin(None).await);
-        rig.wait_for(ReplicaState::Equal).await;
+        rig.wait_for(Equality::Equal).await;
         assert!(rig.is_equal());
         // servers go on to write
         connection.before_write(2 * PART, 4).await.unwrap();
@@ -227,7 +227,7 @@ mod tests {
         let log = std::fs::metadata(rig.path("log")).unwrap().len();
         assert!(!rig.connections.settle("v", Uuid::new_v4()).await);
         assert!(rig.connections.settle("v", connection.id()).await);
-        assert_eq!(rig.state(), Some(ReplicaState::Settled));
+        assert_eq!(rig.state(), Some(Equality::Settled));
         connection.before_write(4 * PART, 4).await.unwrap();
         assert_eq!(std::fs::metadata(rig.path("log")).unwrap().len(), log);
     }
@@ -238,21 +238,21 @@ mod tests {
         let rig = Rig::new().await;
         let connection = rig.connections.open("v").unwrap();
         assert!(rig.begin(Some(1)).await);
-        rig.wait_for(ReplicaState::Comparing { bytes_left: SIZE }).await;
+        rig.wait_for(Equality::Comparing { bytes_left: SIZE }).await;
         connection.mark_broken();
         rig.admit(false).await;
         let connection = rig.connections.open("v").unwrap();
-        assert_eq!(rig.state(), Some(ReplicaState::Unknown));
+        assert_eq!(rig.state(), Some(Equality::Unknown));
         assert!(rig.begin(None).await);
-        rig.wait_for(ReplicaState::Equal).await;
+        rig.wait_for(Equality::Equal).await;
         connection.mark_broken();
         rig.admit(false).await;
         let connection = rig.connections.open("v").unwrap();
-        assert_eq!(rig.state(), Some(ReplicaState::Equal));
+        assert_eq!(rig.state(), Some(Equality::Equal));
         connection.mark_broken();
         rig.admit(true).await;
         let _connection = rig.connections.open("v").unwrap();
-        assert_eq!(rig.state(), Some(ReplicaState::Unknown));
+        assert_eq!(rig.state(), Some(Equality::Unknown));
     }
 
     #[tokio::test]
@@ -275,10 +275,10 @@ mod tests {
         let _connection = rig.connections.open("v").unwrap();
         std::fs::rename(rig.path("source"), rig.path("away")).unwrap();
         assert!(rig.begin(None).await);
-        rig.wait_for(ReplicaState::Unknown).await;
+        rig.wait_for(Equality::Unknown).await;
         std::fs::rename(rig.path("away"), rig.path("source")).unwrap();
         assert!(rig.begin(None).await);
-        rig.wait_for(ReplicaState::Equal).await;
+        rig.wait_for(Equality::Equal).await;
         assert!(rig.is_equal());
     }
 }

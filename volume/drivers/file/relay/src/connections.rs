@@ -5,7 +5,7 @@
 //! comparison has read too early is overwritten by the write that it did not see.
 
 use crate::blocking::blocking;
-use crate::control::{Admission, Link, ReplicaState};
+use crate::control::{Admission, Equality, Link};
 use crate::replica::Replica;
 use crate::undo_log::UndoLog;
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub struct MirrorConnections {
 struct Export {
     is_admitted: bool,
     link: Option<State>,
-    replica: ReplicaState,
+    replica: Equality,
     turns: Arc<Turns>,
 }
 
@@ -39,8 +39,8 @@ struct State {
 impl Export {
     fn lose_link(&mut self) {
         self.link = None;
-        if let ReplicaState::Comparing { .. } = self.replica {
-            self.replica = ReplicaState::Unknown;
+        if let Equality::Comparing { .. } = self.replica {
+            self.replica = Equality::Unknown;
         }
     }
 }
@@ -104,10 +104,8 @@ impl MirrorConnections {
         let mut exports = self.exports();
         let known = exports.get(&export).map(|export| export.replica);
         let replica = match known {
-            Some(ReplicaState::Equal | ReplicaState::Settled) if !is_new_mirror => {
-                ReplicaState::Equal
-            }
-            Some(_) | None => ReplicaState::Unknown,
+            Some(Equality::Equal | Equality::Settled) if !is_new_mirror => Equality::Equal,
+            Some(_) | None => Equality::Unknown,
         };
         let admitted = Export { is_admitted: true, link: None, replica, turns };
         exports.insert(export, admitted);
@@ -120,7 +118,7 @@ impl MirrorConnections {
     /// When there is no `/dev/null`.
     pub fn admit_without_file(&self, export: &str) -> io::Result<()> {
         let turns = Arc::new(Turns::new(Replica::new(File::open("/dev/null")?, 0, None), true));
-        let replica = ReplicaState::Settled;
+        let replica = Equality::Settled;
         let admitted = Export { is_admitted: true, link: None, replica, turns };
         self.exports().insert(export.to_owned(), admitted);
         Ok(())
@@ -160,7 +158,7 @@ impl MirrorConnections {
         let exports = self.exports();
         let known = exports.get(export);
         known.is_some_and(|known| {
-            known.link.is_some_and(|link| link.is_open) && known.replica != ReplicaState::Unknown
+            known.link.is_some_and(|link| link.is_open) && known.replica != Equality::Unknown
         })
     }
 
@@ -170,15 +168,15 @@ impl MirrorConnections {
         let mut exports = self.exports();
         let known = exports.get_mut(export)?;
         let link = known.link.filter(|link| link.is_open)?;
-        let is_unknown = known.replica == ReplicaState::Unknown;
+        let is_unknown = known.replica == Equality::Unknown;
         is_unknown.then(|| {
-            known.replica = ReplicaState::Comparing { bytes_left };
+            known.replica = Equality::Comparing { bytes_left };
             (link.id, known.turns.clone())
         })
     }
 
     /// Notes how far a comparison is; `false` when its link is not the one that counts any more.
-    pub(crate) fn compared(&self, export: &str, link: Uuid, replica: ReplicaState) -> bool {
+    pub(crate) fn compared(&self, export: &str, link: Uuid, replica: Equality) -> bool {
         let mut exports = self.exports();
         let known = exports.get_mut(export);
         let is_current =
@@ -195,12 +193,12 @@ impl MirrorConnections {
         let mut turn = turns.next().await;
         let mut exports = self.exports();
         let Some(known) = exports.get_mut(export) else { return false };
-        let is_equal = matches!(known.replica, ReplicaState::Equal | ReplicaState::Settled)
+        let is_equal = matches!(known.replica, Equality::Equal | Equality::Settled)
             && known.link.is_some_and(|state| state.id == link);
         if is_equal {
             turn.forget();
             turns.is_settled.store(true, Ordering::SeqCst);
-            known.replica = ReplicaState::Settled;
+            known.replica = Equality::Settled;
         }
         is_equal
     }
@@ -273,7 +271,7 @@ mod tests {
 
     fn link(connection: &MirrorConnection<'_>, is_open: bool) -> Link {
         let (export, id) = ("v".to_owned(), connection.id());
-        Link { export, id, is_open, replica: ReplicaState::Settled }
+        Link { export, id, is_open, replica: Equality::Settled }
     }
 
     #[test]

@@ -90,13 +90,13 @@ pub struct Link {
     /// `false` once the mirror has disconnected without NBD_CMD_DISC, as one whose daemon was killed.
     pub is_open: bool,
     /// How the replica compares to the volume.
-    pub replica: ReplicaState,
+    pub replica: Equality,
 }
 
 /// How a replica compares to its volume, but for what the mirror itself has recorded that it has missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReplicaState {
+pub enum Equality {
     /// That is not known.
     Unknown,
     /// It is being made equal.
