@@ -3059,7 +3059,7 @@ begin
             if not coalesce(((r.arguments ->> 'target' is null
                 or subject.report -> 'replication_targets' ? (r.arguments ->> 'target'))
                and (r.arguments ->> 'target' is distinct from subject.active_backend_id
-                    or (r.arguments ->> 'accept_data_loss')::boolean)), false) then
+                    or r.arguments ->> 'accepted_loss' is not null)), false) then
                 refusal := precondition_refusal('backends', to_jsonb(subject), 'target_configured');
                 exit decide;
             end if;

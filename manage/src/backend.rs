@@ -1,22 +1,26 @@
 //! `backend …`
 
+mod failover;
+
+use crate::ages::ago;
 use crate::session::Session;
 use crate::submit_operation::submit;
-use anyhow::{Context as _, bail, ensure};
+use anyhow::Context as _;
 use clap::Subcommand;
-use database::operation_log::{self, OperationResult};
-use database::{BackendLooks, backends, services, volumes};
-use model::{Backend, BackendId, OperationId, ReplicationProgress, Side};
+use database::protection::Protection;
+use database::{backends, operation_log, services, volumes};
+use model::{Backend, ReplicationProgress};
 use operation::{
-    DisableBackend, EnableBackend, EnableReplication, FailoverBackend, FreezeBackend,
-    PromoteBackend, ThawBackend,
+    DisableBackend, EnableBackend, EnableReplication, FreezeBackend, PromoteBackend, ThawBackend,
 };
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-/// How often the state of a failover is read.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How often `--watch` looks.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -59,20 +63,7 @@ pub enum Command {
         reason: Option<String>,
     },
     /// Fail over to a replication target, or back to the primary, and wait for the end
-    Failover {
-        /// The backend, host@name, as shown by `backend list`
-        name: String,
-        /// The replication target; 'default' for the primary
-        #[arg(long)]
-        to: Option<String>,
-        /// Accept data loss: also fail over volumes whose replicas may lack acknowledged writes; with the active
-        /// target: the volumes that the last failover did not make available
-        #[arg(long)]
-        accept_data_loss: bool,
-        /// Do not wait for the end of the failover
-        #[arg(long)]
-        no_wait: bool,
-    },
+    Failover(failover::Arguments),
     /// Promote the active replication target to primary, for good
     Promote {
         /// The backend, host@name, as shown by `backend list`
@@ -113,10 +104,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
             submit(session, DisableBackend { backend_id, reason }).await?;
             session.output.say(&format!("{name} is disabled"))?;
         }
-        Command::Failover { name, to, accept_data_loss, no_wait } => {
-            let backend = find(session, &name).await?;
-            return fail_over(session, &backend, to, accept_data_loss, no_wait).await;
-        }
+        Command::Failover(arguments) => return failover::run(session, arguments).await,
         Command::Promote { name } => {
             let backend_id = find(session, &name).await?.id;
             submit(session, PromoteBackend { backend_id }).await?;
@@ -158,7 +146,9 @@ async fn list(session: &Session) -> anyhow::Result<()> {
 async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> {
     loop {
         let backend = find(session, name).await?;
-        let view = view(&backend);
+        let mut view = view(&backend);
+        let protection = session.database.protection(backend.id).await?;
+        add_protection(&mut view, &protection);
         let up = services::list(&session.database).await?;
         let workers =
             up.iter().filter(|one| one.backend_id == Some(backend.id) && one.is_up).count();
@@ -179,13 +169,17 @@ async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> 
                 ("replicas in sync", text("in_sync")),
                 ("out of sync", text("out_of_sync")),
                 ("volumes out of sync", text("behind")),
+                ("unprotected", view["unprotected"].to_string()),
+                ("not replicated", view["not_replicated"].to_string()),
+                ("last look", text("looked_at")),
+                ("oldest replica", text("oldest_replica")),
             ],
         )?;
         if !watch {
             return Ok(());
         }
         session.output.say("")?;
-        tokio::time::sleep(POLL_INTERVAL * 2).await;
+        tokio::time::sleep(WATCH_INTERVAL).await;
     }
 }
 
@@ -201,10 +195,11 @@ async fn show_volumes(session: &Session, name: &str) -> anyhow::Result<()> {
                 "replication_status": volume.replication_status,
                 "replication_extended_status": volume.replication_extended_status,
                 "replication_driver_data": volume.replication_driver_data,
+                "replica_as_of": volume.replica_as_of.and_then(|at| at.format(&Rfc3339).ok()),
             })
         })
         .collect();
-    let headings = ["VOLUME", "STATUS", "REPLICATION", "REPLICA", "REPLICA ON"];
+    let headings = ["VOLUME", "STATUS", "REPLICATION", "REPLICA", "REPLICA ON", "AS OF"];
     session.output.rows(&rows, &headings, |row| {
         let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
         vec![
@@ -213,8 +208,24 @@ async fn show_volumes(session: &Session, name: &str) -> anyhow::Result<()> {
             text("replication_status"),
             text("replication_extended_status"),
             text("replication_driver_data"),
+            text("replica_as_of"),
         ]
     })
+}
+
+/// What a failover would find: of how many volumes there is a replica, and how old the oldest one is.
+fn add_protection(view: &mut Value, protection: &Protection) {
+    let age = |at: Option<OffsetDateTime>| at.map(|at| ago(protection.asked_at - at));
+    let oldest = match protection.not_in_sync.first() {
+        Some(oldest) => {
+            age(oldest.as_of).unwrap_or_else(|| "not known to have been in sync".to_owned())
+        }
+        None => "in sync at the last look".to_owned(),
+    };
+    view["unprotected"] = json!(protection.unprotected);
+    view["not_replicated"] = json!(protection.not_replicated);
+    view["looked_at"] = json!(age(protection.looked_at));
+    view["oldest_replica"] = json!((protection.replicated > 0).then_some(oldest));
 }
 
 fn joined<T: ToString>(items: &[T]) -> String {
@@ -238,60 +249,4 @@ fn view(backend: &Backend) -> Value {
         "out_of_sync": format!("{} MiB", progress.out_of_sync_bytes >> 20),
         "behind": joined(&progress.names_out_of_sync()),
     })
-}
-
-async fn fail_over(
-    session: &Session,
-    backend: &Backend,
-    to: Option<String>,
-    accept_data_loss: bool,
-    no_wait: bool,
-) -> anyhow::Result<ExitCode> {
-    let report = backend.report.as_ref().context("the backend has never reported")?;
-    let target = match to {
-        Some(name) => Side::named(&name),
-        None => {
-            let other = backend.next_target();
-            other.context("the backend has no replication target to fail over to")?
-        }
-    };
-    let out_of_sync = report.replication.names_out_of_sync();
-    if backend.active.is_primary() && !out_of_sync.is_empty() && !accept_data_loss {
-        bail!(
-            "the replicas of these volumes were out of sync in the last report and may lack acknowledged writes:\n  {}\n\
-             use --accept-data-loss to fail them over all the same",
-            out_of_sync.join("\n  ")
-        );
-    }
-    let operation =
-        FailoverBackend { backend_id: backend.id, target: target.clone(), accept_data_loss };
-    let (id, _) = submit(session, operation).await?;
-    session.output.say(&format!("{} fails over to {target} (operation {id})", backend.name))?;
-    if no_wait {
-        return Ok(ExitCode::SUCCESS);
-    }
-    wait(session, backend.id, id).await
-}
-
-async fn wait(session: &Session, backend: BackendId, id: OperationId) -> anyhow::Result<ExitCode> {
-    loop {
-        if let Some(OperationResult { error, result }) =
-            operation_log::ended(&session.database, id).await?
-        {
-            ensure!(error.is_none(), "the failover failed: {}", error.unwrap_or_default());
-            let result = result.unwrap_or_default();
-            let count = |key: &str| result[key].as_u64().unwrap_or(0);
-            let (failed_over, failed, not_replicated) =
-                (count("failed_over"), count("failed"), count("not_replicated"));
-            let serving = BackendLooks::new(session.database.clone()).serving(backend).await?;
-            let side = serving.active.to_string();
-            session.output.rows(
-                &[json!({ "active_side": side, "failed_over": failed_over, "failed": failed, "not_replicated": not_replicated })],
-                &["ACTIVE SIDE", "FAILED OVER", "FAILED", "NOT REPLICATED"],
-                |_| vec![side.clone(), failed_over.to_string(), failed.to_string(), not_replicated.to_string()],
-            )?;
-            return Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) });
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
 }

@@ -4,6 +4,7 @@
 //! database directly, on purpose and under the same locks: `operation retry`, `operation abort`, `quota sync`,
 //! `service remove`, `volume update-host`, `db sync` and `bootstrap`. Tables for people, `--json` for programs.
 
+mod ages;
 mod backend;
 mod bootstrap;
 mod cluster;

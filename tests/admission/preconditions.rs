@@ -33,7 +33,7 @@ fn arguments() -> Value {
         "metadata": { "remove_key": "k" }, "image_metadata": { "remove_key": "k" },
         "extra_specs": { "remove_key": "k" }, "metadata_seen": { "k": "v" }, "is_there": true,
         "remove_keys": ["k"], "project": "p", "allowed": true,
-        "limits": { "volumes": 10 }, "target": "b", "accept_data_loss": false,
+        "limits": { "volumes": 10 }, "target": "b", "accepted_loss": null,
     })
 }
 

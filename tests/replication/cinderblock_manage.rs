@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// What it prints, or its complaint.
-fn manage(cluster: &Cluster, line: &str) -> anyhow::Result<Result<String, String>> {
+pub(crate) fn manage(cluster: &Cluster, line: &str) -> anyhow::Result<Result<String, String>> {
     let program = harness::files::program("cinderblock-manage")?;
     let config = cluster.directory().join("cinderblock.toml");
     let output =
@@ -25,7 +25,7 @@ pub(crate) fn done(cluster: &Cluster, line: &str) -> anyhow::Result<String> {
     manage(cluster, line)?.map_err(|complaint| anyhow::anyhow!("{line}: {complaint}"))
 }
 
-fn refused(cluster: &Cluster, line: &str, named: &str) -> anyhow::Result<()> {
+pub(crate) fn refused(cluster: &Cluster, line: &str, named: &str) -> anyhow::Result<()> {
     let complaint = manage(cluster, line)?.err().unwrap_or_default();
     anyhow::ensure!(complaint.contains(named), "{line}: {complaint}");
     Ok(())
@@ -162,7 +162,7 @@ async fn what_may_be_lost_is_named_before_it_is() -> anyhow::Result<()> {
     .await?;
     refused(&cluster, "backend failover host@a --to b", &id)?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
-    done(&cluster, "backend failover host@a --to b --accept-data-loss")?;
+    done(&cluster, "backend failover host@a --to b --accept-data-loss --max-age any")?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     // from there, nothing keeps it in sync
     assert_eq!(replicas(&id)?, (json!("unprotected"), Value::Null));

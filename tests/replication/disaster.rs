@@ -135,7 +135,7 @@ async fn what_is_not_in_step_is_said_to_be_lost_and_not_served() -> anyhow::Resu
     let reset = client.act(&id, "os-reset_status", json!({ "status": "in-use" })).await?;
     assert!(reset.status == 400 && reset.fault().contains("accepts data loss"), "{}", reset.body);
     assert_eq!(fail_over(&client, json!("b")).await?.status, 400);
-    done(&cluster, "backend failover host@a --to b --accept-data-loss")?;
+    done(&cluster, "backend failover host@a --to b --accept-data-loss --max-age 1h")?;
     until("what is there is served", Duration::from_secs(10), || async {
         of_volume(&client, &id).await.is_ok_and(|is| is.0 != "error")
     })
@@ -251,7 +251,7 @@ async fn half_a_replica_is_not_served_whatever_is_accepted() -> anyhow::Result<(
     let half = cluster.directory().join(format!("b/incomplete/volume-{id}"));
     burn_while_half_is_there(&cluster, &half, || half.exists()).await?;
     client.wait_for_status(&id, "available").await?;
-    done(&cluster, "backend failover host@a --to b --accept-data-loss --no-wait")?;
+    done(&cluster, "backend failover host@a --to b --accept-data-loss --max-age any --no-wait")?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
     cluster.finish_unsettled(
@@ -285,7 +285,7 @@ async fn the_last_complete_copy_outlives_a_resynchronisation_that_is_cut_off() -
     wait_for_replication(&client, "failed-over").await?;
     // what may have been written since is not given up unasked
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
-    done(&cluster, "backend failover host@a --to b --accept-data-loss --no-wait")?;
+    done(&cluster, "backend failover host@a --to b --accept-data-loss --max-age 1h --no-wait")?;
     until("it is served", Duration::from_secs(20), || async {
         of_volume(&client, &id).await.is_ok_and(|shown| shown == pair("available", "failed-over"))
     })

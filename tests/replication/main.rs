@@ -3,6 +3,7 @@
 mod cinderblock_manage;
 mod clients;
 mod cluster_members;
+mod data_loss;
 mod disaster;
 mod kills;
 mod round_trip;

@@ -3,7 +3,8 @@
 use crate::identity::Identity;
 use crate::position::FollowedEpoch;
 use crate::step::StepError;
-use database::{Database, volumes};
+use database::Database;
+use database::volumes::{self, ReplicaLook};
 use driver::{Driver, LatestProgress, Replicas};
 use model::{ReplicationProgress, VolumeId};
 use std::sync::Arc;
@@ -66,9 +67,13 @@ impl Replicate {
         let looked_at = Some(asked.asked_at);
         let progress =
             ReplicationProgress { looked_at, ..progress(asked.volumes.len(), &replicas) };
-        let driver_data = replicas.driver_data.as_deref();
-        volumes::record_replicas(&self.database, backend, &in_sync, &out_of_sync, driver_data)
-            .await?;
+        let look = ReplicaLook {
+            began_at: asked.asked_at,
+            target: replicas.target.as_deref(),
+            in_sync: &in_sync,
+            out_of_sync: &out_of_sync,
+        };
+        volumes::record_replicas(&self.database, backend, &look).await?;
         self.progress.set(progress);
         Ok(u32::try_from(asked.volumes.len()).unwrap_or(u32::MAX))
     }
@@ -109,7 +114,7 @@ mod tests {
             Replica { id: id(2), out_of_sync_bytes: 7 },
             Replica { id: id(3), out_of_sync_bytes: 5 },
         ];
-        let progress = progress(4, &Replicas { driver_data: None, each });
+        let progress = progress(4, &Replicas { target: None, each });
         let expected = ReplicationProgress {
             total: 4,
             in_sync: 1,

@@ -281,6 +281,8 @@ begin
     update volumes
     set replication_status = case when replicated and status <> 'error' then 'enabled' else 'disabled' end,
         previous_status = case when replication_status not in ('not-capable', 'failover-error') then previous_status end,
+        replication_driver_data = null,
+        replica_in_sync_at = null,
         updated_at = now()
     where backend_id = backend and deleted_at is null;
 end $$;

@@ -103,6 +103,8 @@ $$;
 -- are read once, and so are the outcomes.
 create function record_outcomes(backend uuid, new_active text, outcomes jsonb) returns void
 language plpgsql set enable_nestloop = off as $$
+declare
+    looked_at timestamptz := (select replicas_looked_at from backends where id = backend);
 begin
     update volumes v
     set replication_status = case
@@ -113,7 +115,10 @@ begin
             else 'failed-over'
         end,
         replication_extended_status = null,
-        replication_driver_data = null,
+        -- what was left behind is on the target that it was on, as old as it is
+        replication_driver_data = case when o.outcome = 'failed' then v.replication_driver_data end,
+        replica_in_sync_at = case when o.outcome = 'failed' then
+            coalesce(v.replica_in_sync_at, case when v.replication_extended_status = 'in-sync' then looked_at end) end,
         status = case
             when o.outcome is distinct from 'failed-over' then 'error'
             when v.replication_status in ('not-capable', 'failover-error') then coalesce(v.previous_status, v.status)
@@ -157,32 +162,40 @@ begin
       and ((there.id is null and s.status <> 'error') or (there.id is not null and s.previous_status is not null));
 end $$;
 
--- What is recorded of the replicas of a backend's volumes, and differs from these lists: of those in sync, and those that lack
--- something. What is in neither keeps what was recorded, as long as it is replicated. Whatever is known of the tables when it is
--- planned, the volumes of the backend are read once, and so are the lists.
-create function unequal_replicas(backend uuid, in_sync uuid[], behind uuid[], driver_data text)
-returns table (replica_status text, ids uuid[])
+-- What is recorded of the replicas of a backend's volumes on a target, and differs from these lists: of those in sync, and those that
+-- lack something. What is in neither keeps what was recorded, as long as it is replicated, but is not known to be in sync any more.
+-- Whatever is known of the tables when it is planned, the volumes of the backend are read once, and so are the lists.
+create function unequal_replicas(backend uuid, in_sync uuid[], out_of_sync uuid[], target text)
+returns table (replica_status text, replica_target text, is_current boolean, ids uuid[])
 language plpgsql stable set enable_nestloop = off as $$
 begin
     return query
         with said as materialized (
             select id, bool_or(is_in_sync) as is_in_sync
-            from (select unnest(in_sync), true union all select unnest(behind), false) each (id, is_in_sync)
+            from (select unnest(in_sync), true union all select unnest(out_of_sync), false) each (id, is_in_sync)
             group by id)
-        select n.status, array_agg(v.id order by v.id)
+        select n.status, n.target, n.is_current, array_agg(v.id order by v.id)
         from volumes v
         left join said on said.id = v.id,
-        lateral (select v.replicated and v.replication_status = 'enabled') r (has_one),
-        lateral (select case when not has_one then null when said.is_in_sync then 'in-sync' else 'out-of-sync' end,
-                        case when has_one then unequal_replicas.driver_data end) n (status, driver_data)
-        where v.backend_id = backend and v.deleted_at is null and (said.is_in_sync is not null or not has_one)
-          and (v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.driver_data)
-        group by n.status;
+        lateral (select v.replicated and v.replication_status = 'enabled' as has_one,
+                        v.replication_status not in ('not-capable', 'failover-error') as is_served) r,
+        lateral (select case when not has_one then null
+                             when said.is_in_sync is null then v.replication_extended_status
+                             when said.is_in_sync then 'in-sync' else 'out-of-sync' end,
+                        case when not has_one and is_served then null
+                             when said.is_in_sync is null then v.replication_driver_data
+                             else unequal_replicas.target end,
+                        has_one and coalesce(said.is_in_sync, false)) n (status, target, is_current)
+        where v.backend_id = backend and v.deleted_at is null
+          and ((v.replication_extended_status, v.replication_driver_data) is distinct from (n.status, n.target)
+               or (has_one and (v.replication_extended_status = 'in-sync' and v.replica_in_sync_at is null) <> n.is_current))
+        group by n.status, n.target, n.is_current;
 end $$;
 
--- Records the status of the replicas of these volumes; null for those that have none. What somebody has locked, or what has begun
--- or ended to be replicated since it was looked at, keeps what was recorded until the next time.
-create function record_replicas(backend uuid, ids uuid[], replica_status text, driver_data text) returns void
+-- Records the status of the replicas of these volumes; null for those that have none. What is not known to be in sync now was so, if
+-- it was, at the look before. What somebody has locked, or what has begun or ended to be replicated since it was looked at, keeps what
+-- was recorded until the next time.
+create function record_replicas(backend uuid, ids uuid[], replica_status text, target text, is_current boolean) returns void
 language sql as $$
     with free as materialized (
         select v.id from volumes v join unnest(ids) each (id) using (id)
@@ -190,9 +203,14 @@ language sql as $$
           and (v.replicated and v.replication_status = 'enabled') = (replica_status is not null)
         for no key update of v skip locked)
     update volumes v
-    set replication_extended_status = replica_status, replication_driver_data = driver_data
-    from free
-    where v.id = free.id
+    set replication_extended_status = replica_status, replication_driver_data = target,
+        replica_in_sync_at = case
+            when is_current or v.replication_driver_data is distinct from target then null
+            when v.replica_in_sync_at is null and v.replication_extended_status = 'in-sync' then b.replicas_looked_at
+            else v.replica_in_sync_at
+        end
+    from free, backends b
+    where v.id = free.id and b.id = backend
 $$;
 
 -- Gives a migration to the backend that does what is next of it; with `arrives`, its subject is at its destination from now on.

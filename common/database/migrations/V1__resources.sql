@@ -24,6 +24,8 @@ create table backends (
     gate_version bigint not null default 1,
     seen_at timestamptz,
     report jsonb,
+    -- the last look at the replicas of its volumes
+    replicas_looked_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz,
     deleted_at timestamptz,
@@ -107,9 +109,11 @@ create table volumes (
     -- whether its type asks for replication
     replicated boolean not null default false,
     replication_status text not null default 'disabled',
-    -- whether the replica has every acknowledged write, and what the driver says of where it is
+    -- whether the replica has every acknowledged write, and on which target it is
     replication_extended_status text,
     replication_driver_data text,
+    -- the last look at which it was in sync; null when that was the backend's last one, and when there was none
+    replica_in_sync_at timestamptz,
     consumes_quota boolean not null default true,
     created_at timestamptz not null default now(),
     updated_at timestamptz,

@@ -11,6 +11,8 @@ join backends b on b.id = v.backend_id;
 create view volume_details as
 select v.*, b.name as backend_name, b.name || '#' || v.pool as host, t.name as volume_type_name,
        case when b.clustered then b.name end as cluster_name,
+       coalesce(v.replica_in_sync_at, case when v.replication_extended_status = 'in-sync' then b.replicas_looked_at end)
+           as replica_as_of,
        case when q.consumer in ('front-end', 'both') then q.specs end as front_end_qos,
        (select s.id from services s where s.backend_id = v.backend_id order by s.created_at limit 1) as service_id,
        case when exists (select from attachments a

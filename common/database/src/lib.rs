@@ -20,6 +20,7 @@ pub mod outbox;
 pub mod placement_change;
 pub mod planner_statistics;
 pub mod pool;
+pub mod protection;
 pub mod purge;
 pub mod qos_specs;
 pub mod quotas;

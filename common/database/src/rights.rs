@@ -91,7 +91,7 @@ impl DatabaseRole {
                     .collect(),
                 writes: &[
                     ("insert, update", "services"),
-                    ("update (seen_at, report, storage_id)", "backends"),
+                    ("update (seen_at, report, storage_id, replicas_looked_at)", "backends"),
                 ],
             },
         }

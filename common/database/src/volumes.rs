@@ -19,7 +19,7 @@ impl Listed for Volume {
         v.previous_status, v.migration_status, v.bootable, v.multiattach, v.snapshot_id, v.source_volume_id, \
         v.readonly, v.metadata, v.image_metadata, v.attachments, v.front_end_qos, v.replicated, \
         v.replication_status, case when v.replicated then coalesce(v.replication_extended_status, 'unprotected') end, \
-        v.replication_driver_data, v.consumes_quota, \
+        v.replication_driver_data, v.replica_as_of, v.consumes_quota, \
         v.service_id, v.created_at, v.updated_at";
 
     fn read(row: &Row) -> Result<Self, DbError> {
@@ -54,6 +54,7 @@ impl Listed for Volume {
             replication_status: columns.word()?,
             replication_extended_status: columns.optional_word()?,
             replication_driver_data: columns.next()?,
+            replica_as_of: columns.next()?,
             consumes_quota: columns.next()?,
             service_id: columns.next()?,
             created_at: columns.next()?,
@@ -131,32 +132,47 @@ fn to_be_replicated(row: &Row) -> Result<Option<ReplicatedVolume>, DbError> {
 /// How many volumes are changed in one transaction: others wait for their rows no longer than that takes.
 const RECORDED_AT_ONCE: usize = 1000;
 
-/// Records how far the replicas of a backend's volumes are: those in sync, and those that lack something. What is
-/// in neither list keeps what was recorded, as long as it is replicated.
+/// What a look at the replicas of a backend's volumes has found.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplicaLook<'a> {
+    /// When it began, by the database's clock.
+    pub began_at: OffsetDateTime,
+    /// The target that they are on.
+    pub target: Option<&'a str>,
+    /// The volumes whose replicas are in sync.
+    pub in_sync: &'a [VolumeId],
+    /// Those whose replicas lack something.
+    pub out_of_sync: &'a [VolumeId],
+}
+
+/// Records how far the replicas of a backend's volumes are. What the look has not found in either state keeps what was recorded, as
+/// long as it is replicated; it is as old as the look before.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn record_replicas(
     database: &Database,
     backend: BackendId,
-    in_sync: &[VolumeId],
-    out_of_sync: &[VolumeId],
-    driver_data: Option<&str>,
+    look: &ReplicaLook<'_>,
 ) -> Result<(), DbError> {
     let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<Uuid>>();
-    let (in_sync, out_of_sync) = (ids(in_sync), ids(out_of_sync));
+    let (in_sync, out_of_sync) = (ids(look.in_sync), ids(look.out_of_sync));
     let sql = "select * from unequal_replicas($1, $2, $3, $4)";
-    let parameters: Parameters = &[&backend.0, &in_sync, &out_of_sync, &driver_data];
+    let parameters: Parameters = &[&backend.0, &in_sync, &out_of_sync, &look.target];
     for unequal in database.typed_rows_without_time_limit(sql, parameters).await? {
-        let (status, volumes): (Option<&str>, Vec<Uuid>) =
+        let (status, target): (Option<&str>, Option<&str>) =
             (column(&unequal, 0)?, column(&unequal, 1)?);
-        let driver_data = driver_data.filter(|_| status.is_some());
+        let (is_current, volumes): (bool, Vec<Uuid>) = (column(&unequal, 2)?, column(&unequal, 3)?);
         for some in volumes.chunks(RECORDED_AT_ONCE) {
-            let sql = "select record_replicas($1, $2, $3, $4)";
-            database.execute(sql, &[&backend.0, &some, &status, &driver_data]).await?;
+            let sql = "select record_replicas($1, $2, $3, $4, $5)";
+            let parameters: Parameters = &[&backend.0, &some, &status, &target, &is_current];
+            database.execute(sql, parameters).await?;
         }
     }
-    Ok(())
+    // last: what has fallen behind since the look before was in sync at that one; and not while a failover writes what it came to
+    let sql = "update backends set replicas_looked_at = $2 \
+               where id = (select id from backends where id = $1 for no key update skip locked)";
+    database.execute(sql, &[&backend.0, &look.began_at]).await.map(drop)
 }
 
 /// What many volumes come to.

@@ -32,7 +32,9 @@ pub use caller::Caller;
 pub use capability::Capability;
 pub use connection::ConnectionInfo;
 pub use error::{Error, ErrorKind, Result};
-pub use failover::{FailoverOutcome, VolumeFailover, VolumeOutcome};
+pub use failover::{
+    AcceptedLoss, FailoverOutcome, FailoverPhase, FailoverReport, VolumeFailover, VolumeOutcome,
+};
 pub use ids::{
     AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
     VolumeId, VolumeTypeId,

@@ -173,9 +173,12 @@ pub struct Volume {
     /// The state of its replica as of the newest replication report; `None` when it has no replica.
     #[serde(default)]
     pub replication_extended_status: Option<ReplicaState>,
-    /// The location of its replica, as reported by the driver.
+    /// The target that its replica is on.
     #[serde(default)]
     pub replication_driver_data: Option<String>,
+    /// The last look at which its replica had every acknowledged write, by the database's clock; `None` when there was none.
+    #[serde(default, with = "rfc3339::option")]
+    pub replica_as_of: Option<OffsetDateTime>,
     /// Whether it counts against the project's quota.
     pub consumes_quota: bool,
     /// The id of the service that looks after its backend.

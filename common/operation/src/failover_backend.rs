@@ -2,7 +2,7 @@
 
 use super::contract::{AfterCrash, Class, Columns, Contract, Definition, Effect, Resource, Touch};
 use super::precondition::{Of, OfAny, Precondition};
-use model::{BackendId, Caller, Error, ReplicationStatus, Side};
+use model::{AcceptedLoss, BackendId, Caller, Error, ReplicationStatus, Side};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -14,9 +14,9 @@ pub struct FailoverBackend {
     pub backend_id: BackendId,
     /// The side to serve from; the primary for a failback.
     pub target: Side,
-    /// Whether volumes whose replicas may lack acknowledged writes are failed over too.
+    /// Which volumes are failed over although their replicas may lack acknowledged writes; none of them when it is `None`.
     #[serde(default)]
-    pub accept_data_loss: bool,
+    pub accepted_loss: Option<AcceptedLoss>,
 }
 
 const CAN_FAIL_OVER: Precondition = Precondition {

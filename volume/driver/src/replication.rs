@@ -5,6 +5,7 @@ use crate::fence::Fence;
 use crate::progress::LatestProgress;
 use async_trait::async_trait;
 use model::{FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeId};
+use std::collections::HashSet;
 
 /// The sides of a backend: replicas on its targets, and failovers between them.
 #[async_trait]
@@ -42,8 +43,8 @@ pub struct Failover<'a> {
     pub volumes: &'a [Volume],
     /// All snapshots of the backend.
     pub snapshots: &'a [Snapshot],
-    /// Whether volumes whose replicas may lack acknowledged writes are failed over too.
-    pub accept_data_loss: bool,
+    /// The volumes that are failed over even if what is on the target may lack acknowledged writes.
+    pub may_lack_writes: &'a HashSet<VolumeId>,
     /// The epoch that begins with it.
     pub epoch: i64,
     /// The claim under which it is executed.
@@ -56,8 +57,8 @@ pub struct Failover<'a> {
 /// progress, is not among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replicas {
-    /// Where they are, in the driver's own form.
-    pub driver_data: Option<String>,
+    /// The target that they are on.
+    pub target: Option<String>,
     /// Each of them.
     pub each: Vec<Replica>,
 }

@@ -4,47 +4,45 @@ use crate::execution::{Done, Execution};
 use crate::step::StepError;
 use database::{snapshots, volumes};
 use driver::Failover;
-use model::{Backend, VolumeOutcome};
+use model::{Backend, FailoverReport, Side, Volume, VolumeId};
 use operation::FailoverBackend;
 use serde_json::json;
+use std::collections::HashSet;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &FailoverBackend,
 ) -> Result<Done, StepError> {
-    let FailoverBackend { backend_id, target, accept_data_loss } = arguments;
+    let FailoverBackend { backend_id, target, .. } = arguments;
     let volumes = volumes::of_backend(execution.database, *backend_id).await?;
     let snapshots = snapshots::of_backend(execution.database, *backend_id).await?;
     // not what the driver remembers: it may not have followed the last failover yet
     let backend: Backend = execution.subject()?;
+    let may_lack_writes = may_lack_writes(&volumes, arguments);
     let failover = Failover {
         from: &backend.active,
         target,
         volumes: &volumes,
         snapshots: &snapshots,
-        accept_data_loss: *accept_data_loss,
+        may_lack_writes: &may_lack_writes,
         epoch: backend.epoch,
         fence: execution.fence,
         progress: execution.progress,
     };
     let failed_over = execution.replication()?.failover(&failover).await?;
-    let count = |outcome: VolumeOutcome| {
-        failed_over.volumes.iter().filter(|one| one.outcome == outcome).count()
-    };
-    let (failed_over_volumes, failed, not_replicated) = (
-        count(VolumeOutcome::FailedOver),
-        count(VolumeOutcome::Failed),
-        count(VolumeOutcome::NotReplicated),
-    );
-    tracing::info!(
-        failed_over = failed_over_volumes,
-        failed,
-        not_replicated,
-        %target,
-        "failed over"
-    );
-    let result = json!({
-        "failed_over": failed_over_volumes, "failed": failed, "not_replicated": not_replicated,
-    });
+    let result = json!(FailoverReport::new(&failed_over, &volumes));
+    tracing::info!(%target, %result, "failed over");
     Ok(Done { result: Some(result), failover: Some(failed_over), ..Done::default() })
+}
+
+/// The volumes that are served even if acknowledged writes are missing on the target: what it has must not be older than the caller
+/// accepts, and how old it is, is known of the target alone that their replicas were on.
+fn may_lack_writes(volumes: &[Volume], arguments: &FailoverBackend) -> HashSet<VolumeId> {
+    let Some(accepted) = arguments.accepted_loss else { return HashSet::new() };
+    let is_accepted = |volume: &&Volume| {
+        let is_there = Side::Target(volume.replication_driver_data.clone().unwrap_or_default())
+            == arguments.target;
+        accepted.covers(volume.replica_as_of.filter(|_| is_there))
+    };
+    volumes.iter().filter(is_accepted).map(|volume| volume.id).collect()
 }

@@ -26,7 +26,7 @@ pub(crate) async fn failover(
         Some(name) => Side::named(&name),
         None => next_target(&backend)?,
     };
-    let operation = FailoverBackend { backend_id: backend.id, target, accept_data_loss: false };
+    let operation = FailoverBackend { backend_id: backend.id, target, accepted_loss: None };
     submit(&app, &context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

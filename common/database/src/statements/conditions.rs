@@ -216,7 +216,7 @@ or exists (select from backends b
         "({arguments} ->> 'target' is null
  or {row}.report -> 'replication_targets' ? ({arguments} ->> 'target'))
 and ({arguments} ->> 'target' is distinct from {row}.active_backend_id
-     or ({arguments} ->> 'accept_data_loss')::boolean)",
+     or {arguments} ->> 'accepted_loss' is not null)",
     ),
     (
         "target_is_up",

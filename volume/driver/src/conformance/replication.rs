@@ -10,6 +10,7 @@ use model::{
     FailoverOutcome, ReplicatedVolume, ReplicationStatus, Side, Volume, VolumeFailover,
     VolumeOutcome,
 };
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// How long small, empty volumes may take to be in sync.
@@ -48,7 +49,7 @@ async fn fail_over(
         target,
         volumes,
         snapshots: &[],
-        accept_data_loss: false,
+        may_lack_writes: &HashSet::new(),
         epoch,
         fence,
         progress: &LatestProgress::default(),
@@ -62,7 +63,7 @@ fn outcomes(volumes: &[Volume], outcomes: &[VolumeOutcome]) -> Vec<VolumeFailove
     volumes
         .iter()
         .zip(outcomes)
-        .map(|(volume, outcome)| VolumeFailover { id: volume.id, outcome: *outcome })
+        .map(|(volume, outcome)| VolumeFailover::of(volume.id, *outcome))
         .collect()
 }
 

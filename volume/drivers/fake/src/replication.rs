@@ -16,7 +16,7 @@ impl Replication for FakeDriver {
         let each = volumes
             .iter()
             .map(|one| Replica { id: one.id, out_of_sync_bytes: out_of_sync_bytes(one) });
-        Ok(Replicas { driver_data: self.config.targets().first().cloned(), each: each.collect() })
+        Ok(Replicas { target: self.config.targets().first().cloned(), each: each.collect() })
     }
 
     async fn failover(&self, failover: &Failover<'_>) -> Result<FailoverOutcome, DriverError> {
@@ -30,13 +30,16 @@ impl Replication for FakeDriver {
             }
             _ if shall_fail(volume, "failover") => VolumeOutcome::Failed,
             Side::Target(_) if !volume.replicated => VolumeOutcome::NotReplicated,
+            Side::Target(_) if is_left_behind(volume, failover) => VolumeOutcome::Failed,
             Side::Target(_) | Side::Primary => VolumeOutcome::FailedOver,
         };
-        let volumes: Vec<_> = failover
-            .volumes
-            .iter()
-            .map(|volume| VolumeFailover { id: volume.id, outcome: outcome(volume) })
-            .collect();
+        let result = |volume: &Volume| {
+            let outcome = outcome(volume);
+            let is_behind = !failover.target.is_primary() && shall_fail(volume, "replicate");
+            let may_lack_writes = is_behind && outcome == VolumeOutcome::FailedOver;
+            VolumeFailover { id: volume.id, outcome, may_lack_writes }
+        };
+        let volumes: Vec<_> = failover.volumes.iter().map(result).collect();
         let is_there = |snapshot: &&Snapshot| {
             volumes
                 .iter()
@@ -49,6 +52,7 @@ impl Replication for FakeDriver {
             known_snapshots: failover.snapshots.iter().map(|snapshot| snapshot.id).collect(),
             snapshots: snapshots.collect(),
             volumes,
+            phases: Vec::new(),
         })
     }
 
@@ -75,6 +79,11 @@ impl Replication for FakeDriver {
     async fn storage_id(&self, _side: &Side) -> Result<Option<String>, DriverError> {
         Ok(None)
     }
+}
+
+/// Whether its replica lacks something, and nobody has accepted that.
+fn is_left_behind(volume: &Volume, failover: &Failover<'_>) -> bool {
+    shall_fail(volume, "replicate") && !failover.may_lack_writes.contains(&volume.id)
 }
 
 fn shall_fail(volume: &Volume, method: &str) -> bool {

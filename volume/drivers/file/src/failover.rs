@@ -6,6 +6,7 @@ use crate::blocking::blocking;
 use crate::io_error::hangs;
 use crate::mirror::is_in_sync;
 use crate::object::Object;
+use crate::phases::Phases;
 use crate::resynchronisation::{Locks, Resynchronisation};
 use crate::sizes::bytes;
 use crate::undo_logs;
@@ -46,37 +47,40 @@ pub(crate) struct Sides<'a> {
 impl Sides<'_> {
     /// Makes the other side ready, and tells what is there.
     pub async fn fail_over(&self, failover: &Failover<'_>) -> Result<FailoverOutcome, DriverError> {
+        let mut phases = Phases::begin();
+        self.prepare().await?;
+        phases.end("prepare the target");
         let complete = match self.movement {
-            DataMovement::None => {
-                self.prepare().await?;
-                served(failover.volumes).map(|volume| volume.id).collect()
-            }
-            DataMovement::Mirrored => self.complete_replicas(failover).await?,
-            DataMovement::Resynchronise => self.resynchronise_all(failover).await?,
+            DataMovement::None => served(failover.volumes).map(|volume| volume.id).collect(),
+            DataMovement::Mirrored => self.complete_replicas(failover, &mut phases).await?,
+            DataMovement::Resynchronise => self.resynchronise_all(failover, &mut phases).await?,
         };
         match self.movement {
-            DataMovement::None | DataMovement::Mirrored if failover.accept_data_loss => {
-                self.restore_what_is_kept(failover.volumes).await?;
+            DataMovement::None | DataMovement::Mirrored => {
+                self.restore_what_is_kept(failover).await?;
             }
             // what could not be brought over is still where it was, newer than what was kept here
-            DataMovement::None | DataMovement::Mirrored | DataMovement::Resynchronise => {}
+            DataMovement::Resynchronise => {}
         }
-        let outcome = |volume: &Volume| {
+        phases.end("serve from the target");
+        let result = |volume: &Volume| {
             let is_there = self.to.directory.is_complete(volume.id);
-            let accepted = failover.accept_data_loss && volume.replicated;
+            let accepted = failover.may_lack_writes.contains(&volume.id) && volume.replicated;
             // what did not leave is where it was
             let stayed =
                 failover.target.is_primary() && !volume.replication_status.on_active_side();
-            if complete.contains(&volume.id) || (is_there && (accepted || stayed)) {
-                VolumeOutcome::FailedOver
+            let (outcome, may_lack_writes) = if complete.contains(&volume.id) {
+                (VolumeOutcome::FailedOver, false)
+            } else if is_there && (accepted || stayed) {
+                (VolumeOutcome::FailedOver, !stayed)
             } else if volume.replicated {
-                VolumeOutcome::Failed
+                (VolumeOutcome::Failed, false)
             } else {
-                VolumeOutcome::NotReplicated
-            }
+                (VolumeOutcome::NotReplicated, false)
+            };
+            VolumeFailover { id: volume.id, outcome, may_lack_writes }
         };
-        let volumes =
-            failover.volumes.iter().map(|one| VolumeFailover { id: one.id, outcome: outcome(one) });
+        let volumes = failover.volumes.iter().map(result);
         let is_there = |one: &&Snapshot| self.to.directory.has(Object::Snapshot(one.id));
         Ok(FailoverOutcome {
             active: failover.target.clone(),
@@ -84,18 +88,20 @@ impl Sides<'_> {
             volumes: volumes.collect(),
             known_snapshots: failover.snapshots.iter().map(|one| one.id).collect(),
             snapshots: failover.snapshots.iter().filter(is_there).map(|one| one.id).collect(),
+            phases: phases.into_ended(),
         })
     }
 
     /// Puts back what replicas were before a resynchronisation that did not come to its end.
-    async fn restore_what_is_kept(&self, volumes: &[Volume]) -> Result<(), DriverError> {
+    async fn restore_what_is_kept(&self, failover: &Failover<'_>) -> Result<(), DriverError> {
         let directory = &self.to.directory;
         let is_half = |volume: &&Volume| {
             volume.replicated
+                && failover.may_lack_writes.contains(&volume.id)
                 && !directory.is_complete(volume.id)
                 && undo_logs::is_kept(directory, volume.id)
         };
-        for volume in volumes.iter().filter(is_half) {
+        for volume in failover.volumes.iter().filter(is_half) {
             self.to.daemon.close(volume.id).await?;
             self.to.daemon.require_closed(volume.id).await?;
             self.to.relay.let_go(volume.id).await?;
@@ -112,13 +118,15 @@ impl Sides<'_> {
     async fn complete_replicas(
         &self,
         failover: &Failover<'_>,
+        phases: &mut Phases,
     ) -> Result<HashSet<VolumeId>, DriverError> {
-        // nothing is left for a side that cannot be used
-        self.prepare().await?;
-        if !failover.accept_data_loss && self.active_side_lives().await {
+        let may_be_left = |volume: &Volume| failover.may_lack_writes.contains(&volume.id);
+        if !replicated(failover.volumes).all(may_be_left) && self.active_side_lives().await {
             self.wait_for_replicas(failover).await?;
+            phases.end("wait for the replicas");
         }
         self.fence_active_side(failover.epoch).await?;
+        phases.end("fence the active side");
         fail::fail_point!("volume.cut_off", |_| std::process::abort());
         let connections = self.to.relay.final_connections().await;
         let in_sync = |volume: &&Volume| is_in_sync(self.to, volume.id, &connections);
@@ -149,8 +157,7 @@ impl Sides<'_> {
     /// to be.
     async fn wait_for_replicas(&self, failover: &Failover<'_>) -> Result<(), DriverError> {
         let has_data = |volume: &&Volume| self.from.directory.has(Object::Volume(volume.id));
-        let replicated = served(failover.volumes).filter(|volume| volume.replicated);
-        let replicated: Vec<_> = replicated.filter(has_data).collect();
+        let replicated: Vec<_> = replicated(failover.volumes).filter(has_data).collect();
         self.resynchronisation(failover, &replicated)
             .bring_over(replicated, Locks::Taken)
             .await
@@ -179,8 +186,8 @@ impl Sides<'_> {
     async fn resynchronise_all(
         &self,
         failover: &Failover<'_>,
+        phases: &mut Phases,
     ) -> Result<HashSet<VolumeId>, DriverError> {
-        self.prepare().await?;
         let (directory, backend, epoch) = (self.to.directory.clone(), self.backend, failover.epoch);
         blocking(move || Ok(directory.record_epoch(backend, epoch, false)?)).await?;
         let served: Vec<&Volume> = served(failover.volumes).collect();
@@ -189,11 +196,14 @@ impl Sides<'_> {
             Ok(_) => resynchronisation.bring_over(served, Locks::Taken).await?,
             Err(gone) => resynchronisation.leave_behind(served, &gone)?,
         };
+        phases.end("resynchronise");
         fail::fail_point!("volume.brought", |_| std::process::abort());
         // whoever works on a volume keeps its old side open
         let held = resynchronisation.close(&brought).await?;
         let complete = resynchronisation.bring_over(brought, Locks::Held).await?;
+        phases.end("close the volumes");
         self.fence_active_side(failover.epoch).await?;
+        phases.end("fence the active side");
         let ids: Vec<_> = failover.volumes.iter().map(|volume| volume.id).collect();
         self.to.daemon.close_replicas(&ids).await?;
         self.serve(failover.epoch).await?;
@@ -209,6 +219,11 @@ impl Sides<'_> {
         };
         tokio::time::timeout(PREPARE_TIMEOUT, preparing).await.unwrap_or_else(|_| Err(hangs()))
     }
+}
+
+/// The replicated ones among the volumes that are where their backend serves from.
+fn replicated(volumes: &[Volume]) -> impl Iterator<Item = &Volume> {
+    served(volumes).filter(|volume| volume.replicated)
 }
 
 /// The volumes that are where their backend serves from.

@@ -36,6 +36,7 @@ mod migration;
 mod mirror;
 mod names;
 mod object;
+mod phases;
 mod port;
 mod processes;
 mod qmp;

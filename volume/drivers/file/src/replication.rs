@@ -14,7 +14,7 @@ impl Replication for FileDriver {
             Some((name, to)) if self.arrays.active().is_primary() => {
                 self.arrays.require_active(&self.arrays.primary).await?;
                 let each = replicas::mirror_all(&self.arrays, to, volumes).await?;
-                Ok(Replicas { driver_data: Some(name.to_owned()), each })
+                Ok(Replicas { target: Some(name.to_owned()), each })
             }
             Some(_) | None => Ok(Replicas::default()),
         }
