@@ -3,9 +3,9 @@
 mod failover;
 
 use crate::ages::ago;
+use crate::find_backend::find_backend;
 use crate::session::Session;
 use crate::submit_operation::submit;
-use anyhow::Context as _;
 use clap::Subcommand;
 use database::protection::Protection;
 use database::{backends, operation_log, services, volumes};
@@ -82,7 +82,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         Command::Show { name, watch } => show(session, &name, watch).await?,
         Command::Volumes { name } => show_volumes(session, &name).await?,
         Command::Freeze { name } => {
-            let backend_id = find(session, &name).await?.id;
+            let backend_id = find_backend(session, &name).await?.id;
             let (_, submitted) = submit(session, FreezeBackend { backend_id }).await?;
             let left = submitted.operations_in_flight.unwrap_or(0);
             session
@@ -90,41 +90,33 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
                 .say(&format!("{name} is frozen; {left} operations are still in progress"))?;
         }
         Command::Thaw { name } => {
-            let backend_id = find(session, &name).await?.id;
+            let backend_id = find_backend(session, &name).await?.id;
             submit(session, ThawBackend { backend_id }).await?;
             session.output.say(&format!("{name} is thawed"))?;
         }
         Command::Enable { name } => {
-            let backend_id = find(session, &name).await?.id;
+            let backend_id = find_backend(session, &name).await?.id;
             submit(session, EnableBackend { backend_id }).await?;
             session.output.say(&format!("{name} is enabled"))?;
         }
         Command::Disable { name, reason } => {
-            let backend_id = find(session, &name).await?.id;
+            let backend_id = find_backend(session, &name).await?.id;
             submit(session, DisableBackend { backend_id, reason }).await?;
             session.output.say(&format!("{name} is disabled"))?;
         }
         Command::Failover(arguments) => return failover::run(session, arguments).await,
         Command::Promote { name } => {
-            let backend_id = find(session, &name).await?.id;
+            let backend_id = find_backend(session, &name).await?.id;
             submit(session, PromoteBackend { backend_id }).await?;
             session.output.say(&format!("{name} is promoted: the former target is the primary"))?;
         }
         Command::EnableReplication { name } => {
-            let backend_id = find(session, &name).await?.id;
+            let backend_id = find_backend(session, &name).await?.id;
             submit(session, EnableReplication { backend_id }).await?;
             session.output.say(&format!("replication of {name} is enabled"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The backend with this name. Fails with the list of known backends if there is none.
-pub async fn find(session: &Session, name: &str) -> anyhow::Result<Backend> {
-    let known = backends::list(&session.database).await?;
-    let names: Vec<String> = known.iter().map(|backend| backend.name.clone()).collect();
-    let found = known.into_iter().find(|backend| backend.name == name);
-    found.with_context(|| format!("there is no backend {name}; there are: {}", names.join(", ")))
 }
 
 async fn list(session: &Session) -> anyhow::Result<()> {
@@ -145,7 +137,7 @@ async fn list(session: &Session) -> anyhow::Result<()> {
 
 async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> {
     loop {
-        let backend = find(session, name).await?;
+        let backend = find_backend(session, name).await?;
         let mut view = view(&backend);
         let protection = session.database.protection(backend.id).await?;
         add_protection(&mut view, &protection);
@@ -184,7 +176,7 @@ async fn show(session: &Session, name: &str, watch: bool) -> anyhow::Result<()> 
 }
 
 async fn show_volumes(session: &Session, name: &str) -> anyhow::Result<()> {
-    let backend = find(session, name).await?;
+    let backend = find_backend(session, name).await?;
     let rows: Vec<Value> = volumes::of_backend(&session.database, backend.id)
         .await?
         .iter()

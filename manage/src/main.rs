@@ -8,6 +8,7 @@ mod ages;
 mod backend;
 mod bootstrap;
 mod cluster;
+mod find_backend;
 mod operation;
 mod policy;
 mod private_files;

@@ -1,6 +1,6 @@
 //! `volume …`
 
-use crate::backend::find;
+use crate::find_backend::find_backend;
 use crate::session::Session;
 use anyhow::bail;
 use clap::Subcommand;
@@ -23,7 +23,7 @@ pub enum Command {
 
 pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode> {
     let Command::UpdateHost { current, new } = command;
-    let (from, to) = (find(session, &current).await?, find(session, &new).await?);
+    let (from, to) = (find_backend(session, &current).await?, find_backend(session, &new).await?);
     match backends::update_host(&session.database, from.id, to.id).await? {
         HostUpdate::Reason(reason) => bail!("nothing has changed: {reason}"),
         HostUpdate::Moved(count) => {

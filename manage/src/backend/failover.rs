@@ -1,7 +1,7 @@
 //! `backend failover`: what may be lost is said, and accepted, before anything happens; and what it came to, afterwards.
 
-use super::find;
 use crate::ages::{Age, ago};
+use crate::find_backend::find_backend;
 use crate::session::Session;
 use crate::submit_operation::submit;
 use anyhow::{Context as _, bail, ensure};
@@ -45,7 +45,7 @@ pub struct Arguments {
 /// Fails a backend over, and shows what came of it.
 pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
-    let backend = find(session, &arguments.name).await?;
+    let backend = find_backend(session, &arguments.name).await?;
     let target = target(&backend, arguments.to.as_deref())?;
     let protection = session.database.protection(backend.id).await?;
     let accepted_loss = arguments.max_age.map(|age| match age {
