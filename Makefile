@@ -14,7 +14,7 @@ cmp -s $(2) $(1)/complete || { rm -rf $(1) && python3 -m venv $(1) \
   && $(1)/bin/pip install --quiet --disable-pip-version-check -r $(2) $(3) && cp $(2) $(1)/complete; }
 endef
 
-.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test up down check audit fuzz tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
+.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test test-as-root up down check audit fuzz tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ audit: tools ## Licences and sources of the dependencies, unused dependencies, t
 	$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
 	$(TOOLS)/bin/cargo-machete
 	$(TOOLS)/bin/typos
+
+test-as-root: packages nextest build ## The tests that mount file systems (a minute, as root)
+	$(SANDBOX) run -- cargo nextest run --workspace --features failpoints --run-ignored only
 
 docs: build ## Write the generated documents
 	$(SANDBOX) docs

@@ -15,6 +15,7 @@ pub mod invariants;
 pub mod keystone;
 mod openstack;
 pub mod operations_document;
+pub mod own_disk;
 pub mod ports;
 pub mod postgres;
 pub mod process;

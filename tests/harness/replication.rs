@@ -49,8 +49,19 @@ pub async fn arrays(targets: &[&str]) -> anyhow::Result<Cluster> {
 /// # Errors
 /// When it does not start.
 pub async fn arrays_with(targets: &[&str], settings: &str) -> anyhow::Result<Cluster> {
-    let builder = ClusterBuilder::for_test().await?.replicated("a", targets, settings);
-    let cluster = builder.start().await?;
+    arrays_on(ClusterBuilder::for_test().await?, targets, settings).await
+}
+
+/// The same, in a directory that the test has prepared.
+///
+/// # Errors
+/// When it does not start.
+pub async fn arrays_on(
+    builder: ClusterBuilder,
+    targets: &[&str],
+    settings: &str,
+) -> anyhow::Result<Cluster> {
+    let cluster = builder.replicated("a", targets, settings).start().await?;
     create_replicated_type(&cluster).await?;
     Ok(cluster)
 }

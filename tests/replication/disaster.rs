@@ -2,13 +2,16 @@
 
 use crate::cinderblock_manage::done;
 use anyhow::Context as _;
+use harness::own_disk::OwnDisk;
 use harness::replication::{
-    CUT_OFF, arrays, fail_over, of_volume, pair, replicated_volume, service, suspend,
+    CUT_OFF, arrays, arrays_on, fail_over, of_volume, pair, replicated_volume, service, suspend,
     wait_for_replica, wait_for_replication, wait_until_dead, wait_until_down, wait_until_in_sync,
     wait_until_serving,
 };
 use harness::writer::{Writer, missing};
-use harness::{Cluster, access_data, holds, kill_by_pid_file, qemu_io, rounds, until};
+use harness::{
+    Cluster, ClusterBuilder, access_data, holds, kill_by_pid_file, qemu_io, rounds, until,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -239,6 +242,39 @@ async fn a_primary_that_hangs_can_be_left() -> anyhow::Result<()> {
     wait_until_serving(&client).await?;
     client.access(&id, &["read -P 3 0 1M"]).await?;
     cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report", "serve"]].concat())
+}
+
+/// Its disk takes no write any more: the daemon waits in the kernel, and cannot be killed.
+#[tokio::test]
+#[ignore = "mounts a file system: make test-as-root"]
+async fn a_primary_whose_storage_hangs_can_be_left_and_comes_back() -> anyhow::Result<()> {
+    let builder = ClusterBuilder::for_test().await?;
+    let disk = OwnDisk::linked_from(builder.directory(), "a")?;
+    let cluster = arrays_on(builder, &["b"], "").await?;
+    // thawed before the cluster ends: nobody could end a worker that waits for it
+    let disk = disk;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    client.attach(&id, "server-1").await?;
+    wait_until_in_sync(&cluster, 1).await?;
+    let writer = Writer::start(&client.nbd_uri(&id).await?)?;
+    until("it writes", Duration::from_secs(20), || async { writer.acknowledged() > 500 }).await?;
+    disk.freeze()?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("in-use", "failed-over"));
+    client.detach(&id).await?;
+    client.access(&id, &["write -P 0xee 900M 1M", "flush"]).await?;
+
+    disk.thaw()?;
+    let acknowledged = writer.end().await;
+    let file = cluster.directory().join(format!("b/volumes/volume-{id}"));
+    assert_eq!(missing(&file, acknowledged)?, [0; 0], "of {acknowledged}");
+    done(&cluster, "backend failover host@a --to default")?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+    client.access(&id, &["read -P 0xee 900M 1M"]).await?;
+    cluster
+        .finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report", "killed; the storage"]].concat())
 }
 
 #[tokio::test]

@@ -84,6 +84,13 @@ impl Array {
         }
     }
 
+    /// Whether the array takes a write in time, or refuses it for want of room. One that hangs, or is broken, does not.
+    pub async fn takes_writes(&self, timeout: Duration) -> bool {
+        let directory = self.directory.clone();
+        let written = tokio::task::spawn_blocking(move || directory.probe());
+        matches!(tokio::time::timeout(timeout, written).await, Ok(Ok(true)))
+    }
+
     /// Keeps every other worker away from an object while the result lives; waits for as long as the caller
     /// does.
     pub async fn lock_exclusive(

@@ -19,6 +19,8 @@ pub(crate) async fn copy(
 ) -> Result<(), DriverError> {
     let _kept = array.lock_shared(source).await?;
     let directory = array.directory.clone();
+    blocking(move || directory.require_whole(source)).await?;
+    let directory = array.directory.clone();
     if blocking(move || directory.reflink(source, target, size)).await? {
         return Ok(());
     }

@@ -169,6 +169,19 @@ impl Directory {
         self.has(Object::Volume(id)) && !self.incomplete_file(id).exists()
     }
 
+    /// Fails when what is here of an object is half of it: a replica that was being overwritten. Nobody is shown that.
+    pub fn require_whole(&self, object: Object) -> Result<(), DriverError> {
+        match object {
+            Object::Volume(id) if self.incomplete_file(id).exists() => {
+                Err(DriverError::failed(format!(
+                    "{object} is half of a replica: it was being resynchronised when its primary was lost. What it was before can be served by a \
+                 failover that accepts data loss; otherwise delete the volume"
+                )))
+            }
+            Object::Volume(_) | Object::Snapshot(_) => Ok(()),
+        }
+    }
+
     pub fn has(&self, object: Object) -> bool {
         self.file(object).exists()
     }
@@ -300,6 +313,18 @@ impl Directory {
             return is_usable(&self.directory);
         }
         self.directory.parent().is_some_and(is_usable)
+    }
+
+    /// Writes a file, to the disk; `false` when that fails otherwise than for want of room.
+    pub fn probe(&self) -> bool {
+        let written = File::create(self.run_file("probe")).and_then(|mut file| {
+            file.write_all(b"probe")?;
+            file.sync_all()
+        });
+        match written {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::StorageFull,
+        }
     }
 
     fn id_file(&self) -> PathBuf {
@@ -495,6 +520,26 @@ impl Directory {
         prepare().map_err(|error| unusable(&path, &error))
     }
 
+    /// Removes what is here of an object of a backend that serves from elsewhere in this epoch; `false` when it has begun to serve from
+    /// here since, and nothing was removed.
+    pub fn delete_replica(
+        &self,
+        backend: BackendId,
+        epoch: i64,
+        object: Object,
+    ) -> Result<bool, DriverError> {
+        if !self.epochs().exists() {
+            return Ok(true);
+        }
+        let lock = self.epochs().join(backend.to_string()).with_extension("lock");
+        // no failover comes here meanwhile
+        let _kept = lock_file(&lock).map_err(|error| unusable(&lock, &error))?;
+        match self.epoch(backend)? {
+            Some((newest, true)) if newest >= epoch => Ok(false),
+            Some(_) | None => self.delete(object).map(|()| true),
+        }
+    }
+
     /// Makes an unfinished file what it shall be.
     pub fn finish_copy(&self, target: Object, size: u64) -> Result<(), DriverError> {
         let (unfinished, path) = (self.unfinished(target), self.file(target));
@@ -550,4 +595,27 @@ fn create_once(path: &Path, text: &str) -> io::Result<()> {
 /// Makes a new or another name of a file durable.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_begun_to_serve_is_not_removed_as_a_replica() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Directory::new(&root.path().join("array"));
+        let (backend, object) =
+            (BackendId(Uuid::new_v4()), Object::Volume(VolumeId(Uuid::new_v4())));
+        assert!(directory.delete_replica(backend, 1, object).unwrap(), "there is no array");
+        directory.prepare().unwrap();
+        for (recorded, is_active, epoch, is_removed) in
+            [(2, false, 2, true), (3, true, 2, false), (3, true, 3, false), (3, true, 4, true)]
+        {
+            directory.record_epoch(backend, recorded, is_active).unwrap();
+            directory.create(object, 1 << 20).unwrap();
+            let removed = directory.delete_replica(backend, epoch, object).unwrap();
+            assert_eq!((removed, directory.has(object)), (is_removed, !is_removed), "{epoch}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::io_error::hangs;
 use crate::mirror::is_in_sync;
 use crate::object::Object;
 use crate::phases::Phases;
+use crate::processes::Killed;
 use crate::resynchronisation::{Locks, Resynchronisation};
 use crate::sizes::bytes;
 use crate::undo_logs;
@@ -125,10 +126,14 @@ impl Sides<'_> {
             self.wait_for_replicas(failover).await?;
             phases.end("wait for the replicas");
         }
-        self.fence_active_side(failover.epoch).await?;
+        let killed = self.fence_active_side(failover.epoch).await?;
         phases.end("fence the active side");
         fail::fail_point!("volume.cut_off", |_| std::process::abort());
-        let connections = self.to.relay.final_connections().await;
+        let connections = match killed {
+            Killed::Gone => self.to.relay.final_connections().await,
+            // it says nothing over them any more, and what it has said is judged when the export is closed
+            Killed::Hanging => self.to.relay.connections().await.unwrap_or_default(),
+        };
         let in_sync = |volume: &&Volume| is_in_sync(self.to, volume.id, &connections);
         let complete = failover.volumes.iter().filter(in_sync).map(|volume| volume.id).collect();
         for volume in failover.volumes {
@@ -150,6 +155,7 @@ impl Sides<'_> {
     /// Whether the side that serves can be used.
     async fn active_side_lives(&self) -> bool {
         self.from.can_be_used(LIFE_TIMEOUT).await
+            && self.from.takes_writes(LIFE_TIMEOUT).await
             && self.from.daemon.answers_within(LIFE_TIMEOUT).await
     }
 
@@ -166,10 +172,10 @@ impl Sides<'_> {
 
     /// Nobody serves from there any more, and nobody begins to: a write that is acknowledged there from now on
     /// would be on no other side.
-    async fn fence_active_side(&self, epoch: i64) -> Result<(), DriverError> {
+    async fn fence_active_side(&self, epoch: i64) -> Result<Killed, DriverError> {
         // it may have burned, and cannot be told
         self.from.set_standby(self.backend, epoch).await?;
-        self.from.daemon.end().await
+        self.from.daemon.fence().await
     }
 
     async fn serve(&self, epoch: i64) -> Result<(), DriverError> {

@@ -5,7 +5,7 @@ use crate::directory::Directory;
 use crate::file_lock::lock_file;
 use crate::io_error::{is_nobody_there, unusable};
 use crate::names::replica_name;
-use crate::processes;
+use crate::processes::{self, Hanging};
 use cinderblock_relay::control::{Admission, Comparison, Link, Listing, Reply, Request};
 use configuration::FileDriverConfig;
 use driver::DriverError;
@@ -219,6 +219,6 @@ impl Relay {
 
     /// Ends it; what it knew is not known any more. That there is none is fine.
     pub async fn end(&self) -> Result<(), DriverError> {
-        processes::end(&self.control(), &self.program()).await
+        processes::end(&self.control(), &self.program(), Hanging::Lives).await.map(drop)
     }
 }

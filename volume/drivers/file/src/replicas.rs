@@ -9,10 +9,13 @@ use crate::object::Object;
 use crate::sizes::bytes;
 use driver::{DriverError, Replica};
 use model::{ReplicatedVolume, Volume, VolumeId};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a target may take to forget its replicas.
 const INVALIDATE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a side may take to show that what it has can be removed.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps volumes mirrored to the first target, and tells how far their replicas are.
 pub(crate) async fn mirror_all(
@@ -67,13 +70,21 @@ pub(crate) async fn stop_mirror(arrays: &Arrays, volume: &Volume) -> Result<(), 
     }
 }
 
-/// Removes what other sides have of an object; one of them may be gone for good.
+/// Removes what other sides have of an object; one of them may be gone for good, or hang, or serve by now.
 pub(crate) async fn delete(arrays: &Arrays, object: Object) {
+    let (backend, epoch) = (arrays.backend, arrays.serving().epoch);
+    let active = arrays.active_array();
     let targets = arrays.targets.iter().map(|(_, array)| array);
-    for array in targets.chain([&arrays.primary]) {
+    for array in targets.chain([&arrays.primary]).filter(|array| !Arc::ptr_eq(array, &active)) {
+        if !array.can_be_used(DELETE_TIMEOUT).await {
+            tracing::warn!(%object, "a replica is left over: its storage cannot be used");
+            continue;
+        }
         let directory = array.directory.clone();
-        if let Err(error) = blocking(move || directory.delete(object)).await {
-            tracing::warn!(%object, %error, "a replica is left over");
+        match blocking(move || directory.delete_replica(backend, epoch, object)).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(%object, "not removed: it is served from there by now"),
+            Err(error) => tracing::warn!(%object, %error, "a replica is left over"),
         }
     }
 }

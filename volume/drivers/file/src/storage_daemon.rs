@@ -10,7 +10,7 @@ use crate::names::{
     copies_of, export_name, mirror_job, mirror_node, node_name, replica_name, replica_node,
 };
 use crate::object::Object;
-use crate::processes;
+use crate::processes::{self, Hanging, Killed};
 use crate::qmp::{Qmp, QmpError};
 use configuration::FileDriverConfig;
 use driver::DriverError;
@@ -166,7 +166,13 @@ impl StorageDaemon {
     /// Ends the daemon, and returns when it is gone; its clients lose their connections. That there is none
     /// is fine.
     pub async fn end(&self) -> Result<(), DriverError> {
-        processes::end(&self.monitor(), &self.config.storage_daemon).await
+        processes::end(&self.monitor(), &self.config.storage_daemon, Hanging::Lives).await.map(drop)
+    }
+
+    /// Ends the daemon of a side that is left: it acknowledges nothing any more when this returns, even if the storage keeps what is
+    /// left of it.
+    pub async fn fence(&self) -> Result<Killed, DriverError> {
+        processes::end(&self.monitor(), &self.config.storage_daemon, Hanging::Dead).await
     }
 
     /// Makes sure that a volume's file is open in the daemon; returns the node through which it is used.
@@ -238,6 +244,7 @@ impl StorageDaemon {
         if open_modes(&mut session, id).await?.contains(&mode) {
             return Ok(None);
         }
+        self.directory.require_whole(Object::Volume(id))?;
         let node = self.open_node(&mut session, id).await?;
         let name = secret_name(&self.directory, &export_name(id, mode))?;
         Ok(Some(Opening { session, id, mode, node, name }))

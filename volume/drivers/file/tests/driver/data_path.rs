@@ -103,6 +103,30 @@ async fn a_volume_with_a_connected_client_is_refused_growth_and_keeps_its_size()
     assert!(!qemu_io(&uri, &["read 0 4k"]).await);
 }
 
+/// A failover has left it so, and the promotion of the target has made it an ordinary volume.
+#[tokio::test]
+async fn half_a_replica_is_neither_exported_nor_copied() {
+    let directory = TestArrays::new(ExportProtocol::Nbd);
+    let driver = directory.started().await;
+    let volumes = [volume(1), volume(1)];
+    driver.create_volume(&volumes[0], Fence(1)).await.unwrap();
+    let mark = directory.path().join(format!("incomplete/volume-{}", volumes[0].id));
+    std::fs::write(&mark, "").unwrap();
+    let exported = exports(&*driver)
+        .export(&volumes[0], AttachMode::ReadWrite, &connector("host-1"), Fence(2))
+        .await;
+    let copied = driver
+        .create_volume_like(&volumes[1], CloneSource::Volume(&volumes[0]), Fence(3))
+        .await
+        .map(|()| volumes[1].id);
+    for refused in [exported.err(), copied.err()] {
+        let reason = refused.expect("it is refused").to_string();
+        assert!(reason.contains("half of a replica"), "{reason}");
+    }
+    driver.delete_volume(&volumes[0], Fence(4)).await.unwrap();
+    assert!(!mark.exists());
+}
+
 #[tokio::test]
 async fn a_daemon_that_died_is_started_again() {
     let directory = TestArrays::new(ExportProtocol::Nbd);
