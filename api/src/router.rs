@@ -376,6 +376,11 @@ fn operator_routes(app: &App) -> Routes {
             [Rule::ServicesUpdate, Rule::FailoverHost],
             services::enable_replication::enable,
         )
+        .put(
+            "/os-services/verify_replicas",
+            [Rule::ServicesUpdate, Rule::FailoverHost],
+            services::verify_replicas::verify,
+        )
         .put("/os-services/set-log", Rule::ServicesUpdate, services::log_levels::set)
         .put("/os-services/get-log", Rule::ServicesUpdate, services::log_levels::get)
         .put(

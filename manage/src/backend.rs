@@ -1,6 +1,7 @@
 //! `backend …`
 
 mod failover;
+mod verify;
 
 use crate::ages::ago;
 use crate::find_backend::find_backend;
@@ -64,6 +65,8 @@ pub enum Command {
     },
     /// Fail over to a replication target, or back to the primary, and wait for the end
     Failover(failover::Arguments),
+    /// Compare the replicas that are in sync with their volumes, while servers go on, and wait for the end
+    Verify(verify::Arguments),
     /// Promote the active replication target to primary, for good
     Promote {
         /// The backend, host@name, as shown by `backend list`
@@ -105,6 +108,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
             session.output.say(&format!("{name} is disabled"))?;
         }
         Command::Failover(arguments) => return failover::run(session, arguments).await,
+        Command::Verify(arguments) => return verify::run(session, arguments).await,
         Command::Promote { name } => {
             let backend_id = find_backend(session, &name).await?.id;
             submit(session, PromoteBackend { backend_id }).await?;

@@ -21,6 +21,7 @@ const EXCEPTIONS: &[(OperationKind, &[Condition], Expected)] = &[
     (OperationKind::FailoverBackend, Condition::ALL, Expected::Refused),
     (OperationKind::PromoteBackend, Condition::ALL, Expected::Refused),
     (OperationKind::EnableReplication, Condition::ALL, Expected::Refused),
+    (OperationKind::VerifyReplicas, Condition::ALL, Expected::Refused),
     // their own preconditions
     (OperationKind::FreezeBackend, &[Frozen], Expected::Refused),
     (OperationKind::ThawBackend, &[Disabled, FailingOver, Down], Expected::Refused),

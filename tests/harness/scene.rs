@@ -280,6 +280,7 @@ impl Scene {
             OperationKind::FailoverBackend => operate("failover_host", host),
             OperationKind::PromoteBackend => operate("reset_active_backend", host),
             OperationKind::EnableReplication => operate("replication_enable", host),
+            OperationKind::VerifyReplicas => operate("verify_replicas", host),
         })
     }
 }

@@ -8,3 +8,4 @@ mod disaster;
 mod kills;
 mod round_trip;
 mod target_trouble;
+mod verification;

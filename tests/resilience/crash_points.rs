@@ -112,6 +112,7 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
             OperationKind::FailoverBackend
                 | OperationKind::PromoteBackend
                 | OperationKind::EnableReplication
+                | OperationKind::VerifyReplicas
         );
         let is_for_workers = match point {
             CrashPoint::SchedulerAdmitted => false,

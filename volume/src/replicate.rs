@@ -7,9 +7,11 @@ use database::Database;
 use database::volumes::{self, ReplicaLook};
 use driver::{Driver, LatestProgress, Replicas};
 use model::{ReplicationProgress, VolumeId};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The least pause after a look, for each volume that was looked at: with very many, looks would take all of the time.
 const PAUSE_PER_VOLUME: Duration = Duration::from_micros(150);
@@ -74,8 +76,23 @@ impl Replicate {
             out_of_sync: &out_of_sync,
         };
         volumes::record_replicas(&self.database, backend, &look).await?;
+        self.record_verified(&replicas).await?;
         self.progress.set(progress);
         Ok(u32::try_from(asked.volumes.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn record_verified(&self, replicas: &Replicas) -> Result<(), StepError> {
+        let mut found: HashMap<Uuid, Vec<(VolumeId, u64)>> = HashMap::new();
+        for replica in &replicas.each {
+            if let Some(verified) = replica.verified {
+                found.entry(verified.id).or_default().push((replica.id, verified.differing_bytes));
+            }
+        }
+        for (verification, found) in found {
+            let backend = self.identity.backend_id;
+            volumes::record_verified(&self.database, backend, verification, &found).await?;
+        }
+        Ok(())
     }
 }
 
@@ -110,9 +127,9 @@ mod tests {
     fn a_replica_that_was_not_looked_at_counts_in_the_total_alone() {
         let id = |number| VolumeId(Uuid::from_u128(number));
         let each = vec![
-            Replica { id: id(1), out_of_sync_bytes: 0 },
-            Replica { id: id(2), out_of_sync_bytes: 7 },
-            Replica { id: id(3), out_of_sync_bytes: 5 },
+            Replica { id: id(1), out_of_sync_bytes: 0, verified: None },
+            Replica { id: id(2), out_of_sync_bytes: 7, verified: None },
+            Replica { id: id(3), out_of_sync_bytes: 5, verified: None },
         ];
         let progress = progress(4, &Replicas { target: None, each });
         let expected = ReplicationProgress {

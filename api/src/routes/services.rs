@@ -11,3 +11,4 @@ mod operate;
 pub(crate) mod promote_backend;
 mod target;
 pub(crate) mod thaw_backend;
+pub(crate) mod verify_replicas;

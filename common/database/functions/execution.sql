@@ -213,6 +213,20 @@ language sql as $$
     where v.id = free.id and b.id = backend
 $$;
 
+-- Records what a verification has found of the replicas of these volumes. What somebody has locked is recorded the next time.
+create function record_verified(backend uuid, verification uuid, ids uuid[], differing_bytes bigint[]) returns void
+language sql as $$
+    with free as materialized (
+        select v.id, found.bytes
+        from unnest(ids, differing_bytes) found (id, bytes) join volumes v using (id)
+        where v.backend_id = backend and v.deleted_at is null
+        for no key update of v skip locked)
+    update volumes v
+    set replica_verification_id = verification, replica_verified_at = now(), replica_differing_bytes = free.bytes
+    from free
+    where v.id = free.id
+$$;
+
 -- Gives a migration to the backend that does what is next of it; with `arrives`, its subject is at its destination from now on.
 -- Returns that backend's name; null when the fence was lost: then nothing changed.
 create function hand_over(operation uuid, held_fence bigint, reached jsonb, next_backend uuid, arrives boolean) returns text

@@ -26,6 +26,9 @@ create table backends (
     report jsonb,
     -- the last look at the replicas of its volumes
     replicas_looked_at timestamptz,
+    -- the newest verification of its replicas, and whether it makes equal what differs
+    verification_id uuid,
+    verification_repairs boolean not null default false,
     created_at timestamptz not null default now(),
     updated_at timestamptz,
     deleted_at timestamptz,
@@ -114,6 +117,10 @@ create table volumes (
     replication_driver_data text,
     -- the last look at which it was in sync; null when that was the backend's last one, and when there was none
     replica_in_sync_at timestamptz,
+    -- the newest verification of the replica that has come to its end, when that was, and how much differed
+    replica_verification_id uuid,
+    replica_verified_at timestamptz,
+    replica_differing_bytes bigint,
     consumes_quota boolean not null default true,
     created_at timestamptz not null default now(),
     updated_at timestamptz,

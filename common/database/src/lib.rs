@@ -29,6 +29,7 @@ pub mod services;
 pub mod snapshots;
 pub mod statements;
 mod tls;
+pub mod verification;
 mod volume_lookups;
 pub mod volume_types;
 pub mod volumes;

@@ -87,6 +87,7 @@ impl DatabaseRole {
                         "register_backend",
                         "unequal_replicas",
                         "record_replicas",
+                        "record_verified",
                     ]))
                     .collect(),
                 writes: &[

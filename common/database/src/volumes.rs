@@ -4,7 +4,9 @@ use super::columns::{Columns, column};
 use super::listing::{self, ListQuery, Listed};
 use super::pool::Parameters;
 use super::{Database, DbError};
-use model::{BackendId, Metadata, ReplicatedVolume, Volume, VolumeId, VolumeTypeId};
+use model::{
+    BackendId, Metadata, ReplicatedVolume, VerificationRequest, Volume, VolumeId, VolumeTypeId,
+};
 use postgres_types::Json;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,7 +108,9 @@ pub async fn to_replicate(
     database: &Database,
     backend: BackendId,
 ) -> Result<Option<ToReplicate>, DbError> {
-    let sql = "select statement_timestamp(), v.id, v.size_gb, v.metadata \
+    let sql = "select statement_timestamp(), v.id, v.size_gb, v.metadata, \
+                   case when v.replica_verification_id is distinct from b.verification_id then b.verification_id end, \
+                   b.verification_repairs \
                from backends b left join volumes v \
                    on v.backend_id = b.id and v.deleted_at is null and v.replicated \
                    and v.replication_status = 'enabled' \
@@ -126,7 +130,15 @@ pub async fn to_replicate(
 fn to_be_replicated(row: &Row) -> Result<Option<ReplicatedVolume>, DbError> {
     let Some(id) = column(row, 1)? else { return Ok(None) };
     let Json(metadata) = column(row, 3)?;
-    Ok(Some(ReplicatedVolume { id: VolumeId(id), size_gb: column(row, 2)?, metadata }))
+    let due: Option<Uuid> = column(row, 4)?;
+    let repair = column(row, 5)?;
+    let verification = due.map(|id| VerificationRequest { id, repair });
+    Ok(Some(ReplicatedVolume {
+        id: VolumeId(id),
+        size_gb: column(row, 2)?,
+        metadata,
+        verification,
+    }))
 }
 
 /// How many volumes are changed in one transaction: others wait for their rows no longer than that takes.
@@ -173,6 +185,27 @@ pub async fn record_replicas(
     let sql = "update backends set replicas_looked_at = $2 \
                where id = (select id from backends where id = $1 for no key update skip locked)";
     database.execute(sql, &[&backend.0, &look.began_at]).await.map(drop)
+}
+
+/// Records what a verification has found: the volumes, and how many bytes of their replicas differed.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn record_verified(
+    database: &Database,
+    backend: BackendId,
+    verification: Uuid,
+    found: &[(VolumeId, u64)],
+) -> Result<(), DbError> {
+    for some in found.chunks(RECORDED_AT_ONCE) {
+        let (ids, bytes): (Vec<Uuid>, Vec<i64>) = some
+            .iter()
+            .map(|(id, bytes)| (id.0, i64::try_from(*bytes).unwrap_or(i64::MAX)))
+            .unzip();
+        let sql = "select record_verified($1, $2, $3, $4)";
+        database.execute(sql, &[&backend.0, &verification, &ids, &bytes]).await?;
+    }
+    Ok(())
 }
 
 /// What many volumes come to.

@@ -48,7 +48,9 @@ pub use service::{Binary, LogLevel, LogLevelChange, Service};
 pub use side::Side;
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;
-pub use volume::{AttachedServer, ReplicaState, ReplicatedVolume, Volume, VolumeStatus};
+pub use volume::{
+    AttachedServer, ReplicaState, ReplicatedVolume, VerificationRequest, Volume, VolumeStatus,
+};
 pub use volume_type::VolumeType;
 
 /// Key-value pairs that users attach to their resources, sorted by key.

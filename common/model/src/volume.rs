@@ -101,13 +101,24 @@ pub struct ReplicatedVolume {
     pub size_gb: i32,
     /// What its owner notes about it.
     pub metadata: Metadata,
+    /// The verification of its replica that is due, if one is.
+    pub verification: Option<VerificationRequest>,
 }
 
 impl From<&Volume> for ReplicatedVolume {
     fn from(volume: &Volume) -> Self {
         let Volume { id, size_gb, metadata, .. } = volume;
-        Self { id: *id, size_gb: *size_gb, metadata: metadata.clone() }
+        Self { id: *id, size_gb: *size_gb, metadata: metadata.clone(), verification: None }
     }
+}
+
+/// An operator asks for replicas that are in sync to be compared with their volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerificationRequest {
+    /// Which verification it is.
+    pub id: Uuid,
+    /// Whether what differs is made equal to the volume; otherwise it is counted alone.
+    pub repair: bool,
 }
 
 /// A volume as the view `volume_details` shows it.

@@ -83,6 +83,7 @@ macro_rules! list {
                 thaw_backend: ThawBackend,
                 promote_backend: PromoteBackend,
                 enable_replication: EnableReplication,
+                verify_replicas: VerifyReplicas,
             }
         }
     };

@@ -6,12 +6,13 @@ use crate::progress::LatestProgress;
 use async_trait::async_trait;
 use model::{FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeId};
 use std::collections::HashSet;
+use uuid::Uuid;
 
 /// The sides of a backend: replicas on its targets, and failovers between them.
 #[async_trait]
 pub trait Replication: Send + Sync {
-    /// Keeps these volumes replicated, and returns how far their replicas are. Called again and again while the primary
-    /// is the active side, each time with all of them.
+    /// Keeps these volumes replicated, verifies those for which that is due, and returns how far their replicas are. Called again and
+    /// again while the primary is the active side, each time with all of them; a verification that takes long goes on between the calls.
     async fn replicate(&self, volumes: &[ReplicatedVolume]) -> Result<Replicas, DriverError>;
 
     /// Makes the target ready to serve, and returns which of the backend's volumes and snapshots are there. Nothing
@@ -70,4 +71,15 @@ pub struct Replica {
     pub id: VolumeId,
     /// How much of it is out of sync, in bytes; 0 when it has every acknowledged write.
     pub out_of_sync_bytes: u64,
+    /// What the verification that was due has found, once it has come to its end.
+    pub verified: Option<Verified>,
+}
+
+/// What a verification has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Which verification it was.
+    pub id: Uuid,
+    /// How much differed, in bytes.
+    pub differing_bytes: u64,
 }

@@ -244,6 +244,10 @@ or not coalesce({row}.report -> 'replication_targets', '[]') ? {row}.active_back
         "{row}.active_backend_id is null and {row}.replication_status = 'disabled'
 and jsonb_array_length(coalesce({row}.report -> 'replication_targets', '[]')) > 0",
     ),
+    (
+        "replicates",
+        "{row}.active_backend_id is null and {row}.replication_status in ('enabled', 'failover-error')",
+    ),
     ("is_frozen", "{row}.frozen_at is not null"),
     ("is_not_frozen", "{row}.frozen_at is null"),
 ];

@@ -5,13 +5,14 @@ use crate::conformance::storage::{Storage, TARGETS, count, replication};
 use crate::driver::Driver;
 use crate::fence::Fence;
 use crate::progress::LatestProgress;
-use crate::replication::Failover;
+use crate::replication::{Failover, Verified};
 use model::{
-    FailoverOutcome, ReplicatedVolume, ReplicationStatus, Side, Volume, VolumeFailover,
-    VolumeOutcome,
+    FailoverOutcome, ReplicatedVolume, ReplicationStatus, Side, VerificationRequest, Volume,
+    VolumeFailover, VolumeOutcome,
 };
 use std::collections::HashSet;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long small, empty volumes may take to be in sync.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -65,6 +66,26 @@ fn outcomes(volumes: &[Volume], outcomes: &[VolumeOutcome]) -> Vec<VolumeFailove
         .zip(outcomes)
         .map(|(volume, outcome)| VolumeFailover::of(volume.id, *outcome))
         .collect()
+}
+
+/// What a verification of replicas that are in sync, and equal, finds: nothing, once for each.
+pub async fn replicas_in_sync_are_verified(storage: &dyn Storage) {
+    let driver = storage.started().await;
+    let volumes = replicated_and_not(&*driver).await;
+    let asked = VerificationRequest { id: Uuid::new_v4(), repair: false };
+    let to_verify =
+        [ReplicatedVolume { verification: Some(asked), ..ReplicatedVolume::from(&volumes[0]) }];
+    let verified = async {
+        loop {
+            let replicas = replication(&*driver).replicate(&to_verify).await.unwrap();
+            if let Some(verified) = replicas.each.iter().find_map(|replica| replica.verified) {
+                return verified;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let verified = tokio::time::timeout(TIMEOUT, verified).await.expect("it is verified in time");
+    assert_eq!(verified, Verified { id: asked.id, differing_bytes: 0 });
 }
 
 /// A replicated volume in sync with its replica, and one that is not replicated.

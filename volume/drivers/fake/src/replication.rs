@@ -2,7 +2,7 @@
 
 use crate::faults;
 use crate::memory::FakeDriver;
-use driver::{DriverError, Failover, Replica, Replicas, Replication};
+use driver::{DriverError, Failover, Replica, Replicas, Replication, Verified};
 use model::{
     FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeFailover, VolumeOutcome,
 };
@@ -13,9 +13,16 @@ impl Replication for FakeDriver {
         let is_behind =
             |volume: &ReplicatedVolume| faults::is_failing(&volume.metadata, "replicate");
         let out_of_sync_bytes = |volume| if is_behind(volume) { 1 << 20 } else { 0 };
-        let each = volumes
-            .iter()
-            .map(|one| Replica { id: one.id, out_of_sync_bytes: out_of_sync_bytes(one) });
+        let verified = |volume: &ReplicatedVolume| {
+            let differing_bytes =
+                if faults::is_failing(&volume.metadata, "verify") { 4096 } else { 0 };
+            volume.verification.map(|asked| Verified { id: asked.id, differing_bytes })
+        };
+        let each = volumes.iter().map(|one| Replica {
+            id: one.id,
+            out_of_sync_bytes: out_of_sync_bytes(one),
+            verified: verified(one),
+        });
         Ok(Replicas { target: self.config.targets().first().cloned(), each: each.collect() })
     }
 

@@ -15,9 +15,9 @@ use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name
 use crate::object::Object;
 use crate::relay::MirrorConnections;
 use crate::undo_logs;
-use cinderblock_relay::control::{Admission, Equality, Link};
-use driver::DriverError;
-use model::{BackendId, VolumeId};
+use cinderblock_relay::control::{Admission, Equality, Link, Verification};
+use driver::{DriverError, Verified};
+use model::{BackendId, VerificationRequest, VolumeId};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -159,6 +159,29 @@ impl Mirror<'_> {
             Equality::Comparing { bytes_left } => Ok(State::OutOfSync(bytes_left.max(1))),
             Equality::Unknown => Ok(State::OutOfSync(self.size)),
             Equality::Equal | Equality::Settled => Ok(out_of_sync),
+        }
+    }
+
+    /// What a verification of the replica, which is in sync, has found; begins it, unless it was begun.
+    pub async fn verify(
+        &self,
+        query: &MirrorQuery,
+        asked: VerificationRequest,
+    ) -> Option<Verified> {
+        let link = query.connections.as_ref().and_then(|known| known.of(self.id));
+        let known = link.and_then(|link| link.verification);
+        match known.filter(|verification| verification.id == asked.id) {
+            Some(Verification { id, differing_bytes, is_done: true, .. }) => {
+                Some(Verified { id, differing_bytes })
+            }
+            Some(_) => None,
+            None => {
+                let source = self.from.directory.file(Object::Volume(self.id));
+                if let Err(error) = self.to.relay.verify(self.id, source, asked).await {
+                    tracing::info!(volume.id = %self.id, %error, "not verified yet");
+                }
+                None
+            }
         }
     }
 

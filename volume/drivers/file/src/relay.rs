@@ -6,10 +6,10 @@ use crate::file_lock::lock_file;
 use crate::io_error::{is_nobody_there, unusable};
 use crate::names::replica_name;
 use crate::processes::{self, Hanging};
-use cinderblock_relay::control::{Admission, Comparison, Link, Listing, Reply, Request};
+use cinderblock_relay::control::{Admission, Comparison, Link, Listing, Reply, Request, Verify};
 use configuration::FileDriverConfig;
 use driver::DriverError;
-use model::VolumeId;
+use model::{VerificationRequest, VolumeId};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -89,6 +89,20 @@ impl Relay {
         let bytes_per_second = NonZeroU64::new(self.config.resync_rate_mib << 20);
         let export = replica_name(id);
         self.order(Request::Compare(Comparison { export, source, bytes_per_second })).await
+    }
+
+    /// Begins to verify a replica that is in sync, unless that was done.
+    pub async fn verify(
+        &self,
+        id: VolumeId,
+        source: PathBuf,
+        asked: VerificationRequest,
+    ) -> Result<(), DriverError> {
+        let bytes_per_second = NonZeroU64::new(self.config.resync_rate_mib << 20);
+        let VerificationRequest { id: verification, repair } = asked;
+        let export = replica_name(id);
+        let verify = Verify { export, id: verification, source, repair, bytes_per_second };
+        self.order(Request::Verify(verify)).await
     }
 
     /// Keeps nothing any more of what a replica was.

@@ -28,6 +28,7 @@ pub(crate) async fn mirror_all(
         let all_of = |volume: &ReplicatedVolume| Replica {
             id: volume.id,
             out_of_sync_bytes: bytes(volume.size_gb),
+            verified: None,
         };
         return Ok(volumes.iter().map(all_of).collect());
     }
@@ -56,7 +57,11 @@ pub(crate) async fn mirror_all(
                 mirror.size
             }
         };
-        replicas.push(Replica { id: volume.id, out_of_sync_bytes });
+        let verified = match volume.verification {
+            Some(asked) if out_of_sync_bytes == 0 => mirror.verify(&query, asked).await,
+            Some(_) | None => None,
+        };
+        replicas.push(Replica { id: volume.id, out_of_sync_bytes, verified });
     }
     Ok(replicas)
 }

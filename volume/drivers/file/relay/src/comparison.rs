@@ -3,12 +3,11 @@
 use crate::blocking::blocking;
 use crate::connections::{MirrorConnections, Turns};
 use crate::control::{Comparison, Equality};
+use crate::pace::Pace;
 use crate::replica::PART;
 use std::fs::File;
 use std::io;
-use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -89,7 +88,7 @@ impl Comparisons {
             let part = blocking(move || {
                 let part = turn.next_part(&source, offset)?;
                 match part {
-                    Some(part) => turn.make_equal(&source, part)?,
+                    Some(part) => turn.make_equal(&source, part, PART)?,
                     None => turn.sync()?,
                 }
                 Ok(part)
@@ -103,34 +102,15 @@ impl Comparisons {
     }
 }
 
-/// Keeps work below so many bytes in a second.
-struct Pace {
-    bytes_per_second: Option<NonZeroU64>,
-    began: Instant,
-    done: u64,
-}
-
-impl Pace {
-    fn new(bytes_per_second: Option<NonZeroU64>) -> Self {
-        Self { bytes_per_second, began: Instant::now(), done: 0 }
-    }
-
-    /// So much was done; waits until the next may be.
-    async fn keep(&mut self, bytes: u64) {
-        self.done += bytes;
-        let Some(bytes_per_second) = self.bytes_per_second else { return };
-        let due = Duration::from_secs_f64(self.done as f64 / bytes_per_second.get() as f64);
-        tokio::time::sleep(due.saturating_sub(self.began.elapsed())).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::control::Admission;
     use crate::undo_log::{self, UndoLog, read_padded};
+    use std::num::NonZeroU64;
     use std::os::unix::fs::FileExt;
     use std::path::PathBuf;
+    use std::time::Duration;
 
     const SIZE: u64 = 8 * PART;
 

@@ -5,7 +5,7 @@
 //! comparison has read too early is overwritten by the write that it did not see.
 
 use crate::blocking::blocking;
-use crate::control::{Admission, Equality, Link};
+use crate::control::{Admission, Equality, Link, Verification};
 use crate::replica::Replica;
 use crate::undo_log::UndoLog;
 use std::collections::HashMap;
@@ -27,6 +27,8 @@ struct Export {
     is_admitted: bool,
     link: Option<State>,
     replica: Equality,
+    /// The newest one over the link.
+    verification: Option<Verification>,
     turns: Arc<Turns>,
 }
 
@@ -39,6 +41,7 @@ struct State {
 impl Export {
     fn lose_link(&mut self) {
         self.link = None;
+        self.verification = None;
         if let Equality::Comparing { .. } = self.replica {
             self.replica = Equality::Unknown;
         }
@@ -51,12 +54,34 @@ pub(crate) struct Turns {
     replica: Arc<tokio::sync::Mutex<Replica>>,
     /// Nothing is compared or kept: writes need no turn.
     is_settled: AtomicBool,
+    /// Although that is so, they take turns: blocks are being repaired.
+    all_in_turns: AtomicBool,
+}
+
+/// Every write takes a turn as long as this lives.
+pub(crate) struct AllInTurns<'a>(&'a AtomicBool);
+
+impl Drop for AllInTurns<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Turns {
     fn new(replica: Replica, is_settled: bool) -> Self {
         let replica = Arc::new(tokio::sync::Mutex::new(replica));
-        Self { replica, is_settled: AtomicBool::new(is_settled) }
+        let is_settled = AtomicBool::new(is_settled);
+        Self { replica, is_settled, all_in_turns: AtomicBool::new(false) }
+    }
+
+    /// From now on every write takes a turn; those that did not, and are on their way, may still arrive.
+    pub fn all_in_turns(&self) -> AllInTurns<'_> {
+        self.all_in_turns.store(true, Ordering::SeqCst);
+        AllInTurns(&self.all_in_turns)
+    }
+
+    fn are_needed(&self) -> bool {
+        !self.is_settled.load(Ordering::SeqCst) || self.all_in_turns.load(Ordering::SeqCst)
     }
 
     /// A turn, when the one that is under way is over.
@@ -107,7 +132,7 @@ impl MirrorConnections {
             Some(Equality::Equal | Equality::Settled) if !is_new_mirror => Equality::Equal,
             Some(_) | None => Equality::Unknown,
         };
-        let admitted = Export { is_admitted: true, link: None, replica, turns };
+        let admitted = Export { is_admitted: true, link: None, replica, verification: None, turns };
         exports.insert(export, admitted);
         Ok(())
     }
@@ -119,12 +144,12 @@ impl MirrorConnections {
     pub fn admit_without_file(&self, export: &str) -> io::Result<()> {
         let turns = Arc::new(Turns::new(Replica::new(File::open("/dev/null")?, 0, None), true));
         let replica = Equality::Settled;
-        let admitted = Export { is_admitted: true, link: None, replica, turns };
+        let admitted = Export { is_admitted: true, link: None, replica, verification: None, turns };
         self.exports().insert(export.to_owned(), admitted);
         Ok(())
     }
 
-    fn turns_of(&self, export: &str) -> Option<Arc<Turns>> {
+    pub(crate) fn turns_of(&self, export: &str) -> Option<Arc<Turns>> {
         self.exports().get(export).map(|export| export.turns.clone())
     }
 
@@ -148,7 +173,8 @@ impl MirrorConnections {
         let exports = self.exports();
         let link = |(export, known): (&String, &Export)| {
             let State { id, is_open } = known.link?;
-            Some(Link { export: export.clone(), id, is_open, replica: known.replica })
+            let Export { replica, verification, .. } = *known;
+            Some(Link { export: export.clone(), id, is_open, replica, verification })
         };
         exports.iter().filter_map(link).collect()
     }
@@ -187,6 +213,62 @@ impl MirrorConnections {
         })
     }
 
+    /// Begins to verify a replica over its open link; `None` when there is none, the replica is not in sync, or it is, or was, the same
+    /// verification.
+    pub(crate) fn begin_verification(&self, export: &str, id: Uuid) -> Option<Uuid> {
+        let mut exports = self.exports();
+        let known = exports.get_mut(export)?;
+        let link = known.link.filter(|link| link.is_open)?;
+        let is_same = known.verification.is_some_and(|verification| verification.id == id);
+        // one that is under way comes to its end first
+        let is_free = known.verification.is_none_or(|verification| verification.is_done);
+        (known.replica == Equality::Settled && !is_same && is_free).then(|| {
+            let bytes_left = u64::MAX;
+            let began = Verification { id, bytes_left, differing_bytes: 0, is_done: false };
+            known.verification = Some(began);
+            link.id
+        })
+    }
+
+    /// Whether a replica is, or was, verified by this one over its link.
+    pub(crate) fn is_verified(&self, export: &str, id: Uuid) -> bool {
+        let exports = self.exports();
+        let newest = exports.get(export).and_then(|known| known.verification);
+        newest.is_some_and(|verification| verification.id == id)
+    }
+
+    /// Whether a verification goes on over this link.
+    pub(crate) fn is_being_verified(&self, export: &str, link: Uuid) -> bool {
+        let exports = self.exports();
+        exports.get(export).is_some_and(|known| {
+            known.verification.is_some_and(|verification| !verification.is_done)
+                && known.link.is_some_and(|state| state.id == link && state.is_open)
+        })
+    }
+
+    /// Notes how far a verification is; `false` when its link is not the one that counts any more.
+    pub(crate) fn verified(&self, export: &str, link: Uuid, state: Verification) -> bool {
+        if !self.is_being_verified(export, link) {
+            return false;
+        }
+        let mut exports = self.exports();
+        let newest = exports.get_mut(export).and_then(|known| known.verification.as_mut());
+        let same = newest.filter(|verification| verification.id == state.id);
+        same.is_some_and(|verification| {
+            *verification = state;
+            true
+        })
+    }
+
+    /// A verification has failed, and can be begun again.
+    pub(crate) fn forget_verification(&self, export: &str, link: Uuid) {
+        if self.is_being_verified(export, link)
+            && let Some(known) = self.exports().get_mut(export)
+        {
+            known.verification = None;
+        }
+    }
+
     /// Keeps nothing any more of what a replica was; `false` when it is not known to be equal to its volume over this link.
     pub async fn settle(&self, export: &str, link: Uuid) -> bool {
         let Some(turns) = self.turns_of(export) else { return false };
@@ -222,7 +304,7 @@ impl MirrorConnection<'_> {
     /// # Errors
     /// When it cannot be kept.
     pub async fn before_write(&self, offset: u64, length: u64) -> io::Result<()> {
-        if self.turns.is_settled.load(Ordering::SeqCst) {
+        if !self.turns.are_needed() {
             return Ok(());
         }
         let mut turn = self.turns.next().await;
@@ -271,7 +353,7 @@ mod tests {
 
     fn link(connection: &MirrorConnection<'_>, is_open: bool) -> Link {
         let (export, id) = ("v".to_owned(), connection.id());
-        Link { export, id, is_open, replica: Equality::Settled }
+        Link { export, id, is_open, replica: Equality::Settled, verification: None }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum Request {
     Admit(Admission),
     /// The replica is to be made equal to the volume.
     Compare(Comparison),
+    /// The replica, which is in sync, is to be compared with the volume.
+    Verify(Verify),
     /// The replica is in sync: what it was before matters no more.
     Settle {
         /// The export of the replica.
@@ -57,6 +59,34 @@ pub struct Comparison {
     pub bytes_per_second: Option<NonZeroU64>,
 }
 
+/// How a replica that is in sync is verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// The export of the replica.
+    pub export: String,
+    /// Which verification it is: one that was begun is not begun again.
+    pub id: Uuid,
+    /// The file of the volume.
+    pub source: PathBuf,
+    /// Whether what differs is made equal to the volume.
+    pub repair: bool,
+    /// The most bytes that are read of it in a second; `None` for no bound.
+    pub bytes_per_second: Option<NonZeroU64>,
+}
+
+/// How far the newest verification of a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Which one it is.
+    pub id: Uuid,
+    /// How much has still to be looked at.
+    pub bytes_left: u64,
+    /// How much was found to differ, in sectors of 4 KiB.
+    pub differing_bytes: u64,
+    /// Whether it has come to its end.
+    pub is_done: bool,
+}
+
 /// What the relay says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +121,8 @@ pub struct Link {
     pub is_open: bool,
     /// How the replica compares to the volume.
     pub replica: Equality,
+    /// How far its newest verification over this link is.
+    pub verification: Option<Verification>,
 }
 
 /// How a replica compares to its volume, but for what the mirror itself has recorded that it has missed.

@@ -15,6 +15,7 @@
 //! | its requests go to the target, the target's replies come back | [`transmission`] |
 //! | a worker admits mirrors, and asks for the intact connections | [`control`], [`connections`] |
 //! | a replica is made equal to its volume | [`comparison`], [`replica`] |
+//! | it is compared again later, while it is in sync | [`verification`] |
 //! | what it was can be restored | [`undo_log`] |
 
 mod blocking;
@@ -22,6 +23,8 @@ pub mod comparison;
 pub mod connections;
 pub mod control;
 pub mod handshake;
+mod pace;
 pub mod replica;
 pub mod transmission;
 pub mod undo_log;
+pub mod verification;

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use cinderblock_relay::comparison::Comparisons;
 use cinderblock_relay::connections::MirrorConnections;
 use cinderblock_relay::control::{Listing, Reply, Request};
+use cinderblock_relay::verification::Verifications;
 use cinderblock_relay::{handshake, transmission};
 use clap::Parser;
 use rustix::process::{Resource, Rlimit};
@@ -21,6 +22,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long a worker may take to say what it wants, and how much that may be.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_REQUEST: u64 = 64 << 10;
+/// By how much a verification waits longer than a write may be on its way.
+const VERIFICATION_MARGIN: Duration = Duration::from_secs(1);
 
 /// Forwards the writes of mirrors to the replicas of one array, and tracks whether a replica has missed one.
 /// cinderblock-volume starts it; it goes on while that restarts.
@@ -147,15 +150,19 @@ async fn answer(
     connections: &Arc<MirrorConnections>,
     command_line: &CommandLine,
 ) {
-    let comparisons = Comparisons::new(connections.clone());
+    let patience = Duration::from_secs_f64(command_line.timeout) + VERIFICATION_MARGIN;
+    let work = Work {
+        connections: connections.clone(),
+        comparisons: Comparisons::new(connections.clone()),
+        verifications: Verifications::new(connections.clone(), patience),
+        command_line: command_line.clone(),
+    };
     loop {
         match control.accept().await {
             Ok((asking, _)) => {
-                let (connections, comparisons) = (connections.clone(), comparisons.clone());
-                let command_line = command_line.clone();
+                let work = work.clone();
                 tokio::spawn(async move {
-                    let answered =
-                        answer_one(asking, &connections, &comparisons, &command_line).await;
+                    let answered = answer_one(asking, &work).await;
                     if let Err(error) = answered {
                         tracing::warn!(%error, "a worker has got no answer");
                     }
@@ -169,17 +176,12 @@ async fn answer(
     }
 }
 
-async fn answer_one(
-    mut asking: UnixStream,
-    connections: &MirrorConnections,
-    comparisons: &Arc<Comparisons>,
-    command_line: &CommandLine,
-) -> std::io::Result<()> {
+async fn answer_one(mut asking: UnixStream, work: &Work) -> std::io::Result<()> {
     let mut line = String::new();
     let mut incoming = BufReader::new(&mut asking).take(LONGEST_REQUEST);
     tokio::time::timeout(REQUEST_TIMEOUT, incoming.read_line(&mut line)).await??;
     let reply = match serde_json::from_str(&line) {
-        Ok(request) => carry_out(request, connections, comparisons, command_line).await,
+        Ok(request) => work.carry_out(request).await,
         Err(error) => Reply::Refused(error.to_string()),
     };
     let mut answer = serde_json::to_vec(&reply)?;
@@ -187,34 +189,45 @@ async fn answer_one(
     asking.write_all(&answer).await
 }
 
-async fn carry_out(
-    request: Request,
-    connections: &MirrorConnections,
-    comparisons: &Arc<Comparisons>,
-    command_line: &CommandLine,
-) -> Reply {
-    let done = |is_done, otherwise: &str| {
-        if is_done { Reply::Done } else { Reply::Refused(otherwise.to_owned()) }
-    };
-    match request {
-        Request::List => Reply::Listing(Listing {
-            target: command_line.target.clone(),
-            timeout: command_line.timeout,
-            links: connections.links(),
-        }),
-        Request::Admit(admission) => match connections.admit(&admission).await {
-            Ok(()) => Reply::Done,
-            Err(error) => Reply::Refused(format!("{}: {error}", admission.replica.display())),
-        },
-        Request::Compare(comparison) => {
-            done(comparisons.begin(comparison).await, "its mirror is not connected")
-        }
-        Request::Settle { export, link } => {
-            done(connections.settle(&export, link).await, "the replica is not known to be equal")
-        }
-        Request::Forget { export } => {
-            connections.forget(&export).await;
-            Reply::Done
+/// What workers order.
+#[derive(Clone)]
+struct Work {
+    connections: Arc<MirrorConnections>,
+    comparisons: Arc<Comparisons>,
+    verifications: Arc<Verifications>,
+    command_line: CommandLine,
+}
+
+impl Work {
+    async fn carry_out(&self, request: Request) -> Reply {
+        let Self { connections, comparisons, verifications, command_line } = self;
+        let done = |is_done, otherwise: &str| {
+            if is_done { Reply::Done } else { Reply::Refused(otherwise.to_owned()) }
+        };
+        match request {
+            Request::List => Reply::Listing(Listing {
+                target: command_line.target.clone(),
+                timeout: command_line.timeout,
+                links: connections.links(),
+            }),
+            Request::Admit(admission) => match connections.admit(&admission).await {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(format!("{}: {error}", admission.replica.display())),
+            },
+            Request::Compare(comparison) => {
+                done(comparisons.begin(comparison).await, "its mirror is not connected")
+            }
+            Request::Verify(verify) => {
+                done(verifications.begin(verify), "the replica is not in sync")
+            }
+            Request::Settle { export, link } => done(
+                connections.settle(&export, link).await,
+                "the replica is not known to be equal",
+            ),
+            Request::Forget { export } => {
+                connections.forget(&export).await;
+                Reply::Done
+            }
         }
     }
 }

@@ -18,6 +18,17 @@ pub struct Replica {
     undo_log: Option<UndoLog>,
 }
 
+/// A block that is not what the volume has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// What the volume has there.
+    pub wanted: Vec<u8>,
+    /// What the replica has.
+    pub found: Vec<u8>,
+}
+
 impl Replica {
     /// The file, its size in bytes, and where to keep what is overwritten.
     #[must_use]
@@ -56,33 +67,56 @@ impl Replica {
         Ok(found.filter(|data| *data < self.size).map(|data| (data / PART * PART).max(offset)))
     }
 
-    /// Makes the part that begins here like the volume.
+    /// The blocks between an offset and the end of this length that are not what the volume has there.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
-    pub fn make_equal(&mut self, source: &File, offset: u64) -> io::Result<()> {
-        let length = PART.min(self.size.saturating_sub(offset));
+    /// When a file cannot be read.
+    pub fn differing_blocks(
+        &self,
+        source: &File,
+        offset: u64,
+        length: u64,
+    ) -> io::Result<Vec<Block>> {
+        let length = length.min(self.size.saturating_sub(offset));
         let wanted = read_padded(source, offset, length)?;
         let found = read_padded(&self.file, offset, length)?;
         let blocks = wanted.chunks(BLOCK as usize).zip(found.chunks(BLOCK as usize));
-        let offsets = (offset..).step_by(BLOCK as usize);
-        let differing: Vec<_> = offsets
-            .zip(blocks)
-            .filter(|(_, (wanted, found))| wanted != found)
-            .map(|(offset, (wanted, _))| (offset, wanted))
-            .collect();
+        let blocks = (offset..).step_by(BLOCK as usize).zip(blocks);
+        let differing = blocks.filter(|(_, (wanted, found))| wanted != found);
+        let block = |(offset, (wanted, found)): (u64, (&[u8], &[u8]))| Block {
+            offset,
+            wanted: wanted.to_vec(),
+            found: found.to_vec(),
+        };
+        Ok(differing.map(block).collect())
+    }
+
+    /// Makes what lies between an offset and the end of this length like the volume.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn make_equal(&mut self, source: &File, offset: u64, length: u64) -> io::Result<()> {
+        let differing = self.differing_blocks(source, offset, length)?;
         let parts: Vec<_> =
-            differing.iter().map(|(offset, wanted)| (*offset, wanted.len() as u64)).collect();
+            differing.iter().map(|block| (block.offset, block.wanted.len() as u64)).collect();
         // once for all of them: it waits for the disk
         self.preserve(&parts)?;
-        for (offset, wanted) in differing {
+        for Block { offset, wanted, .. } in differing {
             if wanted.iter().all(|byte| *byte == 0) {
                 write_zeros(&self.file, offset, wanted.len() as u64)?;
             } else {
-                self.file.write_all_at(wanted, offset)?;
+                self.file.write_all_at(&wanted, offset)?;
             }
         }
         Ok(())
+    }
+
+    /// The same file, to be read.
+    ///
+    /// # Errors
+    /// When there are too many files.
+    pub fn reader(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, size: self.size, undo_log: None })
     }
 
     /// Makes what was written durable.
@@ -120,7 +154,7 @@ mod tests {
     fn compare(replica: &mut Replica, source: &File) -> u64 {
         let (mut offset, mut parts) = (0, 0);
         while let Some(part) = replica.next_part(source, offset).unwrap() {
-            replica.make_equal(source, part).unwrap();
+            replica.make_equal(source, part, PART).unwrap();
             (offset, parts) = (part + PART, parts + 1);
         }
         parts
