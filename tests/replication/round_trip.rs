@@ -117,6 +117,30 @@ async fn when_one_volume_cannot_come_home_all_stay_where_they_are_served() -> an
     cluster.finish_unsettled(&[&CUT_OFF[..], &["cannot be resynchronised"]].concat())
 }
 
+/// It could not be made: its row is there until it is deleted, and nothing else.
+#[tokio::test]
+async fn a_volume_that_is_nowhere_keeps_nobody_from_going_home() -> anyhow::Result<()> {
+    let cluster = arrays(&["b"]).await?;
+    let client = cluster.client();
+    let id = replicated_volume(&client).await?;
+    wait_until_in_sync(&cluster, 1).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    let unmade = client.available_volume(1).await?;
+    std::fs::remove_file(cluster.directory().join(format!("b/volumes/volume-{unmade}")))?;
+    client
+        .act(&unmade, "os-reset_status", json!({ "status": "error" }))
+        .await?
+        .expect_status(202)?;
+    fail_over(&client, json!("default")).await?.expect_status(202)?;
+    wait_for_replication(&client, "enabled").await?;
+    assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
+    assert_eq!(of_volume(&client, &unmade).await?, pair("error", "disabled"));
+    client.delete(&format!("/volumes/{unmade}")).await?.expect_status(202)?;
+    client.wait_for_status(&unmade, "deleted").await?;
+    cluster.finish(&CUT_OFF).await
+}
+
 /// One volume has not changed, and another one has much to bring home, slowly: its server goes on meanwhile.
 #[tokio::test]
 async fn an_operator_sees_how_far_a_failback_is_and_servers_go_on_until_it_is_done()

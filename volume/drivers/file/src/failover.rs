@@ -14,6 +14,7 @@ use crate::undo_logs;
 use driver::{DriverError, Failover};
 use model::{
     BackendId, FailoverOutcome, Snapshot, Volume, VolumeFailover, VolumeId, VolumeOutcome,
+    VolumeStatus,
 };
 use std::collections::HashSet;
 use std::time::Duration;
@@ -134,7 +135,9 @@ impl Sides<'_> {
             // it says nothing over them any more, and what it has said is judged when the export is closed
             Killed::Hanging => self.to.relay.connections().await.unwrap_or_default(),
         };
-        let in_sync = |volume: &&Volume| is_in_sync(self.to, volume.id, &connections);
+        let in_sync = |volume: &&Volume| {
+            self.to.directory.is_complete(volume.id) && is_in_sync(self.to, volume.id, &connections)
+        };
         let complete = failover.volumes.iter().filter(in_sync).map(|volume| volume.id).collect();
         for volume in failover.volumes {
             self.to.daemon.close_replica(volume.id).await?;
@@ -196,11 +199,15 @@ impl Sides<'_> {
     ) -> Result<HashSet<VolumeId>, DriverError> {
         let (directory, backend, epoch) = (self.to.directory.clone(), self.backend, failover.epoch);
         blocking(move || Ok(directory.record_epoch(backend, epoch, false)?)).await?;
-        let served: Vec<&Volume> = served(failover.volumes).collect();
+        let (unmade, served): (Vec<&Volume>, Vec<_>) =
+            served(failover.volumes).partition(|volume| self.is_unmade(volume));
         let resynchronisation = self.resynchronisation(failover, &served);
-        let brought = match self.from.daemon.ensure_running().await {
-            Ok(_) => resynchronisation.bring_over(served, Locks::Taken).await?,
-            Err(gone) => resynchronisation.leave_behind(served, &gone)?,
+        let (brought, unmade) = match self.from.daemon.ensure_running().await {
+            Ok(_) => (resynchronisation.bring_over(served, Locks::Taken).await?, unmade),
+            Err(gone) => {
+                let all = served.into_iter().chain(unmade).collect();
+                (resynchronisation.leave_behind(all, &gone)?, Vec::new())
+            }
         };
         phases.end("resynchronise");
         fail::fail_point!("volume.brought", |_| std::process::abort());
@@ -214,7 +221,15 @@ impl Sides<'_> {
         self.to.daemon.close_replicas(&ids).await?;
         self.serve(failover.epoch).await?;
         drop(held);
-        Ok(complete.iter().map(|volume| volume.id).collect())
+        Ok(complete.iter().chain(&unmade).map(|volume| volume.id).collect())
+    }
+
+    /// Whether a volume could not be made: there is nothing of it to be brought, and nothing is lost.
+    fn is_unmade(&self, volume: &Volume) -> bool {
+        let object = Object::Volume(volume.id);
+        volume.status == VolumeStatus::Error
+            && !self.from.directory.has(object)
+            && !self.to.directory.has(object)
     }
 
     async fn prepare(&self) -> Result<(), DriverError> {
