@@ -12,14 +12,24 @@ pub enum Age {
     Any,
 }
 
+/// Whoever means more means any.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 impl FromStr for Age {
-    type Err = humantime::DurationError;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "any" {
-            Ok(Self::Any)
+            return Ok(Self::Any);
+        }
+        if text.contains('M') {
+            return Err("M would be months: minutes are m".to_owned());
+        }
+        let age = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+        if age > LONGEST {
+            Err("that is longer than a year".to_owned())
         } else {
-            humantime::parse_duration(text).map(Self::AtMost)
+            Ok(Self::AtMost(age))
         }
     }
 }
@@ -39,7 +49,7 @@ mod tests {
         assert_eq!("90s".parse(), Ok(Age::AtMost(Duration::from_secs(90))));
         assert_eq!("1h 30m".parse(), Ok(Age::AtMost(Duration::from_secs(5400))));
         assert_eq!("any".parse(), Ok(Age::Any));
-        for strange in ["", "15", "soon", "-1s"] {
+        for strange in ["", "15", "soon", "-1s", "15M", "2y", "12000years"] {
             assert!(strange.parse::<Age>().is_err(), "{strange}");
         }
         assert_eq!(ago(time::Duration::seconds(95)), "1m 35s ago");

@@ -277,7 +277,7 @@ pub fn pair(status: &str, replication: &str) -> (String, String) {
 /// When the database does not answer.
 pub async fn rows(cluster: &Cluster) -> anyhow::Result<String> {
     let sql = "select jsonb_build_object( \
-        'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report' order by id) from backends b), \
+        'backends', (select jsonb_agg(to_jsonb(b) - 'seen_at' - 'report' - 'replicas_looked_at' order by id) from backends b), \
         'volumes', (select jsonb_agg(to_jsonb(v) order by id) from volumes v), \
         'snapshots', (select jsonb_agg(to_jsonb(s) order by id) from snapshots s), \
         'operations', (select jsonb_agg(to_jsonb(o) order by id) from operations o))::text";

@@ -1,10 +1,70 @@
 //! What a failover may lose is bounded, accepted by name, and told.
 
 use crate::cinderblock_manage::{done, manage, refused};
+use database::Database;
+use database::volumes::{self, ReplicaLook};
 use harness::replication::{of_volume, pair, replicated, volume};
 use harness::{Cluster, until};
+use model::{BackendId, VolumeId};
 use serde_json::{Value, json};
 use std::time::Duration;
+use time::OffsetDateTime;
+
+/// Nothing looks at the replicas but this test.
+#[tokio::test]
+async fn a_replica_never_counts_as_newer_than_the_last_look_that_has_found_it_in_sync()
+-> anyhow::Result<()> {
+    let mut cluster = replicated().await?;
+    let client = cluster.client();
+    let id = volume(&client, "replicated", "").await?;
+    cluster.workers.clear();
+    let rows = cluster.database().await?;
+    rows.batch_execute(
+        "update volumes set replication_extended_status = null, replica_recorded_at = null, replica_in_sync_at = null; \
+         update backends set replicas_looked_at = null",
+    )
+    .await?;
+    let backend = BackendId(rows.query_one("select id from backends", &[]).await?.get(0));
+    let config = configuration::Config::load(Some(cluster.config_file()))?;
+    let database = Database::new(&config.database, Duration::from_secs(3))?;
+    let ids = [VolumeId(id.parse()?)];
+    let start = OffsetDateTime::now_utc().replace_nanosecond(0)?;
+    let at = |minute: i64| start + time::Duration::minutes(minute);
+    let record = async |minute, is_in_sync: bool| {
+        let (in_sync, out_of_sync) =
+            if is_in_sync { (&ids[..], &[][..]) } else { (&[][..], &ids[..]) };
+        let look = ReplicaLook { began_at: at(minute), target: Some("b"), in_sync, out_of_sync };
+        volumes::record_replicas(&database, backend, &look).await
+    };
+    let as_of = async || {
+        let sql = "select replication_extended_status, replica_as_of from volume_details";
+        let row = rows.query_one(sql, &[]).await?;
+        anyhow::Ok((row.get::<_, String>(0), row.get::<_, Option<OffsetDateTime>>(1)))
+    };
+    record(1, true).await?;
+    record(2, true).await?;
+    assert_eq!(as_of().await?, ("in-sync".to_owned(), Some(at(2))));
+    // an attach has the row while a look finds it out of sync
+    let mut other = cluster.database().await?;
+    let held = other.transaction().await?;
+    held.execute("select from volumes for update", &[]).await?;
+    record(3, false).await?;
+    assert_eq!(as_of().await?, ("in-sync".to_owned(), Some(at(2))));
+    held.rollback().await?;
+    record(4, false).await?;
+    assert_eq!(as_of().await?, ("out-of-sync".to_owned(), Some(at(2))));
+    // another worker began to look before it fell out of sync, and is late
+    record(3, true).await?;
+    assert_eq!(as_of().await?, ("out-of-sync".to_owned(), Some(at(2))));
+    record(5, true).await?;
+    assert_eq!(as_of().await?, ("in-sync".to_owned(), Some(at(5))));
+    // it is not looked at while an operation changes it
+    let nothing =
+        ReplicaLook { began_at: at(6), target: Some("b"), in_sync: &[], out_of_sync: &[] };
+    volumes::record_replicas(&database, backend, &nothing).await?;
+    assert_eq!(as_of().await?, ("in-sync".to_owned(), Some(at(5))));
+    cluster.finish(&[]).await
+}
 
 /// What is known of a volume's replica: its state, the target, and as of when it was in sync.
 fn replica(cluster: &Cluster, id: &str) -> anyhow::Result<[Value; 3]> {
@@ -54,7 +114,7 @@ async fn a_replica_that_is_behind_is_served_if_it_is_not_too_old_and_told_with_i
     assert_eq!(of_volume(&client, &id).await?, pair("available", "enabled"));
 
     // it stays where it is, and as old as it was
-    assert!(manage(&cluster, "backend failover host@a --to b --leave-behind")?.is_err());
+    done(&cluster, "backend failover host@a --to b --leave-behind")?;
     assert_eq!(of_volume(&client, &id).await?, pair("error", "failover-error"));
     assert_eq!(replica(&cluster, &id)?, [json!("unprotected"), json!("b"), as_of.clone()]);
     assert!(manage(&cluster, &accepting("1ms"))?.is_err());

@@ -261,7 +261,11 @@ async fn a_primary_whose_storage_hangs_can_be_left_and_comes_back() -> anyhow::R
     until("it writes", Duration::from_secs(20), || async { writer.acknowledged() > 500 }).await?;
     disk.freeze()?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
-    wait_for_replication(&client, "failed-over").await?;
+    // a busy disk is not taken for one that hangs
+    until("it is left", Duration::from_secs(30), || async {
+        service(&client).await.is_ok_and(|is| is["replication_status"] == "failed-over")
+    })
+    .await?;
     assert_eq!(of_volume(&client, &id).await?, pair("in-use", "failed-over"));
     client.detach(&id).await?;
     client.access(&id, &["write -P 0xee 900M 1M", "flush"]).await?;

@@ -64,7 +64,13 @@ begin
         return jsonb_build_object('reason', reason);
     end if;
     perform from volumes where backend_id = current and deleted_at is null order by id for no key update;
-    update volumes set backend_id = renamed where backend_id = current and deleted_at is null;
+    -- what was looked at was so when the old backend looked
+    update volumes v
+    set backend_id = renamed,
+        replica_in_sync_at = case when v.replication_extended_status = 'in-sync'
+                                  then coalesce(v.replica_in_sync_at, b.replicas_looked_at) else v.replica_in_sync_at end
+    from backends b
+    where b.id = current and v.backend_id = current and v.deleted_at is null;
     get diagnostics moved = row_count;
     return jsonb_build_object('moved', moved);
 end $$;

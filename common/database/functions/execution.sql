@@ -192,25 +192,30 @@ begin
         group by n.status, n.target, n.is_current;
 end $$;
 
--- Records the status of the replicas of these volumes; null for those that have none. What is not known to be in sync now was so, if
--- it was, at the look before. What somebody has locked, or what has begun or ended to be replicated since it was looked at, keeps what
--- was recorded until the next time.
-create function record_replicas(backend uuid, ids uuid[], replica_status text, target text, is_current boolean) returns void
+-- Records the status of the replicas of these volumes, as a look has found it that began then; null for those that have none. What is
+-- not known to be in sync now was so, if it was, at the look before. What somebody has locked, what has begun or ended to be replicated
+-- since it was looked at, and what a later look has found something else of, keeps what was recorded. Returns how many were recorded.
+create function record_replicas(
+    backend uuid, ids uuid[], replica_status text, target text, is_current boolean, looked_at timestamptz) returns bigint
 language sql as $$
     with free as materialized (
         select v.id from volumes v join unnest(ids) each (id) using (id)
         where v.backend_id = backend and v.deleted_at is null
           and (v.replicated and v.replication_status = 'enabled') = (replica_status is not null)
-        for no key update of v skip locked)
-    update volumes v
-    set replication_extended_status = replica_status, replication_driver_data = target,
-        replica_in_sync_at = case
-            when is_current or v.replication_driver_data is distinct from target then null
-            when v.replica_in_sync_at is null and v.replication_extended_status = 'in-sync' then b.replicas_looked_at
-            else v.replica_in_sync_at
-        end
-    from free, backends b
-    where v.id = free.id and b.id = backend
+          and coalesce(v.replica_recorded_at <= looked_at, true)
+        for no key update of v skip locked),
+    recorded as (
+        update volumes v
+        set replication_extended_status = replica_status, replication_driver_data = target, replica_recorded_at = looked_at,
+            replica_in_sync_at = case
+                when is_current or v.replication_driver_data is distinct from target then null
+                when v.replica_in_sync_at is null and v.replication_extended_status = 'in-sync' then b.replicas_looked_at
+                else v.replica_in_sync_at
+            end
+        from free, backends b
+        where v.id = free.id and b.id = backend
+        returning 1)
+    select count(*) from recorded
 $$;
 
 -- Records what a verification has found of the replicas of these volumes. What somebody has locked is recorded the next time.

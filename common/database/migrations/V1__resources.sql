@@ -117,6 +117,8 @@ create table volumes (
     replication_driver_data text,
     -- the last look at which it was in sync; null when that was the backend's last one, and when there was none
     replica_in_sync_at timestamptz,
+    -- when the look began that has recorded this
+    replica_recorded_at timestamptz,
     -- the newest verification of the replica that has come to its end, when that was, and how much differed
     replica_verification_id uuid,
     replica_verified_at timestamptz,

@@ -158,7 +158,8 @@ pub struct ReplicaLook<'a> {
 }
 
 /// Records how far the replicas of a backend's volumes are. What the look has not found in either state keeps what was recorded, as
-/// long as it is replicated; it is as old as the look before.
+/// long as it is replicated; it is as old as the look before. A look of which something could not be recorded does not count as the
+/// last one.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -169,6 +170,7 @@ pub async fn record_replicas(
 ) -> Result<(), DbError> {
     let ids = |volumes: &[VolumeId]| volumes.iter().map(|id| id.0).collect::<Vec<Uuid>>();
     let (in_sync, out_of_sync) = (ids(look.in_sync), ids(look.out_of_sync));
+    let mut is_whole = true;
     let sql = "select * from unequal_replicas($1, $2, $3, $4)";
     let parameters: Parameters = &[&backend.0, &in_sync, &out_of_sync, &look.target];
     for unequal in database.typed_rows_without_time_limit(sql, parameters).await? {
@@ -176,13 +178,20 @@ pub async fn record_replicas(
             (column(&unequal, 0)?, column(&unequal, 1)?);
         let (is_current, volumes): (bool, Vec<Uuid>) = (column(&unequal, 2)?, column(&unequal, 3)?);
         for some in volumes.chunks(RECORDED_AT_ONCE) {
-            let sql = "select record_replicas($1, $2, $3, $4, $5)";
-            let parameters: Parameters = &[&backend.0, &some, &status, &target, &is_current];
-            database.execute(sql, parameters).await?;
+            let sql = "select record_replicas($1, $2, $3, $4, $5, $6)";
+            let parameters: Parameters =
+                &[&backend.0, &some, &status, &target, &is_current, &look.began_at];
+            let recorded = database.typed_rows_without_time_limit(sql, parameters).await?;
+            let recorded: i64 = recorded.first().map_or(Ok(0), |row| column(row, 0))?;
+            is_whole &= usize::try_from(recorded).is_ok_and(|recorded| recorded == some.len());
         }
     }
+    // what was not recorded would pass for what it was at this look
+    if !is_whole {
+        return Ok(());
+    }
     // last: what has fallen behind since the look before was in sync at that one; and not while a failover writes what it came to
-    let sql = "update backends set replicas_looked_at = $2 \
+    let sql = "update backends set replicas_looked_at = greatest(replicas_looked_at, $2) \
                where id = (select id from backends where id = $1 for no key update skip locked)";
     database.execute(sql, &[&backend.0, &look.began_at]).await.map(drop)
 }

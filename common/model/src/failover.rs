@@ -80,7 +80,7 @@ impl FailoverReport {
         let count =
             |wanted| outcome.volumes.iter().filter(|volume| volume.outcome == wanted).count();
         let as_of: HashMap<_, _> =
-            volumes.iter().map(|volume| (volume.id, volume.replica_as_of)).collect();
+            volumes.iter().map(|volume| (volume.id, volume.as_of_on(&outcome.active))).collect();
         let lacking = outcome.volumes.iter().filter(|volume| volume.may_lack_writes);
         let lacking: Vec<_> =
             lacking.map(|volume| as_of.get(&volume.id).copied().flatten()).collect();

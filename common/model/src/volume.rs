@@ -1,8 +1,8 @@
 //! A volume: a block device of a project, on one pool of one backend.
 
 use super::{
-    AttachMode, AttachmentId, BackendId, Metadata, MigrationStatus, ReplicationStatus, VolumeId,
-    VolumeTypeId,
+    AttachMode, AttachmentId, BackendId, Metadata, MigrationStatus, ReplicationStatus, Side,
+    VolumeId, VolumeTypeId,
 };
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -221,6 +221,15 @@ pub struct AttachedServer {
 }
 
 impl Volume {
+    /// The last look at which its replica on this side was in sync; `None` when there was none, and for every side that its replica is
+    /// not on.
+    #[must_use]
+    pub fn as_of_on(&self, side: &Side) -> Option<OffsetDateTime> {
+        let is_there =
+            side.target().is_some() && side.target() == self.replication_driver_data.as_deref();
+        self.replica_as_of.filter(|_| is_there)
+    }
+
     /// `host@backend#pool`, the form in which Cinder's clients know the place of a volume.
     #[must_use]
     pub fn host(&self) -> String {

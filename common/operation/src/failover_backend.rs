@@ -17,6 +17,9 @@ pub struct FailoverBackend {
     /// Which volumes are failed over although their replicas may lack acknowledged writes; none of them when it is `None`.
     #[serde(default)]
     pub accepted_loss: Option<AcceptedLoss>,
+    /// Whether a volume that does not come to be in sync on the target is left behind; otherwise a primary that lives is not left.
+    #[serde(default)]
+    pub leave_behind: bool,
 }
 
 const CAN_FAIL_OVER: Precondition = Precondition {

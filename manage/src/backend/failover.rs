@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How often the state of a failover is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How long replicas that are not in sync may take to be so.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -52,12 +54,27 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
         Age::Any => AcceptedLoss::Any,
         Age::AtMost(age) => AcceptedLoss::Since(protection.asked_at - age),
     });
-    // the way home leaves nothing behind, and the way back to where it is takes what it can
-    if backend.active.is_primary() && !arguments.leave_behind {
-        require_all(&protection, accepted_loss)?;
+    if target.is_primary() && matches!(accepted_loss, Some(AcceptedLoss::Since(_))) {
+        bail!(
+            "how old the copies on the primary are is not known: use --max-age any to serve them as they are"
+        );
     }
-    let operation =
-        FailoverBackend { backend_id: backend.id, target: target.clone(), accepted_loss };
+    let leave_behind = arguments.leave_behind;
+    // what is resynchronised to another side loses nothing, or does not happen
+    if leads_to_replicas(&backend, &target) && !leave_behind {
+        require_all(session, &backend, accepted_loss).await?;
+    }
+    if let Some(AcceptedLoss::Since(earliest)) = accepted_loss {
+        session
+            .output
+            .say(&format!("replicas that were in sync at {earliest} or later are served"))?;
+    }
+    let operation = FailoverBackend {
+        backend_id: backend.id,
+        target: target.clone(),
+        accepted_loss,
+        leave_behind,
+    };
     let (id, _) = submit(session, operation).await?;
     session.output.say(&format!("{} fails over to {target} (operation {id})", backend.name))?;
     if arguments.no_wait {
@@ -65,7 +82,13 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
     }
     let report = wait(session, backend.id, id).await?;
     show(session, backend.id, &report, began.elapsed()).await?;
-    Ok(if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if report.failed == 0 || leave_behind { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
+
+/// Whether the backend serves from its primary, and its replicas are on the target.
+fn leads_to_replicas(backend: &Backend, target: &Side) -> bool {
+    let first = backend.report.as_ref().and_then(|report| report.replication_targets.first());
+    backend.active.is_primary() && target.target() == first.map(String::as_str)
 }
 
 fn target(backend: &Backend, named: Option<&str>) -> anyhow::Result<Side> {
@@ -74,24 +97,42 @@ fn target(backend: &Backend, named: Option<&str>) -> anyhow::Result<Side> {
     target.context("the backend has no replication target to fail over to")
 }
 
-/// Fails, and lists them, when there are replicas that may lack acknowledged writes and are not accepted as they are.
-fn require_all(protection: &Protection, accepted: Option<AcceptedLoss>) -> anyhow::Result<()> {
+/// Fails, and lists them, when there are replicas that may lack acknowledged writes and are not accepted as they are. Those of volumes
+/// that were just made have a moment to come to be in sync.
+async fn require_all(
+    session: &Session,
+    backend: &Backend,
+    accepted: Option<AcceptedLoss>,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
+    loop {
+        let protection = session.database.protection(backend.id).await?;
+        let refused = refused(&protection, accepted);
+        if refused.is_empty() {
+            return Ok(());
+        }
+        if began.elapsed() > SYNC_TIMEOUT {
+            bail!(
+                "the replicas of these volumes may lack acknowledged writes:\n  {}\n\
+                 use --leave-behind to fail over without them, or --accept-data-loss with --max-age to serve them as they are",
+                refused.join("\n  ")
+            );
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// A line for each replica that may lack acknowledged writes and is not accepted as it is.
+fn refused(protection: &Protection, accepted: Option<AcceptedLoss>) -> Vec<String> {
     let is_accepted =
         |one: &&NotInSync| accepted.is_some_and(|accepted| accepted.covers(one.as_of));
-    let refused: Vec<_> = protection.not_in_sync.iter().filter(|one| !is_accepted(one)).collect();
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let mut lines: Vec<_> = refused.iter().map(|one| line(one, protection)).collect();
+    let refused = protection.not_in_sync.iter().filter(|one| !is_accepted(one));
+    let mut lines: Vec<_> = refused.map(|one| line(one, protection)).collect();
     let others = protection.not_in_sync_count().saturating_sub(protection.not_in_sync.len());
-    if others > 0 {
+    if others > 0 && !lines.is_empty() {
         lines.push(format!("and up to {others} more"));
     }
-    bail!(
-        "the replicas of these volumes may lack acknowledged writes:\n  {}\n\
-         use --leave-behind to fail over without them, or --accept-data-loss with --max-age to serve them as they are",
-        lines.join("\n  ")
-    )
+    lines
 }
 
 fn line(one: &NotInSync, protection: &Protection) -> String {

@@ -28,7 +28,7 @@ pub struct Arguments {
     show: bool,
 }
 
-/// Verifies the replicas of a backend, and shows those that differ: then the exit code is 2.
+/// Verifies the replicas of a backend, and shows those that differ: then the exit code is 3.
 pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let backend = find_backend(session, &arguments.name).await?;
     if arguments.show {
@@ -75,5 +75,5 @@ async fn show(session: &Session, backend: model::BackendId) -> anyhow::Result<Ex
         let name = one.name.as_deref().unwrap_or_default();
         session.output.say(&format!("{} {name}: {} bytes differ", one.id, one.differing_bytes))?;
     }
-    Ok(if found.different == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if found.different == 0 { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }

@@ -46,6 +46,9 @@ pub struct Failover<'a> {
     pub snapshots: &'a [Snapshot],
     /// The volumes that are failed over even if what is on the target may lack acknowledged writes.
     pub may_lack_writes: &'a HashSet<VolumeId>,
+    /// Whether a volume that cannot come to be in sync on the target is left where it is; otherwise a side that can be read is not left
+    /// because of it.
+    pub leave_behind: bool,
     /// The epoch that begins with it.
     pub epoch: i64,
     /// The claim under which it is executed.

@@ -4,7 +4,7 @@ use crate::execution::{Done, Execution};
 use crate::step::StepError;
 use database::{snapshots, volumes};
 use driver::Failover;
-use model::{Backend, FailoverReport, Side, Volume, VolumeId};
+use model::{Backend, FailoverReport, Volume, VolumeId};
 use operation::FailoverBackend;
 use serde_json::json;
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ pub(crate) async fn execute(
     execution: &Execution<'_>,
     arguments: &FailoverBackend,
 ) -> Result<Done, StepError> {
-    let FailoverBackend { backend_id, target, .. } = arguments;
+    let FailoverBackend { backend_id, target, leave_behind, .. } = arguments;
     let volumes = volumes::of_backend(execution.database, *backend_id).await?;
     let snapshots = snapshots::of_backend(execution.database, *backend_id).await?;
     // not what the driver remembers: it may not have followed the last failover yet
@@ -25,6 +25,7 @@ pub(crate) async fn execute(
         volumes: &volumes,
         snapshots: &snapshots,
         may_lack_writes: &may_lack_writes,
+        leave_behind: *leave_behind,
         epoch: backend.epoch,
         fence: execution.fence,
         progress: execution.progress,
@@ -39,10 +40,6 @@ pub(crate) async fn execute(
 /// accepts, and how old it is, is known of the target alone that their replicas were on.
 fn may_lack_writes(volumes: &[Volume], arguments: &FailoverBackend) -> HashSet<VolumeId> {
     let Some(accepted) = arguments.accepted_loss else { return HashSet::new() };
-    let is_accepted = |volume: &&Volume| {
-        let is_there = Side::Target(volume.replication_driver_data.clone().unwrap_or_default())
-            == arguments.target;
-        accepted.covers(volume.replica_as_of.filter(|_| is_there))
-    };
+    let is_accepted = |volume: &&Volume| accepted.covers(volume.as_of_on(&arguments.target));
     volumes.iter().filter(is_accepted).map(|volume| volume.id).collect()
 }

@@ -26,7 +26,12 @@ pub(crate) async fn failover(
         Some(name) => Side::named(&name),
         None => next_target(&backend)?,
     };
-    let operation = FailoverBackend { backend_id: backend.id, target, accepted_loss: None };
+    let operation = FailoverBackend {
+        backend_id: backend.id,
+        target,
+        accepted_loss: None,
+        leave_behind: false,
+    };
     submit(&app, &context, operation).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

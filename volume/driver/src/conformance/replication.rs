@@ -51,6 +51,7 @@ async fn fail_over(
         volumes,
         snapshots: &[],
         may_lack_writes: &HashSet::new(),
+        leave_behind: false,
         epoch,
         fence,
         progress: &LatestProgress::default(),

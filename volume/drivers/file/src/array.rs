@@ -5,6 +5,7 @@ use crate::directory::{Directory, EpochRejected};
 use crate::fences::{self, ObjectLock};
 use crate::iscsi_targets::IscsiTargets;
 use crate::object::Object;
+use crate::probe::Probe;
 use crate::relay::Relay;
 use crate::storage_daemon::StorageDaemon;
 use configuration::{FileDriverConfig, TargetProtocol};
@@ -13,8 +14,6 @@ use model::{AttachMode, BackendId, ConnectionInfo, VolumeId};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 
 /// How long the array may take to be told that it does not serve.
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,8 +25,8 @@ pub(crate) struct Array {
     pub relay: Relay,
     pub targets: IscsiTargets,
     pub protocol: TargetProtocol,
-    /// A running probe of the array; it does not end while the storage hangs.
-    probe: Mutex<Option<JoinHandle<bool>>>,
+    look: Probe,
+    write: Probe,
 }
 
 impl Array {
@@ -38,7 +37,8 @@ impl Array {
             relay: Relay::new(&directory, config),
             targets: IscsiTargets::new(&directory, config),
             protocol: config.target_protocol,
-            probe: Mutex::default(),
+            look: Probe::default(),
+            write: Probe::default(),
             directory,
         }
     }
@@ -68,27 +68,16 @@ impl Array {
         Ok(false)
     }
 
-    /// Whether the array can be used, as far as can be told in time. There is one look at a time, so that
-    /// storage that hangs takes one thread and not all of them.
+    /// Whether the array can be used, as far as can be told in time.
     pub async fn can_be_used(&self, timeout: Duration) -> bool {
-        let mut probe = self.probe.lock().await;
         let directory = self.directory.clone();
-        let looking = probe
-            .get_or_insert_with(|| tokio::task::spawn_blocking(move || directory.can_be_used()));
-        match tokio::time::timeout(timeout, looking).await {
-            Ok(seen) => {
-                *probe = None;
-                seen.unwrap_or(false)
-            }
-            Err(_) => false,
-        }
+        self.look.ask(timeout, move || directory.can_be_used()).await
     }
 
-    /// Whether the array takes a write in time, or refuses it for want of room. One that hangs, or is broken, does not.
+    /// Whether the array takes a write in time. One that hangs, or is broken, does not.
     pub async fn takes_writes(&self, timeout: Duration) -> bool {
         let directory = self.directory.clone();
-        let written = tokio::task::spawn_blocking(move || directory.probe());
-        matches!(tokio::time::timeout(timeout, written).await, Ok(Ok(true)))
+        self.write.ask(timeout, move || directory.takes_writes()).await
     }
 
     /// Keeps every other worker away from an object while the result lives; waits for as long as the caller

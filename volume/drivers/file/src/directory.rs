@@ -304,6 +304,11 @@ impl Directory {
         self.remove_leftovers().map_err(|error| unusable(&self.directory, &error))
     }
 
+    /// Whether there is an array.
+    pub fn is_there(&self) -> bool {
+        self.id_file().exists()
+    }
+
     /// Whether the directory is there, or can be made.
     pub fn can_be_used(&self) -> bool {
         let is_usable = |path: &Path| {
@@ -315,16 +320,18 @@ impl Directory {
         self.directory.parent().is_some_and(is_usable)
     }
 
-    /// Writes a file, to the disk; `false` when that fails otherwise than for want of room.
-    pub fn probe(&self) -> bool {
+    /// Writes a file, to the disk; `false` when the storage is gone or broken. One that has no room takes writes to what it has.
+    pub fn takes_writes(&self) -> bool {
         let written = File::create(self.run_file("probe")).and_then(|mut file| {
             file.write_all(b"probe")?;
             file.sync_all()
         });
-        match written {
-            Ok(()) => true,
-            Err(error) => error.kind() == io::ErrorKind::StorageFull,
-        }
+        let broken =
+            [Errno::IO, Errno::ROFS, Errno::NOENT, Errno::NOTDIR, Errno::STALE, Errno::NODEV];
+        written
+            .err()
+            .and_then(|error| Errno::from_io_error(&error))
+            .is_none_or(|error| !broken.contains(&error))
     }
 
     fn id_file(&self) -> PathBuf {
@@ -531,13 +538,30 @@ impl Directory {
         if !self.epochs().exists() {
             return Ok(true);
         }
-        let lock = self.epochs().join(backend.to_string()).with_extension("lock");
-        // no failover comes here meanwhile
-        let _kept = lock_file(&lock).map_err(|error| unusable(&lock, &error))?;
+        let _kept = self.keep_epoch(backend)?;
         match self.epoch(backend)? {
             Some((newest, true)) if newest >= epoch => Ok(false),
             Some(_) | None => self.delete(object).map(|()| true),
         }
+    }
+
+    /// Does work on a replica; fails when the array has become the active side of the backend, which it does not meanwhile.
+    pub fn unless_active<T>(
+        &self,
+        backend: BackendId,
+        work: impl FnOnce(&Self) -> Result<T, DriverError>,
+    ) -> Result<T, DriverError> {
+        let _kept = self.keep_epoch(backend)?;
+        if self.is_active(backend)? {
+            return Err(DriverError::failed("the target is the active side of the volume"));
+        }
+        work(self)
+    }
+
+    /// The array enters no other epoch of a backend while the result lives.
+    fn keep_epoch(&self, backend: BackendId) -> Result<File, DriverError> {
+        let lock = self.epochs().join(backend.to_string()).with_extension("lock");
+        lock_file(&lock).map_err(|error| unusable(&lock, &error))
     }
 
     /// Makes an unfinished file what it shall be.

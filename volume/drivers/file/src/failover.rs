@@ -23,6 +23,8 @@ use std::time::Duration;
 const ACTIVATE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the side that serves may take to show that it lives.
 const LIFE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a write may take there: a disk is busy for longer than a monitor.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the target side may take to get ready.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -52,14 +54,18 @@ impl Sides<'_> {
         let mut phases = Phases::begin();
         self.prepare().await?;
         phases.end("prepare the target");
+        let mut newer_elsewhere = false;
         let complete = match self.movement {
             DataMovement::None => served(failover.volumes).map(|volume| volume.id).collect(),
             DataMovement::Mirrored => self.complete_replicas(failover, &mut phases).await?,
-            DataMovement::Resynchronise => self.resynchronise_all(failover, &mut phases).await?,
+            DataMovement::Resynchronise => {
+                newer_elsewhere = self.from.daemon.ensure_running().await.is_ok();
+                self.resynchronise_all(failover, &mut phases).await?
+            }
         };
         match self.movement {
             DataMovement::None | DataMovement::Mirrored => {
-                self.restore_what_is_kept(failover).await?;
+                self.restore_what_is_kept(failover, &complete).await?;
             }
             // what could not be brought over is still where it was, newer than what was kept here
             DataMovement::Resynchronise => {}
@@ -67,7 +73,10 @@ impl Sides<'_> {
         phases.end("serve from the target");
         let result = |volume: &Volume| {
             let is_there = self.to.directory.is_complete(volume.id);
-            let accepted = failover.may_lack_writes.contains(&volume.id) && volume.replicated;
+            // what could be read, and not be brought over, is newer where it is
+            let is_left = newer_elsewhere && volume.replication_status.on_active_side();
+            let accepted =
+                failover.may_lack_writes.contains(&volume.id) && volume.replicated && !is_left;
             // what did not leave is where it was
             let stayed =
                 failover.target.is_primary() && !volume.replication_status.on_active_side();
@@ -95,11 +104,16 @@ impl Sides<'_> {
     }
 
     /// Puts back what replicas were before a resynchronisation that did not come to its end.
-    async fn restore_what_is_kept(&self, failover: &Failover<'_>) -> Result<(), DriverError> {
+    async fn restore_what_is_kept(
+        &self,
+        failover: &Failover<'_>,
+        complete: &HashSet<VolumeId>,
+    ) -> Result<(), DriverError> {
         let directory = &self.to.directory;
         let is_half = |volume: &&Volume| {
             volume.replicated
                 && failover.may_lack_writes.contains(&volume.id)
+                && !complete.contains(&volume.id)
                 && !directory.is_complete(volume.id)
                 && undo_logs::is_kept(directory, volume.id)
         };
@@ -122,28 +136,43 @@ impl Sides<'_> {
         failover: &Failover<'_>,
         phases: &mut Phases,
     ) -> Result<HashSet<VolumeId>, DriverError> {
-        let may_be_left = |volume: &Volume| failover.may_lack_writes.contains(&volume.id);
-        if !replicated(failover.volumes).all(may_be_left) && self.active_side_lives().await {
+        if self.active_side_lives().await {
             self.wait_for_replicas(failover).await?;
             phases.end("wait for the replicas");
         }
         let killed = self.fence_active_side(failover.epoch).await?;
         phases.end("fence the active side");
         fail::fail_point!("volume.cut_off", |_| std::process::abort());
-        let connections = match killed {
-            Killed::Gone => self.to.relay.final_connections().await,
-            // it says nothing over them any more, and what it has said is judged when the export is closed
-            Killed::Hanging => self.to.relay.connections().await.unwrap_or_default(),
-        };
-        let in_sync = |volume: &&Volume| {
-            self.to.directory.is_complete(volume.id) && is_in_sync(self.to, volume.id, &connections)
-        };
-        let complete = failover.volumes.iter().filter(in_sync).map(|volume| volume.id).collect();
-        for volume in failover.volumes {
-            self.to.daemon.close_replica(volume.id).await?;
+        let ids: Vec<_> = failover.volumes.iter().map(|volume| volume.id).collect();
+        match killed {
+            Killed::Gone => {}
+            // they stay open, and nothing comes over them any more
+            Killed::Hanging => self.to.relay.seal(&ids).await?,
         }
+        let connections = self.to.relay.final_connections().await;
+        let in_sync = |volume: &&Volume| {
+            self.to.directory.has(Object::Volume(volume.id))
+                && is_in_sync(self.to, volume.id, &connections)
+        };
+        let complete: HashSet<_> =
+            failover.volumes.iter().filter(in_sync).map(|volume| volume.id).collect();
+        self.to.daemon.close_replicas(&ids).await?;
+        self.note_complete(&complete).await?;
         self.serve(failover.epoch).await?;
         Ok(complete)
+    }
+
+    /// Replicas in sync are complete, and what they were before matters no more: the worker that has found it out may not have come to
+    /// note it.
+    async fn note_complete(&self, complete: &HashSet<VolumeId>) -> Result<(), DriverError> {
+        let (directory, complete) = (self.to.directory.clone(), complete.clone());
+        blocking(move || {
+            complete.into_iter().try_for_each(|id| {
+                directory.set_incomplete(id, false)?;
+                undo_logs::forget(&directory, id)
+            })
+        })
+        .await
     }
 
     fn resynchronisation<'f>(
@@ -158,8 +187,8 @@ impl Sides<'_> {
     /// Whether the side that serves can be used.
     async fn active_side_lives(&self) -> bool {
         self.from.can_be_used(LIFE_TIMEOUT).await
-            && self.from.takes_writes(LIFE_TIMEOUT).await
             && self.from.daemon.answers_within(LIFE_TIMEOUT).await
+            && self.from.takes_writes(WRITE_TIMEOUT).await
     }
 
     /// A side that lives is not left before every replica is in sync: its servers go on meanwhile. Fails when one does not come

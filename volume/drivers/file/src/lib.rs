@@ -38,6 +38,7 @@ mod names;
 mod object;
 mod phases;
 mod port;
+mod probe;
 mod processes;
 mod qmp;
 mod relay;

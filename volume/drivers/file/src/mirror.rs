@@ -208,15 +208,22 @@ impl Mirror<'_> {
 
     /// The replica may be overwritten from now on, and a mirror may connect to it, once.
     async fn prepare_link(&self, is_new_mirror: bool) -> Result<(), DriverError> {
+        if self.to.directory.is_active(self.backend)? {
+            return Err(DriverError::failed("the target is the active side of the volume"));
+        }
         // and what came over an earlier link is through
         self.to.daemon.close_replica(self.id).await?;
         self.to.daemon.require_closed(self.id).await?;
         let (directory, id, size) = (self.to.directory.clone(), self.id, self.size);
+        let (backend, object) = (self.backend, Object::Volume(id));
         let undo_log = blocking(move || {
-            directory.require_not_larger(Object::Volume(id), size)?;
-            let undo_log = undo_logs::begin(&directory, id)?;
-            directory.create(Object::Volume(id), size)?;
-            Ok(undo_log)
+            // a look may have hung over a failover
+            directory.unless_active(backend, |directory| {
+                directory.require_not_larger(object, size)?;
+                let undo_log = undo_logs::begin(directory, id)?;
+                directory.create(object, size)?;
+                Ok(undo_log)
+            })
         })
         .await?;
         self.to.relay.ensure_running(&self.to.daemon.nbd_socket()).await?;
@@ -246,9 +253,6 @@ impl Mirror<'_> {
     }
 
     async fn begin(&self) -> Result<(), DriverError> {
-        if self.to.directory.is_active(self.backend)? {
-            return Err(DriverError::failed("the target is the active side of the volume"));
-        }
         self.clear_in_sync_mark().await?;
         let mut session = self.from.daemon.session().await?;
         let source = self.from.daemon.open_node(&mut session, self.id).await?;
@@ -295,7 +299,8 @@ impl Mirror<'_> {
     async fn mark(&self, link: &Link) -> Result<bool, DriverError> {
         let path = self.to.directory.in_sync_file(self.id);
         let is_marked = is_marked(self.to, self.id, link);
-        if is_marked && link.replica == Equality::Settled {
+        let is_complete = self.to.directory.is_complete(self.id);
+        if is_marked && is_complete && link.replica == Equality::Settled {
             return Ok(true);
         }
         let known = self.to.relay.connections().await;

@@ -67,7 +67,9 @@ pub(crate) async fn end(
         for daemon in found {
             // that it is gone by now is what was wanted
             let _ = pidfd_send_signal(&daemon.descriptor, Signal::KILL);
-            dying.push(daemon);
+            if !dying.iter().any(|known: &Daemon| known.process == daemon.process) {
+                dying.push(daemon);
+            }
         }
         dying.retain(|daemon| !has_ended(&daemon.descriptor));
         if is_last && dying.is_empty() {
@@ -75,7 +77,7 @@ pub(crate) async fn end(
         }
         if started.elapsed() > KILL_TIMEOUT {
             let is_dead = |daemon: &Daemon| hanging == Hanging::Dead && is_doomed(daemon.process);
-            if dying.iter().all(is_dead) {
+            if !dying.is_empty() && dying.iter().all(is_dead) {
                 let processes: Vec<_> = dying.iter().map(|daemon| daemon.process).collect();
                 tracing::warn!(socket = %socket.display(), ?processes, "killed; the storage hangs, and keeps what is left of them");
                 return require_nobody(socket, &processes).await.map(|()| Killed::Hanging);

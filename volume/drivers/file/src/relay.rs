@@ -29,6 +29,8 @@ const ORDER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How many links are sealed by one order: it has a line.
+const SEALED_AT_ONCE: usize = 500;
 
 /// An array's `cinderblock-relay`.
 pub(crate) struct Relay {
@@ -89,6 +91,19 @@ impl Relay {
         let bytes_per_second = NonZeroU64::new(self.config.resync_rate_mib << 20);
         let export = replica_name(id);
         self.order(Request::Compare(Comparison { export, source, bytes_per_second })).await
+    }
+
+    /// Nothing comes over the links of these volumes any more: those that have missed nothing stay so. Where there is no relay, there
+    /// are none.
+    pub async fn seal(&self, volumes: &[VolumeId]) -> Result<(), DriverError> {
+        if self.connections().await.is_none() {
+            return Ok(());
+        }
+        for some in volumes.chunks(SEALED_AT_ONCE) {
+            let exports = some.iter().map(|id| replica_name(*id)).collect();
+            self.order(Request::Seal { exports }).await?;
+        }
+        Ok(())
     }
 
     /// Begins to verify a replica that is in sync, unless that was done.

@@ -48,6 +48,8 @@ pub(crate) async fn mirror_all(
         if !from.directory.has(Object::Volume(volume.id)) {
             continue;
         }
+        // the look may have hung, and the backend serve from another side by now
+        arrays.require_active(from).await?;
         let mirror = mirror_to(arrays, to, volume.id, volume.size_gb);
         let out_of_sync_bytes = match mirror.ensure_running(&query).await {
             Ok(State::InSync) => 0,
@@ -81,11 +83,12 @@ pub(crate) async fn delete(arrays: &Arrays, object: Object) {
     let active = arrays.active_array();
     let targets = arrays.targets.iter().map(|(_, array)| array);
     for array in targets.chain([&arrays.primary]).filter(|array| !Arc::ptr_eq(array, &active)) {
-        if !array.can_be_used(DELETE_TIMEOUT).await {
+        let directory = array.directory.clone();
+        // one that has burned has nothing left; one that hangs would keep the deletion
+        if array.directory.is_there() && !array.takes_writes(DELETE_TIMEOUT).await {
             tracing::warn!(%object, "a replica is left over: its storage cannot be used");
             continue;
         }
-        let directory = array.directory.clone();
         match blocking(move || directory.delete_replica(backend, epoch, object)).await {
             Ok(true) => {}
             Ok(false) => tracing::warn!(%object, "not removed: it is served from there by now"),

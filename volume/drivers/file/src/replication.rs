@@ -6,6 +6,10 @@ use crate::file_driver::FileDriver;
 use crate::replicas;
 use driver::{DriverError, Failover, Replicas, Replication, Volumes};
 use model::{FailoverOutcome, ReplicatedVolume, Side, Volume};
+use std::time::Duration;
+
+/// How long a write to the primary may take before it serves again.
+const PRIMARY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[driver::async_trait]
 impl Replication for FileDriver {
@@ -38,6 +42,10 @@ impl Replication for FileDriver {
 
     async fn failover_completed(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
         if active.is_primary() {
+            // what the targets know is all that there is while it hangs
+            if !self.arrays.primary.takes_writes(PRIMARY_TIMEOUT).await {
+                return Err(DriverError::failed("the primary takes no writes"));
+            }
             replicas::invalidate_targets(&self.arrays, epoch).await?;
         }
         self.start(active, epoch).await

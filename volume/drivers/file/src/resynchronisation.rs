@@ -170,7 +170,7 @@ impl<'a> Resynchronisation<'a> {
         if let DriverError::Superseded = error {
             return Err(DriverError::Superseded);
         }
-        if !self.failover.may_lack_writes.contains(&volume.id) {
+        if !self.failover.leave_behind && !self.failover.may_lack_writes.contains(&volume.id) {
             let reason = format!("volume {} cannot be resynchronised: {error}", volume.id);
             return Err(DriverError::failed(reason));
         }

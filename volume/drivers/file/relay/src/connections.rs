@@ -36,6 +36,8 @@ struct Export {
 struct State {
     id: Uuid,
     is_open: bool,
+    /// Nothing that comes over it counts any more.
+    is_sealed: bool,
 }
 
 impl Export {
@@ -163,7 +165,7 @@ impl MirrorConnections {
         }
         let id = Uuid::new_v4();
         admitted.is_admitted = false;
-        admitted.link = Some(State { id, is_open: true });
+        admitted.link = Some(State { id, is_open: true, is_sealed: false });
         let turns = admitted.turns.clone();
         Some(MirrorConnection { connections: self, export: export.to_owned(), id, turns })
     }
@@ -172,7 +174,7 @@ impl MirrorConnections {
     pub fn links(&self) -> Vec<Link> {
         let exports = self.exports();
         let link = |(export, known): (&String, &Export)| {
-            let State { id, is_open } = known.link?;
+            let State { id, is_open, .. } = known.link?;
             let Export { replica, verification, .. } = *known;
             Some(Link { export: export.clone(), id, is_open, replica, verification })
         };
@@ -285,6 +287,19 @@ impl MirrorConnections {
         is_equal
     }
 
+    /// The side that these mirrors come from executes nothing any more: it hears of no write that fails from now on, and acknowledges
+    /// none.
+    pub fn seal(&self, exports: &[String]) {
+        let mut known = self.exports();
+        for export in exports {
+            let Some(known) = known.get_mut(export) else { continue };
+            known.is_admitted = false;
+            if let Some(state) = &mut known.link {
+                (state.is_open, state.is_sealed) = (false, true);
+            }
+        }
+    }
+
     /// Touches a replica no more, whatever was being done there, and forgets it.
     pub async fn forget(&self, export: &str) {
         let Some(turns) = self.turns_of(export) else { return };
@@ -325,8 +340,8 @@ impl MirrorConnection<'_> {
     pub fn mark_broken(&self) {
         let mut exports = self.connections.exports();
         let Some(known) = exports.get_mut(&self.export) else { return };
-        // unless a later connection is what counts
-        if known.link.is_some_and(|state| state.id == self.id) {
+        // unless a later connection is what counts, or what it had missed by the end is known
+        if known.link.is_some_and(|state| state.id == self.id && !state.is_sealed) {
             known.lose_link();
         }
     }
@@ -365,6 +380,23 @@ mod tests {
         assert_eq!(connections.links(), [link(&connection, false)]);
         connection.mark_broken();
         assert_eq!(connections.links(), []);
+    }
+
+    #[test]
+    fn what_a_sealed_link_has_not_missed_it_does_not_miss_later() {
+        let connections = MirrorConnections::default();
+        let connection = admitted(&connections);
+        connections.seal(&["v".to_owned()]);
+        connection.mark_broken();
+        connection.close();
+        assert_eq!(connections.links(), [link(&connection, false)]);
+        let broken = admitted(&connections);
+        broken.mark_broken();
+        connections.seal(&["v".to_owned()]);
+        assert_eq!(connections.links(), []);
+        connections.admit_without_file("v").unwrap();
+        connections.seal(&["v".to_owned()]);
+        assert!(connections.open("v").is_none());
     }
 
     #[test]

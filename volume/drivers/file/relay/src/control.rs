@@ -24,6 +24,11 @@ pub enum Request {
         /// The link over which it is.
         link: Uuid,
     },
+    /// The side that these mirrors come from executes nothing any more, although it has not hung up.
+    Seal {
+        /// The exports of the replicas.
+        exports: Vec<String>,
+    },
     /// The replica is to be touched no more.
     Forget {
         /// The export of the replica.

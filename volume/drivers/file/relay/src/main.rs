@@ -224,6 +224,10 @@ impl Work {
                 connections.settle(&export, link).await,
                 "the replica is not known to be equal",
             ),
+            Request::Seal { exports } => {
+                connections.seal(&exports);
+                Reply::Done
+            }
             Request::Forget { export } => {
                 connections.forget(&export).await;
                 Reply::Done
