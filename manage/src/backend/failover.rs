@@ -9,7 +9,7 @@ use clap::Args;
 use database::operation_log::{self, OperationResult};
 use database::protection::{NotInSync, Protection};
 use database::{BackendLooks, backends};
-use model::{AcceptedLoss, Backend, BackendId, FailoverReport, OperationId, Side};
+use model::{AcceptedLoss, Backend, BackendId, FailoverReport, OperationId, ReplicaState, Side};
 use operation::FailoverBackend;
 use serde_json::json;
 use std::process::ExitCode;
@@ -122,11 +122,14 @@ async fn require_all(
     }
 }
 
-/// A line for each replica that may lack acknowledged writes and is not accepted as it is.
+/// A line for each replica that may lack acknowledged writes and is not accepted as it is. Where nobody has looked since the primary is
+/// gone, those that were in sync at the last look may be so still: that is known on the target.
 fn refused(protection: &Protection, accepted: Option<AcceptedLoss>) -> Vec<String> {
-    let is_accepted =
-        |one: &&NotInSync| accepted.is_some_and(|accepted| accepted.covers(one.as_of));
-    let refused = protection.not_in_sync.iter().filter(|one| !is_accepted(one));
+    let is_accepted = |one: &NotInSync| accepted.is_some_and(|accepted| accepted.covers(one.as_of));
+    let was_in_sync =
+        |one: &NotInSync| one.state == ReplicaState::InSync && one.as_of == protection.looked_at;
+    let is_refused = |one: &&NotInSync| !is_accepted(one) && !was_in_sync(one);
+    let refused = protection.not_in_sync.iter().filter(is_refused);
     let mut lines: Vec<_> = refused.map(|one| line(one, protection)).collect();
     let others = protection.not_in_sync_count().saturating_sub(protection.not_in_sync.len());
     if others > 0 && !lines.is_empty() {
@@ -222,5 +225,50 @@ async fn show(
         (0, _) => Ok(()),
         (_, Some(oldest)) => session.output.say(&format!("the oldest is as of {oldest}")),
         (_, None) => session.output.say("how old the oldest is, is not known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::VolumeId;
+    use time::macros::datetime;
+    use uuid::Uuid;
+
+    #[test]
+    fn what_was_in_sync_when_the_primary_was_lost_is_not_held_against_the_failover() {
+        let looked_at = datetime!(2026-01-01 12:00 UTC);
+        let replica = |number, state, as_of| NotInSync {
+            id: VolumeId(Uuid::from_u128(number)),
+            name: None,
+            state,
+            as_of,
+        };
+        let earlier = looked_at - Duration::from_secs(60);
+        let protection = Protection {
+            asked_at: looked_at + Duration::from_secs(600),
+            looked_at: Some(looked_at),
+            replicated: 5,
+            not_replicated: 0,
+            in_sync: 0,
+            unprotected: 1,
+            without_data: 0,
+            not_in_sync: vec![
+                replica(1, ReplicaState::Unprotected, None),
+                replica(2, ReplicaState::OutOfSync, Some(earlier)),
+                // a copy has kept it from being looked at
+                replica(3, ReplicaState::InSync, Some(earlier)),
+                replica(4, ReplicaState::InSync, Some(looked_at)),
+            ],
+        };
+        let named = |accepted| {
+            let lines = refused(&protection, accepted);
+            let ids = lines.iter().filter_map(|line| line.split(':').next()?.parse::<Uuid>().ok());
+            ids.map(|id| id.as_u128()).collect::<Vec<_>>()
+        };
+        assert_eq!(named(None), [1, 2, 3]);
+        assert_eq!(named(Some(AcceptedLoss::Since(earlier))), [1]);
+        assert!(named(Some(AcceptedLoss::Any)).is_empty());
+        assert_eq!(refused(&protection, None).last().unwrap(), "and up to 1 more");
     }
 }
