@@ -80,6 +80,7 @@ struct FireDrill<'a> {
 impl FireDrill<'_> {
     async fn unfold(&mut self) -> anyhow::Result<()> {
         let volumes = self.make_volumes().await?;
+        self.verify_replicas()?;
         let acknowledged = self.burn_under_writers(&volumes[..REPLICATED]).await?;
         self.fail_over("b").await?;
         self.verify("b", &volumes[..REPLICATED], &acknowledged)?;
@@ -114,6 +115,17 @@ impl FireDrill<'_> {
         self.timeline
             .say(format!("{VOLUMES} volumes; the {REPLICATED} replicated ones are in sync on B"))?;
         Ok(volumes)
+    }
+
+    /// What a failover would find: replicas that are equal, and in sync.
+    fn verify_replicas(&self) -> anyhow::Result<()> {
+        for line in self.manage(&["backend", "verify", "host@ssd"])?.lines() {
+            Timeline::detail(line)?;
+        }
+        let shown = self.manage(&["backend", "show", "host@ssd"])?;
+        let replicas = shown.lines().filter(|line| line.contains("replica"));
+        replicas.into_iter().try_for_each(Timeline::detail)?;
+        self.timeline.say("VERIFIED: what is on B is what is on A")
     }
 
     /// The number of blocks that each writer knows to be safe.
