@@ -6199,7 +6199,7 @@ begin
             select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     end if;
     update backends t
-    set (verification_id, verification_repairs) = (select n.verification_id, n.verification_repairs from jsonb_populate_record(t, x.columns) n),
+    set (verification_asked_at, verification_id, verification_repairs) = (select n.verification_asked_at, n.verification_id, n.verification_repairs from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;

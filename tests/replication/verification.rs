@@ -55,6 +55,10 @@ async fn a_freeze_and_a_failover_do_not_wait_for_a_verification() -> anyhow::Res
     let cluster = replicated().await?;
     let client = cluster.client();
     let bad = volume(&client, "replicated", "replicate").await?;
+    until("it was looked at", Duration::from_secs(10), || async {
+        done(&cluster, "backend volumes host@a").is_ok_and(|shown| shown.contains("out-of-sync"))
+    })
+    .await?;
     done(&cluster, "backend verify host@a --no-wait")?;
     let shown = done(&cluster, "--json backend verify host@a --show")?;
     let shown: Value = serde_json::from_str(&shown)?;

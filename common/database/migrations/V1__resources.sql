@@ -28,6 +28,7 @@ create table backends (
     replicas_looked_at timestamptz,
     -- the newest verification of its replicas, and whether it makes equal what differs
     verification_id uuid,
+    verification_asked_at timestamptz,
     verification_repairs boolean not null default false,
     created_at timestamptz not null default now(),
     updated_at timestamptz,

@@ -70,6 +70,7 @@ impl Database {
                         v.replication_extended_status is not distinct from 'in-sync' and v.replica_in_sync_at is null \
                             and b.replicas_looked_at > clock_timestamp() - interval '{LOOK_RETENTION}' as is_in_sync, \
                         v.replication_extended_status is null and v.replica_as_of is null \
+                            and v.replication_status <> 'failover-error' \
                             and v.status in ('creating', 'managing', 'deleting', 'error') as is_without_data \
                  from volume_details v join backends b on b.id = v.backend_id \
                  where v.backend_id = $1 and v.deleted_at is null), \

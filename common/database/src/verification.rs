@@ -12,7 +12,7 @@ pub struct VerificationProgress {
     pub id: Option<Uuid>,
     /// Whether it makes equal what differs.
     pub repairs: bool,
-    /// How many volumes are replicated.
+    /// How many replicas it is of: those of volumes that were there when it was asked for, and have data.
     pub replicated: usize,
     /// How many of their replicas are verified.
     pub verified: usize,
@@ -53,7 +53,8 @@ impl Database {
                         case when v.replica_verification_id = b.verification_id then v.replica_differing_bytes else 0 end \
                             as differing_bytes \
                  from volumes v join backends b on b.id = v.backend_id \
-                 where v.backend_id = $1 and v.deleted_at is null and v.replicated), \
+                 where v.backend_id = $1 and v.deleted_at is null and v.replicated and v.replication_status = 'enabled' \
+                   and v.replication_extended_status is not null and v.created_at <= b.verification_asked_at), \
              named as ( \
                  select id, name, differing_bytes from each where differing_bytes > 0 \
                  order by differing_bytes desc, id limit {}) \

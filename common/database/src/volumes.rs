@@ -109,7 +109,8 @@ pub async fn to_replicate(
     backend: BackendId,
 ) -> Result<Option<ToReplicate>, DbError> {
     let sql = "select statement_timestamp(), v.id, v.size_gb, v.metadata, \
-                   case when v.replica_verification_id is distinct from b.verification_id then b.verification_id end, \
+                   case when v.replica_verification_id is distinct from b.verification_id \
+                             and v.created_at <= b.verification_asked_at then b.verification_id end, \
                    b.verification_repairs \
                from backends b left join volumes v \
                    on v.backend_id = b.id and v.deleted_at is null and v.replicated \

@@ -35,7 +35,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     class: Class::Operate,
     subject: Touch { preconditions: &[REPLICATES], ..Touch::keeping_status(Resource::Backend) },
     others: &[],
-    written_on_admission: &["verification_id", "verification_repairs"],
+    written_on_admission: &["verification_asked_at", "verification_id", "verification_repairs"],
     written_at_end: &[],
     effects: &[],
 };
@@ -48,6 +48,7 @@ impl Definition for VerifyReplicas {
     fn columns_on_admission(&self, _caller: &Caller) -> Columns {
         Columns::set(json!({
             "verification_id": self.verification_id,
+            "verification_asked_at": "now",
             "verification_repairs": self.repair,
         }))
     }

@@ -43,6 +43,8 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
     }
     let mut told = String::new();
     loop {
+        let backend = find_backend(session, &arguments.name).await?;
+        ensure!(backend.active.is_primary(), "the backend has failed over meanwhile");
         let found = session.database.verification(backend.id).await?;
         ensure!(found.id == Some(verification_id), "another verification has begun");
         if found.verified == found.replicated {

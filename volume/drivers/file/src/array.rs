@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How long the array may take to be told that it does not serve.
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a write may take there.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An array with its daemons.
 pub(crate) struct Array {
@@ -27,6 +29,7 @@ pub(crate) struct Array {
     pub protocol: TargetProtocol,
     look: Probe,
     write: Probe,
+    removal: Probe,
 }
 
 impl Array {
@@ -39,6 +42,7 @@ impl Array {
             protocol: config.target_protocol,
             look: Probe::default(),
             write: Probe::default(),
+            removal: Probe::default(),
             directory,
         }
     }
@@ -49,6 +53,15 @@ impl Array {
         match self.protocol {
             TargetProtocol::Nbd => Ok(daemon_started),
             TargetProtocol::Iscsi => self.targets.ensure_running().await,
+        }
+    }
+
+    /// Ends the relay of an array that begins to serve. It may hang in the storage of the side that was left, of which it was reading: where
+    /// this array takes writes, none of the relay's is on its way any more.
+    pub async fn end_relay(&self) -> Result<(), DriverError> {
+        match self.relay.end().await {
+            Err(_) if self.takes_writes(WRITE_TIMEOUT).await => self.relay.end_hanging().await,
+            ended => ended,
         }
     }
 
@@ -78,6 +91,13 @@ impl Array {
     pub async fn takes_writes(&self, timeout: Duration) -> bool {
         let directory = self.directory.clone();
         self.write.ask(timeout, move || directory.takes_writes()).await
+    }
+
+    /// The same; one that has burned counts as well: nothing is left there.
+    pub async fn takes_writes_or_is_gone(&self, timeout: Duration) -> bool {
+        let directory = self.directory.clone();
+        let look = move || !directory.is_there() || directory.takes_writes();
+        self.removal.ask(timeout, look).await
     }
 
     /// Keeps every other worker away from an object while the result lives; waits for as long as the caller

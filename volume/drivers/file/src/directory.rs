@@ -264,8 +264,12 @@ impl Directory {
         self.directory.join("chap")
     }
 
+    fn run(&self) -> PathBuf {
+        self.directory.join("run")
+    }
+
     pub fn run_file(&self, name: &str) -> PathBuf {
-        self.directory.join("run").join(name)
+        self.run().join(name)
     }
 
     fn volumes(&self) -> PathBuf {
@@ -282,7 +286,6 @@ impl Directory {
 
     /// Makes the directories and removes what nobody needs any more.
     pub fn prepare(&self) -> Result<(), DriverError> {
-        let run = self.directory.join("run");
         for directory in [
             self.volumes(),
             self.snapshots(),
@@ -292,7 +295,7 @@ impl Directory {
             self.incomplete(),
             self.undo_logs(),
             self.epochs(),
-            run,
+            self.run(),
         ] {
             fs::create_dir_all(&directory).map_err(|error| unusable(&directory, &error))?;
         }
@@ -322,16 +325,21 @@ impl Directory {
 
     /// Writes a file, to the disk; `false` when the storage is gone or broken. One that has no room takes writes to what it has.
     pub fn takes_writes(&self) -> bool {
+        if self.is_there() {
+            // what is below a living array can be made again; where it fails, so does the write
+            let _ = fs::create_dir_all(self.run());
+        }
         let written = File::create(self.run_file("probe")).and_then(|mut file| {
             file.write_all(b"probe")?;
             file.sync_all()
         });
-        let broken =
-            [Errno::IO, Errno::ROFS, Errno::NOENT, Errno::NOTDIR, Errno::STALE, Errno::NODEV];
-        written
-            .err()
-            .and_then(|error| Errno::from_io_error(&error))
-            .is_none_or(|error| !broken.contains(&error))
+        let says_nothing = [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+        match written {
+            Ok(()) => true,
+            Err(error) => {
+                Errno::from_io_error(&error).is_some_and(|error| says_nothing.contains(&error))
+            }
+        }
     }
 
     fn id_file(&self) -> PathBuf {

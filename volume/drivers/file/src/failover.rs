@@ -144,12 +144,18 @@ impl Sides<'_> {
         phases.end("fence the active side");
         fail::fail_point!("volume.cut_off", |_| std::process::abort());
         let ids: Vec<_> = failover.volumes.iter().map(|volume| volume.id).collect();
-        match killed {
-            Killed::Gone => {}
+        let connections = match killed {
+            Killed::Gone => self.to.relay.final_connections().await,
             // they stay open, and nothing comes over them any more
-            Killed::Hanging => self.to.relay.seal(&ids).await?,
-        }
-        let connections = self.to.relay.final_connections().await;
+            Killed::Hanging => match self.to.relay.seal(&ids).await {
+                Ok(()) => self.to.relay.final_connections().await,
+                // a relay of an earlier build
+                Err(error) => {
+                    tracing::warn!(%error, "the links are judged as they are");
+                    self.to.relay.connections().await.unwrap_or_default()
+                }
+            },
+        };
         let in_sync = |volume: &&Volume| {
             self.to.directory.has(Object::Volume(volume.id))
                 && is_in_sync(self.to, volume.id, &connections)

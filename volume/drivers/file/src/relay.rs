@@ -250,4 +250,9 @@ impl Relay {
     pub async fn end(&self) -> Result<(), DriverError> {
         processes::end(&self.control(), &self.program(), Hanging::Lives).await.map(drop)
     }
+
+    /// The same, where it may hang in storage that it only reads.
+    pub async fn end_hanging(&self) -> Result<(), DriverError> {
+        processes::end(&self.control(), &self.program(), Hanging::Dead).await.map(drop)
+    }
 }

@@ -84,8 +84,8 @@ pub(crate) async fn delete(arrays: &Arrays, object: Object) {
     let targets = arrays.targets.iter().map(|(_, array)| array);
     for array in targets.chain([&arrays.primary]).filter(|array| !Arc::ptr_eq(array, &active)) {
         let directory = array.directory.clone();
-        // one that has burned has nothing left; one that hangs would keep the deletion
-        if array.directory.is_there() && !array.takes_writes(DELETE_TIMEOUT).await {
+        // one that hangs would keep the deletion
+        if !array.takes_writes_or_is_gone(DELETE_TIMEOUT).await {
             tracing::warn!(%object, "a replica is left over: its storage cannot be used");
             continue;
         }

@@ -25,7 +25,7 @@ impl Volumes for FileDriver {
             directory.id()
         })
         .await?;
-        array.relay.end().await?;
+        array.end_relay().await?;
         array.ensure_data_plane().await?;
         if !active.is_primary() {
             // an attempt to go elsewhere may have left some

@@ -217,7 +217,8 @@ impl MirrorConnections {
 
     /// Begins to verify a replica over its open link; `None` when there is none, the replica is not in sync, or it is, or was, the same
     /// verification.
-    pub(crate) fn begin_verification(&self, export: &str, id: Uuid) -> Option<Uuid> {
+    pub(crate) async fn begin_verification(&self, export: &str, id: Uuid) -> Option<Uuid> {
+        let size = self.turns_of(export)?.next().await.size();
         let mut exports = self.exports();
         let known = exports.get_mut(export)?;
         let link = known.link.filter(|link| link.is_open)?;
@@ -225,7 +226,7 @@ impl MirrorConnections {
         // one that is under way comes to its end first
         let is_free = known.verification.is_none_or(|verification| verification.is_done);
         (known.replica == Equality::Settled && !is_same && is_free).then(|| {
-            let bytes_left = u64::MAX;
+            let bytes_left = size;
             let began = Verification { id, bytes_left, differing_bytes: 0, is_done: false };
             known.verification = Some(began);
             link.id
@@ -262,12 +263,14 @@ impl MirrorConnections {
         })
     }
 
-    /// A verification has failed, and can be begun again.
-    pub(crate) fn forget_verification(&self, export: &str, link: Uuid) {
+    /// A verification ends before its end: what it has not read counts as different.
+    pub(crate) fn end_verification(&self, export: &str, link: Uuid) {
         if self.is_being_verified(export, link)
             && let Some(known) = self.exports().get_mut(export)
+            && let Some(verification) = &mut known.verification
         {
-            known.verification = None;
+            verification.is_done = true;
+            verification.differing_bytes += verification.bytes_left;
         }
     }
 

@@ -218,7 +218,7 @@ impl Work {
                 done(comparisons.begin(comparison).await, "its mirror is not connected")
             }
             Request::Verify(verify) => {
-                done(verifications.begin(verify), "the replica is not in sync")
+                done(verifications.begin(verify).await, "the replica is not in sync")
             }
             Request::Settle { export, link } => done(
                 connections.settle(&export, link).await,

@@ -2,7 +2,7 @@
 //! or made equal.
 //!
 //! A write of the mirror is in the volume before it is in the replica, so that a look at both may find a difference that is none. A
-//! block differs when two looks find the same on either side, and not equal, with so much time between them that a write that was on
+//! sector differs when two looks find the same on either side, and not equal, with so much time between them that a write that was on
 //! its way at the first look has arrived by the second, or has broken the link.
 
 use crate::blocking::blocking;
@@ -62,8 +62,9 @@ impl Verifications {
     }
 
     /// Begins one, unless that is done; `false` when the replica is not in sync.
-    pub fn begin(self: &Arc<Self>, verify: Verify) -> bool {
-        let Some(link) = self.connections.begin_verification(&verify.export, verify.id) else {
+    pub async fn begin(self: &Arc<Self>, verify: Verify) -> bool {
+        let begun = self.connections.begin_verification(&verify.export, verify.id);
+        let Some(link) = begun.await else {
             return self.connections.is_verified(&verify.export, verify.id);
         };
         let all = self.clone();
@@ -82,8 +83,8 @@ impl Verifications {
             }
             Err(Stopped::LinkLost) => tracing::info!(export, "not verified: its link is gone"),
             Err(Stopped::Failed(error)) => {
-                tracing::warn!(export, %error, "not verified");
-                self.connections.forget_verification(export, link);
+                tracing::error!(export, %error, "cannot be read to the end: what was not read counts as different");
+                self.connections.end_verification(export, link);
             }
         }
     }
@@ -178,16 +179,23 @@ impl Verifications {
                     blocking(move || files.replica.differing_blocks(&files.source, offset, length));
                 match now.await?.pop() {
                     None => {}
-                    Some(now) if now == before => {
-                        differing_bytes += sectors_that_differ(&now);
-                        if verify.repair {
-                            self.repair(verify, link, turns, pair, (offset, length)).await?;
+                    Some(now) => match bytes_that_differ(&before, &now) {
+                        0 => undecided.push(now),
+                        bytes => {
+                            differing_bytes += bytes;
+                            if verify.repair {
+                                self.repair(verify, link, turns, pair, (offset, length)).await?;
+                            }
                         }
-                    }
-                    Some(now) => undecided.push(now),
+                    },
                 }
             }
             suspects = undecided;
+        }
+        if verify.repair && differing_bytes > 0 {
+            // in no turn: it may take long, and writes wait for turns
+            let files = pair.clone();
+            blocking(move || files.replica.sync()).await?;
         }
         Ok(differing_bytes)
     }
@@ -207,18 +215,22 @@ impl Verifications {
             return Err(Stopped::LinkLost);
         }
         let files = pair.clone();
-        let repaired = blocking(move || {
-            turn.make_equal(&files.source, offset, length)?;
-            turn.sync()
-        });
+        let repaired = blocking(move || turn.make_equal(&files.source, offset, length));
         Ok(repaired.await?)
     }
 }
 
-/// The bytes of a block's sectors that are not equal.
-fn sectors_that_differ(block: &Block) -> u64 {
-    let sectors = block.wanted.chunks(SECTOR).zip(block.found.chunks(SECTOR));
-    sectors.filter(|(wanted, found)| wanted != found).map(|(wanted, _)| wanted.len() as u64).sum()
+/// The bytes of a block's sectors that are not equal, and were the same at an earlier look: a sector beside them may be written all the
+/// time.
+fn bytes_that_differ(before: &Block, now: &Block) -> u64 {
+    let sectors = |block: &Block| {
+        let pairs = block.wanted.chunks(SECTOR).zip(block.found.chunks(SECTOR));
+        pairs.map(|(wanted, found)| (wanted.to_vec(), found.to_vec())).collect::<Vec<_>>()
+    };
+    let differs =
+        |(before, now): &((Vec<u8>, Vec<u8>), (Vec<u8>, Vec<u8>))| before == now && now.0 != now.1;
+    let both = sectors(before).into_iter().zip(sectors(now));
+    both.filter(differs).map(|(_, (wanted, _))| wanted.len() as u64).sum()
 }
 
 #[cfg(test)]
@@ -295,9 +307,10 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(20), seen).await.expect("in time");
         }
 
-        fn begin(&self, id: Uuid, repair: bool) -> bool {
+        async fn begin(&self, id: Uuid, repair: bool) -> bool {
             let (export, source) = ("v".to_owned(), self.source_path.clone());
-            self.verifications.begin(Verify { export, id, source, repair, bytes_per_second: None })
+            let verify = Verify { export, id, source, repair, bytes_per_second: None };
+            self.verifications.begin(verify).await
         }
 
         fn found(&self) -> Option<Verification> {
@@ -307,9 +320,9 @@ mod tests {
 
         async fn verify(&self, repair: bool) -> u64 {
             let id = Uuid::new_v4();
-            assert!(self.begin(id, repair));
+            assert!(self.begin(id, repair).await);
             self.until(|rig| rig.found().is_some_and(|found| found.id == id)).await;
-            assert!(self.begin(id, repair), "it is done");
+            assert!(self.begin(id, repair).await, "it is done");
             self.found().unwrap().differing_bytes
         }
     }
@@ -317,9 +330,9 @@ mod tests {
     #[tokio::test]
     async fn what_differs_is_counted_and_made_equal_only_if_that_is_asked_for() {
         let rig = Rig::in_sync().await;
-        assert!(!rig.begin(Uuid::new_v4(), false), "there is no link");
+        assert!(!rig.begin(Uuid::new_v4(), false).await, "there is no link");
         let connection = rig.connections.open("v").unwrap();
-        assert!(!rig.begin(Uuid::new_v4(), false), "it is not in sync");
+        assert!(!rig.begin(Uuid::new_v4(), false).await, "it is not in sync");
         rig.settle(connection.id()).await;
         assert_eq!(rig.verify(false).await, 0);
         rig.replica.write_all_at(b"rot", PART + 5).unwrap();
@@ -361,6 +374,19 @@ mod tests {
         writer.join().unwrap();
     }
 
+    /// A sector beside it is written all the time.
+    #[test]
+    fn a_sector_differs_that_is_the_same_at_both_looks() {
+        let block = |wanted: [u8; 3], found: [u8; 3]| {
+            let sectors = |bytes: [u8; 3]| bytes.map(|byte| vec![byte; SECTOR]).concat();
+            Block { offset: 0, wanted: sectors(wanted), found: sectors(found) }
+        };
+        let before = block([1, 5, 7], [2, 5, 9]);
+        assert_eq!(bytes_that_differ(&before, &before), 2 * SECTOR as u64);
+        assert_eq!(bytes_that_differ(&before, &block([3, 5, 7], [1, 5, 9])), SECTOR as u64);
+        assert_eq!(bytes_that_differ(&before, &block([3, 5, 9], [1, 5, 9])), 0);
+    }
+
     #[tokio::test]
     async fn writes_take_turns_while_blocks_are_repaired_and_a_lost_link_ends_it() {
         let rig = Rig::in_sync().await;
@@ -371,7 +397,7 @@ mod tests {
         let turn = turns.next().await;
         assert!(connection.before_write(0, 1).await.is_ok(), "no turn is needed");
         drop(turn);
-        assert!(rig.begin(Uuid::new_v4(), true));
+        assert!(rig.begin(Uuid::new_v4(), true).await);
         let early = Duration::from_millis(1);
         let mut waits = false;
         for _ in 0..1000 {
