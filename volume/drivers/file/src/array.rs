@@ -1,7 +1,8 @@
 //! One side of a backend: an array with its daemons.
 
 use crate::blocking::blocking;
-use crate::directory::{Directory, EpochRejected};
+use crate::directory::Directory;
+use crate::epochs::EpochRejected;
 use crate::fences::{self, ObjectLock};
 use crate::iscsi_targets::IscsiTargets;
 use crate::object::Object;

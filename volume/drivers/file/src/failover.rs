@@ -54,13 +54,15 @@ impl Sides<'_> {
         let mut phases = Phases::begin();
         self.prepare().await?;
         phases.end("prepare the target");
-        let mut newer_elsewhere = false;
+        // what could be read, and not be brought over, is newer where it is
+        let mut left = HashSet::new();
         let complete = match self.movement {
             DataMovement::None => served(failover.volumes).map(|volume| volume.id).collect(),
             DataMovement::Mirrored => self.complete_replicas(failover, &mut phases).await?,
             DataMovement::Resynchronise => {
-                newer_elsewhere = self.from.daemon.ensure_running().await.is_ok();
-                self.resynchronise_all(failover, &mut phases).await?
+                let complete;
+                (complete, left) = self.resynchronise_all(failover, &mut phases).await?;
+                complete
             }
         };
         match self.movement {
@@ -73,10 +75,9 @@ impl Sides<'_> {
         phases.end("serve from the target");
         let result = |volume: &Volume| {
             let is_there = self.to.directory.is_complete(volume.id);
-            // what could be read, and not be brought over, is newer where it is
-            let is_left = newer_elsewhere && volume.replication_status.on_active_side();
-            let accepted =
-                failover.may_lack_writes.contains(&volume.id) && volume.replicated && !is_left;
+            let accepted = failover.may_lack_writes.contains(&volume.id)
+                && volume.replicated
+                && !left.contains(&volume.id);
             // what did not leave is where it was
             let stayed =
                 failover.target.is_primary() && !volume.replication_status.on_active_side();
@@ -223,7 +224,8 @@ impl Sides<'_> {
     }
 
     /// Brings everything over that is served from the other side. What cannot be brought is left behind only
-    /// if the loss is accepted: its newest content is nowhere else.
+    /// if the loss is accepted: its newest content is nowhere else. Returns the volumes that are complete here, and those that were left
+    /// although they could be read.
     ///
     /// Servers go on to write on the other side until every volume has been made equal. What follows takes no longer the more
     /// bytes there are.
@@ -231,17 +233,20 @@ impl Sides<'_> {
         &self,
         failover: &Failover<'_>,
         phases: &mut Phases,
-    ) -> Result<HashSet<VolumeId>, DriverError> {
+    ) -> Result<(HashSet<VolumeId>, HashSet<VolumeId>), DriverError> {
         let (directory, backend, epoch) = (self.to.directory.clone(), self.backend, failover.epoch);
         blocking(move || Ok(directory.record_epoch(backend, epoch, false)?)).await?;
         let (unmade, served): (Vec<&Volume>, Vec<_>) =
             served(failover.volumes).partition(|volume| self.is_unmade(volume));
         let resynchronisation = self.resynchronisation(failover, &served);
-        let (brought, unmade) = match self.from.daemon.ensure_running().await {
-            Ok(_) => (resynchronisation.bring_over(served, Locks::Taken).await?, unmade),
+        let (brought, unmade, readable) = match self.from.daemon.ensure_running().await {
+            Ok(_) => {
+                let readable: HashSet<_> = served.iter().map(|volume| volume.id).collect();
+                (resynchronisation.bring_over(served, Locks::Taken).await?, unmade, readable)
+            }
             Err(gone) => {
                 let all = served.into_iter().chain(unmade).collect();
-                (resynchronisation.leave_behind(all, &gone)?, Vec::new())
+                (resynchronisation.leave_behind(all, &gone)?, Vec::new(), HashSet::new())
             }
         };
         phases.end("resynchronise");
@@ -256,7 +261,9 @@ impl Sides<'_> {
         self.to.daemon.close_replicas(&ids).await?;
         self.serve(failover.epoch).await?;
         drop(held);
-        Ok(complete.iter().chain(&unmade).map(|volume| volume.id).collect())
+        let complete: HashSet<_> = complete.iter().chain(&unmade).map(|volume| volume.id).collect();
+        let left = readable.difference(&complete).copied().collect();
+        Ok((complete, left))
     }
 
     /// Whether a volume could not be made: there is nothing of it to be brought, and nothing is lost.

@@ -5,8 +5,8 @@ use crate::connections::{MirrorConnections, Turns};
 use crate::control::{Comparison, Equality};
 use crate::pace::Pace;
 use crate::replica::PART;
+use crate::stopped::Stopped;
 use std::fs::File;
-use std::io;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -19,19 +19,6 @@ const AT_ONCE: usize = 4;
 pub struct Comparisons {
     connections: Arc<MirrorConnections>,
     places: Semaphore,
-}
-
-/// Why a comparison ended before its end.
-enum Stopped {
-    /// The link is not the one that counts any more.
-    LinkLost,
-    Failed(io::Error),
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
 }
 
 impl Comparisons {

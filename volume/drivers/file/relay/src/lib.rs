@@ -25,6 +25,7 @@ pub mod control;
 pub mod handshake;
 mod pace;
 pub mod replica;
+mod stopped;
 pub mod transmission;
 pub mod undo_log;
 pub mod verification;

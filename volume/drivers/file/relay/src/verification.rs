@@ -10,8 +10,8 @@ use crate::connections::{MirrorConnections, Turns};
 use crate::control::{Verification, Verify};
 use crate::pace::Pace;
 use crate::replica::{Block, PART, Replica};
+use crate::stopped::Stopped;
 use std::fs::File;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -39,19 +39,6 @@ pub struct Verifications {
 struct Pair {
     source: File,
     replica: Replica,
-}
-
-/// Why a verification ended before its end.
-enum Stopped {
-    /// The link is not the one that counts any more, or the replica is not in sync.
-    LinkLost,
-    Failed(io::Error),
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
 }
 
 impl Verifications {
@@ -223,14 +210,18 @@ impl Verifications {
 /// The bytes of a block's sectors that are not equal, and were the same at an earlier look: a sector beside them may be written all the
 /// time.
 fn bytes_that_differ(before: &Block, now: &Block) -> u64 {
-    let sectors = |block: &Block| {
-        let pairs = block.wanted.chunks(SECTOR).zip(block.found.chunks(SECTOR));
-        pairs.map(|(wanted, found)| (wanted.to_vec(), found.to_vec())).collect::<Vec<_>>()
+    let differs = |number: &usize| {
+        let (wanted, found) = (sector(&now.wanted, *number), sector(&now.found, *number));
+        wanted != found
+            && wanted == sector(&before.wanted, *number)
+            && found == sector(&before.found, *number)
     };
-    let differs =
-        |(before, now): &((Vec<u8>, Vec<u8>), (Vec<u8>, Vec<u8>))| before == now && now.0 != now.1;
-    let both = sectors(before).into_iter().zip(sectors(now));
-    both.filter(differs).map(|(_, (wanted, _))| wanted.len() as u64).sum()
+    let sectors = 0..now.wanted.len().div_ceil(SECTOR);
+    sectors.filter(differs).map(|number| sector(&now.wanted, number).len() as u64).sum()
+}
+
+fn sector(block: &[u8], number: usize) -> &[u8] {
+    block.chunks(SECTOR).nth(number).unwrap_or_default()
 }
 
 #[cfg(test)]
