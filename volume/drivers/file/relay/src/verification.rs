@@ -376,6 +376,9 @@ mod tests {
         assert_eq!(bytes_that_differ(&before, &before), 2 * SECTOR as u64);
         assert_eq!(bytes_that_differ(&before, &block([3, 5, 7], [1, 5, 9])), SECTOR as u64);
         assert_eq!(bytes_that_differ(&before, &block([3, 5, 9], [1, 5, 9])), 0);
+        // one side alone has changed
+        assert_eq!(bytes_that_differ(&before, &block([1, 5, 8], [2, 5, 9])), SECTOR as u64);
+        assert_eq!(bytes_that_differ(&before, &block([1, 5, 7], [3, 5, 9])), SECTOR as u64);
     }
 
     #[tokio::test]
