@@ -6042,7 +6042,7 @@ begin
     end if;
     perform begin_epoch(x.subject, x.id) from unnest(requests) x where x.id = any (admitted);
     update backends t
-    set (active_backend_id, promoted, replication_status) = (select n.active_backend_id, n.promoted, n.replication_status from jsonb_populate_record(t, x.columns) n),
+    set (active_backend_id, drill_ends, promoted, replication_status) = (select n.active_backend_id, n.drill_ends, n.promoted, n.replication_status from jsonb_populate_record(t, x.columns) n),
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;
@@ -6205,6 +6205,170 @@ begin
     where x.id = any (admitted) and t.id = x.subject;
     perform notify_of(admitted, 'service.verify_replicas.start');
     perform notify_of(admitted, 'service.verify_replicas.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- make writable copies of the replicas on a target, to rehearse a failover
+create function admit_begin_drill(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+            -- replicates
+            if not coalesce((subject.active_backend_id is null and subject.replication_status in ('enabled', 'failover-error')), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'replicates');
+                exit decide;
+            end if;
+            -- no_drill
+            if not coalesce((subject.drill_id is null), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'no_drill');
+                exit decide;
+            end if;
+            -- drill_target_configured
+            if not coalesce((coalesce(subject.report -> 'replication_targets' ? (r.arguments ->> 'target'), false)), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'drill_target_configured');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, true);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'begin_drill', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update backends t
+    set (drill_asked_at, drill_ends, drill_id, drill_target) = (select n.drill_asked_at, n.drill_ends, n.drill_id, n.drill_target from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform notify_of(admitted, 'service.begin_drill.start');
+    perform notify_of(admitted, 'service.begin_drill.end');
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- remove the copies of a drill
+create function admit_end_drill(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backends;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            x.subject) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, true);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backends where id = r.subject for no key update;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('backends', r.subject, false);
+                exit decide;
+            end if;
+            -- has_drill
+            if not coalesce((subject.drill_id is not null), false) then
+                refusal := precondition_refusal('backends', to_jsonb(subject), 'has_drill');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, true);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'end_drill', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update backends t
+    set (drill_ends) = (select n.drill_ends from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    perform notify_of(admitted, 'service.end_drill.start');
+    perform notify_of(admitted, 'service.end_drill.end');
     return query
         select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, operations_in_flight((p.request).subject), null::jsonb
         from unnest(passed) p where (p.request).id = any (admitted);

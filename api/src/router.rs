@@ -381,6 +381,16 @@ fn operator_routes(app: &App) -> Routes {
             [Rule::ServicesUpdate, Rule::FailoverHost],
             services::verify_replicas::verify,
         )
+        .put(
+            "/os-services/begin_drill",
+            [Rule::ServicesUpdate, Rule::FailoverHost],
+            services::begin_drill::begin,
+        )
+        .put(
+            "/os-services/end_drill",
+            [Rule::ServicesUpdate, Rule::FailoverHost],
+            services::end_drill::end,
+        )
         .put("/os-services/set-log", Rule::ServicesUpdate, services::log_levels::set)
         .put("/os-services/get-log", Rule::ServicesUpdate, services::log_levels::get)
         .put(

@@ -1,5 +1,6 @@
 //! `backend …`
 
+mod drill;
 mod failover;
 mod verify;
 
@@ -67,6 +68,8 @@ pub enum Command {
     Failover(failover::Arguments),
     /// Compare the replicas that are in sync with their volumes, while servers go on, and wait for the end
     Verify(verify::Arguments),
+    /// Rehearse a failover: make writable copies of the replicas on a target, have them checked, and remove them; replication goes on
+    Drill(drill::Arguments),
     /// Promote the active replication target to primary, for good
     Promote {
         /// The backend, host@name, as shown by `backend list`
@@ -109,6 +112,7 @@ pub async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode
         }
         Command::Failover(arguments) => return failover::run(session, arguments).await,
         Command::Verify(arguments) => return verify::run(session, arguments).await,
+        Command::Drill(arguments) => return drill::run(session, arguments).await,
         Command::Promote { name } => {
             let backend_id = find_backend(session, &name).await?.id;
             submit(session, PromoteBackend { backend_id }).await?;

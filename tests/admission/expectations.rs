@@ -22,6 +22,8 @@ const EXCEPTIONS: &[(OperationKind, &[Condition], Expected)] = &[
     (OperationKind::PromoteBackend, Condition::ALL, Expected::Refused),
     (OperationKind::EnableReplication, Condition::ALL, Expected::Refused),
     (OperationKind::VerifyReplicas, Condition::ALL, Expected::Refused),
+    (OperationKind::BeginDrill, Condition::ALL, Expected::Refused),
+    (OperationKind::EndDrill, Condition::ALL, Expected::Refused),
     // their own preconditions
     (OperationKind::FreezeBackend, &[Frozen], Expected::Refused),
     (OperationKind::ThawBackend, &[Disabled, FailingOver, Down], Expected::Refused),

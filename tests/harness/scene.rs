@@ -281,6 +281,8 @@ impl Scene {
             OperationKind::PromoteBackend => operate("reset_active_backend", host),
             OperationKind::EnableReplication => operate("replication_enable", host),
             OperationKind::VerifyReplicas => operate("verify_replicas", host),
+            OperationKind::BeginDrill => operate("begin_drill", host),
+            OperationKind::EndDrill => operate("end_drill", host),
         })
     }
 }

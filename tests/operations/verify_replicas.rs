@@ -8,7 +8,7 @@ use serde_json::json;
 async fn there_is_something_to_verify_only_where_replicas_are() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;
     let refused = cluster.client().operate("verify_replicas", "host@a").await?;
-    assert!(refused.expect_status(400)?.fault().contains("no replicas to verify"));
+    assert!(refused.expect_status(400)?.fault().contains("There are no replicas"));
     cluster.finish(&[]).await?;
 
     let cluster = replicated().await?;

@@ -5,6 +5,7 @@ mod clients;
 mod cluster_members;
 mod data_loss;
 mod disaster;
+mod drill;
 mod kills;
 mod round_trip;
 mod target_trouble;

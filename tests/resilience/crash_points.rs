@@ -113,6 +113,8 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
                 | OperationKind::PromoteBackend
                 | OperationKind::EnableReplication
                 | OperationKind::VerifyReplicas
+                | OperationKind::BeginDrill
+                | OperationKind::EndDrill
         );
         let is_for_workers = match point {
             CrashPoint::SchedulerAdmitted => false,

@@ -4,7 +4,7 @@
 //! frozen, and it *is* frozen; B is promoted and replicated to C; then B burns as well. Nothing of it needs a
 //! word of SQL.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use harness::interruption::interrupted;
 use harness::replication::wait_until_in_sync;
 use harness::servers::OwnServers;
@@ -81,7 +81,9 @@ impl FireDrill<'_> {
     async fn unfold(&mut self) -> anyhow::Result<()> {
         let volumes = self.make_volumes().await?;
         self.verify_replicas()?;
-        let acknowledged = self.burn_under_writers(&volumes[..REPLICATED]).await?;
+        let writers = self.start_writers(&volumes[..REPLICATED]).await?;
+        self.drill(&volumes[0], writers[0].acknowledged()).await?;
+        let acknowledged = self.burn_under(writers).await?;
         self.fail_over("b").await?;
         self.verify("b", &volumes[..REPLICATED], &acknowledged)?;
         self.work_on(&volumes[0], "b").await?;
@@ -128,8 +130,8 @@ impl FireDrill<'_> {
         self.timeline.say("VERIFIED: what is on B is what is on A")
     }
 
-    /// The number of blocks that each writer knows to be safe.
-    async fn burn_under_writers(&self, volumes: &[String]) -> anyhow::Result<Vec<usize>> {
+    /// Servers that write, one for each volume.
+    async fn start_writers(&self, volumes: &[String]) -> anyhow::Result<Vec<Writer>> {
         let mut writers = Vec::new();
         for id in volumes {
             self.client.attach(id, "server-1").await?;
@@ -140,6 +142,36 @@ impl FireDrill<'_> {
             writers.iter().all(|writer| writer.acknowledged() >= WRITES)
         })
         .await?;
+        Ok(writers)
+    }
+
+    /// A failover is rehearsed while servers write: a volume is looked at on B, and written to there, and nobody is disturbed.
+    async fn drill(&self, volume: &str, acknowledged: usize) -> anyhow::Result<()> {
+        let told = self.manage(&["backend", "drill", "host@ssd", "--to", "b"])?;
+        let result = |line: &&str| line.contains("copied") || line.contains(" s  ");
+        told.lines().filter(result).try_for_each(Timeline::detail)?;
+        let copy = self.cluster.directory().join(format!("b/drills/drill-{volume}"));
+        let missing = missing(&copy, acknowledged)?;
+        ensure!(missing.is_empty(), "the copy lacks the acknowledged blocks {missing:?}");
+        let uri = told
+            .lines()
+            .find(|line| line.contains(volume))
+            .and_then(|line| line.split(' ').next_back());
+        qemu_io(
+            uri.context("the drill tells where the copy is")?,
+            &["write -P 0xdd 900M 1M", "flush"],
+        )?;
+        Timeline::detail(
+            "the copy of 'disk-0' has every write that was acknowledged, and took one",
+        )?;
+        for line in self.manage(&["backend", "drill", "host@ssd", "--end"])?.lines() {
+            Timeline::detail(line)?;
+        }
+        self.timeline.say("DRILL: B could take over now, and the servers have noticed nothing")
+    }
+
+    /// The number of blocks that each writer knows to be safe.
+    async fn burn_under(&self, writers: Vec<Writer>) -> anyhow::Result<Vec<usize>> {
         self.burn("ssd")?;
         self.timeline.say("FIRE: array A's daemon is killed and its directory is gone")?;
         let mut acknowledged = Vec::new();

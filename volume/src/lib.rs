@@ -13,6 +13,7 @@ mod attempt;
 mod backoff;
 mod claim;
 mod data_paths;
+mod drill;
 mod drivers;
 mod execute;
 mod execution;

@@ -3,6 +3,7 @@
 use crate::attempt::Attempts;
 use crate::claim::Claims;
 use crate::data_paths::DataPaths;
+use crate::drill::Drills;
 use crate::failover_end::FailoverEnd;
 use crate::finish_operation::Finish;
 use crate::follow::Follow;
@@ -49,6 +50,7 @@ pub(crate) struct Worker {
     heartbeat: Arc<Heartbeat>,
     reports: Reports,
     replicate: Replicate,
+    drills: Drills,
 }
 
 /// What several steps share.
@@ -100,6 +102,7 @@ impl Worker {
             sweep: shared.sweep(slots, claims.clone()),
             reports: shared.reports(),
             replicate: shared.replicate(),
+            drills: shared.drills(),
             bus: shared.bus,
             identity: shared.identity,
             leases: shared.leases,
@@ -138,6 +141,7 @@ impl Worker {
             self.heartbeat.beat(&stopping),
             self.reports.report_regularly(&stopping),
             self.replicate.replicate_regularly(&stopping),
+            self.drills.drill_regularly(&stopping),
         );
         if !self.claims.drain(self.drain_timeout).await {
             self.leases.expire_own().await;
@@ -276,6 +280,16 @@ impl Shared {
             data_paths: self.data_paths.clone(),
             progress: self.progress.clone(),
             interval: self.config.services.heartbeat(),
+        }
+    }
+
+    fn drills(&self) -> Drills {
+        Drills {
+            database: self.database.clone(),
+            identity: self.identity.clone(),
+            driver: self.driver.clone(),
+            position: self.position.clone(),
+            interval: self.config.volume.sweep(),
         }
     }
 

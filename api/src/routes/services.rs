@@ -1,8 +1,10 @@
 //! `/os-services`: the services, and what operators decide about their backends.
 
+pub(crate) mod begin_drill;
 pub(crate) mod disable_backend;
 pub(crate) mod enable_backend;
 pub(crate) mod enable_replication;
+pub(crate) mod end_drill;
 pub(crate) mod failover_backend;
 pub(crate) mod freeze_backend;
 pub(crate) mod list;

@@ -30,6 +30,11 @@ create table backends (
     verification_id uuid,
     verification_asked_at timestamptz,
     verification_repairs boolean not null default false,
+    -- the drill whose copies are on a target, or are going to be, and whether they are being removed
+    drill_id uuid,
+    drill_target text,
+    drill_asked_at timestamptz,
+    drill_ends boolean not null default false,
     created_at timestamptz not null default now(),
     updated_at timestamptz,
     deleted_at timestamptz,
@@ -208,6 +213,23 @@ create index attachments_removed on attachments (deleted_at) where deleted_at is
 create index attachments_by_project on attachments (project_id, created_at desc, id desc) where deleted_at is null;
 
 -- What operators decided about a project. Its id is made from the project's.
+-- The copies that drills make of replicas. A row is there before its copy is, and goes when that is gone.
+create table drill_copies (
+    backend_id uuid not null references backends (id),
+    drill_id uuid not null,
+    -- it may be purged before its copy is removed
+    volume_id uuid not null,
+    began_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    -- how long it was copied
+    copying_ms bigint,
+    -- how it is reached; null when there is none
+    connection_info jsonb,
+    -- why there is none
+    reason text,
+    primary key (backend_id, volume_id)
+);
+
 create table projects (
     id uuid primary key,
     project_id text not null unique,

@@ -10,6 +10,7 @@ pub mod attachments;
 mod backend_looks;
 pub mod backends;
 mod columns;
+pub mod drills;
 mod error;
 mod group_commit;
 pub mod listing;

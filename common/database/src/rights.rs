@@ -88,6 +88,8 @@ impl DatabaseRole {
                         "unequal_replicas",
                         "record_replicas",
                         "record_verified",
+                        "record_drill_copy",
+                        "record_drill_end",
                     ]))
                     .collect(),
                 writes: &[

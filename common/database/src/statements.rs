@@ -19,11 +19,12 @@ use std::sync::LazyLock;
 use tokio_postgres::Transaction;
 
 /// The functions that are the same for all operations, in the order in which they need one another.
-const SHARED: [&str; 7] = [
+const SHARED: [&str; 8] = [
     include_str!("../functions/notifications.sql"),
     include_str!("../functions/admission.sql"),
     include_str!("../functions/quota.sql"),
     include_str!("../functions/execution.sql"),
+    include_str!("../functions/drills.sql"),
     include_str!("../functions/backends.sql"),
     include_str!("../functions/purge.sql"),
     include_str!("../functions/statistics.sql"),

@@ -84,6 +84,8 @@ macro_rules! list {
                 promote_backend: PromoteBackend,
                 enable_replication: EnableReplication,
                 verify_replicas: VerifyReplicas,
+                begin_drill: BeginDrill,
+                end_drill: EndDrill,
             }
         }
     };

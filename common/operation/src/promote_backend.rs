@@ -46,7 +46,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         ..Touch::keeping_status(Resource::Backend)
     },
     others: &[],
-    written_on_admission: &["active_backend_id", "promoted", "replication_status"],
+    written_on_admission: &["active_backend_id", "drill_ends", "promoted", "replication_status"],
     written_at_end: &[],
     effects: &[Effect::BeginsEpoch, Effect::RestartsReplication],
 };
@@ -60,6 +60,8 @@ impl Definition for PromoteBackend {
         Columns::set(json!({
             "active_backend_id": null,
             "promoted": true,
+            // its copies are on what is a target no more
+            "drill_ends": true,
             "replication_status": ReplicationStatus::Enabled,
         }))
     }

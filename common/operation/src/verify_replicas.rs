@@ -1,8 +1,8 @@
 //! `verify_replicas`: compare the replicas of a backend that are in sync with their volumes.
 
 use super::contract::{Class, Columns, Contract, Definition, Resource, Touch};
-use super::precondition::{OfAny, Precondition};
-use model::{BackendId, Caller, Error};
+use super::precondition::shared::REPLICATES;
+use model::{BackendId, Caller};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -17,17 +17,6 @@ pub struct VerifyReplicas {
     /// Whether what differs is made equal to the volume; otherwise it is counted alone.
     pub repair: bool,
 }
-
-const REPLICATES: Precondition = Precondition {
-    name: "replicates",
-    meaning: "the backend is replicated and serves from its primary",
-    refusal: &OfAny(|row| {
-        Error::bad_request(format!(
-            "There are no replicas to verify while the backend's replication status is {}.",
-            row.text("replication_status")
-        ))
-    }),
-};
 
 /// The worker does it between its looks at the replicas, so that no failover or freeze has to wait for it.
 pub(crate) const CONTRACT: Contract = Contract {

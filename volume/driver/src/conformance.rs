@@ -59,6 +59,7 @@ macro_rules! conformance {
         $crate::conformance!(@cases replication $storage;
             replicas_become_complete,
             replicas_in_sync_are_verified,
+            a_replica_is_copied_and_goes_on_to_be_one,
             a_failover_moves_complete_replicas_and_may_be_repeated,
             every_worker_follows_a_failover,
             a_failback_brings_every_volume_home_and_replication_goes_on,

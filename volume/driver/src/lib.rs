@@ -31,7 +31,7 @@ pub use fence::Fence;
 pub use manage::Manage;
 pub use migration::Migration;
 pub use progress::LatestProgress;
-pub use replication::{Failover, Replica, Replicas, Replication, Verified};
+pub use replication::{Failover, Replica, ReplicaCopy, Replicas, Replication, Verified};
 pub use volumes::{CloneSource, Volumes};
 
 /// For implementations of the traits, whose methods are asynchronous.

@@ -4,8 +4,9 @@ use crate::error::DriverError;
 use crate::fence::Fence;
 use crate::progress::LatestProgress;
 use async_trait::async_trait;
-use model::{FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeId};
+use model::{ConnectionInfo, FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeId};
 use std::collections::HashSet;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The sides of a backend: replicas on its targets, and failovers between them.
@@ -27,6 +28,22 @@ pub trait Replication: Send + Sync {
     /// The side that was a target is the primary now. Called in every worker that begins to serve these volumes
     /// from there.
     async fn promoted(&self, volumes: &[Volume]) -> Result<(), DriverError>;
+
+    /// Makes a copy of a volume's replica on a target, for a drill: as it is at one moment, under another name, writable, and open. The
+    /// replica goes on to be written to. Fails, and leaves no copy, when the replica is not in sync, or there is no room. A copy that
+    /// is there already is replaced.
+    async fn copy_replica(
+        &self,
+        target: &str,
+        volume: &ReplicatedVolume,
+    ) -> Result<ReplicaCopy, DriverError>;
+
+    /// Opens those copies on a target that are not open any more.
+    async fn restore_copies(&self, target: &str, volumes: &[VolumeId]) -> Result<(), DriverError>;
+
+    /// Removes copies on a target, whoever uses them; that there is none is fine. By now, the target may have been promoted, and have no
+    /// name any more.
+    async fn remove_copies(&self, target: &str, volumes: &[VolumeId]) -> Result<(), DriverError>;
 
     /// The identifier of a side's storage, the same on every way to it. `None` when it cannot be distinguished from
     /// its storage. Creates nothing.
@@ -76,6 +93,15 @@ pub struct Replica {
     pub out_of_sync_bytes: u64,
     /// What the verification that was due has found, once it has come to its end.
     pub verified: Option<Verified>,
+}
+
+/// A copy of a replica.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicaCopy {
+    /// How it is reached.
+    pub connection: ConnectionInfo,
+    /// How long it was copied.
+    pub copying: Duration,
 }
 
 /// What a verification has found.

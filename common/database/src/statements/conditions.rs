@@ -248,6 +248,12 @@ and jsonb_array_length(coalesce({row}.report -> 'replication_targets', '[]')) > 
         "replicates",
         "{row}.active_backend_id is null and {row}.replication_status in ('enabled', 'failover-error')",
     ),
+    ("no_drill", "{row}.drill_id is null"),
+    ("has_drill", "{row}.drill_id is not null"),
+    (
+        "drill_target_configured",
+        "coalesce({row}.report -> 'replication_targets' ? ({arguments} ->> 'target'), false)",
+    ),
     ("is_frozen", "{row}.frozen_at is not null"),
     ("is_not_frozen", "{row}.frozen_at is null"),
 ];

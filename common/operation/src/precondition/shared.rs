@@ -121,6 +121,17 @@ pub(crate) const TYPE_UNUSED: Precondition = Precondition {
     refusal: &OfAny(|_| Error::bad_request("The volume type is in use by volumes.")),
 };
 
+pub(crate) const REPLICATES: Precondition = Precondition {
+    name: "replicates",
+    meaning: "the backend is replicated and serves from its primary",
+    refusal: &OfAny(|row| {
+        Error::bad_request(format!(
+            "There are no replicas while the backend's replication status is {}.",
+            row.text("replication_status")
+        ))
+    }),
+};
+
 pub(crate) const IS_FROZEN: Precondition = Precondition {
     name: "is_frozen",
     meaning: "the backend is frozen",

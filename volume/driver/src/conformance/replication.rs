@@ -89,6 +89,24 @@ pub async fn replicas_in_sync_are_verified(storage: &dyn Storage) {
     assert_eq!(verified, Verified { id: asked.id, differing_bytes: 0 });
 }
 
+/// Copies of a replica come and go, also when a worker has died over one, and it is in sync all the time.
+pub async fn a_replica_is_copied_and_goes_on_to_be_one(storage: &dyn Storage) {
+    let driver = storage.started().await;
+    let volumes = replicated_and_not(&*driver).await;
+    let (replicated, target) = (ReplicatedVolume::from(&volumes[0]), TARGETS[0]);
+    let replication = replication(&*driver);
+    let copy = replication.copy_replica(target, &replicated).await.unwrap();
+    let again = replication.copy_replica(target, &replicated).await.unwrap();
+    assert_eq!(copy.connection, again.connection);
+    replication.restore_copies(target, &[replicated.id]).await.unwrap();
+    replicate_until_in_sync(&*driver, &volumes[..1]).await;
+    for _ in 0..2 {
+        replication.remove_copies(target, &[replicated.id]).await.unwrap();
+    }
+    replicate_until_in_sync(&*driver, &volumes[..1]).await;
+    assert!(replication.copy_replica("nowhere", &replicated).await.is_err());
+}
+
 /// A replicated volume in sync with its replica, and one that is not replicated.
 async fn replicated_and_not(driver: &dyn Driver) -> [Volume; 2] {
     let volumes = [replicated_volume(1), volume(1)];

@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     pub volumes: HashMap<VolumeId, i32>,
     pub snapshots: HashSet<SnapshotId>,
     pub exports: HashSet<(VolumeId, AttachMode)>,
+    /// The volumes whose replicas have copies.
+    pub replica_copies: HashSet<VolumeId>,
     /// The active side.
     pub active: Side,
 }

@@ -2,10 +2,13 @@
 
 use crate::faults;
 use crate::memory::FakeDriver;
-use driver::{DriverError, Failover, Replica, Replicas, Replication, Verified};
+use driver::{DriverError, Failover, Replica, ReplicaCopy, Replicas, Replication, Verified};
 use model::{
-    FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeFailover, VolumeOutcome,
+    ConnectionInfo, FailoverOutcome, ReplicatedVolume, Side, Snapshot, Volume, VolumeFailover,
+    VolumeId, VolumeOutcome,
 };
+use serde_json::json;
+use std::time::Duration;
 
 #[driver::async_trait]
 impl Replication for FakeDriver {
@@ -80,6 +83,37 @@ impl Replication for FakeDriver {
         if volumes.iter().any(|volume| shall_fail(volume, "promoted")) {
             return Err(DriverError::failed("promoted fails because fake:fail says so"));
         }
+        Ok(())
+    }
+
+    async fn copy_replica(
+        &self,
+        target: &str,
+        volume: &ReplicatedVolume,
+    ) -> Result<ReplicaCopy, DriverError> {
+        self.pretend("copy_replica", &volume.metadata).await?;
+        if !self.config.targets().iter().any(|known| known == target) {
+            return Err(DriverError::unknown_target(&Side::Target(target.to_owned())));
+        }
+        if faults::is_failing(&volume.metadata, "replicate") {
+            return Err(DriverError::failed("the replica is not in sync"));
+        }
+        self.memory().replica_copies.insert(volume.id);
+        let data = json!({ "copy_of": volume.id, "target": target });
+        let connection = ConnectionInfo {
+            driver_volume_type: "fake".to_owned(),
+            data: data.as_object().cloned().unwrap_or_default(),
+        };
+        Ok(ReplicaCopy { connection, copying: Duration::ZERO })
+    }
+
+    /// What is in memory is open.
+    async fn restore_copies(&self, _: &str, _: &[VolumeId]) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn remove_copies(&self, _: &str, volumes: &[VolumeId]) -> Result<(), DriverError> {
+        self.memory().replica_copies.retain(|id| !volumes.contains(id));
         Ok(())
     }
 

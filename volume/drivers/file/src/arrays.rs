@@ -69,6 +69,12 @@ impl Arrays {
         self.of(&self.active()).unwrap_or_else(|_| self.primary.clone())
     }
 
+    /// The arrays of all sides.
+    pub fn all(&self) -> Vec<Arc<Array>> {
+        let targets = self.targets.iter().map(|(_, array)| array);
+        [&self.primary].into_iter().chain(targets).cloned().collect()
+    }
+
     /// The array of a side.
     pub fn of(&self, side: &Side) -> Result<Arc<Array>, DriverError> {
         let Side::Target(target) = side else { return Ok(self.primary.clone()) };

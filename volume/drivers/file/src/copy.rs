@@ -26,7 +26,7 @@ pub(crate) async fn copy(
     }
     match source {
         // servers may write meanwhile: the daemon copies what is overwritten before it is
-        Object::Volume(id) if array.daemon.is_exported(id).await? => {
+        Object::Volume(id) if array.daemon.is_written_to(id).await? => {
             if let Some(mirror) = mirror {
                 mirror.stop().await?;
             }
@@ -36,7 +36,7 @@ pub(crate) async fn copy(
                 .carry_out(&array.directory.unfinished(target))
                 .await?;
         }
-        Object::Volume(_) | Object::Snapshot(_) => {
+        Object::Volume(_) | Object::Snapshot(_) | Object::Drill(_) => {
             SparseCopy::new(&array.directory, source, target).carry_out().await?;
         }
     }

@@ -5,6 +5,7 @@ use crate::block_nodes::{file_node, has_node};
 use crate::copy_progress::CopyProgress;
 use crate::names;
 use crate::object::Object;
+use crate::qmp::Qmp;
 use crate::storage_daemon::StorageDaemon;
 use driver::DriverError;
 use model::VolumeId;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// How often a copy is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How often it is looked whether copies that were cancelled have ended.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What the daemon copies from.
 enum CopySource {
@@ -143,15 +146,42 @@ impl<'a> CopyJob<'a> {
 
     /// Ends the copy that an earlier worker left.
     async fn cancel(&self) -> Result<(), DriverError> {
-        while let Some(job) = self.status().await? {
-            if job["status"] == "concluded" {
-                self.dismiss().await?;
-                break;
-            }
-            self.daemon.session().await?.execute("job-cancel", json!({ "id": self.job })).await?;
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
+        cancel(&mut self.daemon.session().await?, |job| job == self.job).await?;
         self.close_nodes().await
+    }
+}
+
+/// Ends what drills copy, or what they copy of one volume: its replica is needed for something else. Where there is no daemon, nothing
+/// is copied.
+pub(crate) async fn cancel_drills(
+    daemon: &StorageDaemon,
+    only: Option<VolumeId>,
+) -> Result<(), DriverError> {
+    let Ok(mut session) = daemon.session().await else { return Ok(()) };
+    let is_meant =
+        |job: &str| names::drilled_by(job).is_some_and(|id| only.is_none_or(|only| only == id));
+    cancel(&mut session, is_meant).await
+}
+
+/// Ends the copies whose jobs are meant. Whoever waits for one of them is told that it was cancelled.
+pub(crate) async fn cancel(
+    session: &mut Qmp,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<(), DriverError> {
+    loop {
+        let jobs = session.execute("query-jobs", json!({})).await?;
+        let jobs = jobs.as_array().into_iter().flatten();
+        let meant: Vec<&Value> =
+            jobs.filter(|job| job["id"].as_str().is_some_and(&is_meant)).collect();
+        if meant.is_empty() {
+            return Ok(());
+        }
+        for job in &meant {
+            let end = if job["status"] == "concluded" { "job-dismiss" } else { "job-cancel" };
+            // it may end by itself meanwhile
+            let _ = session.execute(end, json!({ "id": job["id"] })).await;
+        }
+        tokio::time::sleep(CANCEL_INTERVAL).await;
     }
 }
 

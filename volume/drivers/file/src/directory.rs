@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `volumes/volume-<id>` | a volume, raw and sparse |
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
+//! | `drills/drill-<id>` | the copy of a replica that a drill made, the same |
 //! | `….unfinished` | either, until it is complete |
 //! | `chap/<target>/…` | with what the servers on a host log in to the iSCSI target |
 //! | `in-sync/volume-<id>` | the mirror connection over which the replica here is in sync |
@@ -26,7 +27,7 @@ use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use uuid::Uuid;
@@ -64,6 +65,7 @@ impl Directory {
         let directory = match object {
             Object::Volume(_) => self.volumes(),
             Object::Snapshot(_) => self.snapshots(),
+            Object::Drill(_) => self.drills(),
         };
         directory.join(object.to_string())
     }
@@ -152,7 +154,7 @@ impl Directory {
                  failover that accepts data loss; otherwise delete the volume"
                 )))
             }
-            Object::Volume(_) | Object::Snapshot(_) => Ok(()),
+            Object::Volume(_) | Object::Snapshot(_) | Object::Drill(_) => Ok(()),
         }
     }
 
@@ -196,6 +198,10 @@ impl Directory {
         self.directory.join("snapshots")
     }
 
+    fn drills(&self) -> PathBuf {
+        self.directory.join("drills")
+    }
+
     fn fences(&self) -> PathBuf {
         self.directory.join("fences")
     }
@@ -205,6 +211,7 @@ impl Directory {
         for directory in [
             self.volumes(),
             self.snapshots(),
+            self.drills(),
             self.fences(),
             self.chap(),
             self.in_sync(),
@@ -283,7 +290,7 @@ impl Directory {
     }
 
     fn remove_leftovers(&self) -> io::Result<()> {
-        for directory in [self.volumes(), self.snapshots()] {
+        for directory in [self.volumes(), self.snapshots(), self.drills()] {
             for entry in fs::read_dir(directory)? {
                 let path = entry?.path();
                 let is_unfinished = path.extension().is_some_and(|end| end == UNFINISHED);
@@ -297,8 +304,9 @@ impl Directory {
         for entry in fs::read_dir(self.fences())? {
             let entry = entry?;
             let name = entry.file_name();
-            let exists =
-                self.volumes().join(&name).exists() || self.snapshots().join(&name).exists();
+            let exists = [self.volumes(), self.snapshots(), self.drills()]
+                .iter()
+                .any(|directory| directory.join(&name).exists());
             if !exists && entry.metadata()?.modified()? < outlived {
                 fs::remove_file(entry.path())?;
             }
@@ -444,6 +452,13 @@ impl Directory {
         fs::metadata(&path).map(|found| found.len()).map_err(|error| unusable(&path, &error))
     }
 
+    /// How much of the file system an object takes, in bytes.
+    pub fn allocated(&self, object: Object) -> Result<u64, DriverError> {
+        let path = self.file(object);
+        let found = fs::metadata(&path).map_err(|error| unusable(&path, &error))?;
+        Ok(found.blocks() * 512)
+    }
+
     /// An unfinished file of the source's size, for a copy that the daemon makes.
     pub fn prepare_copy(&self, target: Object, size: u64) -> Result<(), DriverError> {
         let path = self.unfinished(target);
@@ -481,7 +496,7 @@ impl Directory {
         // what is half there never passes for complete
         match object {
             Object::Volume(id) => self.set_incomplete(id, false),
-            Object::Snapshot(_) => Ok(()),
+            Object::Snapshot(_) | Object::Drill(_) => Ok(()),
         }
     }
 }

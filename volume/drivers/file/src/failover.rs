@@ -3,6 +3,7 @@
 
 use crate::array::Array;
 use crate::blocking::blocking;
+use crate::copy_job;
 use crate::io_error::hangs;
 use crate::mirror::is_in_sync;
 use crate::object::Object;
@@ -278,6 +279,7 @@ impl Sides<'_> {
         let directory = self.to.directory.clone();
         let preparing = async {
             blocking(move || directory.prepare()).await?;
+            copy_job::cancel_drills(&self.to.daemon, None).await?;
             self.to.ensure_data_plane().await.map(drop)
         };
         tokio::time::timeout(PREPARE_TIMEOUT, preparing).await.unwrap_or_else(|_| Err(hangs()))

@@ -23,6 +23,7 @@ mod copy_job;
 mod copy_progress;
 mod data_paths;
 mod directory;
+mod drills;
 mod epochs;
 mod export_names;
 mod exports;

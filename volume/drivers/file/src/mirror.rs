@@ -9,6 +9,7 @@
 use crate::array::Array;
 use crate::block_nodes::has_node;
 use crate::blocking::blocking;
+use crate::copy_job;
 use crate::export_names::secret_name;
 use crate::io_error::unusable;
 use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name, replica_node};
@@ -211,6 +212,7 @@ impl Mirror<'_> {
         if self.to.directory.is_active(self.backend)? {
             return Err(DriverError::failed("the target is the active side of the volume"));
         }
+        copy_job::cancel_drills(&self.to.daemon, Some(self.id)).await?;
         // and what came over an earlier link is through
         self.to.daemon.close_replica(self.id).await?;
         self.to.daemon.require_closed(self.id).await?;
@@ -363,7 +365,17 @@ async fn in_time<T: Send + 'static>(
 
 /// Whether the replica of a volume on this side is known to be complete, by the links that have missed nothing.
 pub(crate) fn is_in_sync(array: &Array, id: VolumeId, connections: &MirrorConnections) -> bool {
-    connections.of(id).is_some_and(|link| is_marked(array, id, link))
+    mark_of(array, id, connections).is_some()
+}
+
+/// The link over which a replica is in sync; `None` when it is not.
+pub(crate) fn mark_of(
+    array: &Array,
+    id: VolumeId,
+    connections: &MirrorConnections,
+) -> Option<String> {
+    let link = connections.of(id)?;
+    is_marked(array, id, link).then(|| link.id.to_string())
 }
 
 fn is_marked(array: &Array, id: VolumeId, link: &Link) -> bool {

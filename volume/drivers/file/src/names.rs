@@ -38,7 +38,13 @@ pub(crate) fn target_node(target: Object) -> String {
     match target {
         Object::Volume(id) => node('c', id.0),
         Object::Snapshot(id) => node('s', id.0),
+        Object::Drill(id) => node('t', id.0),
     }
+}
+
+/// The node of the copy of a replica.
+pub(crate) fn drill_node(id: VolumeId) -> String {
+    node('d', id.0)
 }
 
 /// The node from which a volume is imported.
@@ -64,6 +70,12 @@ pub(crate) fn copy_job(id: VolumeId, target: Object) -> String {
 /// The beginning of the names of all jobs that copy a volume of this array.
 pub(crate) fn copies_of(id: VolumeId) -> String {
     format!("copy-of-{id}-to-")
+}
+
+/// The volume whose replica a job copies for a drill; `None` for a job of another kind.
+pub(crate) fn drilled_by(job: &str) -> Option<VolumeId> {
+    let (_, target) = job.rsplit_once("-to-drill-")?;
+    target.parse().ok().map(VolumeId)
 }
 
 /// The job of an import.

@@ -2,11 +2,12 @@
 
 use model::{SnapshotId, VolumeId};
 
-/// A volume or a snapshot; its text is the name of its file.
+/// A volume, a snapshot, or the copy of a replica that a drill made; its text is the name of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Object {
     Volume(VolumeId),
     Snapshot(SnapshotId),
+    Drill(VolumeId),
 }
 
 impl std::fmt::Display for Object {
@@ -14,6 +15,7 @@ impl std::fmt::Display for Object {
         match self {
             Self::Volume(id) => write!(formatter, "volume-{id}"),
             Self::Snapshot(id) => write!(formatter, "snapshot-{id}"),
+            Self::Drill(id) => write!(formatter, "drill-{id}"),
         }
     }
 }

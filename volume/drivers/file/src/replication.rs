@@ -1,11 +1,13 @@
 //! The sides of a backend: mirrors to the first target, and failovers between all of them.
 
+use crate::array::Array;
 use crate::blocking::blocking;
 use crate::failover::{DataMovement, Sides};
 use crate::file_driver::FileDriver;
-use crate::replicas;
-use driver::{DriverError, Failover, Replicas, Replication, Volumes};
-use model::{FailoverOutcome, ReplicatedVolume, Side, Volume};
+use crate::{drills, replicas};
+use driver::{DriverError, Failover, ReplicaCopy, Replicas, Replication, Volumes};
+use model::{FailoverOutcome, ReplicatedVolume, Side, Volume, VolumeId};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a write to the primary may take before it serves again.
@@ -56,8 +58,36 @@ impl Replication for FileDriver {
         Ok(())
     }
 
+    async fn copy_replica(
+        &self,
+        target: &str,
+        volume: &ReplicatedVolume,
+    ) -> Result<ReplicaCopy, DriverError> {
+        drills::copy_replica(&*self.target(target)?, volume).await
+    }
+
+    async fn restore_copies(&self, target: &str, volumes: &[VolumeId]) -> Result<(), DriverError> {
+        drills::restore(&*self.target(target)?, volumes).await
+    }
+
+    async fn remove_copies(&self, target: &str, volumes: &[VolumeId]) -> Result<(), DriverError> {
+        let arrays = self.target(target).map_or_else(|_| self.arrays.all(), |array| vec![array]);
+        for array in arrays {
+            for id in volumes {
+                drills::remove(&array, *id).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn storage_id(&self, side: &Side) -> Result<Option<String>, DriverError> {
         let directory = self.arrays.of(side)?.directory.clone();
         blocking(move || directory.id()).await.map(Some)
+    }
+}
+
+impl FileDriver {
+    fn target(&self, name: &str) -> Result<Arc<Array>, DriverError> {
+        self.arrays.of(&Side::Target(name.to_owned()))
     }
 }

@@ -155,7 +155,12 @@ impl StorageDaemon {
     /// How clients on this machine reach an export.
     pub fn uri(&self, id: VolumeId, mode: AttachMode) -> Result<String, DriverError> {
         let name = secret_name(&self.directory, &export_name(id, mode))?;
-        Ok(format!("nbd+unix:///{name}?socket={}", self.nbd_socket().display()))
+        Ok(self.uri_of(&name))
+    }
+
+    /// The same, for an export of this name.
+    pub fn uri_of(&self, name: &str) -> String {
+        format!("nbd+unix:///{name}?socket={}", self.nbd_socket().display())
     }
 
     /// Whether there is one, and it answers in time.
@@ -229,9 +234,12 @@ impl StorageDaemon {
         Ok(())
     }
 
-    /// Whether a volume has any export.
-    pub async fn is_exported(&self, id: VolumeId) -> Result<bool, DriverError> {
-        Ok(!open_modes(&mut self.session().await?, id).await?.is_empty())
+    /// Whether servers, or a mirror, may write to a volume.
+    pub async fn is_written_to(&self, id: VolumeId) -> Result<bool, DriverError> {
+        let mut session = self.session().await?;
+        let exports = session.execute("query-block-exports", json!({})).await?;
+        Ok(contains(&exports, "id", &replica_name(id))
+            || !open_modes(&mut session, id).await?.is_empty())
     }
 
     /// Begins to open an export of a volume; `None` when it is open.
@@ -362,7 +370,12 @@ async fn is_in_order(session: &mut Qmp, job: &str) -> Result<bool, QmpError> {
     }))
 }
 
-async fn close_export(session: &mut Qmp, name: &str, mode: &str) -> Result<(), QmpError> {
+/// Closes an export; with the mode `hard` its clients lose their connections.
+pub(crate) async fn close_export(
+    session: &mut Qmp,
+    name: &str,
+    mode: &str,
+) -> Result<(), QmpError> {
     session.execute("block-export-del", json!({ "id": name, "mode": mode })).await?;
     let deleted = Map::from_iter([("id".to_owned(), json!(name))]);
     session.wait_for("BLOCK_EXPORT_DELETED", &deleted).await

@@ -1,0 +1,29 @@
+-- Drills: what workers record of the copies of replicas that they make and remove.
+
+-- Records that a copy is begun, or what came of it. Returns false, and records nothing, when the drill is to end, or has ended.
+create function record_drill_copy(
+    backend uuid, drill uuid, volume uuid, copying_ms bigint, connection jsonb, why_not text) returns boolean
+language plpgsql as $$
+begin
+    perform from backends where id = backend and drill_id = drill and not drill_ends for key share;
+    if not found then
+        return false;
+    end if;
+    insert into drill_copies as c (backend_id, drill_id, volume_id) values (backend, drill, volume)
+    on conflict (backend_id, volume_id) do update
+    set began_at = case when num_nonnulls(connection, why_not) = 0 then clock_timestamp() else c.began_at end,
+        ended_at = case when num_nonnulls(connection, why_not) > 0 then clock_timestamp() end,
+        copying_ms = record_drill_copy.copying_ms, connection_info = connection, reason = why_not;
+    return true;
+end $$;
+
+-- Records that no copy of a drill is left.
+create function record_drill_end(backend uuid, drill uuid) returns void
+language plpgsql as $$
+begin
+    update backends set drill_id = null, drill_target = null, drill_asked_at = null, drill_ends = false
+    where id = backend and drill_id = drill and drill_ends;
+    if found then
+        delete from drill_copies where backend_id = backend;
+    end if;
+end $$;
