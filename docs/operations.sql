@@ -4472,6 +4472,382 @@ begin
         from unnest(passed) p where (p.request).id = any (admitted);
 end $$;
 
+-- offer a volume, and its snapshots, to whoever has the key
+create function admit_create_transfer(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject transfers;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            subject := jsonb_populate_record(null::transfers, r.columns);
+            if r.volume is not null then
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('available') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['available']);
+                    exit decide;
+                end if;
+                -- snapshots_available
+                if not coalesce((coalesce((r.arguments ->> 'no_snapshots')::boolean, false)
+                   or not exists (select from snapshots s
+                                  where s.volume_id = volume.id and s.deleted_at is null and s.status <> 'available')), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'snapshots_available');
+                    exit decide;
+                end if;
+                -- not_used_by_operation
+                if not coalesce((not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[volume.id])), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'not_used_by_operation');
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.volume;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_transfer', (p.request).arguments, 'transfers', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    insert into transfers (id, project_id, volume_id, name, no_snapshots, salt, crypt_hash)
+    select n.id, n.project_id, n.volume_id, n.name, n.no_snapshots, n.salt, n.crypt_hash
+    from unnest(requests) x, jsonb_populate_record(null::transfers, x.columns) n
+    where x.id = any (admitted);
+    update volumes t
+    set status = 'awaiting-transfer',
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from transfers v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- take over a volume that was offered, and its snapshots
+create function admit_accept_transfer(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject transfers;
+    volume volumes;
+    snapshot snapshots;
+    related uuid;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume),
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.snapshots[1]))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.snapshots && touched then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from transfers where id = r.subject for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('transfers', r.subject, (select deleted_at is null from transfers where id = r.subject));
+                exit decide;
+            end if;
+            -- key_fits
+            if not coalesce((coalesce(subject.crypt_hash = r.arguments ->> 'crypt_hash' and subject.volume_id = (r.arguments ->> 'volume_id')::uuid, false)), false) then
+                refusal := precondition_refusal('transfers', to_jsonb(subject), 'key_fits');
+                exit decide;
+            end if;
+            -- snapshots_go_with_it
+            if not coalesce((case when subject.no_snapshots then coalesce(r.arguments -> 'snapshots' = '[]', false)
+                    else not exists (select from snapshots s
+                                     where s.volume_id = subject.volume_id and s.deleted_at is null and not r.arguments -> 'snapshots' ? s.id::text)
+               end), false) then
+                refusal := precondition_refusal('transfers', to_jsonb(subject), 'snapshots_go_with_it');
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes where id = r.volume for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('awaiting-transfer') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['awaiting-transfer']);
+                    exit decide;
+                end if;
+                if coalesce(volume.consumes_quota, true) and volume.project_id <> r.project_id then
+                    asked := asked || array[
+                        (r.id, r.project_id, 'per_volume_gigabytes', coalesce((r.when_done ->> 'size_gb')::bigint, volume.size_gb), (default_limits ->> 'per_volume_gigabytes')::bigint, true),
+                        (r.id, r.project_id, 'volumes', 1, (default_limits ->> 'volumes')::bigint, false),
+                        (r.id, r.project_id, 'volumes_' || volume.volume_type_id, 1, -1, false),
+                        (r.id, r.project_id, 'gigabytes', 1 * volume.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                        (r.id, r.project_id, 'gigabytes_' || volume.volume_type_id, 1 * volume.size_gb, -1, false),
+                        (r.id, volume.project_id, 'volumes', -1, (default_limits ->> 'volumes')::bigint, false),
+                        (r.id, volume.project_id, 'volumes_' || volume.volume_type_id, -1, -1, false),
+                        (r.id, volume.project_id, 'gigabytes', -1 * volume.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                        (r.id, volume.project_id, 'gigabytes_' || volume.volume_type_id, -1 * volume.size_gb, -1, false)
+                    ]::quota_demand[];
+                end if;
+            end if;
+            foreach related in array r.snapshots loop
+                select * into snapshot from snapshots where id = related for no key update skip locked;
+                if snapshot.id is null or snapshot.deleted_at is not null then
+                    refusal := missing_row('snapshots', related, (select deleted_at is null from snapshots where id = related));
+                    exit decide;
+                end if;
+                -- no_operation_in_progress
+                if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = snapshot.id)
+                   and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = snapshot.id)
+                   and not exists (select from operations o
+                                   where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                     and o.snapshot_ids @> array[snapshot.id])), false) then
+                    refusal := precondition_refusal('snapshots', to_jsonb(snapshot), 'no_operation_in_progress');
+                    exit decide;
+                end if;
+                if coalesce(snapshot.consumes_quota, true) and snapshot.project_id <> r.project_id then
+                    asked := asked || array[
+                        (r.id, r.project_id, 'snapshots', 1, (default_limits ->> 'snapshots')::bigint, false),
+                        (r.id, r.project_id, 'snapshots_' || snapshot.volume_type_id, 1, -1, false),
+                        (r.id, r.project_id, 'gigabytes', 1 * snapshot.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                        (r.id, r.project_id, 'gigabytes_' || snapshot.volume_type_id, 1 * snapshot.size_gb, -1, false),
+                        (r.id, snapshot.project_id, 'snapshots', -1, (default_limits ->> 'snapshots')::bigint, false),
+                        (r.id, snapshot.project_id, 'snapshots_' || snapshot.volume_type_id, -1, -1, false),
+                        (r.id, snapshot.project_id, 'gigabytes', -1 * snapshot.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                        (r.id, snapshot.project_id, 'gigabytes_' || snapshot.volume_type_id, -1 * snapshot.size_gb, -1, false)
+                    ]::quota_demand[];
+                end if;
+            end loop;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, true);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
+        touched := touched || r.snapshots;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'accept_transfer', (p.request).arguments, 'transfers', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    perform return_quota(array(
+        select (q.project_id, q.resource, -q.amount)::returned_amount
+        from unnest(passed) p, unnest(p.quota) q where (p.request).id = any (admitted) and q.amount < 0));
+    update transfers t
+    set deleted_at = clock_timestamp(),
+        (accepted, destination_project_id) = (select n.accepted, n.destination_project_id from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = 'available',
+        updated_at = clock_timestamp(),
+        project_id = x.project_id,
+        user_id = x.user_id
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    update snapshots t
+    set project_id = x.project_id,
+        user_id = x.user_id
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = any (x.snapshots);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- withdraw the offer of a volume
+create function admit_delete_transfer(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject transfers;
+    volume volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from transfers where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('transfers', r.subject, (select deleted_at is null from transfers where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('awaiting-transfer') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['awaiting-transfer']);
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, true);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        touched := touched || r.volume;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_transfer', (p.request).arguments, 'transfers', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update transfers t
+    set deleted_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update volumes t
+    set status = 'available',
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
 -- create a volume type
 create function admit_create_volume_type(requests admission_request[], default_limits jsonb) returns setof admission_answer
 language plpgsql as $$

@@ -6,7 +6,7 @@ use crate::policy::Rule;
 use crate::routes::{
     attachments, availability_zones, clusters, default_types, extensions, hosts, manageable,
     messages, pools, qos_specs, quotas, resource_filters, services, snapshot_actions, snapshots,
-    types, versions, volume_actions, volumes, workers,
+    transfers, types, versions, volume_actions, volumes, workers,
 };
 use crate::routing::{ANYONE, Routes};
 use crate::{identify, microversion, nul, observe, overload, project_url};
@@ -30,6 +30,8 @@ const RESOURCES: &[&str] = &[
     "os-quota-class-sets",
     "limits",
     "messages",
+    "os-volume-transfer",
+    "volume-transfers",
     "scheduler-stats",
     "capabilities",
     "os-availability-zone",
@@ -76,6 +78,8 @@ fn v3(app: &App) -> Routes {
         .merge(quota_routes(app))
         .merge(operator_routes(app))
         .merge(description_routes(app))
+        .merge(transfer_routes(app, "/os-volume-transfer"))
+        .merge(transfer_routes(app, "/volume-transfers"))
         .merge(manageable(app, "/os-volume-manage", "/os-snapshot-manage"))
         .merge(manageable(app, "/manageable_volumes", "/manageable_snapshots").since::<8>())
 }
@@ -398,6 +402,18 @@ fn operator_routes(app: &App) -> Routes {
             [Rule::ServicesUpdate, Rule::ThawHost],
             services::thaw_backend::thaw,
         )
+}
+
+/// Volumes that go from one project to another, under a path of its time.
+fn transfer_routes(app: &App, collection: &str) -> Routes {
+    let one = format!("{collection}/{{transfer_id}}");
+    Routes::new(app)
+        .get(collection, Rule::TransferGetAll, transfers::list::summary)
+        .post(collection, Rule::TransferCreate, transfers::create_transfer::create)
+        .get(&format!("{collection}/detail"), Rule::TransferGetAll, transfers::list::detail)
+        .get(&one, Rule::TransferGet, transfers::show::show)
+        .delete(&one, Rule::TransferDelete, transfers::delete_transfer::delete)
+        .post(&format!("{one}/accept"), Rule::TransferAccept, transfers::accept_transfer::accept)
 }
 
 /// What the API says of itself, and messages to users.

@@ -15,6 +15,7 @@ pub(crate) mod resource_filters;
 pub(crate) mod services;
 pub(crate) mod snapshot_actions;
 pub(crate) mod snapshots;
+pub(crate) mod transfers;
 pub(crate) mod types;
 pub(crate) mod versions;
 pub(crate) mod volume_actions;

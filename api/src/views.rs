@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod qos_specs;
 pub(crate) mod service;
 pub(crate) mod snapshot;
+pub(crate) mod transfer;
 pub(crate) mod version;
 pub(crate) mod volume;
 pub(crate) mod volume_type;

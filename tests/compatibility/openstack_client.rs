@@ -72,6 +72,31 @@ async fn the_openstack_command_goes_through_the_life_of_volumes_snapshots_and_ty
 }
 
 #[tokio::test]
+async fn the_openstack_command_transfers_a_volume_to_another_project() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let donor = cluster.client().in_project("donor");
+    let disk = donor.available_volume(1).await?;
+    let (offered, key) = donor.offer_volume(&disk).await?;
+    let accepted =
+        format!("volume transfer request accept {offered} --auth-key {key} -f value -c volume_id");
+    assert_eq!(done(&cluster, &accepted)?.trim(), disk);
+    assert!(done(&cluster, "volume list")?.contains(&disk));
+
+    let created =
+        format!("volume transfer request create --name gift {disk} -f value -c id -c auth_key");
+    let shown = done(&cluster, &created)?;
+    let [key, id] = shown.split_whitespace().collect::<Vec<_>>()[..] else {
+        anyhow::bail!("an id and a key: {shown}");
+    };
+    assert_eq!((key.len(), id.len()), (16, 36), "{shown}");
+    assert!(done(&cluster, "volume transfer request list")?.contains("gift"));
+    assert!(done(&cluster, "volume transfer request show gift")?.contains(&disk));
+    done(&cluster, &format!("volume transfer request delete {id}"))?;
+    assert!(done(&cluster, &format!("volume show {disk}"))?.contains("available"));
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
 async fn the_openstack_command_retypes_and_migrates() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;
     let client = cluster.client().in_project("notused");

@@ -92,6 +92,18 @@ A volume_extension:snapshot_admin_actions:reset_status POST snapshots/ID/action 
 A volume_extension:snapshot_admin_actions:force_delete POST snapshots/ID/action {"os-force_delete":{}}
 M snapshot_extension:snapshot_actions:update_snapshot_status POST snapshots/ID/action {"os-update_snapshot_status":{}}
 A snapshot_extension:snapshot_unmanage POST snapshots/ID/action {"os-unmanage":{}}
+R volume:get_all_transfers GET volume-transfers
+R volume:get_all_transfers GET volume-transfers/detail
+M volume:create_transfer POST volume-transfers {"transfer":{"volume_id":"ID"}}
+R volume:get_transfer GET volume-transfers/ID
+M volume:accept_transfer POST volume-transfers/ID/accept {"accept":{"auth_key":"k"}}
+M volume:delete_transfer DELETE volume-transfers/ID
+R volume:get_all_transfers GET os-volume-transfer
+R volume:get_all_transfers GET os-volume-transfer/detail
+M volume:create_transfer POST os-volume-transfer {"transfer":{"volume_id":"ID"}}
+R volume:get_transfer GET os-volume-transfer/ID
+M volume:accept_transfer POST os-volume-transfer/ID/accept {"accept":{"auth_key":"k"}}
+M volume:delete_transfer DELETE os-volume-transfer/ID
 R volume_extension:type_get_all GET types
 R volume_extension:type_get GET types/ID
 A volume_extension:type_create POST types {"volume_type":{}}

@@ -63,6 +63,27 @@ async fn the_cinder_command_lists_creates_extends_deletes_freezes_and_thaws() ->
 }
 
 #[tokio::test]
+async fn the_cinder_command_transfers_a_volume() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let (donor, client) = (cluster.client().in_project("donor"), cluster.client());
+    let disk = donor.available_volume(1).await?;
+    let (offered, key) = donor.offer_volume(&disk).await?;
+    done(&cluster, &["transfer-accept", &offered, &key])?;
+    assert_eq!(client.volume_status(&disk).await?.as_deref(), Some("available"));
+    // under the older name and the newer one
+    for version in ["3.54", "3.71"] {
+        let with =
+            |rest: &[&'static str]| [&["--os-volume-api-version", version][..], rest].concat();
+        done(&cluster, &[&with(&["transfer-create", "--name", "gift"])[..], &[&disk]].concat())?;
+        assert!(done(&cluster, &with(&["transfer-list"]))?.contains("gift"), "{version}");
+        assert!(done(&cluster, &with(&["transfer-show", "gift"]))?.contains(&disk), "{version}");
+        done(&cluster, &with(&["transfer-delete", "gift"]))?;
+        assert_eq!(client.volume_status(&disk).await?.as_deref(), Some("available"));
+    }
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
 async fn the_cinder_command_retypes_and_migrates() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.fake("a").fake("b").start().await?;
     let client = cluster.client();

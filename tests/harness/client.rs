@@ -230,6 +230,17 @@ impl Client {
         Ok(id.to_owned())
     }
 
+    /// Offers a volume to whoever has the key; returns the transfer's id, and the key.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn offer_volume(&self, volume: &str) -> anyhow::Result<(String, String)> {
+        let body = json!({ "transfer": { "volume_id": volume } });
+        let answered = self.post("/volume-transfers", body).await?.expect_status(202)?;
+        let text = |key: &str| answered.body["transfer"][key].as_str().map(str::to_owned);
+        Ok((text("id").context("an id")?, text("auth_key").context("a key")?))
+    }
+
     /// Makes a volume type with these other fields; returns its id.
     ///
     /// # Errors

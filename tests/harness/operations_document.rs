@@ -75,6 +75,9 @@ const fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::BeginsEpoch => "what was admitted for the backend before ends as failed",
         Effect::RestartsReplication => "the replication of the backend's volumes restarts",
+        Effect::ChangesOwner => {
+            "what it takes over belongs to the caller's project afterwards, in the quota too"
+        }
         Effect::Migrates => "where the volume goes to another backend:",
     }
 }

@@ -270,6 +270,18 @@ impl Scene {
                 let limits = json!({ "quota_class_set": { "snapshots": 99 } });
                 put("/os-quota-class-sets/default", limits)
             }
+            OperationKind::CreateTransfer => {
+                post("/volume-transfers", json!({ "transfer": { "volume_id": volume } }))
+            }
+            OperationKind::AcceptTransfer => {
+                let (transfer, key) = client.offer_volume(volume).await?;
+                let accept = json!({ "accept": { "auth_key": key } });
+                post(format!("/volume-transfers/{transfer}/accept"), accept)
+            }
+            OperationKind::DeleteTransfer => {
+                let (transfer, _) = client.offer_volume(volume).await?;
+                delete(format!("/volume-transfers/{transfer}"))
+            }
             OperationKind::DeleteMessage => {
                 delete(format!("/messages/{}", client.message_of_a_failure().await?))
             }

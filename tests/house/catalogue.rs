@@ -76,6 +76,8 @@ fn the_class_follows_from_the_subject_and_from_where_the_effect_happens() {
         let allowed: &[Class] = match (contract.subject.resource, kind.runs()) {
             (Resource::Backend, _) => &[Class::Operate],
             (Resource::Attachment, _) => &[Class::Connect],
+            // whose a volume is, is changed where it is
+            (Resource::Transfer, _) => &[Class::Record, Class::Modify],
             (_, Runs::OnBackend(_)) => &[Class::Place, Class::Modify],
             (_, Runs::InAdmission) => &[Class::Record],
         };

@@ -167,6 +167,7 @@ const fn shown(status: VolumeStatus) -> VolumeStatus {
         | VolumeStatus::Attaching
         | VolumeStatus::InUse
         | VolumeStatus::Detaching
+        | VolumeStatus::AwaitingTransfer
         | VolumeStatus::Extending
         | VolumeStatus::Reverting
         | VolumeStatus::Retyping

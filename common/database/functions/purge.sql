@@ -19,6 +19,15 @@ language sql as $$
     select count(*) from gone
 $$;
 
+create function purge_transfers(kept_for interval, most integer) returns bigint
+language sql as $$
+    with gone as (
+        delete from transfers where id in
+            (select id from transfers where deleted_at < now() - kept_for limit most)
+        returning 1)
+    select count(*) from gone
+$$;
+
 create function purge_volumes(kept_for interval, most integer) returns bigint
 language sql as $$
     with gone as (
@@ -27,6 +36,7 @@ language sql as $$
              where deleted_at < now() - kept_for
                and not exists (select from attachments where volume_id = v.id)
                and not exists (select from snapshots where volume_id = v.id)
+               and not exists (select from transfers where volume_id = v.id)
              limit most)
         returning 1)
     select count(*) from gone

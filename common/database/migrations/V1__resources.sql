@@ -133,10 +133,10 @@ create table volumes (
     created_at timestamptz not null default now(),
     updated_at timestamptz,
     deleted_at timestamptz,
-    constraint volumes_status check (status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'extending',
+    constraint volumes_status check (status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'awaiting-transfer', 'extending',
         'reverting', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
         'error', 'error_extending', 'error_managing', 'error_unmanaging', 'error_deleting')),
-    constraint volumes_previous_status check (previous_status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'extending',
+    constraint volumes_previous_status check (previous_status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'awaiting-transfer', 'extending',
         'reverting', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
         'error', 'error_extending', 'error_managing', 'error_unmanaging', 'error_deleting')),
     constraint volumes_migration_status check (migration_status in ('starting', 'migrating', 'completing', 'success', 'error')),
@@ -212,7 +212,29 @@ create index attachments_of_volume on attachments (volume_id);
 create index attachments_removed on attachments (deleted_at) where deleted_at is not null;
 create index attachments_by_project on attachments (project_id, created_at desc, id desc) where deleted_at is null;
 
--- What operators decided about a project. Its id is made from the project's.
+-- Offers of volumes to whoever has the key.
+create table transfers (
+    id uuid primary key,
+    -- the one that offers
+    project_id text not null,
+    volume_id uuid not null references volumes (id),
+    name text,
+    -- whether the volume's snapshots stay
+    no_snapshots boolean not null,
+    -- what is kept of the key: HMAC-SHA-256 with the salt
+    salt text not null,
+    crypt_hash text not null,
+    accepted boolean not null default false,
+    destination_project_id text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    deleted_at timestamptz
+);
+
+create index transfers_by_project on transfers (project_id, created_at desc, id desc) where deleted_at is null;
+create index transfers_of_volume on transfers (volume_id);
+create index transfers_removed on transfers (deleted_at) where deleted_at is not null;
+
 -- The copies that drills make of replicas. A row is there before its copy is, and goes when that is gone.
 create table drill_copies (
     backend_id uuid not null references backends (id),
@@ -230,6 +252,7 @@ create table drill_copies (
     primary key (backend_id, volume_id)
 );
 
+-- What operators decided about a project. Its id is made from the project's.
 create table projects (
     id uuid primary key,
     project_id text not null unique,

@@ -199,7 +199,8 @@ impl Admissions {
 const fn shares_transactions(contract: &Contract) -> bool {
     match contract.subject.resource {
         Resource::Volume | Resource::Snapshot | Resource::Attachment => true,
-        Resource::VolumeType
+        Resource::Transfer
+        | Resource::VolumeType
         | Resource::QosSpecs
         | Resource::Message
         | Resource::Project

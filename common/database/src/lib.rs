@@ -30,6 +30,7 @@ pub mod services;
 pub mod snapshots;
 pub mod statements;
 mod tls;
+pub mod transfers;
 pub mod verification;
 mod volume_lookups;
 pub mod volume_types;

@@ -61,6 +61,7 @@ impl DatabaseRole {
                         "claim_notifications",
                         "purge_attachments",
                         "purge_snapshots",
+                        "purge_transfers",
                         "purge_volumes",
                         "purge_operations",
                         "purge_messages",

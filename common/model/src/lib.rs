@@ -20,6 +20,7 @@ pub mod quota;
 pub mod service;
 pub mod side;
 pub mod snapshot;
+pub mod transfer;
 pub mod volume;
 pub mod volume_type;
 
@@ -37,7 +38,7 @@ pub use failover::{
 };
 pub use ids::{
     AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
-    VolumeId, VolumeTypeId,
+    TransferId, VolumeId, VolumeTypeId,
 };
 pub use manageable::{Manageable, StoredObject};
 pub use message::{Message, MessageLevel};
@@ -48,6 +49,7 @@ pub use service::{Binary, LogLevel, LogLevelChange, Service};
 pub use side::Side;
 pub use snapshot::{Snapshot, SnapshotStatus};
 pub use text_enum::UnknownWord;
+pub use transfer::Transfer;
 pub use volume::{
     AttachedServer, ReplicaState, ReplicatedVolume, VerificationRequest, Volume, VolumeStatus,
 };

@@ -24,6 +24,8 @@ text_enum! {
         InUse = "in-use",
         /// A server is being detached.
         Detaching = "detaching",
+        /// It is offered to another project.
+        AwaitingTransfer = "awaiting-transfer",
         /// The backend is growing it.
         Extending = "extending",
         /// The backend is putting a snapshot's content back.
@@ -70,6 +72,7 @@ impl VolumeStatus {
             Self::Reserved | Self::Attaching | Self::Detaching => false,
             Self::Available
             | Self::InUse
+            | Self::AwaitingTransfer
             | Self::Deleted
             | Self::Error
             | Self::ErrorExtending

@@ -218,6 +218,18 @@ pub enum QuotaRule {
 }
 
 impl QuotaRule {
+    /// What is given back where this is taken; `None` when nothing is.
+    #[must_use]
+    pub const fn given_back(self) -> Option<Self> {
+        match self {
+            Self::Count { resource, sign } => Some(Self::Count { resource, sign: -sign }),
+            Self::Column { resource, column, sign } => {
+                Some(Self::Column { resource, column, sign: -sign })
+            }
+            Self::Each { .. } | Self::Retype { .. } | Self::Growth { .. } => None,
+        }
+    }
+
     /// The name of the quota that it takes from.
     #[must_use]
     pub const fn resource(&self) -> &'static str {
@@ -284,6 +296,9 @@ pub enum Effect {
     RestartsReplication,
     /// The subject may go to another backend.
     Migrates,
+    /// The volume and the snapshots that it touches belong to the caller afterwards, in the quota too: what it takes from the quota of the
+    /// caller, it gives back to the one whose they were. Whose the subject is does not matter.
+    ChangesOwner,
 }
 
 impl Effect {
@@ -291,7 +306,7 @@ impl Effect {
     #[must_use]
     pub const fn preconditions(self) -> &'static [Precondition] {
         match self {
-            Self::BeginsEpoch | Self::RestartsReplication => &[],
+            Self::BeginsEpoch | Self::RestartsReplication | Self::ChangesOwner => &[],
             Self::Migrates => TO_MIGRATE,
         }
     }

@@ -11,6 +11,8 @@ text_enum! {
         Snapshot = "snapshot",
         /// An attachment.
         Attachment = "attachment",
+        /// The offer of a volume to another project.
+        Transfer = "transfer",
         /// A volume type.
         VolumeType = "volume_type",
         /// A quality of service.
@@ -49,6 +51,7 @@ impl Resource {
             Self::Volume => Some("VOLUME"),
             Self::Snapshot => Some("VOLUME_SNAPSHOT"),
             Self::Attachment
+            | Self::Transfer
             | Self::VolumeType
             | Self::QosSpecs
             | Self::Message
@@ -71,6 +74,7 @@ impl Resource {
             Self::Volume => "volumes",
             Self::Snapshot => "snapshots",
             Self::Attachment => "attachments",
+            Self::Transfer => "transfers",
             Self::VolumeType => "volume_types",
             Self::QosSpecs => "qos_specs",
             Self::Message => "messages",
@@ -87,6 +91,7 @@ impl Resource {
             Self::Volume => "volume_details",
             Self::Snapshot => "snapshot_details",
             Self::Attachment => "attachment_details",
+            Self::Transfer => "transfers",
             Self::VolumeType => "volume_types",
             Self::QosSpecs => "qos_specs",
             Self::Message => "message_details",

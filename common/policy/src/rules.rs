@@ -190,6 +190,12 @@ rules! {
     QosSpecsCreate = "volume_extension:qos_specs_manage:create": ADMIN, Caller, "POST /qos-specs";
     QosSpecsUpdate = "volume_extension:qos_specs_manage:update": ADMIN, Caller, "PUT /qos-specs/{id}; associate, disassociate, disassociate_all";
     QosSpecsDelete = "volume_extension:qos_specs_manage:delete": ADMIN, Caller, "DELETE /qos-specs/{id}; delete_keys";
+    // transfers
+    TransferGetAll = "volume:get_all_transfers": READER, Caller, "GET /volume-transfers";
+    TransferCreate = "volume:create_transfer": MEMBER, Resource, "POST /volume-transfers";
+    TransferGet = "volume:get_transfer": READER, Caller, "GET /volume-transfers/{id}";
+    TransferAccept = "volume:accept_transfer": MEMBER, Caller, "POST /volume-transfers/{id}/accept";
+    TransferDelete = "volume:delete_transfer": MEMBER, Resource, "DELETE /volume-transfers/{id}";
     // quotas, limits and messages
     QuotaShow = "volume_extension:quotas:show": READER, Project, "GET /os-quota-sets/{project}";
     QuotaUpdate = "volume_extension:quotas:update": ADMIN, Project, "PUT /os-quota-sets/{project}";
@@ -216,18 +222,13 @@ rules! {
 }
 
 /// Beginnings of the names of Cinder's rules that guard what cinderblock does not have. A file may have them.
-const WITHOUT_EFFECT: [&str; 12] = [
+const WITHOUT_EFFECT: [&str; 7] = [
     "backup:",
     "volume_extension:backup_admin_actions:",
     "group:",
     "consistencygroup:",
     "volume:create_from_image",
     "volume:reimage",
-    "volume:accept_transfer",
-    "volume:create_transfer",
-    "volume:delete_transfer",
-    "volume:get_transfer",
-    "volume:get_all_transfers",
     "volume_extension:volume_actions:upload_public",
 ];
 

@@ -48,7 +48,8 @@ fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
         | VolumeStatus::ErrorManaging
         | VolumeStatus::ErrorUnmanaging
         | VolumeStatus::ErrorDeleting) => Ok(Some(status)),
-        VolumeStatus::Extending
+        VolumeStatus::AwaitingTransfer
+        | VolumeStatus::Extending
         | VolumeStatus::Reverting
         | VolumeStatus::Retyping
         | VolumeStatus::Managing

@@ -95,7 +95,7 @@ impl Admission {
     fn located(&self) -> String {
         let holders =
             self.contract.parts().filter(|(_, touch)| touch.starts_from != StartsFrom::New);
-        let holders = holders.filter_map(|(role, touch)| backend_of(role, touch.resource));
+        let holders = holders.filter_map(|(role, touch)| self.backend_of(role, touch.resource));
         let all: Vec<_> = ["x.backend_id".to_owned()].into_iter().chain(holders).collect();
         match all.as_slice() {
             [one] => one.clone(),
@@ -153,10 +153,10 @@ impl Admission {
                 Role::Subject if touch.starts_from != StartsFrom::New => {
                     ChangedRow { ids: "r.subject", is_one_of: ("r.subject = any (", ")") }
                 }
-                Role::Volume if rows::is_changed(touch, self.runs) => {
+                Role::Volume if self.is_changed(role, touch) => {
                     ChangedRow { ids: "r.volume", is_one_of: ("r.volume = any (", ")") }
                 }
-                Role::Snapshot if rows::is_changed(touch, self.runs) => {
+                Role::Snapshot if self.is_changed(role, touch) => {
                     ChangedRow { ids: "r.snapshots", is_one_of: ("r.snapshots && ", "") }
                 }
                 Role::Subject | Role::Volume | Role::Snapshot | Role::VolumeType => continue,
@@ -183,7 +183,7 @@ impl Admission {
                 let mut sql =
                     format!("{indent}{row} := jsonb_populate_record(null::{table}, r.columns);\n");
                 sql += &preconditions(touch.preconditions, touch.resource, row, indent);
-                sql + &quota::demands(touch, row, indent)
+                sql + &self.demands(touch, row, indent)
             }
             (Role::Subject, _) => self.look_at_row(role, touch, "r.subject", "            "),
             (Role::Volume | Role::VolumeType, _) => format!(
@@ -199,7 +199,7 @@ impl Admission {
 
     fn look_at_row(&self, role: Role, touch: &Touch, id: &str, indent: &str) -> String {
         let (row, table) = (variable(role), touch.resource.table());
-        let scope = scope(touch.resource, "r");
+        let scope = self.scope(touch.resource, "r");
         let mode = self.lock_mode(role, touch);
         let mut sql = format!(
             "{indent}select * into {row} from {table} where id = {id}{scope} for {mode};\n"
@@ -243,15 +243,22 @@ impl Admission {
                 preconditions(Effect::Migrates.preconditions(), touch.resource, row, &deeper)
             );
         }
-        sql + &quota::demands(touch, row, indent)
+        sql + &self.demands(touch, row, indent)
+    }
+
+    /// What a row demands of the quota: of its project's, or of those of its old and its new one.
+    fn demands(&self, touch: &Touch, row: &str, indent: &str) -> String {
+        if self.changes_owner() {
+            quota::demands_of_new_owner(touch, row, indent)
+        } else {
+            quota::demands(touch, row, indent)
+        }
     }
 
     /// A row that is only looked at is kept as it is until the admission is committed. A type is locked against references,
     /// too, where it is removed: it gets no new volume.
     fn lock_mode(&self, role: Role, touch: &Touch) -> String {
-        let columns = if role == Role::Subject { self.contract.written_on_admission } else { &[] };
-        let is_changed = !rows::on_admission(touch, self.runs, columns).is_empty()
-            || rows::is_changed(touch, self.runs);
+        let is_changed = !self.assigned(role, touch).is_empty();
         let is_removed = matches!(touch.when_done, Ending::Removed(_));
         let mode = match touch.resource {
             Resource::VolumeType | Resource::QosSpecs if is_removed => "update",
@@ -276,12 +283,61 @@ impl Admission {
             }
             Resource::Snapshot
             | Resource::Attachment
+            | Resource::Transfer
             | Resource::VolumeType
             | Resource::QosSpecs
             | Resource::Message
             | Resource::Project
             | Resource::QuotaClass
             | Resource::Backend => None,
+        }
+    }
+
+    /// The condition that the caller may see the row; what changes its owner is not the caller's yet.
+    fn scope(&self, resource: Resource, request: &str) -> String {
+        match resource {
+            _ if self.changes_owner() => String::new(),
+            Resource::Volume
+            | Resource::Snapshot
+            | Resource::Attachment
+            | Resource::Transfer
+            | Resource::Message => {
+                format!(" and project_id = coalesce({request}.project_scope, project_id)")
+            }
+            Resource::VolumeType
+            | Resource::QosSpecs
+            | Resource::Project
+            | Resource::QuotaClass
+            | Resource::Backend => String::new(),
+        }
+    }
+
+    /// The backend that holds a resource of the request `x`; `None` for what is on no backend.
+    fn backend_of(&self, role: Role, resource: Resource) -> Option<String> {
+        let id = match role {
+            Role::Subject => "x.subject",
+            Role::Volume => "x.volume",
+            Role::Snapshot => "x.snapshots[1]",
+            Role::VolumeType => return None,
+        };
+        match resource {
+            Resource::Volume => Some(format!(
+                "(select case when deleted_at is null then backend_id end from volumes where id = {id}{})",
+                self.scope(resource, "x")
+            )),
+            Resource::Snapshot | Resource::Attachment => Some(format!(
+                "(select v.backend_id from volumes v where v.id = \
+             (select case when deleted_at is null then volume_id end from {} where id = {id}{}))",
+                resource.table(),
+                self.scope(resource, "x")
+            )),
+            Resource::Backend => Some(id.to_owned()),
+            Resource::Transfer
+            | Resource::VolumeType
+            | Resource::QosSpecs
+            | Resource::Message
+            | Resource::Project
+            | Resource::QuotaClass => None,
         }
     }
 
@@ -377,12 +433,27 @@ impl Admission {
                 "    insert into {table} (id, {owner})\n    select n.id, n.{owner} from unnest(requests) x, jsonb_populate_record(null::{table}, x.base) n\n    where x.id = any (admitted) and n.id is not null\n    on conflict do nothing;"
             );
         }
-        let columns = if role == Role::Subject { self.contract.written_on_admission } else { &[] };
         let from = format!(
             "from unnest(requests) x\n    where x.id = any (admitted) and {}",
             rows::is_the_row(role)
         );
-        sql + &rows::update(touch.resource, &rows::on_admission(touch, self.runs, columns), &from)
+        sql + &rows::update(touch.resource, &self.assigned(role, touch), &from)
+    }
+
+    /// The assignments with which the admission changes a row that is there.
+    fn assigned(&self, role: Role, touch: &Touch) -> Vec<String> {
+        let columns = if role == Role::Subject { self.contract.written_on_admission } else { &[] };
+        let mut assigned = rows::on_admission(touch, self.runs, columns);
+        if self.changes_owner() && matches!(touch.resource, Resource::Volume | Resource::Snapshot) {
+            assigned
+                .extend(["project_id = x.project_id".to_owned(), "user_id = x.user_id".to_owned()]);
+        }
+        assigned
+    }
+
+    /// Whether the admission changes a row that is there, or only looks at it.
+    fn is_changed(&self, role: Role, touch: &Touch) -> bool {
+        touch.starts_from != StartsFrom::New && !self.assigned(role, touch).is_empty()
     }
 
     fn answers(&self) -> String {
@@ -422,6 +493,10 @@ impl Admission {
             && !subject.preconditions.iter().any(is_alone)
     }
 
+    fn changes_owner(&self) -> bool {
+        self.contract.has(Effect::ChangesOwner)
+    }
+
     fn migrates(&self) -> bool {
         self.contract.has(Effect::Migrates)
     }
@@ -436,48 +511,6 @@ impl Admission {
 /// Whether the resource exists by being spoken of.
 const fn makes_base(resource: Resource) -> bool {
     matches!(resource, Resource::Project | Resource::QuotaClass)
-}
-
-/// The condition that a project may see the row.
-fn scope(resource: Resource, request: &str) -> String {
-    match resource {
-        Resource::Volume | Resource::Snapshot | Resource::Attachment | Resource::Message => {
-            format!(" and project_id = coalesce({request}.project_scope, project_id)")
-        }
-        Resource::VolumeType
-        | Resource::QosSpecs
-        | Resource::Project
-        | Resource::QuotaClass
-        | Resource::Backend => String::new(),
-    }
-}
-
-/// The backend that holds a resource of the request `x`; `None` for what is on no backend.
-fn backend_of(role: Role, resource: Resource) -> Option<String> {
-    let id = match role {
-        Role::Subject => "x.subject",
-        Role::Volume => "x.volume",
-        Role::Snapshot => "x.snapshots[1]",
-        Role::VolumeType => return None,
-    };
-    match resource {
-        Resource::Volume => Some(format!(
-            "(select case when deleted_at is null then backend_id end from volumes where id = {id}{})",
-            scope(resource, "x")
-        )),
-        Resource::Snapshot | Resource::Attachment => Some(format!(
-            "(select v.backend_id from volumes v where v.id = \
-             (select case when deleted_at is null then volume_id end from {} where id = {id}{}))",
-            resource.table(),
-            scope(resource, "x")
-        )),
-        Resource::Backend => Some(id.to_owned()),
-        Resource::VolumeType
-        | Resource::QosSpecs
-        | Resource::Message
-        | Resource::Project
-        | Resource::QuotaClass => None,
-    }
 }
 
 fn preconditions(required: &[Precondition], resource: Resource, row: &str, indent: &str) -> String {

@@ -248,6 +248,23 @@ and jsonb_array_length(coalesce({row}.report -> 'replication_targets', '[]')) > 
         "replicates",
         "{row}.active_backend_id is null and {row}.replication_status in ('enabled', 'failover-error')",
     ),
+    (
+        "snapshots_available",
+        "coalesce(({arguments} ->> 'no_snapshots')::boolean, false)
+or not exists (select from snapshots s
+               where s.volume_id = {row}.id and s.deleted_at is null and s.status <> 'available')",
+    ),
+    (
+        "key_fits",
+        "coalesce({row}.crypt_hash = {arguments} ->> 'crypt_hash' and {row}.volume_id = ({arguments} ->> 'volume_id')::uuid, false)",
+    ),
+    (
+        "snapshots_go_with_it",
+        "case when {row}.no_snapshots then coalesce({arguments} -> 'snapshots' = '[]', false)
+     else not exists (select from snapshots s
+                      where s.volume_id = {row}.volume_id and s.deleted_at is null and not {arguments} -> 'snapshots' ? s.id::text)
+end",
+    ),
     ("no_drill", "{row}.drill_id is null"),
     ("has_drill", "{row}.drill_id is not null"),
     (

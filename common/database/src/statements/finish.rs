@@ -175,7 +175,8 @@ const fn lock_order(resource: Resource) -> usize {
         Resource::Attachment => 0,
         Resource::Snapshot => 1,
         Resource::Volume => 2,
-        Resource::VolumeType
+        Resource::Transfer
+        | Resource::VolumeType
         | Resource::QosSpecs
         | Resource::Message
         | Resource::Project

@@ -6,11 +6,26 @@ use std::fmt::Write as _;
 /// The lines with which an admission notes what a row demands: in all, and for the row's volume type. A type may be renamed:
 /// its id counts.
 pub(super) fn demands(touch: &Touch, row: &str, indent: &str) -> String {
-    if touch.quota.is_empty() {
+    let project = format!("{row}.project_id");
+    let demanded = touch.quota.iter().flat_map(|rule| demanded(*rule, row, &project));
+    lines(demanded.collect(), &format!("coalesce({row}.consumes_quota, true)"), indent)
+}
+
+/// The same where the row comes to belong to the caller's project.
+pub(super) fn demands_of_new_owner(touch: &Touch, row: &str, indent: &str) -> String {
+    let owner = format!("{row}.project_id");
+    let taken = touch.quota.iter().flat_map(|rule| demanded(*rule, row, "r.project_id"));
+    let given_back = touch.quota.iter().filter_map(|rule| rule.given_back());
+    let given_back = given_back.flat_map(|rule| demanded(rule, row, &owner));
+    let condition = format!("coalesce({row}.consumes_quota, true) and {owner} <> r.project_id");
+    lines(taken.chain(given_back).collect(), &condition, indent)
+}
+
+fn lines(demanded: Vec<String>, condition: &str, indent: &str) -> String {
+    if demanded.is_empty() {
         return String::new();
     }
-    let demanded: Vec<_> = touch.quota.iter().flat_map(|rule| demanded(*rule, row)).collect();
-    let mut sql = format!("{indent}if coalesce({row}.consumes_quota, true) then\n");
+    let mut sql = format!("{indent}if {condition} then\n");
     let _ = writeln!(sql, "{indent}    asked := asked || array[");
     let _ = writeln!(sql, "{indent}        {}", demanded.join(&format!(",\n{indent}        ")));
     let _ = writeln!(sql, "{indent}    ]::quota_demand[];");
@@ -18,15 +33,16 @@ pub(super) fn demands(touch: &Touch, row: &str, indent: &str) -> String {
     sql
 }
 
-fn demanded(rule: QuotaRule, row: &str) -> Vec<String> {
+/// What a rule demands of a project's quota, in all and for the type.
+fn demanded(rule: QuotaRule, row: &str, project: &str) -> Vec<String> {
     let resource = rule.resource();
     let in_all = |amount: &str| {
         format!(
-            "(r.id, {row}.project_id, '{resource}', {amount}, (default_limits ->> '{resource}')::bigint, false)"
+            "(r.id, {project}, '{resource}', {amount}, (default_limits ->> '{resource}')::bigint, false)"
         )
     };
     let of_type = |of: &str, amount: &str| {
-        format!("(r.id, {row}.project_id, '{resource}_' || {of}, {amount}, -1, false)")
+        format!("(r.id, {project}, '{resource}_' || {of}, {amount}, -1, false)")
     };
     let both =
         |amount: &str| vec![in_all(amount), of_type(&format!("{row}.volume_type_id"), amount)];
@@ -37,7 +53,7 @@ fn demanded(rule: QuotaRule, row: &str) -> Vec<String> {
             both(&format!("(r.when_done ->> '{column}')::bigint - {row}.{column}"))
         }
         QuotaRule::Each { column, .. } => vec![format!(
-            "(r.id, {row}.project_id, '{resource}', coalesce((r.when_done ->> '{column}')::bigint, {row}.{column}), \
+            "(r.id, {project}, '{resource}', coalesce((r.when_done ->> '{column}')::bigint, {row}.{column}), \
              (default_limits ->> '{resource}')::bigint, true)"
         )],
         QuotaRule::Retype { column, .. } => {

@@ -1,8 +1,6 @@
 //! How rows are locked and changed: lines of SQL for one resource.
 
-use operation::contract::{
-    Contract, Ending, Resource, Role, Runs, StartsFrom, Status, Touch, WhileRunning,
-};
+use operation::contract::{Contract, Ending, Resource, Role, Runs, Status, Touch, WhileRunning};
 use std::fmt::Write as _;
 
 /// The name under which a function knows the row that plays a part.
@@ -23,7 +21,7 @@ fn is_map(resource: Resource, column: &str) -> bool {
         Resource::VolumeType => matches!(column, "extra_specs" | "access"),
         Resource::QosSpecs => column == "specs",
         Resource::Project | Resource::QuotaClass => column == "quota",
-        Resource::Attachment | Resource::Message | Resource::Backend => false,
+        Resource::Attachment | Resource::Transfer | Resource::Message | Resource::Backend => false,
     }
 }
 
@@ -33,6 +31,7 @@ pub(super) fn inserted(contract: &Contract) -> Vec<&'static str> {
         Resource::Volume => &["backend_id", "pool", "availability_zone"],
         Resource::Snapshot
         | Resource::Attachment
+        | Resource::Transfer
         | Resource::VolumeType
         | Resource::QosSpecs
         | Resource::Message
@@ -71,11 +70,6 @@ pub(super) fn at_end(touch: &Touch, succeeded: bool, columns: &[&str]) -> Vec<St
     let mut assigned = ending(if succeeded { touch.when_done } else { touch.when_failed });
     assigned.extend(written(touch.resource, columns, Changes::Values));
     finished(assigned)
-}
-
-/// Whether the admission changes the row, or only looks at it.
-pub(super) fn is_changed(touch: &Touch, runs: Runs) -> bool {
-    touch.starts_from != StartsFrom::New && !on_admission(touch, runs, &[]).is_empty()
 }
 
 fn finished(mut assigned: Vec<String>) -> Vec<String> {

@@ -1,0 +1,29 @@
+//! `DELETE /volume-transfers/{id}`: submits `delete_transfer`.
+
+use super::find;
+use crate::app::App;
+use crate::fault::Answer;
+use crate::policy::Rule;
+use crate::request::RequestContext;
+use crate::submit::submit;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use model::VolumeStatus;
+use operation::DeleteTransfer;
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    context: RequestContext,
+    Path(id): Path<String>,
+) -> Answer {
+    let transfer = find(&app, &id, context.caller.project_scope()).await?;
+    let volume = app.volumes.find(transfer.volume_id, context.caller.project_scope()).await?;
+    if let Some(volume) = &volume {
+        context.require_for(Rule::TransferDelete, &volume.project_id, &volume.user_id)?;
+    }
+    let awaits = volume.filter(|volume| volume.status == VolumeStatus::AwaitingTransfer);
+    let volume_id = awaits.map(|volume| volume.id);
+    submit(&app, &context, DeleteTransfer { transfer_id: transfer.id, volume_id }).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
