@@ -6707,7 +6707,7 @@ begin
                 exit decide;
             end if;
             -- has_drill
-            if not coalesce((subject.drill_id is not null), false) then
+            if not coalesce((subject.drill_id is not null and coalesce(subject.drill_id = (r.arguments ->> 'drill_id')::uuid, true)), false) then
                 refusal := precondition_refusal('backends', to_jsonb(subject), 'has_drill');
                 exit decide;
             end if;

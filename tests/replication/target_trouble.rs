@@ -6,14 +6,11 @@ use harness::replication::{
     CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, suspend,
     wait_for_replica, wait_for_replication, wait_until_in_sync, wait_until_serving,
 };
-use harness::{Cluster, access_data, holds, kill_by_pid_file, rounds, until};
+use harness::{Cluster, access_data, holds, kill_by_pid_file, rounds, tell_daemon, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -77,7 +74,6 @@ impl Unwatched {
     /// From now on the target has no room for what is written at this offset.
     fn refuse(&self, offset: u64) -> anyhow::Result<()> {
         let array = self.cluster.directory().join("b");
-        let monitor = array.join("run/qmp.sock");
         let file = array.join(format!("volumes/volume-{}", self.id));
         let node = format!("v{}", &self.id.replace('-', "")[..30]);
         let refusing = json!({
@@ -85,11 +81,11 @@ impl Unwatched {
             "image": { "driver": "file", "filename": file, "discard": "unmap", "locking": "off" },
             "inject-error": [{ "event": "none", "iotype": "write", "errno": 28, "sector": offset / 512 }],
         });
-        tell_daemon(&monitor, "blockdev-add", &refusing)?;
+        tell_daemon(&array, "blockdev-add", &refusing)?;
         let options = json!({
             "driver": "raw", "node-name": node, "discard": "unmap", "file": "refusing",
         });
-        tell_daemon(&monitor, "blockdev-reopen", &json!({ "options": [options] }))
+        tell_daemon(&array, "blockdev-reopen", &json!({ "options": [options] })).map(drop)
     }
 
     async fn write(&self, write: &'static str) -> anyhow::Result<Duration> {
@@ -135,23 +131,6 @@ impl Unwatched {
         )?;
         Ok(end)
     }
-}
-
-fn tell_daemon(monitor: &Path, command: &str, arguments: &Value) -> anyhow::Result<()> {
-    let mut stream = BufReader::new(UnixStream::connect(monitor)?);
-    for request in [
-        json!({ "execute": "qmp_capabilities" }),
-        json!({ "execute": command, "arguments": arguments }),
-    ] {
-        writeln!(stream.get_mut(), "{request}")?;
-        let mut answer = String::new();
-        while !answer.contains("\"return\"") {
-            answer.clear();
-            anyhow::ensure!(stream.read_line(&mut answer)? > 0, "the daemon hangs up");
-            anyhow::ensure!(!answer.contains("\"error\""), "{answer}");
-        }
-    }
-    Ok(())
 }
 
 #[tokio::test]

@@ -150,17 +150,16 @@ impl FireDrill<'_> {
         let told = self.manage(&["backend", "drill", "host@ssd", "--to", "b"])?;
         let result = |line: &&str| line.contains("copied") || line.contains(" s  ");
         told.lines().filter(result).try_for_each(Timeline::detail)?;
-        let copy = self.cluster.directory().join(format!("b/drills/drill-{volume}"));
-        let missing = missing(&copy, acknowledged)?;
+        let uri = told.lines().find(|line| line.contains(volume));
+        let uri = uri.and_then(|line| line.split(' ').next_back());
+        let uri = uri.context("the drill tells where the copy is")?;
+        let content = self.cluster.directory().join("content-of-disk-0");
+        let arguments = ["convert", "-f", "raw", "-O", "raw", uri];
+        let read = Command::new("qemu-img").args(arguments).arg(&content).status()?;
+        ensure!(read.success(), "the copy cannot be read");
+        let missing = missing(&content, acknowledged)?;
         ensure!(missing.is_empty(), "the copy lacks the acknowledged blocks {missing:?}");
-        let uri = told
-            .lines()
-            .find(|line| line.contains(volume))
-            .and_then(|line| line.split(' ').next_back());
-        qemu_io(
-            uri.context("the drill tells where the copy is")?,
-            &["write -P 0xdd 900M 1M", "flush"],
-        )?;
+        qemu_io(uri, &["write -P 0xdd 900M 1M", "flush"])?;
         Timeline::detail(
             "the copy of 'disk-0' has every write that was acknowledged, and took one",
         )?;

@@ -81,18 +81,27 @@ impl Drills {
         if !self.database.record_drill_copy(backend, drill.id, id, None).await? {
             return Ok(false);
         }
-        let outcome = match replication.copy_replica(&drill.target, volume).await {
-            Ok(copy) => DrillOutcome::Copied { connection: copy.connection, copying: copy.copying },
-            Err(DriverError::Failed(reason)) => DrillOutcome::LeftOut(reason),
+        let epoch = self.position.epoch();
+        let copied = tokio::select! {
+            copied = replication.copy_replica(&drill.target, volume) => copied,
+            // what is left of it goes with the drill
+            () = self.position.left(epoch) => return Ok(false),
+        };
+        let outcome = match copied {
+            Ok(Some(copy)) => {
+                DrillOutcome::Copied { connection: copy.connection, copying: copy.copying }
+            }
+            Ok(None) => DrillOutcome::NotInSync,
+            Err(DriverError::Failed(reason)) => DrillOutcome::Failed(reason),
             Err(later) => return Err(later.into()),
         };
         fail::fail_point!("volume.drilled", |_| std::process::abort());
-        let is_wanted =
-            self.database.record_drill_copy(backend, drill.id, id, Some(&outcome)).await?;
-        if !is_wanted {
+        let recorded = self.database.record_drill_copy(backend, drill.id, id, Some(&outcome)).await;
+        // nobody would know of it
+        if !matches!(recorded, Ok(true)) {
             replication.remove_copies(&drill.target, &[id]).await?;
         }
-        Ok(is_wanted)
+        Ok(recorded?)
     }
 
     async fn end(&self, replication: &dyn Replication, drill: &Drill) -> Result<(), StepError> {

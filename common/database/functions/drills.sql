@@ -1,19 +1,22 @@
 -- Drills: what workers record of the copies of replicas that they make and remove.
 
--- Records that a copy is begun, or what came of it. Returns false, and records nothing, when the drill is to end, or has ended.
+-- Records that a copy is begun, or, with an outcome, what came of it. Returns false, and records nothing, when the drill is to end, or
+-- has ended.
 create function record_drill_copy(
-    backend uuid, drill uuid, volume uuid, copying_ms bigint, connection jsonb, why_not text) returns boolean
+    backend uuid, drill uuid, volume uuid, outcome text, copying_ms bigint, connection jsonb, why_not text) returns boolean
 language plpgsql as $$
 begin
-    perform from backends where id = backend and drill_id = drill and not drill_ends for key share;
+    -- who ends the drill waits, and is seen
+    perform from backends where id = backend and drill_id = drill and not drill_ends for share;
     if not found then
         return false;
     end if;
     insert into drill_copies as c (backend_id, drill_id, volume_id) values (backend, drill, volume)
     on conflict (backend_id, volume_id) do update
-    set began_at = case when num_nonnulls(connection, why_not) = 0 then clock_timestamp() else c.began_at end,
-        ended_at = case when num_nonnulls(connection, why_not) > 0 then clock_timestamp() end,
-        copying_ms = record_drill_copy.copying_ms, connection_info = connection, reason = why_not;
+    set began_at = case when record_drill_copy.outcome is null then clock_timestamp() else c.began_at end,
+        ended_at = case when record_drill_copy.outcome is not null then clock_timestamp() end,
+        outcome = record_drill_copy.outcome, copying_ms = record_drill_copy.copying_ms,
+        connection_info = connection, reason = why_not;
     return true;
 end $$;
 

@@ -245,11 +245,14 @@ create table drill_copies (
     ended_at timestamptz,
     -- how long it was copied
     copying_ms bigint,
-    -- how it is reached; null when there is none
+    -- what came of it; null until then
+    outcome text,
+    -- how it is reached, if it is there
     connection_info jsonb,
-    -- why there is none
+    -- why it could not be made
     reason text,
-    primary key (backend_id, volume_id)
+    primary key (backend_id, volume_id),
+    constraint drill_copies_outcome check (outcome in ('copied', 'not-in-sync', 'failed'))
 );
 
 -- What operators decided about a project. Its id is made from the project's.

@@ -3,7 +3,7 @@
 use super::columns::column;
 use super::pool::Parameters;
 use super::{Database, DbError};
-use model::{BackendId, ConnectionInfo, ReplicatedVolume, VolumeId};
+use model::{BackendId, ConnectionInfo, ReplicatedVolume, VolumeId, text_enum};
 use postgres_types::Json;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -49,10 +49,22 @@ pub struct DrillReport {
 }
 
 impl DrillReport {
-    /// How many replicas were left out.
+    /// How many replicas ended so.
     #[must_use]
-    pub fn left_out(&self) -> usize {
-        self.replicas.iter().filter(|one| one.reason.is_some()).count()
+    pub fn count(&self, outcome: DrillResult) -> usize {
+        self.replicas.iter().filter(|one| one.outcome == outcome).count()
+    }
+}
+
+text_enum! {
+    /// What came of a replica in a drill, in a word.
+    pub enum DrillResult {
+        /// There is a copy of it.
+        Copied = "copied",
+        /// It was not in sync: a failover would lose something of it, or not serve it.
+        NotInSync = "not-in-sync",
+        /// It was in sync, but no copy could be made.
+        Failed = "failed",
     }
 }
 
@@ -70,7 +82,9 @@ pub struct DrilledReplica {
     pub as_of: Option<OffsetDateTime>,
     /// How the copy is reached; `None` when there is none.
     pub connection_info: Option<ConnectionInfo>,
-    /// Why there is none: a failover would not serve the volume either, or lose what was written since then.
+    /// What came of it.
+    pub outcome: DrillResult,
+    /// Why no copy could be made.
     pub reason: Option<String>,
 }
 
@@ -84,8 +98,10 @@ pub enum DrillOutcome {
         /// How long it was copied.
         copying: Duration,
     },
+    /// There is none: the replica was not in sync.
+    NotInSync,
     /// There is none, for this reason.
-    LeftOut(String),
+    Failed(String),
 }
 
 /// The replicas that a drill is of: those of volumes that were there when it was asked for, and have data.
@@ -147,17 +163,21 @@ impl Database {
         volume: VolumeId,
         outcome: Option<&DrillOutcome>,
     ) -> Result<bool, DbError> {
-        let (copying, connection, reason) = match outcome {
-            None => (None, None, None),
+        let (word, copying, connection, reason) = match outcome {
+            None => (None, None, None, None),
             Some(DrillOutcome::Copied { connection, copying }) => {
-                (Some(copying.as_millis()), Some(Json(connection)), None)
+                (Some(DrillResult::Copied), Some(copying.as_millis()), Some(Json(connection)), None)
             }
-            Some(DrillOutcome::LeftOut(reason)) => (None, None, Some(reason)),
+            Some(DrillOutcome::NotInSync) => (Some(DrillResult::NotInSync), None, None, None),
+            Some(DrillOutcome::Failed(reason)) => {
+                (Some(DrillResult::Failed), None, None, Some(reason))
+            }
         };
+        let word = word.map(DrillResult::as_str);
         let copying = copying.map(|copying| i64::try_from(copying).unwrap_or(i64::MAX));
-        let sql = "select record_drill_copy($1, $2, $3, $4, $5, $6)";
+        let sql = "select record_drill_copy($1, $2, $3, $4, $5, $6, $7)";
         let parameters: Parameters =
-            &[&backend.0, &drill, &volume.0, &copying, &connection, &reason];
+            &[&backend.0, &drill, &volume.0, &word, &copying, &connection, &reason];
         let rows = self.typed_rows(sql, parameters).await?;
         rows.first().map_or(Ok(false), |row| column(row, 0))
     }
@@ -185,8 +205,8 @@ impl Database {
                  'replicas', coalesce( \
                      jsonb_agg(jsonb_build_object( \
                          'id', c.volume_id, 'name', v.name, 'size_gb', v.size_gb, \
-                         'as_of', case when c.reason is null then c.began_at else v.replica_as_of end, \
-                         'connection_info', c.connection_info, 'reason', c.reason) order by c.volume_id) \
+                         'as_of', case when c.outcome = 'copied' then c.began_at else v.replica_as_of end, \
+                         'connection_info', c.connection_info, 'outcome', c.outcome, 'reason', c.reason) order by c.volume_id) \
                          filter (where c.ended_at is not null), \
                      '[]')) \
              from backends b left join drill_copies c on c.backend_id = b.id left join volume_details v on v.id = c.volume_id \

@@ -12,11 +12,13 @@ use uuid::Uuid;
 pub struct EndDrill {
     /// Which backend.
     pub backend_id: BackendId,
+    /// The drill that is meant; `None` for whichever is there.
+    pub drill_id: Option<Uuid>,
 }
 
 const HAS_DRILL: Precondition = Precondition {
     name: "has_drill",
-    meaning: "there is a drill",
+    meaning: "there is a drill, and it is the one that is meant",
     refusal: &OfAny(|_| Error::bad_request("There is no drill to end.")),
 };
 

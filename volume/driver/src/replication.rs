@@ -30,13 +30,13 @@ pub trait Replication: Send + Sync {
     async fn promoted(&self, volumes: &[Volume]) -> Result<(), DriverError>;
 
     /// Makes a copy of a volume's replica on a target, for a drill: as it is at one moment, under another name, writable, and open. The
-    /// replica goes on to be written to. Fails, and leaves no copy, when the replica is not in sync, or there is no room. A copy that
-    /// is there already is replaced.
+    /// replica goes on to be written to. `None`, and no copy, when the replica is not in sync; fails, and leaves none, when there is no
+    /// room, for instance. A copy that is there already is replaced.
     async fn copy_replica(
         &self,
         target: &str,
         volume: &ReplicatedVolume,
-    ) -> Result<ReplicaCopy, DriverError>;
+    ) -> Result<Option<ReplicaCopy>, DriverError>;
 
     /// Opens those copies on a target that are not open any more.
     async fn restore_copies(&self, target: &str, volumes: &[VolumeId]) -> Result<(), DriverError>;

@@ -20,7 +20,7 @@ pub(crate) async fn end(
     let mut body = Fields::of_body(body);
     let backend_id = host_or_cluster(&app, &context, &mut body).await?.id;
     body.refuse_rest()?;
-    submit(&app, &context, EndDrill { backend_id }).await?;
+    submit(&app, &context, EndDrill { backend_id, drill_id: None }).await?;
     // the copies go after it
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -266,7 +266,10 @@ or not exists (select from snapshots s
 end",
     ),
     ("no_drill", "{row}.drill_id is null"),
-    ("has_drill", "{row}.drill_id is not null"),
+    (
+        "has_drill",
+        "{row}.drill_id is not null and coalesce({row}.drill_id = ({arguments} ->> 'drill_id')::uuid, true)",
+    ),
     (
         "drill_target_configured",
         "coalesce({row}.report -> 'replication_targets' ? ({arguments} ->> 'target'), false)",

@@ -95,8 +95,8 @@ pub async fn a_replica_is_copied_and_goes_on_to_be_one(storage: &dyn Storage) {
     let volumes = replicated_and_not(&*driver).await;
     let (replicated, target) = (ReplicatedVolume::from(&volumes[0]), TARGETS[0]);
     let replication = replication(&*driver);
-    let copy = replication.copy_replica(target, &replicated).await.unwrap();
-    let again = replication.copy_replica(target, &replicated).await.unwrap();
+    let copy = replication.copy_replica(target, &replicated).await.unwrap().unwrap();
+    let again = replication.copy_replica(target, &replicated).await.unwrap().unwrap();
     assert_eq!(copy.connection, again.connection);
     replication.restore_copies(target, &[replicated.id]).await.unwrap();
     replicate_until_in_sync(&*driver, &volumes[..1]).await;
@@ -104,6 +104,8 @@ pub async fn a_replica_is_copied_and_goes_on_to_be_one(storage: &dyn Storage) {
         replication.remove_copies(target, &[replicated.id]).await.unwrap();
     }
     replicate_until_in_sync(&*driver, &volumes[..1]).await;
+    let unmirrored = ReplicatedVolume::from(&replicated_volume(1));
+    assert_eq!(replication.copy_replica(target, &unmirrored).await.unwrap(), None);
     assert!(replication.copy_replica("nowhere", &replicated).await.is_err());
 }
 

@@ -90,13 +90,14 @@ impl Replication for FakeDriver {
         &self,
         target: &str,
         volume: &ReplicatedVolume,
-    ) -> Result<ReplicaCopy, DriverError> {
+    ) -> Result<Option<ReplicaCopy>, DriverError> {
         self.pretend("copy_replica", &volume.metadata).await?;
         if !self.config.targets().iter().any(|known| known == target) {
             return Err(DriverError::unknown_target(&Side::Target(target.to_owned())));
         }
-        if faults::is_failing(&volume.metadata, "replicate") {
-            return Err(DriverError::failed("the replica is not in sync"));
+        let is_behind = faults::is_failing(&volume.metadata, "replicate");
+        if is_behind || !self.memory().volumes.contains_key(&volume.id) {
+            return Ok(None);
         }
         self.memory().replica_copies.insert(volume.id);
         let data = json!({ "copy_of": volume.id, "target": target });
@@ -104,7 +105,7 @@ impl Replication for FakeDriver {
             driver_volume_type: "fake".to_owned(),
             data: data.as_object().cloned().unwrap_or_default(),
         };
-        Ok(ReplicaCopy { connection, copying: Duration::ZERO })
+        Ok(Some(ReplicaCopy { connection, copying: Duration::ZERO }))
     }
 
     /// What is in memory is open.

@@ -15,6 +15,14 @@ pub(crate) fn contains(items: &Value, key: &str, value: &str) -> bool {
     items.as_array().is_some_and(|items| items.iter().any(|item| item[key] == value))
 }
 
+/// A node for a file in the format qcow2.
+pub(crate) fn image_node(name: &str, file: &Path) -> Value {
+    json!({
+        "driver": "qcow2", "node-name": name, "discard": "unmap",
+        "file": { "driver": "file", "filename": file, "discard": "unmap" },
+    })
+}
+
 /// A node for a raw file.
 pub(crate) fn file_node(name: &str, file: &Path) -> Value {
     json!({

@@ -1,8 +1,9 @@
 //! Copies that the storage daemon makes: of a volume while servers write to it, and of another array's
 //! volume.
 
-use crate::block_nodes::{file_node, has_node};
+use crate::block_nodes::{file_node, has_node, image_node};
 use crate::copy_progress::CopyProgress;
+use crate::image::create_image;
 use crate::names;
 use crate::object::Object;
 use crate::qmp::Qmp;
@@ -11,12 +12,14 @@ use driver::DriverError;
 use model::VolumeId;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a copy is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often it is looked whether copies that were cancelled have ended.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(20);
+/// How long copies that were cancelled may take to end.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the daemon copies from.
 enum CopySource {
@@ -26,10 +29,20 @@ enum CopySource {
     Remote { node: String, description: Value },
 }
 
+/// What the daemon copies to.
+#[derive(Clone, Copy)]
+enum CopyTarget {
+    /// An existing raw file of the source's size.
+    File,
+    /// A new file in the format qcow2, for so many bytes: what is zero takes no room.
+    Image(u64),
+}
+
 /// A copy by the daemon.
 pub(crate) struct CopyJob<'a> {
     daemon: &'a StorageDaemon,
     source: CopySource,
+    target: CopyTarget,
     job: String,
     target_node: String,
 }
@@ -38,7 +51,9 @@ impl<'a> CopyJob<'a> {
     /// A copy of a volume that servers may write to, as it is when the copy begins.
     pub fn of_open_volume(daemon: &'a StorageDaemon, id: VolumeId, target: Object) -> Self {
         let job = names::copy_job(id, target);
-        Self { daemon, source: CopySource::Open(id), job, target_node: names::target_node(target) }
+        let target_node = names::target_node(target);
+        let source = CopySource::Open(id);
+        Self { daemon, source, target: CopyTarget::File, job, target_node }
     }
 
     /// A copy of what another array exports at a URI.
@@ -53,13 +68,19 @@ impl<'a> CopyJob<'a> {
         Ok(Self {
             daemon,
             source: CopySource::Remote { node, description },
+            target: CopyTarget::File,
             job: names::import_job(target),
             target_node: names::target_node(Object::Volume(target)),
         })
     }
 
-    /// Copies to an existing file of the source's size. A copy that is dropped goes on until somebody
-    /// begins it anew.
+    /// The same to a new qcow2 image of this size, in bytes, and no faster than a resynchronisation.
+    pub fn into_image(self, size: u64) -> Self {
+        Self { target: CopyTarget::Image(size), ..self }
+    }
+
+    /// Copies to a file: one that is there, of the source's size, or a new image. A copy that is dropped goes on until somebody
+    /// begins it anew, or cancels it.
     pub async fn carry_out(&self, file: &Path) -> Result<(), DriverError> {
         self.cancel().await?;
         let copied = match self.start(file).await {
@@ -72,10 +93,20 @@ impl<'a> CopyJob<'a> {
 
     async fn start(&self, file: &Path) -> Result<(), DriverError> {
         let mut session = self.daemon.session().await?;
-        session.execute("blockdev-add", file_node(&self.target_node, file)).await?;
+        let target = match self.target {
+            CopyTarget::File => file_node(&self.target_node, file),
+            CopyTarget::Image(size) => {
+                create_image(&mut session, &self.target_node, file, size).await?;
+                image_node(&self.target_node, file)
+            }
+        };
+        session.execute("blockdev-add", target).await?;
         let mut arguments = json!({
             "job-id": self.job, "target": self.target_node, "sync": "full", "auto-dismiss": false,
         });
+        if matches!(self.target, CopyTarget::Image(_)) {
+            arguments["speed"] = json!(self.daemon.resync_bytes_per_second());
+        }
         match &self.source {
             CopySource::Open(id) => {
                 arguments["device"] = json!(self.daemon.open_node(&mut session, *id).await?);
@@ -151,16 +182,13 @@ impl<'a> CopyJob<'a> {
     }
 }
 
-/// Ends what drills copy, or what they copy of one volume: its replica is needed for something else. Where there is no daemon, nothing
-/// is copied.
+/// Ends what drills copy of these volumes: their replicas are needed for something else.
 pub(crate) async fn cancel_drills(
     daemon: &StorageDaemon,
-    only: Option<VolumeId>,
+    volumes: &[VolumeId],
 ) -> Result<(), DriverError> {
-    let Ok(mut session) = daemon.session().await else { return Ok(()) };
-    let is_meant =
-        |job: &str| names::drilled_by(job).is_some_and(|id| only.is_none_or(|only| only == id));
-    cancel(&mut session, is_meant).await
+    let is_meant = |job: &str| names::drilled_by(job).is_some_and(|id| volumes.contains(&id));
+    cancel(&mut daemon.session().await?, is_meant).await
 }
 
 /// Ends the copies whose jobs are meant. Whoever waits for one of them is told that it was cancelled.
@@ -168,6 +196,7 @@ pub(crate) async fn cancel(
     session: &mut Qmp,
     is_meant: impl Fn(&str) -> bool,
 ) -> Result<(), DriverError> {
+    let began = Instant::now();
     loop {
         let jobs = session.execute("query-jobs", json!({})).await?;
         let jobs = jobs.as_array().into_iter().flatten();
@@ -175,6 +204,10 @@ pub(crate) async fn cancel(
             jobs.filter(|job| job["id"].as_str().is_some_and(&is_meant)).collect();
         if meant.is_empty() {
             return Ok(());
+        }
+        // one whose storage hangs does not end
+        if began.elapsed() > CANCEL_TIMEOUT {
+            return Err(DriverError::Transient("a copy does not end".to_owned()));
         }
         for job in &meant {
             let end = if job["status"] == "concluded" { "job-dismiss" } else { "job-cancel" };

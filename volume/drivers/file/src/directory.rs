@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `volumes/volume-<id>` | a volume, raw and sparse |
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
-//! | `drills/drill-<id>` | the copy of a replica that a drill made, the same |
+//! | `drills/drill-<id>` | the copy of a replica that a drill made, the same; or `….qcow2`, in that format |
 //! | `….unfinished` | either, until it is complete |
 //! | `chap/<target>/…` | with what the servers on a host log in to the iSCSI target |
 //! | `in-sync/volume-<id>` | the mirror connection over which the replica here is in sync |
@@ -73,6 +73,11 @@ impl Directory {
     /// The file that an object is until it is complete.
     pub fn unfinished(&self, object: Object) -> PathBuf {
         self.file(object).with_extension(UNFINISHED)
+    }
+
+    /// The copy of a replica, where it is in the format qcow2.
+    pub fn drill_image(&self, id: VolumeId) -> PathBuf {
+        self.file(Object::Drill(id)).with_extension("qcow2")
     }
 
     pub fn fence_file(&self, object: Object) -> PathBuf {
@@ -318,9 +323,16 @@ impl Directory {
         self.fences().join(object_file.file_stem().unwrap_or_default())
     }
 
+    /// How large the file system is, and how much of it is free, in bytes.
+    pub fn room(&self) -> Result<(u64, u64), DriverError> {
+        let below = rustix::fs::statvfs(&self.directory)
+            .map_err(|error| unusable(&self.directory, &error.into()))?;
+        Ok((below.f_blocks * below.f_frsize, below.f_bavail * below.f_frsize))
+    }
+
     pub fn capacity(&self) -> Result<Capacity, DriverError> {
+        let (total, free) = self.room()?;
         let measure = || -> io::Result<Capacity> {
-            let below = rustix::fs::statvfs(&self.directory)?;
             let (mut provisioned, mut volumes) = (0, 0);
             for entry in fs::read_dir(self.volumes())? {
                 match entry?.metadata() {
@@ -332,7 +344,6 @@ impl Directory {
                     Err(error) => return Err(error),
                 }
             }
-            let (total, free) = (below.f_blocks * below.f_frsize, below.f_bavail * below.f_frsize);
             Ok(Capacity { total, free, provisioned, volumes })
         };
         measure().map_err(|error| unusable(&self.directory, &error))
@@ -483,8 +494,10 @@ impl Directory {
 
     pub fn delete(&self, object: Object) -> Result<(), DriverError> {
         let mut paths = vec![self.unfinished(object), self.file(object)];
-        if let Object::Volume(id) = object {
-            paths.insert(0, self.undo_log(id));
+        match object {
+            Object::Volume(id) => paths.insert(0, self.undo_log(id)),
+            Object::Drill(id) => paths.push(self.drill_image(id)),
+            Object::Snapshot(_) => {}
         }
         for path in paths {
             match fs::remove_file(&path) {

@@ -31,6 +31,7 @@ mod failover;
 mod fences;
 mod file_driver;
 mod file_lock;
+mod image;
 mod io_error;
 mod iscsi_targets;
 mod manage;

@@ -212,7 +212,7 @@ impl Mirror<'_> {
         if self.to.directory.is_active(self.backend)? {
             return Err(DriverError::failed("the target is the active side of the volume"));
         }
-        copy_job::cancel_drills(&self.to.daemon, Some(self.id)).await?;
+        copy_job::cancel_drills(&self.to.daemon, &[self.id]).await?;
         // and what came over an earlier link is through
         self.to.daemon.close_replica(self.id).await?;
         self.to.daemon.require_closed(self.id).await?;
@@ -291,6 +291,7 @@ impl Mirror<'_> {
         self.from.daemon.end_mirror(self.id).await?;
         // a target that is not there has nothing open
         if self.to.daemon.answers_within(UNMARK_TIMEOUT).await {
+            copy_job::cancel_drills(&self.to.daemon, &[self.id]).await?;
             self.to.daemon.close_replica(self.id).await?;
         }
         self.to.relay.let_go(self.id).await

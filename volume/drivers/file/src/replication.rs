@@ -10,6 +10,8 @@ use model::{FailoverOutcome, ReplicatedVolume, Side, Volume, VolumeId};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a side may take to show that what it has can be removed.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a write to the primary may take before it serves again.
 const PRIMARY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -62,7 +64,7 @@ impl Replication for FileDriver {
         &self,
         target: &str,
         volume: &ReplicatedVolume,
-    ) -> Result<ReplicaCopy, DriverError> {
+    ) -> Result<Option<ReplicaCopy>, DriverError> {
         drills::copy_replica(&*self.target(target)?, volume).await
     }
 
@@ -71,10 +73,16 @@ impl Replication for FileDriver {
     }
 
     async fn remove_copies(&self, target: &str, volumes: &[VolumeId]) -> Result<(), DriverError> {
-        let arrays = self.target(target).map_or_else(|_| self.arrays.all(), |array| vec![array]);
-        for array in arrays {
-            for id in volumes {
-                drills::remove(&array, *id).await?;
+        // by now, the name may be that of another array
+        let named = self.target(target).ok();
+        for array in self.arrays.all() {
+            let is_named = named.as_ref().is_some_and(|named| Arc::ptr_eq(named, &array));
+            if array.takes_writes_or_is_gone(REMOVAL_TIMEOUT).await {
+                for id in volumes.iter().filter(|id| is_named || drills::is_there(&array, **id)) {
+                    drills::remove(&array, *id).await?;
+                }
+            } else if is_named {
+                return Err(DriverError::Transient(format!("{target} cannot be used")));
             }
         }
         Ok(())

@@ -147,6 +147,11 @@ impl StorageDaemon {
         .to_vec()
     }
 
+    /// How fast replicas are overwritten, and copied; 0 for as fast as can be.
+    pub fn resync_bytes_per_second(&self) -> u64 {
+        self.config.resync_rate_mib << 20
+    }
+
     /// Where it takes NBD.
     pub fn nbd_socket(&self) -> PathBuf {
         self.directory.run_file("nbd.sock")
