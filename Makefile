@@ -14,7 +14,7 @@ cmp -s $(2) $(1)/complete || { rm -rf $(1) && python3 -m venv $(1) \
   && $(1)/bin/pip install --quiet --disable-pip-version-check -r $(2) $(3) && cp $(2) $(1)/complete; }
 endef
 
-.PHONY: demo conformance bench bench-quick bench-relay scale oslo soak test test-as-root up down check audit fuzz tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
+.PHONY: demo disaster recovery conformance bench bench-quick bench-relay scale oslo soak test test-as-root up down check audit fuzz tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,12 @@ test: packages client keystone tempest nextest ## All tests, on private servers
 soak: packages client nextest ## What is random or takes disasters, many times (about five minutes)
 	cargo build --workspace --features failpoints
 	CINDERBLOCK_SOAK=1 $(SANDBOX) run -- cargo nextest run --profile soak -p cinderblock-tests --test replication --test resilience
+
+disaster: packages build ## The primary burns under servers, ROUNDS times (300), with whatever else can go wrong; writes docs/reliability.md (a quarter of an hour)
+	$(SANDBOX) run -- target/debug/disaster --record survive --rounds $(or $(ROUNDS),300) $(if $(SEED),--seed $(SEED))
+
+recovery: packages build ## How long failovers and failbacks of 1, 100 and 1,000 volumes take; writes docs/reliability.md
+	$(SANDBOX) run -- target/debug/disaster --record recover
 
 conformance: packages keystone glance tempest build ## Tempest with a real Keystone and Glance, beside what Cinder passes (ten minutes)
 	target/debug/conformance

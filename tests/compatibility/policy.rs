@@ -154,6 +154,7 @@ E - GET resource_filters
 E - GET os-availability-zone
 A volume_extension:capabilities GET capabilities/h
 A volume_extension:services:index GET os-services
+A volume_extension:services:index GET os-services/protection?host=h
 A volume_extension:services:update PUT os-services/enable {}
 A volume_extension:services:update PUT os-services/disable {}
 A volume_extension:services:update PUT os-services/disable-log-reason {}

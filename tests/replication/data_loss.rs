@@ -127,3 +127,31 @@ async fn a_replica_that_is_behind_is_served_if_it_is_not_too_old_and_told_with_i
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
     cluster.finish(&[]).await
 }
+
+#[tokio::test]
+async fn how_much_would_be_lost_is_shown_over_rest_to_whoever_may_list_services()
+-> anyhow::Result<()> {
+    let cluster = replicated().await?;
+    let client = cluster.client();
+    let bad = volume(&client, "replicated", "replicate").await?;
+    volume(&client, "replicated", "").await?;
+    client.available_volume(1).await?;
+    let path = "/os-services/protection?host=host@a";
+    until("both are looked at", Duration::from_secs(10), || async {
+        client.get(path).await.is_ok_and(|shown| shown.body["protection"]["in_sync"] == 1)
+    })
+    .await?;
+    let shown = client.get(path).await?.expect_status(200)?.body["protection"].clone();
+    assert_eq!((&shown["replicated"], &shown["not_replicated"]), (&json!(2), &json!(1)), "{shown}");
+    let missing = &shown["not_in_sync"][0];
+    assert_eq!((&missing["id"], &missing["state"]), (&json!(bad), &json!("out-of-sync")));
+    until("its bytes are told", Duration::from_secs(10), || async {
+        let bytes = json!(1 << 20);
+        client.get(path).await.is_ok_and(|it| it.body["protection"]["out_of_sync_bytes"] == bytes)
+    })
+    .await?;
+    assert_eq!(client.get("/os-services/protection?host=host@x").await?.status, 400);
+    assert_eq!(client.get("/os-services/protection").await?.status, 400);
+    assert_eq!(client.with_roles("member").get(path).await?.status, 403);
+    cluster.finish(&[]).await
+}

@@ -95,7 +95,19 @@ async fn burn_under_writers() -> anyhow::Result<()> {
     cluster.finish_unsettled(&[&CUT_OFF[..], &["heartbeat", "report", "data plane"]].concat())
 }
 
-/// That the test above can fail: one lost block among many is found.
+/// A few of what `make disaster` does, from a seed that is told when one of them goes wrong.
+#[test]
+fn whatever_else_goes_wrong_before_the_fire() -> anyhow::Result<()> {
+    let rounds = rounds(3, 30).to_string();
+    let lived = std::process::Command::new(env!("CARGO_BIN_EXE_disaster"))
+        .args(["survive", "--parallel", "1", "--rounds", &rounds])
+        .output()?;
+    let told = String::from_utf8_lossy(&lived.stdout);
+    assert!(lived.status.success(), "{told}{}", String::from_utf8_lossy(&lived.stderr));
+    Ok(())
+}
+
+/// That the tests above can fail: one lost block among many is found.
 #[test]
 fn a_lost_write_would_be_noticed() {
     let directory = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ pub(crate) mod list;
 pub(crate) mod log_levels;
 mod operate;
 pub(crate) mod promote_backend;
+pub(crate) mod protection;
 mod target;
 pub(crate) mod thaw_backend;
 pub(crate) mod verify_replicas;

@@ -2,12 +2,12 @@
 
 use super::{Database, DbError};
 use model::{BackendId, ReplicaState, VolumeId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
 /// How well a backend's volumes are protected.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Protection {
     /// When that was asked, by the database's clock.
     #[serde(with = "rfc3339")]
@@ -33,7 +33,7 @@ pub struct Protection {
 const LOOK_RETENTION: &str = "1 minute";
 
 /// A replica that is not known to be in sync now.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NotInSync {
     /// The volume.
     pub id: VolumeId,

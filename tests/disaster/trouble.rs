@@ -1,0 +1,122 @@
+//! What goes wrong before the primary burns.
+
+use anyhow::Context as _;
+use harness::{Cluster, kill_by_pid_file, tell_daemon};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    WorkerDies,
+    WorkerSleeps,
+    RelayDies,
+    TargetDies,
+    TargetSleeps,
+    /// The target refuses the writes to one block, for want of room.
+    TargetIsFull,
+    /// The same, with an I/O error.
+    TargetFails,
+    /// The primary's daemon dies, and is started again.
+    PrimaryIsRestarted,
+}
+
+impl Trouble {
+    pub const ALL: [Self; 8] = [
+        Self::WorkerDies,
+        Self::WorkerSleeps,
+        Self::RelayDies,
+        Self::TargetDies,
+        Self::TargetSleeps,
+        Self::TargetIsFull,
+        Self::TargetFails,
+        Self::PrimaryIsRestarted,
+    ];
+
+    /// Whether replicas stay in sync in spite of it.
+    pub const fn keeps_in_sync(self) -> bool {
+        match self {
+            Self::WorkerDies | Self::WorkerSleeps => true,
+            Self::RelayDies
+            | Self::TargetDies
+            | Self::TargetSleeps
+            | Self::TargetIsFull
+            | Self::TargetFails
+            | Self::PrimaryIsRestarted => false,
+        }
+    }
+
+    /// Makes it happen to one of the volumes, or to all of them.
+    pub fn strike(self, cluster: &mut Cluster, volume: &str, block: u64) -> anyhow::Result<()> {
+        let (a, b) = (cluster.directory().join("a/run"), cluster.directory().join("b/run"));
+        match self {
+            Self::WorkerDies => {
+                cluster.workers.clear();
+                Ok(())
+            }
+            Self::WorkerSleeps => {
+                cluster.workers.iter().try_for_each(|worker| worker.process.signal(Signal::STOP))
+            }
+            Self::RelayDies => {
+                kill_by_pid_file(&b.join("relay.pid"));
+                Ok(())
+            }
+            Self::TargetDies => {
+                kill_by_pid_file(&b.join("daemon.pid"));
+                Ok(())
+            }
+            Self::TargetSleeps => signal_target(cluster, Signal::STOP),
+            Self::TargetIsFull => refuse(cluster, volume, block, 28),
+            Self::TargetFails => refuse(cluster, volume, block, 5),
+            Self::PrimaryIsRestarted => {
+                kill_by_pid_file(&a.join("daemon.pid"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends what would keep the backend from failing over.
+    pub async fn end(self, cluster: &mut Cluster) -> anyhow::Result<()> {
+        match self {
+            Self::WorkerDies if cluster.workers.is_empty() => cluster.add_worker(&[]).await,
+            Self::WorkerSleeps => {
+                cluster.workers.iter().try_for_each(|worker| worker.process.signal(Signal::CONT))
+            }
+            Self::TargetSleeps => signal_target(cluster, Signal::CONT),
+            Self::WorkerDies
+            | Self::RelayDies
+            | Self::TargetDies
+            | Self::TargetIsFull
+            | Self::TargetFails
+            | Self::PrimaryIsRestarted => Ok(()),
+        }
+    }
+}
+
+/// A target whose daemon has been replaced meanwhile has none that sleeps.
+fn signal_target(cluster: &Cluster, signal: Signal) -> anyhow::Result<()> {
+    let pid_file = cluster.directory().join("b/run/daemon.pid");
+    let Ok(pid) = std::fs::read_to_string(pid_file) else { return Ok(()) };
+    let pid = Pid::from_raw(pid.trim().parse()?).context("no process has number 0")?;
+    let _ = kill_process(pid, signal);
+    Ok(())
+}
+
+/// From now on the target's daemon fails the writes of a volume to one place. One that is about to die, or does not have the volume
+/// open, is left alone.
+fn refuse(cluster: &Cluster, volume: &str, offset: u64, errno: i32) -> anyhow::Result<()> {
+    let array = cluster.directory().join("b");
+    let file = array.join(format!("volumes/volume-{volume}"));
+    let node = format!("v{}", &volume.replace('-', "")[..30]);
+    let refusing = json!({
+        "driver": "blkdebug", "node-name": "refusing",
+        "image": { "driver": "file", "filename": file, "discard": "unmap", "locking": "off" },
+        "inject-error": [{ "event": "none", "iotype": "write", "errno": errno, "sector": offset / 512 }],
+    });
+    if tell_daemon(&array, "blockdev-add", &refusing).is_ok() {
+        let options =
+            json!({ "driver": "raw", "node-name": node, "discard": "unmap", "file": "refusing" });
+        let _ = tell_daemon(&array, "blockdev-reopen", &json!({ "options": [options] }));
+    }
+    Ok(())
+}
