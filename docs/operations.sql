@@ -4516,10 +4516,16 @@ begin
                     refusal := wrong_status('volumes', to_jsonb(volume), array['available']);
                     exit decide;
                 end if;
+                -- not_offered
+                if not coalesce((not exists (select from transfers t where t.volume_id = volume.id and t.deleted_at is null)), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'not_offered');
+                    exit decide;
+                end if;
                 -- snapshots_available
                 if not coalesce((coalesce((r.arguments ->> 'no_snapshots')::boolean, false)
                    or not exists (select from snapshots s
-                                  where s.volume_id = volume.id and s.deleted_at is null and s.status <> 'available')), false) then
+                                  where s.volume_id = volume.id and s.deleted_at is null
+                                    and (s.status <> 'available' or s.project_id <> volume.project_id))), false) then
                     refusal := precondition_refusal('volumes', to_jsonb(volume), 'snapshots_available');
                     exit decide;
                 end if;
@@ -4621,14 +4627,18 @@ begin
                 exit decide;
             end if;
             -- key_fits
-            if not coalesce((coalesce(subject.crypt_hash = r.arguments ->> 'crypt_hash' and subject.volume_id = (r.arguments ->> 'volume_id')::uuid, false)), false) then
+            if not coalesce((coalesce(subject.crypt_hash = encode(sha256(convert_to(r.arguments ->> 'key_hash', 'utf8')), 'hex')
+                        and subject.volume_id = (r.arguments ->> 'volume_id')::uuid, false)), false) then
                 refusal := precondition_refusal('transfers', to_jsonb(subject), 'key_fits');
                 exit decide;
             end if;
             -- snapshots_go_with_it
             if not coalesce((case when subject.no_snapshots then coalesce(r.arguments -> 'snapshots' = '[]', false)
                     else not exists (select from snapshots s
-                                     where s.volume_id = subject.volume_id and s.deleted_at is null and not r.arguments -> 'snapshots' ? s.id::text)
+                                     where s.volume_id = subject.volume_id and s.deleted_at is null
+                                       and (s.project_id <> subject.project_id or not r.arguments -> 'snapshots' ? s.id::text))
+                     and not exists (select from jsonb_array_elements_text(r.arguments -> 'snapshots') e (id)
+                                     join snapshots s on s.id = e.id::uuid and s.volume_id <> subject.volume_id)
                end), false) then
                 refusal := precondition_refusal('transfers', to_jsonb(subject), 'snapshots_go_with_it');
                 exit decide;
@@ -4719,6 +4729,7 @@ begin
         return query
             select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
     end if;
+    perform lock_usages(array(select d from unnest(demands) d where d.request = any (admitted)));
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -4800,10 +4811,6 @@ begin
                     refusal := '{"reason": "moved"}';
                     exit decide;
                 end if;
-                if volume.status not in ('awaiting-transfer') then
-                    refusal := wrong_status('volumes', to_jsonb(volume), array['awaiting-transfer']);
-                    exit decide;
-                end if;
             end if;
         end decide;
         if refusal is not null then
@@ -4839,7 +4846,8 @@ begin
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.subject;
     update volumes t
-    set status = 'available',
+    set status = case when t.status = 'awaiting-transfer' then 'available' else t.status end,
+        previous_status = case when t.previous_status = 'awaiting-transfer' then 'available' else t.previous_status end,
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.volume;

@@ -348,7 +348,11 @@ fn operator_routes(app: &App) -> Routes {
         .get("/os-hosts/{host}", Rule::Hosts, hosts::show)
         .put("/os-hosts/{host}", Rule::Hosts, hosts::update)
         .get("/os-services", Rule::ServicesIndex, services::list::list)
-        .get("/os-services/protection", Rule::ServicesIndex, services::protection::show)
+        .get(
+            "/os-services/protection",
+            [Rule::ServicesIndex, Rule::FailoverHost],
+            services::protection::show,
+        )
         .put("/os-services/enable", Rule::ServicesUpdate, services::enable_backend::enable)
         .put("/os-services/disable", Rule::ServicesUpdate, services::disable_backend::disable)
         .put(

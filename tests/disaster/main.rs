@@ -73,7 +73,7 @@ struct Tally {
 impl Tally {
     fn add(&mut self, seed: u64, lived: anyhow::Result<Report>) {
         self.disasters += 1;
-        let Report { troubles, fates } = match lived {
+        let Report { troubles, loss, fates } = match lived {
             Ok(report) => report,
             Err(violation) => {
                 println!("seed {seed}: {violation:#}");
@@ -81,7 +81,7 @@ impl Tally {
                 return;
             }
         };
-        let mut line = format!("seed {seed}: {troubles:?}:");
+        let mut line = format!("seed {seed}: {troubles:?}, {loss:?}:");
         for fate in fates {
             match fate {
                 Fate::InSync(writes) => {
@@ -148,7 +148,7 @@ fn told(tally: &Tally, first: u64, seconds: u64) -> String {
          | volumes that were named as ones that may lack writes | {named} |\n\
          | acknowledged writes that they lack, as they were at one moment | {lost} |\n\
          | the most that one of them lacks | {most_lost} |\n\
-         | acknowledged writes lost of what was said to be in sync, images that the volume never was, last copies destroyed | {} |\n",
+         | disasters in which an acknowledged write is missing of what was said to be in sync, an image is served that the volume never was, nothing is left, or something else went wrong | {} |\n",
         violations.len()
     );
     for violation in violations {

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use harness::{Cluster, kill_by_pid_file, tell_daemon};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use std::path::Path;
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,14 @@ pub enum Trouble {
     PrimaryIsRestarted,
 }
 
+/// How many replicas something may strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strikes {
+    None,
+    One,
+    All,
+}
+
 impl Trouble {
     pub const ALL: [Self; 8] = [
         Self::WorkerDies,
@@ -33,16 +42,14 @@ impl Trouble {
         Self::PrimaryIsRestarted,
     ];
 
-    /// Whether replicas stay in sync in spite of it.
-    pub const fn keeps_in_sync(self) -> bool {
+    /// Which replicas may fall out of sync over it.
+    pub const fn strikes(self) -> Strikes {
         match self {
-            Self::WorkerDies | Self::WorkerSleeps => true,
-            Self::RelayDies
-            | Self::TargetDies
-            | Self::TargetSleeps
-            | Self::TargetIsFull
-            | Self::TargetFails
-            | Self::PrimaryIsRestarted => false,
+            Self::WorkerDies | Self::WorkerSleeps => Strikes::None,
+            Self::TargetIsFull | Self::TargetFails => Strikes::One,
+            Self::RelayDies | Self::TargetDies | Self::TargetSleeps | Self::PrimaryIsRestarted => {
+                Strikes::All
+            }
         }
     }
 
@@ -65,7 +72,7 @@ impl Trouble {
                 kill_by_pid_file(&b.join("daemon.pid"));
                 Ok(())
             }
-            Self::TargetSleeps => signal_target(cluster, Signal::STOP),
+            Self::TargetSleeps => signal(cluster.directory(), "b", Signal::STOP),
             Self::TargetIsFull => refuse(cluster, volume, block, 28),
             Self::TargetFails => refuse(cluster, volume, block, 5),
             Self::PrimaryIsRestarted => {
@@ -82,7 +89,7 @@ impl Trouble {
             Self::WorkerSleeps => {
                 cluster.workers.iter().try_for_each(|worker| worker.process.signal(Signal::CONT))
             }
-            Self::TargetSleeps => signal_target(cluster, Signal::CONT),
+            Self::TargetSleeps => signal(cluster.directory(), "b", Signal::CONT),
             Self::WorkerDies
             | Self::RelayDies
             | Self::TargetDies
@@ -93,9 +100,9 @@ impl Trouble {
     }
 }
 
-/// A target whose daemon has been replaced meanwhile has none that sleeps.
-fn signal_target(cluster: &Cluster, signal: Signal) -> anyhow::Result<()> {
-    let pid_file = cluster.directory().join("b/run/daemon.pid");
+/// Signals the storage daemon of an array. One that has been replaced, or has ended, is left alone.
+pub fn signal(directory: &Path, array: &str, signal: Signal) -> anyhow::Result<()> {
+    let pid_file = directory.join(array).join("run/daemon.pid");
     let Ok(pid) = std::fs::read_to_string(pid_file) else { return Ok(()) };
     let pid = Pid::from_raw(pid.trim().parse()?).context("no process has number 0")?;
     let _ = kill_process(pid, signal);

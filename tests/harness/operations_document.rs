@@ -131,6 +131,9 @@ fn ending(ending: Ending) -> String {
         Ending::ByAttachments => "what its attachments come to".to_owned(),
         Ending::Removed(_) => "gone".to_owned(),
         Ending::AsAsked => "what is asked for".to_owned(),
+        Ending::AwaitsNoTransfer => {
+            "`available` if it awaited the transfer, otherwise as it is".to_owned()
+        }
         Ending::Unchanged => "as it is".to_owned(),
     }
 }

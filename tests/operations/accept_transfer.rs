@@ -133,3 +133,50 @@ async fn a_frozen_backend_gives_nothing_away() -> anyhow::Result<()> {
     donor.delete(&format!("/volume-transfers/{id}")).await?.expect_status(202)?;
     cluster.finish(&[]).await
 }
+
+/// The donor has kept snapshots, and whoever has the volume now may not give them away.
+#[tokio::test]
+async fn snapshots_that_stayed_with_the_donor_go_nowhere() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let (donor, acceptor) = (cluster.client(), other(&cluster));
+    let volume = donor.available_volume(1).await?;
+    let kept = donor.create_snapshot(&volume).await?;
+    let without = json!({ "transfer": { "volume_id": volume, "no_snapshots": true } });
+    let made = donor.post("/volume-transfers", without.clone()).await?.expect_status(202)?.body;
+    let id = made["transfer"]["id"].as_str().unwrap_or_default();
+    accept(&acceptor, id, &made["transfer"]["auth_key"]).await?.expect_status(202)?;
+    let with = json!({ "transfer": { "volume_id": volume } });
+    let refused = acceptor.post("/volume-transfers", with).await?.expect_status(400)?;
+    assert!(refused.fault().contains("same project"), "{}", refused.body);
+    let made = acceptor.post("/volume-transfers", without).await?.expect_status(202)?.body;
+    let id = made["transfer"]["id"].as_str().unwrap_or_default();
+    accept(&acceptor, id, &made["transfer"]["auth_key"]).await?.expect_status(202)?;
+    assert_eq!(acceptor.get(&format!("/snapshots/{kept}")).await?.status, 404);
+    assert_eq!(donor.get(&format!("/snapshots/{kept}")).await?.status, 200);
+    cluster.finish(&[]).await
+}
+
+/// Offers in both directions at once: each usage is locked in one order.
+#[tokio::test]
+async fn offers_that_cross_are_all_accepted() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let projects =
+        ["north", "south"].map(|name| cluster.client().in_project(name).with_roles("member"));
+    let mut offers = Vec::new();
+    for round in 0..12 {
+        let (donor, acceptor) = (&projects[round % 2], projects[(round + 1) % 2].clone());
+        let volume = donor.available_volume(1).await?;
+        let (id, key) = donor.offer_volume(&volume).await?;
+        offers.push((acceptor, id, key));
+    }
+    let accepting = offers.into_iter().map(|(acceptor, id, key)| {
+        tokio::spawn(async move { accept(&acceptor, &id, &json!(key)).await })
+    });
+    for accepted in accepting.collect::<Vec<_>>() {
+        accepted.await??.expect_status(202)?;
+    }
+    for project in ["north", "south"] {
+        assert_eq!(usage(&cluster, project).await?, [6, 6, 0]);
+    }
+    cluster.finish(&[]).await
+}

@@ -62,3 +62,20 @@ async fn what_cannot_be_offered_is_refused() -> anyhow::Result<()> {
     client.post("/volume-transfers", body).await?.expect_status(202)?;
     cluster.finish(&[]).await
 }
+
+/// The key of an offer that is out of date would be worth something again with the next one.
+#[tokio::test]
+async fn a_volume_has_one_offer_whatever_is_said_of_its_status() -> anyhow::Result<()> {
+    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let client = cluster.client();
+    let volume = client.available_volume(1).await?;
+    let (first, _) = client.offer_volume(&volume).await?;
+    let reset = json!({ "status": "available" });
+    client.act(&volume, "os-reset_status", reset).await?.expect_status(202)?;
+    let body = json!({ "transfer": { "volume_id": volume } });
+    let refused = client.post("/volume-transfers", body).await?.expect_status(400)?;
+    assert!(refused.fault().contains("a transfer of the volume already"), "{}", refused.body);
+    client.delete(&format!("/volume-transfers/{first}")).await?.expect_status(202)?;
+    client.offer_volume(&volume).await?;
+    cluster.finish(&[]).await
+}

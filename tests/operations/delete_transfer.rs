@@ -1,6 +1,7 @@
 //! What must hold of `delete_transfer`.
 
 use harness::ClusterBuilder;
+use harness::replication::{fail_over, replicated, wait_for_replication};
 use serde_json::json;
 
 #[tokio::test]
@@ -38,5 +39,23 @@ async fn an_offer_that_is_out_of_date_can_be_withdrawn() -> anyhow::Result<()> {
         client.delete(&format!("/volume-transfers/{id}")).await?.expect_status(202)?;
         assert_ne!(client.volume_status(&volume).await?.as_deref(), Some("available"), "{action}");
     }
+    cluster.finish(&[]).await
+}
+
+#[tokio::test]
+async fn an_offer_is_withdrawn_while_its_volume_was_left_behind_by_a_failover() -> anyhow::Result<()>
+{
+    let cluster = replicated().await?;
+    let client = cluster.client();
+    // it is not replicated, and so not on the target
+    let volume = client.available_volume(1).await?;
+    let (id, _) = client.offer_volume(&volume).await?;
+    fail_over(&client, json!("b")).await?.expect_status(202)?;
+    wait_for_replication(&client, "failed-over").await?;
+    assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("error"));
+    client.delete(&format!("/volume-transfers/{id}")).await?.expect_status(202)?;
+    fail_over(&client, json!("default")).await?.expect_status(202)?;
+    wait_for_replication(&client, "enabled").await?;
+    assert_eq!(client.volume_status(&volume).await?.as_deref(), Some("available"));
     cluster.finish(&[]).await
 }

@@ -45,18 +45,9 @@ fn copy_of(report: &Value, id: &str) -> anyhow::Result<String> {
     Ok(uri.with_context(|| found.to_string())?.to_owned())
 }
 
-/// The file of the copy of a volume, in the format qcow2.
-fn image_of(cluster: &Cluster, id: &str) -> PathBuf {
-    cluster.directory().join(format!("b/drills/drill-{id}.qcow2"))
-}
-
-/// What a copy holds, in a file.
-fn content_of(cluster: &Cluster, uri: &str) -> anyhow::Result<PathBuf> {
-    let file = cluster.directory().join("content");
-    let mut convert = std::process::Command::new("qemu-img");
-    let status = convert.args(["convert", "-f", "raw", "-O", "raw", uri]).arg(&file).status()?;
-    anyhow::ensure!(status.success(), "{uri} cannot be read");
-    Ok(file)
+/// The file of the copy of a volume.
+fn file_of_copy(cluster: &Cluster, id: &str) -> PathBuf {
+    cluster.directory().join(format!("b/drills/drill-{id}"))
 }
 
 /// What of drills is left on B: files, and what its daemon has of them.
@@ -75,7 +66,7 @@ fn left_over(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
         let found = answer.as_array().into_iter().flatten().filter_map(|one| one[key].as_str());
         let is_of_drill = |name: &&str| match key {
             "id" => name.contains("drill"),
-            _ => name.starts_with(['d', 't']),
+            _ => name.starts_with(['b', 'd', 'k', 't', 'w']),
         };
         left.extend(found.filter(is_of_drill).map(str::to_owned));
     }
@@ -96,9 +87,9 @@ async fn being_copied(cluster: &Cluster, client: &Client) -> anyhow::Result<Stri
     wait_for_replica(cluster, "b", &id).await?;
     wait_until_in_sync(cluster, 1).await?;
     done(cluster, "backend drill host@a --no-wait")?;
-    let image = image_of(cluster, &id);
+    let unfinished = file_of_copy(cluster, &id).with_extension("unfinished");
     until("it is being copied", Duration::from_secs(20), || async {
-        std::fs::metadata(&image).is_ok_and(|image| image.len() > 1 << 20)
+        std::fs::metadata(&unfinished).is_ok_and(|copy| copy.blocks() > 0)
     })
     .await?;
     assert_eq!(exit_code(cluster, &["--show"])?, Some(4));
@@ -130,13 +121,13 @@ async fn copies_are_used_while_servers_write_and_replication_goes_on() -> anyhow
         writer.acknowledged() > acknowledged + 300
     })
     .await?;
-    let content = content_of(&cluster, &copies[0])?;
+    let content = file_of_copy(&cluster, &id);
     assert_eq!(missing(&content, acknowledged)?, [0; 0]);
     assert!(!missing(&content, writer.acknowledged())?.is_empty());
     // a copy takes the room that its replica takes, not that of the volume
     let replica = cluster.directory().join(format!("b/volumes/volume-{other}"));
     let takes = |file: &PathBuf| std::fs::metadata(file).map(|found| found.blocks() * 512);
-    assert!(takes(&image_of(&cluster, &other))? < takes(&replica)? + (4 << 20));
+    assert!(takes(&file_of_copy(&cluster, &other))? < takes(&replica)? + (4 << 20));
 
     // what is written to a copy is in no volume, and in no replica
     assert!(qemu_io(
@@ -223,7 +214,7 @@ async fn a_copy_is_of_one_moment() -> anyhow::Result<()> {
     .await?;
     for _ in 0..3 {
         done(&cluster, "backend drill host@a")?;
-        let copy = std::fs::File::open(content_of(&cluster, &copy_of(&shown(&cluster)?, &id)?)?)?;
+        let copy = std::fs::File::open(file_of_copy(&cluster, &id))?;
         let [mut first, mut second] = [[0], [0]];
         copy.read_exact_at(&mut first, 0)?;
         copy.read_exact_at(&mut second, SECOND_AT)?;
@@ -278,12 +269,15 @@ async fn a_failover_in_the_midst_of_a_copy_ends_it_and_serves_the_replica() -> a
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     assert_eq!(of_volume(&client, &id).await?, pair("available", "failed-over"));
-    client.access(&id, &["read -P 3 0 300M", "write -P 4 0 1M", "flush"]).await?;
+    client.attach(&id, "server-1").await?;
+    let uri = client.nbd_uri(&id).await?;
+    assert!(qemu_io(&uri, &["read -P 3 0 300M", "write -P 4 0 1M", "flush"])?);
     let jobs = tell_daemon(&cluster.directory().join("b"), "query-jobs", &json!({}))?;
     assert_eq!(jobs, json!([]));
     done(&cluster, "backend drill host@a --end")?;
     assert_eq!(left_over(&cluster)?, [""; 0]);
-    client.access(&id, &["read -P 4 0 1M"]).await?;
+    // who uses it has not noticed
+    assert!(qemu_io(&uri, &["read -P 4 0 1M"])?);
     cluster.finish_unsettled(&["drill does not go on"])
 }
 
@@ -339,7 +333,7 @@ async fn a_copy_that_was_not_recorded_is_made_again() -> anyhow::Result<()> {
     wait_until_in_sync(&cluster, 1).await?;
     done(&cluster, "backend drill host@a --no-wait")?;
     wait_until_dead(&mut cluster.workers[0]).await?;
-    assert!(image_of(&cluster, &id).exists());
+    assert!(file_of_copy(&cluster, &id).exists());
     cluster.workers.clear();
     cluster.add_worker(&[]).await?;
     until("it is copied", Duration::from_secs(20), || async {
@@ -366,7 +360,7 @@ async fn a_promotion_ends_the_drill_on_what_is_the_primary_now() -> anyhow::Resu
     swap_sides(&cluster)?;
     wait_until_down(&client).await?;
     done(&cluster, "backend promote host@a")?;
-    assert!(image_of(&cluster, &id).exists());
+    assert!(file_of_copy(&cluster, &id).exists());
     cluster.add_worker(&[]).await?;
     wait_until_ended(&cluster).await?;
     assert_eq!(left_over(&cluster)?, [""; 0]);

@@ -76,7 +76,11 @@ async fn check_end(cluster: &Cluster, kind: OperationKind) -> anyhow::Result<()>
     let expected = match subject.when_done {
         Ending::Becomes(expected) | Ending::Removed(Some(expected)) => expected.as_str(),
         Ending::PreviousStatus => "available",
-        Ending::Removed(None) | Ending::ByAttachments | Ending::AsAsked | Ending::Unchanged => {
+        Ending::Removed(None)
+        | Ending::ByAttachments
+        | Ending::AsAsked
+        | Ending::AwaitsNoTransfer
+        | Ending::Unchanged => {
             return Ok(());
         }
     };

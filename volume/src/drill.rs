@@ -84,8 +84,10 @@ impl Drills {
         let epoch = self.position.epoch();
         let copied = tokio::select! {
             copied = replication.copy_replica(&drill.target, volume) => copied,
-            // what is left of it goes with the drill
-            () = self.position.left(epoch) => return Ok(false),
+            () = self.position.left(epoch) => {
+                replication.remove_copies(&drill.target, &[id]).await?;
+                return Ok(false);
+            }
         };
         let outcome = match copied {
             Ok(Some(copy)) => {

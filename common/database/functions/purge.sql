@@ -23,7 +23,9 @@ create function purge_transfers(kept_for interval, most integer) returns bigint
 language sql as $$
     with gone as (
         delete from transfers where id in
-            (select id from transfers where deleted_at < now() - kept_for limit most)
+            (select t.id from transfers t join volumes v on v.id = t.volume_id
+             where t.deleted_at < now() - kept_for or v.deleted_at < now() - kept_for
+             limit most)
         returning 1)
     select count(*) from gone
 $$;

@@ -86,6 +86,16 @@ begin
     end loop;
 end $$;
 
+-- Locks what requests take and what they give back, in the order of everybody: they are of two projects.
+create function lock_usages(demands quota_demand[]) returns void
+language plpgsql as $$
+begin
+    perform from quota_usages u
+    join (select distinct project_id, resource from unnest(demands) where not is_each) d using (project_id, resource)
+    order by u.project_id, u.resource
+    for no key update of u;
+end $$;
+
 create function reserve_one_by_one(demands quota_demand[]) returns table (request uuid, refusal jsonb)
 language plpgsql as $$
 declare

@@ -221,7 +221,7 @@ create table transfers (
     name text,
     -- whether the volume's snapshots stay
     no_snapshots boolean not null,
-    -- what is kept of the key: HMAC-SHA-256 with the salt
+    -- what is kept of the key: SHA-256 of its HMAC-SHA-256 with the salt, with which a volume is taken over
     salt text not null,
     crypt_hash text not null,
     accepted boolean not null default false,
@@ -233,6 +233,8 @@ create table transfers (
 
 create index transfers_by_project on transfers (project_id, created_at desc, id desc) where deleted_at is null;
 create index transfers_of_volume on transfers (volume_id);
+-- a volume is offered once
+create unique index transfers_offer on transfers (volume_id) where deleted_at is null;
 create index transfers_removed on transfers (deleted_at) where deleted_at is not null;
 
 -- The copies that drills make of replicas. A row is there before its copy is, and goes when that is gone.

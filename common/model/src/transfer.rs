@@ -20,6 +20,8 @@ pub struct Transfer {
     pub no_snapshots: bool,
     /// With what the key was hashed.
     pub salt: String,
+    /// What is kept of the key.
+    pub crypt_hash: String,
     /// The project that has taken the volume over.
     pub destination_project_id: Option<String>,
     /// Whether one has.

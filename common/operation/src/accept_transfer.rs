@@ -20,8 +20,8 @@ pub struct AcceptTransfer {
     pub volume_id: VolumeId,
     /// All snapshots of the volume, when they go with it.
     pub snapshots: Vec<SnapshotId>,
-    /// The hash of the key that the caller has.
-    pub crypt_hash: String,
+    /// The hash of the key that the caller has, of which a hash was kept.
+    pub key_hash: String,
 }
 
 const KEY_FITS: Precondition = Precondition {
@@ -37,8 +37,10 @@ const KEY_FITS: Precondition = Precondition {
 
 const SNAPSHOTS_GO_WITH_IT: Precondition = Precondition {
     name: "snapshots_go_with_it",
-    meaning: "all snapshots of the volume go with it, or none, as it says",
-    refusal: &OfAny(|row| row.invalid("The snapshots of the volume have changed; try again.")),
+    meaning: "all snapshots of the volume go with it, and are of the project that offers it, or none does, as it says",
+    refusal: &OfAny(|row| {
+        row.invalid("The snapshots of the volume have changed, or belong to another project.")
+    }),
 };
 
 /// Whoever takes the volume over has it in the quota, and whoever had it has it no more. It is found whichever project asks: the key

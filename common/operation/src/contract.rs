@@ -115,6 +115,8 @@ pub enum Ending {
     Removed(Option<Status>),
     /// What the caller asks for, among the statuses that nothing needs to bring about.
     AsAsked,
+    /// `available` where it awaited a transfer; otherwise what it showed.
+    AwaitsNoTransfer,
     /// What it showed while the operation ran.
     Unchanged,
 }

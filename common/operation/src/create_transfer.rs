@@ -26,14 +26,24 @@ pub struct CreateTransfer {
     pub no_snapshots: bool,
     /// With what the key was hashed.
     pub salt: String,
-    /// The hash of the key. Nobody but the caller has the key itself.
+    /// What is kept of the key. Nobody but the caller has the key itself.
     pub crypt_hash: String,
 }
 
 const SNAPSHOTS_AVAILABLE: Precondition = Precondition {
     name: "snapshots_available",
-    meaning: "its snapshots are available, unless they stay",
-    refusal: &OfAny(|row| row.invalid("The snapshots of the volume must be available.")),
+    meaning: "its snapshots are available, and of the same project, unless they stay",
+    refusal: &OfAny(|row| {
+        row.invalid("The snapshots of the volume must be available, and belong to the same project; without snapshots it can be offered.")
+    }),
+};
+
+const NOT_OFFERED: Precondition = Precondition {
+    name: "not_offered",
+    meaning: "no transfer offers it already",
+    refusal: &OfAny(|row| {
+        row.invalid("There is a transfer of the volume already; delete that first.")
+    }),
 };
 
 pub(crate) const CONTRACT: Contract = Contract {
@@ -53,7 +63,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         Touch {
             resource: Resource::Volume,
             starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::Available)]),
-            preconditions: &[SNAPSHOTS_AVAILABLE, NOT_USED_BY_OPERATION],
+            preconditions: &[NOT_OFFERED, SNAPSHOTS_AVAILABLE, NOT_USED_BY_OPERATION],
             while_running: WhileRunning::Unchanged,
             when_done: Ending::Becomes(Volume(VolumeStatus::AwaitingTransfer)),
             when_failed: Ending::Unchanged,

@@ -1,10 +1,7 @@
 //! `delete_transfer`: a volume is offered no more.
 
-use super::contract::{
-    Class, Contract, Definition, Ending, Resource, Role, StartsFrom, Status::Volume, Touch,
-    WhileRunning,
-};
-use model::{TransferId, VolumeId, VolumeStatus};
+use super::contract::{Class, Contract, Definition, Ending, Resource, Role, Touch};
+use model::{TransferId, VolumeId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,7 +10,7 @@ use uuid::Uuid;
 pub struct DeleteTransfer {
     /// Which transfer.
     pub transfer_id: TransferId,
-    /// Its volume, where that awaits the transfer; an admin may have said something else of it meanwhile, or removed it.
+    /// Its volume, unless that was removed; an admin may have said something else of it meanwhile.
     pub volume_id: Option<VolumeId>,
 }
 
@@ -26,15 +23,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     },
     others: &[(
         Role::Volume,
-        Touch {
-            resource: Resource::Volume,
-            starts_from: StartsFrom::Statuses(&[Volume(VolumeStatus::AwaitingTransfer)]),
-            preconditions: &[],
-            while_running: WhileRunning::Unchanged,
-            when_done: Ending::Becomes(Volume(VolumeStatus::Available)),
-            when_failed: Ending::Unchanged,
-            quota: &[],
-        },
+        Touch { when_done: Ending::AwaitsNoTransfer, ..Touch::keeping_status(Resource::Volume) },
     )],
     written_on_admission: &[],
     written_at_end: &[],

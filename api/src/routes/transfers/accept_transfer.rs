@@ -13,7 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use database::snapshots;
-use model::Result;
+use model::{Error, Result};
 use operation::AcceptTransfer;
 use serde_json::{Value, json};
 
@@ -29,6 +29,12 @@ pub(crate) async fn accept(
 
     // whoever has the key may see it, whichever project it is of
     let transfer = find(&app, &id, None).await?;
+    let key_hash = key::hash(&transfer.salt, &auth_key);
+    // before the gate tells anything of the backend; the admission asks again. What is compared is a hash of what the caller could choose
+    if key::kept(&key_hash) != transfer.crypt_hash {
+        let message = format!("Invalid auth key: Attempt to transfer {id} with invalid auth key.");
+        return Err(Error::bad_request(message).into());
+    }
     let snapshots = if transfer.no_snapshots {
         Vec::new()
     } else {
@@ -39,7 +45,7 @@ pub(crate) async fn accept(
         transfer_id: transfer.id,
         volume_id: transfer.volume_id,
         snapshots,
-        crypt_hash: key::hash(&transfer.salt, &auth_key),
+        key_hash,
     };
     submit(&app, &context, operation).await?;
     let view = views::transfer::summary(&transfer, &context);

@@ -9,7 +9,6 @@ use crate::submit::submit;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use model::VolumeStatus;
 use operation::DeleteTransfer;
 
 pub(crate) async fn delete(
@@ -19,11 +18,9 @@ pub(crate) async fn delete(
 ) -> Answer {
     let transfer = find(&app, &id, context.caller.project_scope()).await?;
     let volume = app.volumes.find(transfer.volume_id, context.caller.project_scope()).await?;
-    if let Some(volume) = &volume {
-        context.require_for(Rule::TransferDelete, &volume.project_id, &volume.user_id)?;
-    }
-    let awaits = volume.filter(|volume| volume.status == VolumeStatus::AwaitingTransfer);
-    let volume_id = awaits.map(|volume| volume.id);
+    let user = volume.as_ref().map_or("", |volume| &volume.user_id);
+    context.require_for(Rule::TransferDelete, &transfer.project_id, user)?;
+    let volume_id = volume.map(|volume| volume.id);
     submit(&app, &context, DeleteTransfer { transfer_id: transfer.id, volume_id }).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

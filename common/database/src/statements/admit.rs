@@ -373,7 +373,11 @@ impl Admission {
         if !self.has_quota() {
             return String::new();
         }
-        let mut sql = "    \
+        let mut sql = String::new();
+        if self.changes_owner() {
+            sql += "    perform lock_usages(array(select d from unnest(demands) d where d.request = any (admitted)));\n";
+        }
+        sql += "    \
     for over in
         select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
     loop
@@ -381,8 +385,7 @@ impl Admission {
         admitted := array_remove(admitted, over.request);
         return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
     end loop;
-"
-        .to_owned();
+";
         if self.runs == Runs::InAdmission {
             sql += "    perform return_quota(array(\n        select (q.project_id, q.resource, -q.amount)::returned_amount\n        from unnest(passed) p, unnest(p.quota) q where (p.request).id = any (admitted) and q.amount < 0));\n";
         }

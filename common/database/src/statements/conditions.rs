@@ -249,20 +249,30 @@ and jsonb_array_length(coalesce({row}.report -> 'replication_targets', '[]')) > 
         "{row}.active_backend_id is null and {row}.replication_status in ('enabled', 'failover-error')",
     ),
     (
+        "not_offered",
+        "not exists (select from transfers t where t.volume_id = {row}.id and t.deleted_at is null)",
+    ),
+    (
         "snapshots_available",
         "coalesce(({arguments} ->> 'no_snapshots')::boolean, false)
 or not exists (select from snapshots s
-               where s.volume_id = {row}.id and s.deleted_at is null and s.status <> 'available')",
+               where s.volume_id = {row}.id and s.deleted_at is null
+                 and (s.status <> 'available' or s.project_id <> {row}.project_id))",
     ),
     (
         "key_fits",
-        "coalesce({row}.crypt_hash = {arguments} ->> 'crypt_hash' and {row}.volume_id = ({arguments} ->> 'volume_id')::uuid, false)",
+        "coalesce({row}.crypt_hash = encode(sha256(convert_to({arguments} ->> 'key_hash', 'utf8')), 'hex')
+         and {row}.volume_id = ({arguments} ->> 'volume_id')::uuid, false)",
     ),
     (
+        // what the donor has kept of others stays theirs
         "snapshots_go_with_it",
         "case when {row}.no_snapshots then coalesce({arguments} -> 'snapshots' = '[]', false)
      else not exists (select from snapshots s
-                      where s.volume_id = {row}.volume_id and s.deleted_at is null and not {arguments} -> 'snapshots' ? s.id::text)
+                      where s.volume_id = {row}.volume_id and s.deleted_at is null
+                        and (s.project_id <> {row}.project_id or not {arguments} -> 'snapshots' ? s.id::text))
+      and not exists (select from jsonb_array_elements_text({arguments} -> 'snapshots') e (id)
+                      join snapshots s on s.id = e.id::uuid and s.volume_id <> {row}.volume_id)
 end",
     ),
     ("no_drill", "{row}.drill_id is null"),

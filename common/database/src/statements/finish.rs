@@ -232,6 +232,7 @@ fn stays_when_failed(contract: &Contract) -> bool {
         | Ending::PreviousStatus
         | Ending::ByAttachments
         | Ending::AsAsked
+        | Ending::AwaitsNoTransfer
         | Ending::Unchanged => contract.subject.starts_from == StartsFrom::New,
     }
 }

@@ -90,6 +90,11 @@ fn ending(ending: Ending) -> Vec<String> {
             let removed = "deleted_at = clock_timestamp()".to_owned();
             status.map(becomes).into_iter().chain([removed]).collect()
         }
+        Ending::AwaitsNoTransfer => ["status", "previous_status"]
+            .map(|column| {
+                format!("{column} = case when t.{column} = 'awaiting-transfer' then 'available' else t.{column} end")
+            })
+            .to_vec(),
         // the columns carry it
         Ending::AsAsked => Vec::new(),
         Ending::Unchanged => Vec::new(),

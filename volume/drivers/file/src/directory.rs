@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `volumes/volume-<id>` | a volume, raw and sparse |
 //! | `snapshots/snapshot-<id>` | a snapshot, the same |
-//! | `drills/drill-<id>` | the copy of a replica that a drill made, the same; or `….qcow2`, in that format |
+//! | `drills/drill-<id>` | the copy of a replica that a drill made, the same |
 //! | `….unfinished` | either, until it is complete |
+//! | `….store.unfinished` | what servers have overwritten since the copy of an open volume began |
 //! | `chap/<target>/…` | with what the servers on a host log in to the iSCSI target |
 //! | `in-sync/volume-<id>` | the mirror connection over which the replica here is in sync |
 //! | `incomplete/volume-<id>` | the file of the volume is not all of it: it is being overwritten |
@@ -40,6 +41,8 @@ const KEY_DIGITS: usize = 64;
 
 /// The suffix of an incomplete file.
 pub(crate) const UNFINISHED: &str = "unfinished";
+/// What stands before it in the name of a store.
+const STORE: &str = "store";
 
 /// An array's directory.
 #[derive(Clone, Debug)]
@@ -75,9 +78,18 @@ impl Directory {
         self.file(object).with_extension(UNFINISHED)
     }
 
-    /// The copy of a replica, where it is in the format qcow2.
-    pub fn drill_image(&self, id: VolumeId) -> PathBuf {
-        self.file(Object::Drill(id)).with_extension("qcow2")
+    /// What is overwritten of a volume while it is copied to this object.
+    pub fn store(&self, target: Object) -> PathBuf {
+        self.file(target).with_extension(format!("{STORE}.{UNFINISHED}"))
+    }
+
+    /// Removes such a store; that there is none is fine.
+    pub fn delete_store(&self, target: Object) -> Result<(), DriverError> {
+        let path = self.store(target);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(&path, &error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     pub fn fence_file(&self, object: Object) -> PathBuf {
@@ -320,7 +332,9 @@ impl Directory {
     }
 
     fn fence_of(&self, object_file: &Path) -> PathBuf {
-        self.fences().join(object_file.file_stem().unwrap_or_default())
+        let stem = Path::new(object_file.file_stem().unwrap_or_default());
+        let is_store = stem.extension().is_some_and(|end| end == STORE);
+        self.fences().join(if is_store { stem.with_extension("") } else { stem.to_owned() })
     }
 
     /// How large the file system is, and how much of it is free, in bytes.
@@ -496,8 +510,7 @@ impl Directory {
         let mut paths = vec![self.unfinished(object), self.file(object)];
         match object {
             Object::Volume(id) => paths.insert(0, self.undo_log(id)),
-            Object::Drill(id) => paths.push(self.drill_image(id)),
-            Object::Snapshot(_) => {}
+            Object::Snapshot(_) | Object::Drill(_) => {}
         }
         for path in paths {
             match fs::remove_file(&path) {

@@ -1,25 +1,22 @@
 //! Copies of replicas for drills, under names of their own: made and served by the target's daemon.
 //!
-//! A copy is a reflink where the file system has them. Elsewhere the daemon copies: what a mirror overwrites meanwhile is copied before
-//! it is, and a mirror whose write could not be preceded by that would be out of sync. So a copy takes no more room than its replica
-//! does (it is a qcow2 file: a raw one would be allocated as a whole), and ends as soon as room becomes scarce.
+//! A copy is a reflink where the file system has them. Elsewhere the bytes that are in use are copied, while there is room.
 
 use crate::array::Array;
-use crate::block_nodes::{contains, file_node, has_node, image_node};
+use crate::block_nodes::{contains, file_node, has_node};
 use crate::blocking::blocking;
 use crate::connection::nbd_info;
-use crate::copy_job::{CopyJob, cancel};
-use crate::directory::Directory;
+use crate::copy::{Copy, Room};
 use crate::export_names::secret_name;
 use crate::fences::{self, ObjectLock};
-use crate::image::image_job;
 use crate::io_error::is_nobody_there;
+use crate::jobs::close_node;
 use crate::mirror::mark_of;
-use crate::names::{copy_job, drill_node, target_node};
+use crate::names::drill_node;
 use crate::object::Object;
+use crate::open_copy::abandon;
 use crate::qmp::{Qmp, QmpError};
 use crate::sizes::bytes;
-use crate::sparse_copy::SparseCopy;
 use crate::storage_daemon::close_export;
 use driver::{DriverError, ReplicaCopy};
 use model::{ReplicatedVolume, VolumeId};
@@ -27,10 +24,8 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// The part of a target's file system that a copy leaves free when it begins, in percent: replicas go on to grow.
-const KEPT_FREE_PERCENT: u64 = 10;
-/// A copy ends, and is given up, when less than this is free.
-const LEAST_FREE_PERCENT: u64 = 5;
+/// Replicas go on to grow.
+const ROOM: Room = Room { kept_free_percent: 10, least_free_percent: 5 };
 /// How often a copy is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -85,7 +80,7 @@ pub(crate) async fn restore(array: &Array, volumes: &[VolumeId]) -> Result<(), D
 
 /// Whether an array has a copy of a volume's replica.
 pub(crate) fn is_there(array: &Array, id: VolumeId) -> bool {
-    array.directory.has(Object::Drill(id)) || array.directory.drill_image(id).exists()
+    array.directory.has(Object::Drill(id))
 }
 
 /// Removes a copy, or what there is of it, once nobody works on it.
@@ -117,21 +112,12 @@ async fn clear(array: &Array, id: VolumeId) -> Result<(), DriverError> {
 /// Ends what the daemon does with a copy.
 async fn close(array: &Array, session: &mut Qmp, id: VolumeId) -> Result<(), DriverError> {
     let object = Object::Drill(id);
-    let (name, job) = (object.to_string(), copy_job(id, object));
-    let creation = image_job(&target_node(object));
-    // an image may not be complete
-    cancel(session, |other| other == job || other == creation).await?;
+    abandon(array, session, id, object).await?;
     let exports: Value = session.execute("query-block-exports", json!({})).await?;
-    if contains(&exports, "id", &name) {
-        close_export(session, &name, "hard").await?;
+    if contains(&exports, "id", &object.to_string()) {
+        close_export(session, &object.to_string(), "hard").await?;
     }
-    for node in [drill_node(id), target_node(object)] {
-        if has_node(session, &node).await? {
-            session.execute("blockdev-del", json!({ "node-name": node })).await?;
-        }
-    }
-    // the copy may have outlived the replica's other uses
-    array.daemon.close_node(session, id).await
+    Ok(close_node(session, &drill_node(id)).await?)
 }
 
 /// What marks the replica as in sync; `None` when it is not.
@@ -140,71 +126,31 @@ async fn mark(array: &Array, id: VolumeId) -> Option<String> {
     mark_of(array, id, &connections)
 }
 
-/// Returns, with the reason, when a copy must not go on.
+/// Returns, with the reason, when a replica is not in sync any more over the link that it was.
 async fn watch(array: &Array, id: VolumeId, mark: &str) -> DriverError {
     loop {
         tokio::time::sleep(WATCH_INTERVAL).await;
         if self::mark(array, id).await.as_deref() != Some(mark) {
             return DriverError::failed("the replica is in sync no more");
         }
-        let directory = array.directory.clone();
-        if let Err(scarce) = blocking(move || require_room(&directory, 0, LEAST_FREE_PERCENT)).await
-        {
-            return scarce;
-        }
     }
 }
 
 async fn copy(array: &Array, volume: &ReplicatedVolume) -> Result<(), DriverError> {
-    let (id, size) = (volume.id, bytes(volume.size_gb));
-    let (replica, target) = (Object::Volume(id), Object::Drill(id));
-    let _kept = array.lock_shared(replica).await?;
-    let directory = array.directory.clone();
-    let is_copied = blocking(move || {
-        let is_copied = directory.reflink(replica, target, size)?;
-        if !is_copied {
-            require_room(&directory, directory.allocated(replica)?, KEPT_FREE_PERCENT)?;
-        }
-        Ok(is_copied)
-    })
-    .await?;
-    if is_copied {
-        return Ok(());
-    }
-    if array.daemon.is_written_to(id).await? {
-        let image = array.directory.drill_image(id);
-        return CopyJob::of_open_volume(&array.daemon, id, target)
-            .into_image(size)
-            .carry_out(&image)
-            .await;
-    }
-    SparseCopy::new(&array.directory, replica, target).carry_out().await?;
-    let directory = array.directory.clone();
-    blocking(move || directory.finish_copy(target, size)).await
-}
-
-/// Fails when, with so many bytes more in use, less than a part of a target's file system would be free.
-fn require_room(directory: &Directory, needed: u64, free_percent: u64) -> Result<(), DriverError> {
-    let (total, free) = directory.room()?;
-    let usable = free.saturating_sub(total / 100 * free_percent);
-    if needed > usable || usable == 0 {
-        return Err(DriverError::failed(format!(
-            "there is no room on the target: a copy needs {} MiB, and {} MiB may be used",
-            needed >> 20,
-            usable >> 20
-        )));
-    }
-    Ok(())
+    let copy = Copy {
+        source: Object::Volume(volume.id),
+        target: Object::Drill(volume.id),
+        size: bytes(volume.size_gb),
+        mirror: None,
+        room: ROOM,
+        bytes_per_second: array.daemon.resync_bytes_per_second(),
+    };
+    copy.carry_out(array).await
 }
 
 async fn open(array: &Array, id: VolumeId) -> Result<String, DriverError> {
     let (object, node) = (Object::Drill(id), drill_node(id));
-    let image = array.directory.drill_image(id);
-    let description = if image.exists() {
-        image_node(&node, &image)
-    } else {
-        file_node(&node, &array.directory.file(object))
-    };
+    let description = file_node(&node, &array.directory.file(object));
     let mut session = array.daemon.session().await?;
     if !has_node(&mut session, &node).await? {
         session.execute("blockdev-add", description).await?;

@@ -3,10 +3,10 @@
 
 use crate::array::Array;
 use crate::blocking::blocking;
-use crate::copy_job;
 use crate::io_error::hangs;
 use crate::mirror::is_in_sync;
 use crate::object::Object;
+use crate::open_copy::abandon_drills;
 use crate::phases::Phases;
 use crate::processes::Killed;
 use crate::resynchronisation::{Locks, Resynchronisation};
@@ -168,7 +168,7 @@ impl Sides<'_> {
         self.note_complete(&complete).await?;
         self.serve(failover.epoch).await?;
         // a drill that has begun before this ends; one that begins later finds nothing in sync
-        if let Err(error) = copy_job::cancel_drills(&self.to.daemon, &ids).await {
+        if let Err(error) = abandon_drills(self.to, &ids).await {
             tracing::warn!(%error, "a copy for a drill goes on");
         }
         Ok(complete)

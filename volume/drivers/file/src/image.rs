@@ -1,4 +1,4 @@
-//! Images in the format qcow2: what is zero takes no room in them, whoever writes it.
+//! Images in the format qcow2: what was not written takes no room in them.
 
 use crate::block_nodes::has_node;
 use crate::blocking::blocking;

@@ -2,9 +2,9 @@
 
 use crate::blocking::blocking;
 use crate::connection::nbd_uri;
-use crate::copy_job::CopyJob;
 use crate::data_paths::open_nbd;
 use crate::file_driver::FileDriver;
+use crate::import::Import;
 use crate::object::Object;
 use crate::sizes::bytes;
 use driver::{DriverError, Fence, Migration, Volumes};
@@ -47,7 +47,7 @@ impl Migration for FileDriver {
         }
         let (directory, size) = (array.directory.clone(), bytes(volume.size_gb));
         blocking(move || directory.prepare_copy(target, size)).await?;
-        let copy = CopyJob::of_export(&array.daemon, uri, volume.id)?;
+        let copy = Import::new(&array.daemon, uri, volume.id)?;
         copy.carry_out(&array.directory.unfinished(target)).await?;
         let directory = array.directory.clone();
         blocking(move || directory.finish_copy(target, size)).await

@@ -9,11 +9,11 @@
 use crate::array::Array;
 use crate::block_nodes::has_node;
 use crate::blocking::blocking;
-use crate::copy_job;
 use crate::export_names::secret_name;
 use crate::io_error::unusable;
 use crate::names::{copies_of, mirror_job, mirror_node, mirrored_by, replica_name, replica_node};
 use crate::object::Object;
+use crate::open_copy::abandon_drills;
 use crate::relay::MirrorConnections;
 use crate::undo_logs;
 use cinderblock_relay::control::{Admission, Equality, Link, Verification};
@@ -212,7 +212,7 @@ impl Mirror<'_> {
         if self.to.directory.is_active(self.backend)? {
             return Err(DriverError::failed("the target is the active side of the volume"));
         }
-        copy_job::cancel_drills(&self.to.daemon, &[self.id]).await?;
+        abandon_drills(self.to, &[self.id]).await?;
         // and what came over an earlier link is through
         self.to.daemon.close_replica(self.id).await?;
         self.to.daemon.require_closed(self.id).await?;
@@ -291,7 +291,7 @@ impl Mirror<'_> {
         self.from.daemon.end_mirror(self.id).await?;
         // a target that is not there has nothing open
         if self.to.daemon.answers_within(UNMARK_TIMEOUT).await {
-            copy_job::cancel_drills(&self.to.daemon, &[self.id]).await?;
+            abandon_drills(self.to, &[self.id]).await?;
             self.to.daemon.close_replica(self.id).await?;
         }
         self.to.relay.let_go(self.id).await

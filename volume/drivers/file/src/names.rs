@@ -42,6 +42,21 @@ pub(crate) fn target_node(target: Object) -> String {
     }
 }
 
+/// The node of the store in which is kept what is overwritten while an open volume is copied.
+pub(crate) fn store_node(target: Object) -> String {
+    node('b', target.id())
+}
+
+/// The node that keeps it, between the volume and whoever writes to it.
+pub(crate) fn keep_node(target: Object) -> String {
+    node('k', target.id())
+}
+
+/// The node through which the volume is seen as it was.
+pub(crate) fn view_node(target: Object) -> String {
+    node('w', target.id())
+}
+
 /// The node of the copy of a replica.
 pub(crate) fn drill_node(id: VolumeId) -> String {
     node('d', id.0)
@@ -64,17 +79,22 @@ pub(crate) fn mirrored_by(job: &str) -> Option<VolumeId> {
 
 /// The job of a copy of a volume of this array.
 pub(crate) fn copy_job(id: VolumeId, target: Object) -> String {
-    format!("{}{target}", copies_of(id))
+    format!("{}to-{target}", copies_of(id))
+}
+
+/// The job that keeps what is overwritten meanwhile.
+pub(crate) fn keep_job(id: VolumeId, target: Object) -> String {
+    format!("{}keep-for-{target}", copies_of(id))
 }
 
 /// The beginning of the names of all jobs that copy a volume of this array.
 pub(crate) fn copies_of(id: VolumeId) -> String {
-    format!("copy-of-{id}-to-")
+    format!("copy-of-{id}-")
 }
 
 /// The volume whose replica a job copies for a drill; `None` for a job of another kind.
 pub(crate) fn drilled_by(job: &str) -> Option<VolumeId> {
-    let (_, target) = job.rsplit_once("-to-drill-")?;
+    let (_, target) = job.strip_prefix("copy-of-")?.rsplit_once("-drill-")?;
     target.parse().ok().map(VolumeId)
 }
 

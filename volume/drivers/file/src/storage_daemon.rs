@@ -351,6 +351,7 @@ impl StorageDaemon {
         let exports = session.execute("query-block-exports", json!({})).await?;
         let is_used = has_node(session, &mirror_node(id)).await?
             || contains(&exports, "id", &replica_name(id))
+            || AttachMode::ALL.iter().any(|mode| contains(&exports, "id", &export_name(id, *mode)))
             || is_being_copied(session, id).await?;
         if !is_used && has_node(session, &node_name(id)).await? {
             session.execute("blockdev-del", json!({ "node-name": node_name(id) })).await?;

@@ -5,6 +5,7 @@ use driver::conformance::rows::{connector, snapshot, volume};
 use driver::conformance::storage::Storage;
 use driver::{CloneSource, Driver, DriverError, Exports, Fence};
 use model::{AttachMode, Volume};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -249,4 +250,25 @@ async fn a_snapshot_under_a_writer_is_a_moment_and_not_a_mixture() {
     let falls = turns.windows(2).filter(|pair| pair[0] < pair[1]).count();
     assert_eq!(falls, 0, "a later block has a later turn: {turns:?}");
     assert!(turns[0] - turns[BLOCKS - 1] <= 1, "more than one turn is mixed: {turns:?}");
+}
+
+#[tokio::test]
+async fn a_snapshot_of_an_open_volume_takes_the_room_of_its_data_alone() {
+    let directory = TestArrays::new(ExportProtocol::Nbd);
+    let driver = directory.started().await;
+    let original = volume(1);
+    driver.create_volume(&original, Fence(1)).await.unwrap();
+    let path = uri(&*driver, &original, 2).await;
+    assert!(qemu_io(&path, &["write -P 1 100M 8M", "write -P 2 900M 1M", "flush"]).await);
+    let kept = snapshot(&original);
+    driver.create_snapshot(&kept, Fence(3)).await.unwrap();
+    let file = directory.path().join(format!("snapshots/snapshot-{}", kept.id));
+    let about = std::fs::metadata(&file).unwrap();
+    assert_eq!(about.len(), 1 << 30);
+    assert!(about.blocks() * 512 < 12 << 20, "{} blocks", about.blocks());
+    let file = file.display().to_string();
+    assert!(qemu_io(&file, &["read -P 1 100M 8M", "read -P 2 900M 1M", "read -P 0 0 100M"]).await);
+    // nothing is left of what the copy needed
+    let left = std::fs::read_dir(directory.path().join("snapshots")).unwrap().count();
+    assert_eq!(left, 1);
 }
