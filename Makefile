@@ -33,7 +33,7 @@ soak: packages client nextest ## What is random or takes disasters, many times (
 disaster: packages build ## The primary burns under servers, ROUNDS times (300), with whatever else can go wrong; writes docs/reliability.md (a quarter of an hour)
 	$(SANDBOX) run -- target/debug/disaster --record survive --rounds $(or $(ROUNDS),300) $(if $(SEED),--seed $(SEED))
 
-recovery: packages build ## How long failovers and failbacks of 1, 100 and 1,000 volumes take; writes docs/reliability.md
+recovery: packages build ## How long failovers and failbacks of 1, 10 and 100 volumes take; writes docs/reliability.md
 	$(SANDBOX) run -- target/debug/disaster --record recover
 
 conformance: packages keystone glance tempest build ## Tempest with a real Keystone and Glance, beside what Cinder passes (ten minutes)

@@ -40,7 +40,7 @@ enum About {
     /// How long failovers and ways home take
     Recover {
         /// For so many volumes
-        #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1000])]
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100])]
         volumes: Vec<usize>,
     },
 }

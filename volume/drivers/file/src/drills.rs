@@ -20,7 +20,7 @@ use crate::sizes::bytes;
 use crate::storage_daemon::close_export;
 use driver::{DriverError, ReplicaCopy};
 use model::{ReplicatedVolume, VolumeId};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -47,18 +47,15 @@ pub(crate) async fn copy_replica(
     };
     let copying = began.elapsed();
     let is_in_sync = self::mark(array, id).await.as_ref() == Some(&mark);
-    match copied {
-        Ok(()) if is_in_sync => {
-            let uri = open(array, id).await?;
-            let connection = nbd_info(id, &uri, &array.directory.id()?);
-            Ok(Some(ReplicaCopy { connection, copying }))
-        }
-        Ok(()) | Err(_) if !is_in_sync => clear(array, id).await.map(|()| None),
-        failed => {
-            clear(array, id).await?;
-            failed.map(|()| None)
-        }
+    if !is_in_sync {
+        return clear(array, id).await.map(|()| None);
     }
+    if let Err(error) = copied {
+        clear(array, id).await?;
+        return Err(error);
+    }
+    let uri = open(array, id).await?;
+    Ok(Some(ReplicaCopy { connection: nbd_info(id, &uri, &array.directory.id()?), copying }))
 }
 
 /// Opens those copies that a daemon which was started anew has not open.
@@ -113,7 +110,7 @@ async fn clear(array: &Array, id: VolumeId) -> Result<(), DriverError> {
 async fn close(array: &Array, session: &mut Qmp, id: VolumeId) -> Result<(), DriverError> {
     let object = Object::Drill(id);
     abandon(array, session, id, object).await?;
-    let exports: Value = session.execute("query-block-exports", json!({})).await?;
+    let exports = session.execute("query-block-exports", json!({})).await?;
     if contains(&exports, "id", &object.to_string()) {
         close_export(session, &object.to_string(), "hard").await?;
     }
