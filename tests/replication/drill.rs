@@ -83,6 +83,8 @@ async fn wait_until_ended(cluster: &Cluster) -> anyhow::Result<()> {
 /// A replicated volume whose replica is being copied, slowly.
 async fn being_copied(cluster: &Cluster, client: &Client) -> anyhow::Result<String> {
     let id = replicated_volume(client).await?;
+    // what is written before that would be brought over as slowly
+    wait_for_replica(cluster, "b", &id).await?;
     client.access(&id, &["write -P 3 0 300M", "flush"]).await?;
     wait_for_replica(cluster, "b", &id).await?;
     wait_until_in_sync(cluster, 1).await?;
