@@ -1,9 +1,8 @@
 //! What goes wrong before the primary burns.
 
 use anyhow::Context as _;
-use harness::{Cluster, kill_by_pid_file, tell_daemon};
+use harness::{Cluster, kill_by_pid_file, refuse_writes};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
 use std::path::Path;
 
 /// One thing that goes wrong.
@@ -109,21 +108,8 @@ pub fn signal(directory: &Path, array: &str, signal: Signal) -> anyhow::Result<(
     Ok(())
 }
 
-/// From now on the target's daemon fails the writes of a volume to one place. One that is about to die, or does not have the volume
-/// open, is left alone.
+/// A target's daemon that is about to die, or does not have the volume open, is left alone.
 fn refuse(cluster: &Cluster, volume: &str, offset: u64, errno: i32) -> anyhow::Result<()> {
-    let array = cluster.directory().join("b");
-    let file = array.join(format!("volumes/volume-{volume}"));
-    let node = format!("v{}", &volume.replace('-', "")[..30]);
-    let refusing = json!({
-        "driver": "blkdebug", "node-name": "refusing",
-        "image": { "driver": "file", "filename": file, "discard": "unmap", "locking": "off" },
-        "inject-error": [{ "event": "none", "iotype": "write", "errno": errno, "sector": offset / 512 }],
-    });
-    if tell_daemon(&array, "blockdev-add", &refusing).is_ok() {
-        let options =
-            json!({ "driver": "raw", "node-name": node, "discard": "unmap", "file": "refusing" });
-        let _ = tell_daemon(&array, "blockdev-reopen", &json!({ "options": [options] }));
-    }
+    let _ = refuse_writes(&cluster.directory().join("b"), volume, offset, errno);
     Ok(())
 }

@@ -34,7 +34,7 @@ pub use data::{access_data, access_data_from, holds, qemu_io};
 pub use process::{end_daemons_below, kill_by_pid_file};
 pub use rounds::rounds;
 pub use servers::Servers;
-pub use storage_daemon::tell_daemon;
+pub use storage_daemon::{refuse_writes, tell_daemon};
 pub use wait::{until, until_some};
 
 /// A client of HTTP.

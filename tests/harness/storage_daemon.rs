@@ -29,3 +29,21 @@ pub fn tell_daemon(array: &Path, command: &str, arguments: &Value) -> anyhow::Re
     }
     Ok(answer)
 }
+
+/// From now on the daemon of an array fails the writes to one place of a volume, with this error number.
+///
+/// # Errors
+/// When it does not have the volume open, or refuses.
+pub fn refuse_writes(array: &Path, volume: &str, offset: u64, errno: i32) -> anyhow::Result<()> {
+    let file = array.join(format!("volumes/volume-{volume}"));
+    let node = format!("v{}", &volume.replace('-', "")[..30]);
+    let refusing = json!({
+        "driver": "blkdebug", "node-name": "refusing",
+        "image": { "driver": "file", "filename": file, "discard": "unmap", "locking": "off" },
+        "inject-error": [{ "event": "none", "iotype": "write", "errno": errno, "sector": offset / 512 }],
+    });
+    tell_daemon(array, "blockdev-add", &refusing)?;
+    let options =
+        json!({ "driver": "raw", "node-name": node, "discard": "unmap", "file": "refusing" });
+    tell_daemon(array, "blockdev-reopen", &json!({ "options": [options] })).map(drop)
+}

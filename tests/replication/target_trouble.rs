@@ -6,7 +6,7 @@ use harness::replication::{
     CUT_OFF, arrays, fail_over, link, of_volume, pair, replicated_volume, suspend,
     wait_for_replica, wait_for_replication, wait_until_in_sync, wait_until_serving,
 };
-use harness::{Cluster, access_data, holds, kill_by_pid_file, rounds, tell_daemon, until};
+use harness::{Cluster, access_data, holds, kill_by_pid_file, refuse_writes, rounds, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -73,19 +73,7 @@ impl Unwatched {
 
     /// From now on the target has no room for what is written at this offset.
     fn refuse(&self, offset: u64) -> anyhow::Result<()> {
-        let array = self.cluster.directory().join("b");
-        let file = array.join(format!("volumes/volume-{}", self.id));
-        let node = format!("v{}", &self.id.replace('-', "")[..30]);
-        let refusing = json!({
-            "driver": "blkdebug", "node-name": "refusing",
-            "image": { "driver": "file", "filename": file, "discard": "unmap", "locking": "off" },
-            "inject-error": [{ "event": "none", "iotype": "write", "errno": 28, "sector": offset / 512 }],
-        });
-        tell_daemon(&array, "blockdev-add", &refusing)?;
-        let options = json!({
-            "driver": "raw", "node-name": node, "discard": "unmap", "file": "refusing",
-        });
-        tell_daemon(&array, "blockdev-reopen", &json!({ "options": [options] })).map(drop)
+        refuse_writes(&self.cluster.directory().join("b"), &self.id, offset, 28)
     }
 
     async fn write(&self, write: &'static str) -> anyhow::Result<Duration> {
