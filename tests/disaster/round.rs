@@ -1,4 +1,4 @@
-//! One disaster: servers overwrite replicated volumes, something goes wrong, the primary burns, and the backend fails over.
+//! One disaster: servers overwrite replicated volumes, something goes wrong, the primary is lost, and the backend fails over.
 
 use crate::overwriter::{Journal, Overwriter};
 use crate::trouble::{Strikes, Trouble, signal};

@@ -156,7 +156,7 @@ async fn snapshots_that_stayed_with_the_donor_go_nowhere() -> anyhow::Result<()>
     cluster.finish(&[]).await
 }
 
-/// Offers in both directions at once: each usage is locked in one order.
+/// Offers in both directions at once: what one project is given, the other has no more.
 #[tokio::test]
 async fn offers_that_cross_are_all_accepted() -> anyhow::Result<()> {
     let cluster = ClusterBuilder::for_test().await?.start().await?;

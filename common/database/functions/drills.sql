@@ -11,7 +11,7 @@ begin
     if not found then
         return false;
     end if;
-    insert into drill_copies as c (backend_id, drill_id, volume_id) values (backend, drill, volume)
+    insert into drill_copies as c (backend_id, volume_id) values (backend, volume)
     on conflict (backend_id, volume_id) do update
     set began_at = case when record_drill_copy.outcome is null then clock_timestamp() else c.began_at end,
         ended_at = case when record_drill_copy.outcome is not null then clock_timestamp() end,

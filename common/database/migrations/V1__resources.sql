@@ -237,10 +237,9 @@ create index transfers_of_volume on transfers (volume_id);
 create unique index transfers_offer on transfers (volume_id) where deleted_at is null;
 create index transfers_removed on transfers (deleted_at) where deleted_at is not null;
 
--- The copies that drills make of replicas. A row is there before its copy is, and goes when that is gone.
+-- The copies that the drill of a backend makes of replicas. A row is there before its copy is, and goes when that is gone.
 create table drill_copies (
     backend_id uuid not null references backends (id),
-    drill_id uuid not null,
     -- it may be purged before its copy is removed
     volume_id uuid not null,
     began_at timestamptz not null default clock_timestamp(),

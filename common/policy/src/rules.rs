@@ -208,11 +208,11 @@ rules! {
     MessageDelete = "message:delete": MEMBER, Caller, "DELETE /messages/{id}";
     // operators
     Capabilities = "volume_extension:capabilities": ADMIN, Caller, "GET /capabilities/{host}";
-    ServicesIndex = "volume_extension:services:index": ADMIN, Caller, "GET /os-services";
+    ServicesIndex = "volume_extension:services:index": ADMIN, Caller, "GET /os-services and /os-services/protection";
     ServicesUpdate = "volume_extension:services:update": ADMIN, Caller, "PUT /os-services/{action}, all of them";
     FreezeHost = "volume:freeze_host": ADMIN, Caller, "PUT /os-services/freeze";
     ThawHost = "volume:thaw_host": ADMIN, Caller, "PUT /os-services/thaw";
-    FailoverHost = "volume:failover_host": ADMIN, Caller, "PUT /os-services/failover_host, failover, reset_active_backend and replication_enable";
+    FailoverHost = "volume:failover_host": ADMIN, Caller, "PUT /os-services/failover_host, failover, reset_active_backend, replication_enable, verify_replicas, begin_drill and end_drill; GET /os-services/protection";
     Pools = "scheduler_extension:scheduler_stats:get_pools": ADMIN, Caller, "GET /scheduler-stats/get_pools";
     Hosts = "volume_extension:hosts": ADMIN, Caller, "GET and PUT /os-hosts";
     ClustersGetAll = "clusters:get_all": ADMIN, Caller, "GET /clusters";

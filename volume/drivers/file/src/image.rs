@@ -1,8 +1,8 @@
 //! Images in the format qcow2: what was not written takes no room in them.
 
-use crate::block_nodes::has_node;
 use crate::blocking::blocking;
 use crate::io_error::unusable;
+use crate::jobs::close_node;
 use crate::qmp::Qmp;
 use driver::DriverError;
 use serde_json::{Map, json};
@@ -24,9 +24,7 @@ pub(crate) async fn create_image(
     let new = file.to_owned();
     blocking(move || std::fs::File::create(&new).map_err(|error| unusable(&new, &error))).await?;
     let job = image_job(node);
-    if has_node(session, node).await? {
-        session.execute("blockdev-del", json!({ "node-name": node })).await?;
-    }
+    close_node(session, node).await?;
     let protocol = json!({ "driver": "file", "node-name": node, "filename": file });
     session.execute("blockdev-add", protocol).await?;
     let options = json!({ "driver": "qcow2", "file": node, "size": size });
@@ -35,7 +33,7 @@ pub(crate) async fn create_image(
     session.wait_for("JOB_STATUS_CHANGE", &Map::from_iter(concluded)).await?;
     let jobs = session.execute("query-jobs", json!({})).await?;
     session.execute("job-dismiss", json!({ "id": job })).await?;
-    session.execute("blockdev-del", json!({ "node-name": node })).await?;
+    close_node(session, node).await?;
     let mut jobs = jobs.as_array().into_iter().flatten();
     let failed = jobs.find(|one| one["id"] == job.as_str()).and_then(|one| one["error"].as_str());
     failed.map_or(Ok(()), |error| Err(DriverError::failed(error)))

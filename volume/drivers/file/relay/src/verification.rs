@@ -363,7 +363,7 @@ mod tests {
                 files.1.write_all_at(&[byte; 100], PART).unwrap();
             }
         });
-        for _ in 0..2 {
+        for _ in 0..5 {
             assert_eq!(rig.verify(false).await, 0);
         }
         is_over.store(true, Ordering::SeqCst);
