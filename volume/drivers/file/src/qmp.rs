@@ -50,10 +50,8 @@ impl Qmp {
             let (reader, writer) = connect(socket).await?.into_split();
             let lines = BufReader::new(reader).lines();
             let mut session = Self { lines, writer, events: VecDeque::new() };
-            let greeting = session.receive().await?;
-            if greeting.get("QMP").is_none() {
-                return Err(QmpError::MalformedReply);
-            }
+            // before it greets, a monitor says what it had left to say to the client before: events, the first of them perhaps cut off
+            while !session.is_greeted().await? {}
             session.execute("qmp_capabilities", json!({})).await.map(|_| session)
         })
         .await
@@ -107,6 +105,14 @@ impl Qmp {
         .await
     }
 
+    async fn is_greeted(&mut self) -> Result<bool, QmpError> {
+        match self.receive().await {
+            Ok(message) => Ok(message.get("QMP").is_some()),
+            Err(QmpError::MalformedReply) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn receive(&mut self) -> Result<Value, QmpError> {
         let line = self.lines.next_line().await?.ok_or_else(|| {
             QmpError::Unreachable(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
@@ -136,6 +142,23 @@ async fn with_timeout<T>(work: impl Future<Output = Result<T, QmpError>>) -> Res
 mod tests {
     use super::*;
     use tokio::net::UnixSocket;
+
+    /// A job has changed its status while nobody listened, and after another client had gone in the midst of a line.
+    #[tokio::test]
+    async fn what_was_left_to_say_to_the_client_before_is_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("qmp.sock");
+        let monitor = tokio::net::UnixListener::bind(&path).unwrap();
+        let greets = tokio::spawn(async move {
+            let (mut client, _) = monitor.accept().await.unwrap();
+            let left = "atus\": \"null\"}}\n{\"event\": \"JOB_STATUS_CHANGE\", \"data\": {}}\n";
+            let greeting = "{\"QMP\": {\"capabilities\": []}}\n{\"return\": {}}\n";
+            client.write_all(format!("{left}{greeting}").as_bytes()).await.unwrap();
+            client
+        });
+        Qmp::connect(&path).await.unwrap();
+        greets.await.unwrap();
+    }
 
     /// Several sessions begin at the same moment, and a monitor's queue has room for one.
     #[tokio::test]

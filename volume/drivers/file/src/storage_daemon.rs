@@ -168,9 +168,18 @@ impl StorageDaemon {
         format!("nbd+unix:///{name}?socket={}", self.nbd_socket().display())
     }
 
-    /// Whether there is one, and it answers in time.
+    /// Whether there is one, and it answers in time. One that closes a connection may be there all the same.
     pub async fn answers_within(&self, timeout: Duration) -> bool {
-        tokio::time::timeout(timeout, self.session()).await.is_ok_and(|session| session.is_ok())
+        let answers = async {
+            loop {
+                match self.session().await {
+                    Ok(_) => return true,
+                    Err(QmpError::Unreachable(error)) if is_nobody_there(&error) => return false,
+                    Err(_) => tokio::time::sleep(DYING_PAUSE).await,
+                }
+            }
+        };
+        tokio::time::timeout(timeout, answers).await.unwrap_or(false)
     }
 
     /// Ends the daemon, and returns when it is gone; its clients lose their connections. That there is none
