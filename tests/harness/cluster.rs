@@ -30,7 +30,7 @@ const SHORT_VOLUME_TIMERS: &str = "lease_seconds = 3.0\nsweep_seconds = 0.3";
 pub struct BackendSpec {
     /// Its section's name.
     pub name: String,
-    /// `file` or `fake`.
+    /// `file`, `rbd` or `fake`.
     pub driver: &'static str,
     /// More lines for its section.
     pub settings: String,
@@ -184,6 +184,16 @@ impl ClusterBuilder {
     pub fn iscsi(self, name: &str) -> Self {
         let settings = "file.target_protocol = 'iscsi'\n".to_owned();
         self.backend(BackendSpec { name: name.to_owned(), driver: "file", settings })
+    }
+
+    /// One more backend with the `rbd` driver, in a pool of a cluster.
+    #[must_use]
+    pub fn rbd(self, name: &str, conf: &Path, pool: &str) -> Self {
+        let settings = format!(
+            "rbd.rbd_ceph_conf = '{}'\nrbd.rbd_pool = '{pool}'\nrbd.rbd_user = 'admin'\n",
+            conf.display()
+        );
+        self.backend(BackendSpec { name: name.to_owned(), driver: "rbd", settings })
     }
 
     /// One more backend.

@@ -4,6 +4,7 @@
 //! and by `make up`.
 
 pub mod authority;
+pub mod ceph;
 pub mod client;
 pub mod cluster;
 pub mod data;

@@ -5,6 +5,7 @@ mod supervise;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use harness::ceph::{CephPair, VARIABLE as CEPH};
 use harness::interruption::interrupted;
 use harness::servers::{OwnServers, VARIABLE};
 use harness::{Cluster, ClusterBuilder, files};
@@ -44,6 +45,9 @@ enum What {
         /// Start a cluster with one fake backend, too; its configuration is in CINDERBLOCK_CONFIG
         #[arg(long)]
         cluster: bool,
+        /// Start two Ceph clusters, too
+        #[arg(long)]
+        ceph: bool,
         /// The command and its arguments
         #[arg(trailing_var_arg = true, required = true)]
         command: Vec<String>,
@@ -58,7 +62,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         What::Up => supervise::up().await.map(|()| ExitCode::SUCCESS),
         What::Down => supervise::down().await.map(|()| ExitCode::SUCCESS),
         What::Supervise => supervise::supervise().await.map(|()| ExitCode::SUCCESS),
-        What::Run { cluster, command } => run(cluster, &command).await,
+        What::Run { cluster, ceph, command } => run(cluster, ceph, &command).await,
     }
 }
 
@@ -79,7 +83,7 @@ fn lock_test_runs() -> anyhow::Result<File> {
     Ok(lock)
 }
 
-async fn run(with_cluster: bool, command: &[String]) -> anyhow::Result<ExitCode> {
+async fn run(with_cluster: bool, with_ceph: bool, command: &[String]) -> anyhow::Result<ExitCode> {
     let _lock = lock_test_runs()?;
     let directory = files::run_directory().join("test");
     if directory.exists() {
@@ -93,11 +97,16 @@ async fn run(with_cluster: bool, command: &[String]) -> anyhow::Result<ExitCode>
         true => Some(ClusterBuilder::on(&addresses).await?.log_filter("warn").start().await?),
         false => None,
     };
+    let ceph = match with_ceph {
+        true => Some(CephPair::start(&directory.join("ceph")).await?),
+        false => None,
+    };
     let (program, arguments) = command.split_first().context("no command")?;
     let mut child = tokio::process::Command::from({
         let mut command = Command::new(program);
         command.args(arguments).env(VARIABLE, serde_json::to_string(&addresses)?).process_group(0);
         command.envs(cluster.as_ref().map(|cluster| ("CINDERBLOCK_CONFIG", cluster.config_file())));
+        command.envs(ceph.as_ref().map(|pair| (CEPH, pair.directory())));
         command
     })
     .spawn()
@@ -120,6 +129,7 @@ async fn run(with_cluster: bool, command: &[String]) -> anyhow::Result<ExitCode>
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
     }
     let panics = cluster.map_or_else(Vec::new, |cluster| panics(&cluster));
+    drop(ceph);
     servers.stop()?;
     harness::end_daemons_below(&directory);
     anyhow::ensure!(panics.is_empty(), "in the cluster's logs:\n{}", panics.join("\n"));

@@ -4,6 +4,7 @@ use configuration::{BackendConfig, DriverName};
 use driver::Driver;
 use driver_fake::FakeDriver;
 use driver_file::FileDriver;
+use driver_rbd::RbdDriver;
 use model::BackendId;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 pub(crate) fn driver(name: &str, config: &BackendConfig, backend: BackendId) -> Arc<dyn Driver> {
     match config.driver {
         DriverName::File => Arc::new(FileDriver::new(name, config, backend)),
+        DriverName::Rbd => Arc::new(RbdDriver::new(name, config, backend)),
         DriverName::Fake => Arc::new(FakeDriver::new(name, config)),
     }
 }

@@ -3,6 +3,7 @@
 use crate::error::{ConfigError, invalid};
 use crate::fake_driver::FakeDriverConfig;
 use crate::file_driver::{FileDriverConfig, TargetProtocol};
+use crate::rbd_driver::RbdDriverConfig;
 use model::text_enum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ text_enum! {
     pub enum DriverName {
         /// Raw files in a directory, exported by qemu-storage-daemon.
         File = "file",
+        /// Images in a pool of a Ceph cluster.
+        Rbd = "rbd",
         /// Nothing but memory; for load and fault tests.
         Fake = "fake",
     }
@@ -21,7 +24,7 @@ text_enum! {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BackendConfig {
-    /// `file` or `fake`.
+    /// `file`, `rbd` or `fake`.
     pub driver: DriverName,
     /// The name that volume types select it by; the section's name by default.
     pub volume_backend_name: Option<String>,
@@ -39,6 +42,8 @@ pub struct BackendConfig {
     pub replication_device: Vec<ReplicationDevice>,
     /// What only the `file` driver reads.
     pub file: FileDriverConfig,
+    /// What only the `rbd` driver reads.
+    pub rbd: RbdDriverConfig,
     /// What only the `fake` driver reads.
     pub fake: FakeDriverConfig,
 }
@@ -55,6 +60,7 @@ impl Default for BackendConfig {
             cluster: None,
             replication_device: Vec::new(),
             file: FileDriverConfig::default(),
+            rbd: RbdDriverConfig::default(),
             fake: FakeDriverConfig::default(),
         }
     }
@@ -84,6 +90,9 @@ impl BackendConfig {
         if self.driver == DriverName::File && !self.file.directory.is_absolute() {
             let key = format!("{section}.file.directory");
             return Err(invalid(key, "must be an absolute path"));
+        }
+        if self.driver == DriverName::Rbd {
+            self.rbd.validate(section)?;
         }
         if !(0.1..=3600.0).contains(&self.file.replica_timeout_seconds) {
             let key = format!("{section}.file.replica_timeout_seconds");
@@ -145,4 +154,19 @@ pub struct ReplicationDevice {
     pub backend_id: String,
     /// The array, with the `file` driver.
     pub directory: PathBuf,
+    /// With the `rbd` driver, the file that describes the cluster; see [`Self::conf_or_default`].
+    pub conf: Option<PathBuf>,
+    /// With the `rbd` driver, the user of that cluster; that of the primary by default.
+    pub user: Option<String>,
+    /// With the `rbd` driver, the secret of libvirt with that user's key; the cluster's fsid by default.
+    pub secret_uuid: Option<String>,
+}
+
+impl ReplicationDevice {
+    /// The file that describes the target's cluster: as with Cinder, it is called as the target is, unless it is set.
+    #[must_use]
+    pub fn conf_or_default(&self) -> PathBuf {
+        let named = || PathBuf::from(format!("/etc/ceph/{}.conf", self.backend_id));
+        self.conf.clone().unwrap_or_else(named)
+    }
 }

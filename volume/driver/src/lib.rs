@@ -22,6 +22,7 @@ mod manage;
 mod migration;
 mod progress;
 mod replication;
+pub mod sizes;
 mod volumes;
 
 pub use driver::{Driver, capabilities};

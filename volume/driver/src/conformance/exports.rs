@@ -19,8 +19,8 @@ pub async fn calls_may_be_repeated(storage: &dyn Storage) {
         );
     }
     assert!(!exports.ensure_data_plane().await.unwrap(), "it runs");
-    for mode in AttachMode::ALL {
-        for fence in [Fence(7), Fence(8)] {
+    for fence in [Fence(7), Fence(8)] {
+        for mode in AttachMode::ALL {
             exports.unexport(&volume, *mode, fence).await.unwrap();
         }
     }

@@ -20,8 +20,8 @@
 use crate::fences;
 use crate::io_error::unusable;
 use crate::object::Object;
-use crate::sizes::whole_gibibytes;
 use driver::DriverError;
+use driver::sizes::whole_gibibytes;
 use model::{Manageable, StoredObject, VolumeId};
 use rustix::fs::Access;
 use rustix::io::Errno;

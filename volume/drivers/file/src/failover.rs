@@ -10,8 +10,8 @@ use crate::open_copy::abandon_drills;
 use crate::phases::Phases;
 use crate::processes::Killed;
 use crate::resynchronisation::{Locks, Resynchronisation};
-use crate::sizes::bytes;
 use crate::undo_logs;
+use driver::sizes::bytes;
 use driver::{DriverError, Failover};
 use model::{
     BackendId, FailoverOutcome, Snapshot, Volume, VolumeFailover, VolumeId, VolumeOutcome,

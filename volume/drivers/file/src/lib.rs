@@ -51,7 +51,6 @@ mod replicas;
 mod replication;
 mod resynchronisation;
 mod room;
-mod sizes;
 mod sparse_copy;
 mod storage_daemon;
 mod target_daemon;

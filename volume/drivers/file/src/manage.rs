@@ -4,7 +4,7 @@ use crate::blocking::blocking;
 use crate::file_driver::FileDriver;
 use crate::object::Object;
 use crate::replicas;
-use crate::sizes::bytes;
+use driver::sizes::bytes;
 use driver::{DriverError, Fence, Manage};
 use model::{Manageable, Snapshot, StoredObject, Volume};
 

@@ -6,7 +6,7 @@ use crate::data_paths::open_nbd;
 use crate::file_driver::FileDriver;
 use crate::import::Import;
 use crate::object::Object;
-use crate::sizes::bytes;
+use driver::sizes::bytes;
 use driver::{DriverError, Fence, Migration, Volumes};
 use model::{AttachMode, ConnectionInfo, Volume};
 

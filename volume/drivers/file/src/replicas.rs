@@ -6,7 +6,7 @@ use crate::blocking::blocking;
 use crate::fences;
 use crate::mirror::{Mirror, MirrorQuery, State};
 use crate::object::Object;
-use crate::sizes::bytes;
+use driver::sizes::bytes;
 use driver::{DriverError, Replica};
 use model::{ReplicatedVolume, Volume, VolumeId};
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::fences::{self, ObjectLock};
 use crate::io_error::hangs;
 use crate::mirror::{Mirror, MirrorQuery, State};
 use crate::object::Object;
-use crate::sizes::bytes;
+use driver::sizes::bytes;
 use driver::{DriverError, Failover};
 use model::{BackendId, ReplicationProgress, Volume};
 use std::time::{Duration, Instant};

@@ -6,9 +6,9 @@ use crate::copy::copy;
 use crate::data_paths::open_again;
 use crate::file_driver::FileDriver;
 use crate::object::Object;
-use crate::sizes::{bytes, gibibytes};
 use crate::{mirror, replicas};
 use configuration::TargetProtocol;
+use driver::sizes::{bytes, gibibytes};
 use driver::{CloneSource, DriverError, Fence, Volumes};
 use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
 

@@ -41,6 +41,7 @@ impl TestArrays {
         let target = |name: &&str| ReplicationDevice {
             backend_id: (*name).to_owned(),
             directory: arrays.root.path().join(name),
+            ..ReplicationDevice::default()
         };
         arrays.config.replication_device = TARGETS.iter().map(target).collect();
         arrays.config.file.relay = relay();

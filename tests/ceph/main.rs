@@ -1,0 +1,3 @@
+//! Backends on Ceph, with real clusters and the real services; run by `make test-ceph`.
+
+mod volumes;

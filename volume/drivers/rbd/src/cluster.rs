@@ -1,0 +1,150 @@
+//! A cluster, and the commands to it: `rbd`, `rados` and `ceph` as processes of their own.
+
+use crate::command_error::{CommandError, complaint, errno_in};
+use configuration::RbdDriverConfig;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+/// How long an OSD may take for one request of a command.
+const OSD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer than the cluster a command may take that reads, or changes little.
+const TO_END: Duration = Duration::from_secs(30);
+
+/// How one side of a backend is reached: a pool of a cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    conf: PathBuf,
+    /// The name in the cluster's list of clients, without `client.`.
+    pub user: String,
+    pub pool: String,
+    connect_timeout: Duration,
+    /// A process takes a good part of a processor for as long as it starts; more at once would not be faster.
+    places: Arc<Semaphore>,
+}
+
+impl Cluster {
+    /// The pool, as a user of the cluster that the file describes.
+    pub fn new(conf: &Path, user: &str, config: &RbdDriverConfig) -> Self {
+        Self {
+            conf: conf.to_owned(),
+            user: user.to_owned(),
+            pool: config.rbd_pool.clone(),
+            connect_timeout: Duration::from_secs(config.rados_connect_timeout),
+            places: Arc::new(Semaphore::new(config.max_commands)),
+        }
+    }
+
+    /// An `rbd` command that reads, or changes little.
+    pub async fn rbd(&self, arguments: &[&str]) -> Result<String, CommandError> {
+        self.within_deadline("rbd", &self.in_pool(arguments)).await
+    }
+
+    /// An `rbd` command that may take as long as there is data. The cluster must answer all the time.
+    pub async fn rbd_over_data(&self, arguments: &[&str]) -> Result<String, CommandError> {
+        self.run("rbd", &self.in_pool(arguments)).await
+    }
+
+    /// What an `rbd` command prints.
+    pub async fn rbd_prints<T: DeserializeOwned>(
+        &self,
+        arguments: &[&str],
+    ) -> Result<T, CommandError> {
+        let mut all = self.in_pool(arguments);
+        all.extend(["--format", "json"]);
+        let printed = self.within_deadline("rbd", &all).await?;
+        understand("rbd", arguments, &printed)
+    }
+
+    /// A `rados` command on an object of the pool.
+    pub async fn rados(&self, arguments: &[&str]) -> Result<String, CommandError> {
+        self.within_deadline("rados", &self.in_pool(arguments)).await
+    }
+
+    /// A `ceph` command to the monitors.
+    pub async fn ceph(&self, arguments: &[&str]) -> Result<String, CommandError> {
+        self.within_deadline("ceph", arguments).await
+    }
+
+    /// What a `ceph` command prints.
+    pub async fn ceph_prints<T: DeserializeOwned>(
+        &self,
+        arguments: &[&str],
+    ) -> Result<T, CommandError> {
+        let all: Vec<_> = arguments.iter().chain(&["--format", "json"]).copied().collect();
+        let printed = self.within_deadline("ceph", &all).await?;
+        understand("ceph", arguments, &printed)
+    }
+
+    fn in_pool<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        arguments.iter().copied().chain(["--pool", &self.pool]).collect()
+    }
+
+    async fn within_deadline(
+        &self,
+        program: &'static str,
+        arguments: &[&str],
+    ) -> Result<String, CommandError> {
+        let deadline = self.connect_timeout + TO_END;
+        let late = |_| Err(CommandError::TimedOut { command: described(program, arguments) });
+        tokio::time::timeout(deadline, self.run(program, arguments)).await.unwrap_or_else(late)
+    }
+
+    /// Runs a command; when the future is dropped, the process is killed.
+    async fn run(&self, program: &'static str, arguments: &[&str]) -> Result<String, CommandError> {
+        let _place = self.places.acquire().await;
+        let not_run = |reason| CommandError::NotRun { program, reason };
+        let output = self.command(program).args(arguments).output().await.map_err(not_run)?;
+        answer(program, arguments, output)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.arg("--conf").arg(&self.conf).args(["--id", &self.user]);
+        let connect = self.connect_timeout.as_secs().to_string();
+        if program == "ceph" {
+            command.args(["--connect-timeout", &connect]);
+        } else {
+            command.args(["--client_mount_timeout", &connect, "--rados_mon_op_timeout", &connect]);
+            command.args(["--rados_osd_op_timeout", &OSD_TIMEOUT.as_secs().to_string()]);
+        }
+        // whatever the operator's shell has there would change every command
+        command.env_remove("CEPH_ARGS").env("LC_ALL", "C");
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+}
+
+fn answer(
+    program: &'static str,
+    arguments: &[&str],
+    output: Output,
+) -> Result<String, CommandError> {
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let complaint = complaint(&String::from_utf8_lossy(&output.stderr));
+    // that of `rados` is always 1
+    let code = output.status.code().filter(|code| *code > 1);
+    let errno = code.or_else(|| errno_in(&complaint));
+    Err(CommandError::Refused { command: described(program, arguments), errno, complaint })
+}
+
+fn understand<T: DeserializeOwned>(
+    program: &str,
+    arguments: &[&str],
+    printed: &str,
+) -> Result<T, CommandError> {
+    serde_json::from_str(printed).map_err(|reason| CommandError::NotUnderstood {
+        command: described(program, arguments),
+        reason,
+    })
+}
+
+fn described(program: &str, arguments: &[&str]) -> String {
+    format!("{program} {}", arguments.join(" "))
+}

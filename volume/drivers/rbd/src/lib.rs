@@ -1,0 +1,42 @@
+//! `rbd`: volumes are images in a pool of a Ceph cluster, and servers open them by themselves.
+//!
+//! Names and properties of images are those that Cinder's driver gives them.
+
+mod capacity;
+mod clones;
+mod cluster;
+mod command_error;
+mod connection;
+mod exports;
+mod images;
+mod manage;
+mod names;
+mod rbd_driver;
+mod records;
+mod shapes;
+mod sides;
+mod trash;
+mod volumes;
+mod watchers;
+
+pub use rbd_driver::RbdDriver;
+
+use driver::{Driver, Exports, Manage, Migration, Replication};
+
+impl Driver for RbdDriver {
+    fn exports(&self) -> Option<&dyn Exports> {
+        Some(self)
+    }
+
+    fn manage(&self) -> Option<&dyn Manage> {
+        Some(self)
+    }
+
+    fn migration(&self) -> Option<&dyn Migration> {
+        None
+    }
+
+    fn replication(&self) -> Option<&dyn Replication> {
+        None
+    }
+}

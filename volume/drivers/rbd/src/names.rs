@@ -1,0 +1,77 @@
+//! The names of images and snapshots: Cinder's, so that a cloud can change its control plane and leave every byte where it is.
+
+use model::{SnapshotId, VolumeId};
+use uuid::Uuid;
+
+/// A volume's image.
+pub(crate) fn image(id: VolumeId) -> String {
+    format!("{VOLUME}{id}")
+}
+
+/// A volume's image while it is made; it gets its name when it is whole.
+pub(crate) fn unfinished(image: &str) -> String {
+    format!("{image}{UNFINISHED}")
+}
+
+/// An image that was removed, and is in the trash for as long as there are clones of it.
+pub(crate) fn deleted(image: &str) -> String {
+    format!("{image}{DELETED}")
+}
+
+/// A snapshot, in its volume's image.
+pub(crate) fn snapshot(id: SnapshotId) -> String {
+    format!("{SNAPSHOT}{id}")
+}
+
+/// The snapshot of a volume through which it is cloned.
+pub(crate) fn copy_snapshot(target: VolumeId) -> String {
+    format!("{COPY}{target}")
+}
+
+/// The volume that an image is the storage of, by its name.
+pub(crate) fn volume_of(image: &str) -> Option<Uuid> {
+    image.strip_prefix(VOLUME)?.parse().ok()
+}
+
+/// The snapshot that a snapshot of an image is, by its name.
+pub(crate) fn snapshot_of(snapshot: &str) -> Option<Uuid> {
+    snapshot.strip_prefix(SNAPSHOT)?.parse().ok()
+}
+
+/// Whether a snapshot was made to clone a volume.
+pub(crate) fn is_copy_snapshot(snapshot: &str) -> bool {
+    snapshot.strip_prefix(COPY).is_some_and(|id| id.parse::<Uuid>().is_ok())
+}
+
+/// Whether an image is one that was removed.
+pub(crate) fn is_deleted(image: &str) -> bool {
+    image.strip_suffix(DELETED).and_then(volume_of).is_some()
+}
+
+/// Whether an image is one that is being made.
+pub(crate) fn is_unfinished(image: &str) -> bool {
+    image.strip_suffix(UNFINISHED).and_then(volume_of).is_some()
+}
+
+const VOLUME: &str = "volume-";
+const SNAPSHOT: &str = "snapshot-";
+const COPY: &str = "clone-for-";
+const UNFINISHED: &str = ".unfinished";
+const DELETED: &str = ".deleted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_name_says_is_read_from_it() {
+        let id = VolumeId(Uuid::new_v4());
+        assert_eq!(volume_of(&image(id)), Some(id.0));
+        assert!(is_deleted(&deleted(&image(id))) && is_unfinished(&unfinished(&image(id))));
+        assert_eq!(volume_of(&deleted(&image(id))), None);
+        assert!(is_copy_snapshot(&copy_snapshot(id)) && !is_copy_snapshot("clone-for-me"));
+        let id = SnapshotId(Uuid::new_v4());
+        assert_eq!(snapshot_of(&snapshot(id)), Some(id.0));
+        assert_eq!(snapshot_of("daily"), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! What the commands print, as far as it is read.
+
+use serde::Deserialize;
+
+/// `rbd info`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ImageInfo {
+    /// In bytes.
+    pub size: u64,
+    pub parent: Option<Parent>,
+}
+
+/// What an image is a copy-on-write clone of.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Parent {
+    pub pool: String,
+    pub image: String,
+    /// Whether the image is in the trash: then it has no name.
+    pub trash: bool,
+}
+
+/// `rbd snap ls --all`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ImageSnapshot {
+    pub name: String,
+    pub namespace: SnapshotNamespace,
+}
+
+/// Whose a snapshot is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum SnapshotNamespace {
+    /// That of whoever made it by its name.
+    User,
+    /// It was removed, and clones of it live on.
+    Trash,
+    #[serde(other)]
+    Other,
+}
+
+/// `rbd ls --long`: an image, or a snapshot of one.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Listed {
+    pub image: String,
+    pub snapshot: Option<String>,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// `rbd status`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ImageStatus {
+    pub watchers: Vec<Watcher>,
+}
+
+/// A client that has an image open for writing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub(crate) struct Watcher {
+    /// `10.0.0.5:0/4140696727`
+    pub address: String,
+}
+
+/// `rbd trash ls`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Trashed {
+    pub id: String,
+    pub name: String,
+}
+
+/// `ceph df`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Usage {
+    pub pools: Vec<PoolUsage>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct PoolUsage {
+    pub name: String,
+    pub stats: PoolStats,
+}
+
+/// In bytes, as users see them.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct PoolStats {
+    pub stored: u64,
+    /// What still fits, after replication, until the fullest OSD is full.
+    pub max_avail: u64,
+}
+
+/// `ceph osd pool get-quota`; 0 when there is none.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct PoolQuota {
+    pub quota_max_bytes: u64,
+}
+
+/// `ceph mon dump`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct MonitorMap {
+    pub fsid: String,
+    pub mons: Vec<Monitor>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Monitor {
+    /// `10.0.0.1:6789/0`
+    pub addr: String,
+}

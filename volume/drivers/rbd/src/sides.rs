@@ -1,0 +1,51 @@
+//! The clusters of a backend, one for each side, and which of them serves.
+
+use crate::cluster::Cluster;
+use configuration::{BackendConfig, ReplicationDevice};
+use driver::DriverError;
+use model::Side;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The clusters of a backend.
+pub(crate) struct Sides {
+    pub primary: Arc<Cluster>,
+    /// The replication targets with their names, in the order of the configuration.
+    pub targets: Vec<(String, Arc<Cluster>)>,
+    active: Mutex<Side>,
+}
+
+impl Sides {
+    pub fn new(config: &BackendConfig) -> Self {
+        let rbd = &config.rbd;
+        let target = |device: &ReplicationDevice| {
+            let user = device.user.as_deref().unwrap_or(&rbd.rbd_user);
+            let cluster = Cluster::new(&device.conf_or_default(), user, rbd);
+            (device.backend_id.clone(), Arc::new(cluster))
+        };
+        Self {
+            primary: Arc::new(Cluster::new(&rbd.rbd_ceph_conf, &rbd.rbd_user, rbd)),
+            targets: config.replication_device.iter().map(target).collect(),
+            active: Mutex::default(),
+        }
+    }
+
+    pub fn active(&self) -> Side {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_active(&self, active: Side) {
+        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active;
+    }
+
+    /// The cluster of the active side.
+    pub fn active_cluster(&self) -> Arc<Cluster> {
+        self.of(&self.active()).unwrap_or_else(|_| self.primary.clone())
+    }
+
+    /// The cluster of a side.
+    pub fn of(&self, side: &Side) -> Result<Arc<Cluster>, DriverError> {
+        let Side::Target(target) = side else { return Ok(self.primary.clone()) };
+        let found = self.targets.iter().find(|(name, _)| name == target);
+        found.map(|(_, cluster)| cluster.clone()).ok_or_else(|| DriverError::unknown_target(side))
+    }
+}

@@ -1,0 +1,139 @@
+//! Volumes and snapshots: images of a pool, and snapshots of images.
+
+use crate::clones::{self, Source};
+use crate::rbd_driver::RbdDriver;
+use crate::{capacity, images, names, records, trash, watchers};
+use driver::sizes::{bytes, gibibytes};
+use driver::{CloneSource, DriverError, Fence, Volumes};
+use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
+
+#[driver::async_trait]
+impl Volumes for RbdDriver {
+    async fn start(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
+        let cluster = self.sides.of(active)?;
+        records::enter_epoch(&cluster, self.backend, epoch).await?;
+        self.sides.set_active(active.clone());
+        Ok(())
+    }
+
+    async fn report(&self) -> Result<BackendReport, DriverError> {
+        let cluster = self.sides.active_cluster();
+        let room = capacity::room(&cluster).await?;
+        let provisioned = self.sizes.lock().await.provisioned(&cluster).await?;
+        trash::empty(&cluster).await?;
+        Ok(BackendReport {
+            volume_backend_name: self.config.name_or(&self.name),
+            vendor_name: self.config.vendor_name.clone(),
+            driver_version: env!("CARGO_PKG_VERSION").to_owned(),
+            storage_protocol: "ceph".to_owned(),
+            online_extend_support: true,
+            online_snapshot_support: true,
+            multiattach: true,
+            replication_enabled: false,
+            replication: ReplicationProgress::default(),
+            capabilities: Vec::new(),
+            replication_targets: self.config.targets(),
+            sides_down: Vec::new(),
+            pools: vec![PoolReport {
+                name: cluster.pool.clone(),
+                total_capacity_gb: gibibytes(room.total),
+                free_capacity_gb: gibibytes(room.free),
+                provisioned_capacity_gb: gibibytes(provisioned.bytes),
+                max_over_subscription_ratio: self.config.max_over_subscription_ratio,
+                reserved_percentage: self.config.reserved_percentage,
+                thin_provisioning_support: true,
+                total_volumes: provisioned.volumes,
+            }],
+        })
+    }
+
+    async fn create_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, volume.id, fence).await?;
+        let (image, size) = (names::image(volume.id), bytes(volume.size_gb));
+        images::create(&cluster, &image, size, self.making(volume)).await?;
+        self.sizes.lock().await.remember(image, size);
+        Ok(())
+    }
+
+    async fn delete_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, volume.id, fence).await?;
+        let image = names::image(volume.id);
+        images::remove(&cluster, &image).await?;
+        images::remove(&cluster, &names::unfinished(&image)).await
+    }
+
+    async fn extend_volume(
+        &self,
+        volume: &Volume,
+        size_gb: i32,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, volume.id, fence).await?;
+        let (image, size) = (names::image(volume.id), bytes(size_gb));
+        images::grow(&cluster, &image, size).await?;
+        self.sizes.lock().await.remember(image, size);
+        Ok(())
+    }
+
+    async fn create_volume_like(
+        &self,
+        volume: &Volume,
+        source: CloneSource<'_>,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, volume.id, fence).await?;
+        let source = match source {
+            CloneSource::Snapshot(snapshot) => Source::Snapshot {
+                image: names::image(snapshot.volume_id),
+                snapshot: names::snapshot(snapshot.id),
+            },
+            CloneSource::Volume(source) => Source::Image(names::image(source.id)),
+        };
+        let size = bytes(volume.size_gb);
+        clones::make(&cluster, volume.id, &source, size, self.flattening()).await?;
+        self.sizes.lock().await.remember(names::image(volume.id), size);
+        Ok(())
+    }
+
+    /// What a type asks for is the same for every image.
+    async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
+        records::claim(&self.sides.active_cluster(), volume.id, fence).await
+    }
+
+    async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, snapshot.id, fence).await?;
+        let (image, name) = (names::image(snapshot.volume_id), names::snapshot(snapshot.id));
+        Ok(images::create_snapshot(&cluster, &image, &name).await?)
+    }
+
+    async fn delete_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, snapshot.id, fence).await?;
+        let (image, name) = (names::image(snapshot.volume_id), names::snapshot(snapshot.id));
+        Ok(images::remove_snapshot(&cluster, &image, &name).await?)
+    }
+
+    async fn revert_volume(
+        &self,
+        volume: &Volume,
+        snapshot: &Snapshot,
+        fence: Fence,
+    ) -> Result<(), DriverError> {
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, volume.id, fence).await?;
+        let (image, name) = (names::image(volume.id), names::snapshot(snapshot.id));
+        // the cluster would do it under whoever writes
+        if !watchers::of(&cluster, &image).await?.is_empty() {
+            return Err(DriverError::failed("the volume is in use"));
+        }
+        let command = ["snap", "rollback", "--image", &image, "--snap", &name, "--no-progress"];
+        cluster.rbd_over_data(&command).await?;
+        // it has the size, too, that it had then
+        Ok(images::grow(&cluster, &image, bytes(volume.size_gb)).await?)
+    }
+}

@@ -1,0 +1,82 @@
+//! The clients that have an image open for writing, and how they are cut off: the cluster takes nothing more from a client on its
+//! blocklist, however long it hangs. An exclusive lock would not do: it is passed on to whoever asks for it.
+
+use crate::cluster::Cluster;
+use crate::command_error::{CommandError, errno};
+use crate::shapes::{ImageStatus, Watcher};
+use driver::DriverError;
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// How long a client stays on the blocklist, in seconds: longer than any of them hangs.
+const BLOCKED_SECONDS: &str = "86400";
+/// How often it is looked whether those that were cut off are gone.
+const ROUNDS: usize = 40;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The clients that have an image open for writing; none when there is no such image.
+pub(crate) async fn of(cluster: &Cluster, image: &str) -> Result<Vec<Watcher>, CommandError> {
+    match cluster.rbd_prints::<ImageStatus>(&["status", "--image", image]).await {
+        Ok(status) => Ok(status.watchers),
+        Err(error) if error.is(errno::NOENT) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Cuts off everyone who has an image open for writing, and returns when they are gone.
+pub(crate) async fn cut_off(cluster: &Cluster, image: &str) -> Result<(), DriverError> {
+    cut_off_those(cluster, image, |_| true).await
+}
+
+/// Cuts off the clients on a host.
+pub(crate) async fn cut_off_host(
+    cluster: &Cluster,
+    image: &str,
+    address: &str,
+) -> Result<(), DriverError> {
+    cut_off_those(cluster, image, |watcher| host(watcher) == address).await
+}
+
+async fn cut_off_those(
+    cluster: &Cluster,
+    image: &str,
+    is_meant: impl Fn(&Watcher) -> bool,
+) -> Result<(), DriverError> {
+    let mut blocked = HashSet::new();
+    for _ in 0..ROUNDS {
+        let mut left = of(cluster, image).await?;
+        left.retain(&is_meant);
+        if left.is_empty() {
+            return Ok(());
+        }
+        for watcher in left {
+            if blocked.insert(watcher.clone()) {
+                tracing::warn!(image, client = watcher.address, "cutting off a client");
+                let address = watcher.address.as_str();
+                cluster.ceph(&["osd", "blocklist", "add", address, BLOCKED_SECONDS]).await?;
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(DriverError::Transient(format!("clients of {image} that were cut off are still there")))
+}
+
+/// The address of a client's host: `10.0.0.5` of `10.0.0.5:0/4140696727`, `fd00::5` of `[fd00::5]:0/4140696727`.
+fn host(watcher: &Watcher) -> &str {
+    let without_port = watcher.address.rsplit_once(':').map_or("", |(host, _)| host);
+    without_port.trim_start_matches('[').trim_end_matches(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_on_the_host_of_its_address() {
+        for (address, expected) in
+            [("10.0.0.5:0/41", "10.0.0.5"), ("[fd00::5]:0/41", "fd00::5"), ("", "")]
+        {
+            assert_eq!(host(&Watcher { address: address.to_owned() }), expected);
+        }
+    }
+}
