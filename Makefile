@@ -14,7 +14,7 @@ cmp -s $(2) $(1)/complete || { rm -rf $(1) && python3 -m venv $(1) \
   && $(1)/bin/pip install --quiet --disable-pip-version-check -r $(2) $(3) && cp $(2) $(1)/complete; }
 endef
 
-.PHONY: demo disaster recovery conformance bench bench-quick bench-relay scale oslo soak test test-as-root up down check audit fuzz tools fmt lint doc fast-test packages client keystone glance tempest nextest build docs help
+.PHONY: demo disaster recovery conformance bench bench-quick bench-relay scale oslo soak test test-as-root test-ceph up down check audit fuzz tools fmt lint doc fast-test packages ceph-packages client keystone glance tempest nextest build docs help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,10 @@ demo: packages build ## The fire drill, on real volumes, in under a minute
 test: packages client keystone tempest nextest ## All tests, on private servers
 	cargo build --workspace --features failpoints
 	$(SANDBOX) run -- cargo nextest run --workspace --features failpoints --no-fail-fast
+
+test-ceph: packages ceph-packages nextest ## The tests of the rbd driver, on two private Ceph clusters (five minutes)
+	cargo build --workspace --features failpoints
+	$(SANDBOX) run --ceph -- cargo nextest run --workspace --features failpoints --profile ceph --no-fail-fast
 
 soak: packages client nextest ## What is random or takes disasters, many times (about five minutes)
 	cargo build --workspace --features failpoints
@@ -100,6 +104,9 @@ build:
 
 packages: ## Install the Debian packages that are missing (as root or with passwordless sudo)
 	@scripts/install-packages.sh
+
+ceph-packages: ## Install Ceph's Debian packages, which the tests of the rbd driver need
+	@scripts/install-packages.sh ceph
 
 nextest: ## Install the test runner, where it is missing (cargo install, into cargo's own directory)
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that cinderblock's demo and tests need, unless they are there.
+# Installs the Debian packages that cinderblock's demo and tests need, unless they are there; with the argument `ceph`, also those that
+# the tests of the rbd driver need.
 # Nothing is started: a package's own services stay off, and ours are private instances in .run/.
 set -euo pipefail
 
@@ -11,6 +12,15 @@ declare -A package_of=(
     [/usr/bin/iscsi-inq]=libiscsi-bin
     [/usr/bin/c++]=g++
 )
+if [ "${1:-}" = ceph ]; then
+    package_of+=(
+        [/usr/bin/ceph-mon]=ceph-mon
+        [/usr/bin/ceph-mgr]=ceph-mgr
+        [/usr/bin/ceph-osd]=ceph-osd
+        [/usr/bin/rbd]=ceph-common
+        [/usr/bin/rbd-mirror]=rbd-mirror
+    )
+fi
 
 missing=()
 for file in "${!package_of[@]}"; do

@@ -183,6 +183,7 @@ pub(crate) mod tests {
                 multiattach: false,
                 replication_enabled: false,
                 replication_targets: Vec::new(),
+                replication_mode: None,
                 sides_down: Vec::new(),
                 replication: model::ReplicationProgress::default(),
                 capabilities: Vec::new(),

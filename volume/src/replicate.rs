@@ -10,6 +10,7 @@ use model::{ReplicationProgress, VolumeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -76,6 +77,8 @@ impl Replicate {
             out_of_sync: &out_of_sync,
         };
         volumes::record_replicas(&self.database, backend, &look).await?;
+        let ages = ages(&replicas, asked.asked_at);
+        volumes::record_replica_ages(&self.database, backend, look.target, &ages).await?;
         self.record_verified(&replicas).await?;
         self.progress.set(progress);
         Ok(u32::try_from(asked.volumes.len()).unwrap_or(u32::MAX))
@@ -100,6 +103,13 @@ impl Replicate {
 fn ids(replicas: &Replicas, in_sync: bool) -> Vec<VolumeId> {
     let those = replicas.each.iter().filter(|one| (one.out_of_sync_bytes == 0) == in_sync);
     those.map(|one| one.id).collect()
+}
+
+/// The moments as of which replicas have everything that are not in sync, where that is known. They are as long before the look as
+/// the driver's clock says.
+fn ages(replicas: &Replicas, looked_at: OffsetDateTime) -> Vec<(VolumeId, OffsetDateTime)> {
+    let out_of_sync = replicas.each.iter().filter(|one| one.out_of_sync_bytes > 0);
+    out_of_sync.filter_map(|one| Some((one.id, looked_at - one.age?))).collect()
 }
 
 /// How far the replicas are, for so many volumes that are to be replicated.
@@ -127,9 +137,9 @@ mod tests {
     fn a_replica_that_was_not_looked_at_counts_in_the_total_alone() {
         let id = |number| VolumeId(Uuid::from_u128(number));
         let each = vec![
-            Replica { id: id(1), out_of_sync_bytes: 0, verified: None },
-            Replica { id: id(2), out_of_sync_bytes: 7, verified: None },
-            Replica { id: id(3), out_of_sync_bytes: 5, verified: None },
+            Replica { id: id(1), out_of_sync_bytes: 0, age: None, verified: None },
+            Replica { id: id(2), out_of_sync_bytes: 7, age: None, verified: None },
+            Replica { id: id(3), out_of_sync_bytes: 5, age: None, verified: None },
         ];
         let progress = progress(4, &Replicas { target: None, each });
         let expected = ReplicationProgress {

@@ -28,6 +28,8 @@ pub struct RbdDriverConfig {
     pub rados_connect_timeout: u64,
     /// How many commands run at once.
     pub max_commands: usize,
+    /// How old a replica may become before it is brought up to date.
+    pub mirror_interval_seconds: u64,
 }
 
 impl Default for RbdDriverConfig {
@@ -43,6 +45,7 @@ impl Default for RbdDriverConfig {
             rbd_flatten_volume_from_snapshot: false,
             rados_connect_timeout: 5,
             max_commands: 8,
+            mirror_interval_seconds: 60,
         }
     }
 }
@@ -66,6 +69,9 @@ impl RbdDriverConfig {
         }
         if self.max_commands == 0 {
             return Err(invalid(key("max_commands"), "must be at least 1"));
+        }
+        if self.mirror_interval_seconds == 0 {
+            return Err(invalid(key("mirror_interval_seconds"), "must be at least 1"));
         }
         Ok(())
     }

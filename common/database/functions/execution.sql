@@ -218,6 +218,20 @@ language sql as $$
     select count(*) from recorded
 $$;
 
+-- Records as of when these replicas have everything, which are not in sync. What somebody has locked is recorded the next time.
+create function record_replica_ages(backend uuid, target text, ids uuid[], as_of timestamptz[]) returns void
+language sql as $$
+    with free as materialized (
+        select v.id, known.as_of
+        from unnest(ids, as_of) known (id, as_of) join volumes v using (id)
+        where v.backend_id = backend and v.deleted_at is null and v.replication_extended_status = 'out-of-sync'
+          and v.replication_driver_data = target and coalesce(v.replica_in_sync_at < known.as_of, true)
+        for no key update of v skip locked)
+    update volumes v set replica_in_sync_at = free.as_of
+    from free
+    where v.id = free.id
+$$;
+
 -- Records what a verification has found of the replicas of these volumes. What somebody has locked is recorded the next time.
 create function record_verified(backend uuid, verification uuid, ids uuid[], differing_bytes bigint[]) returns void
 language sql as $$

@@ -88,6 +88,7 @@ impl DatabaseRole {
                         "register_backend",
                         "unequal_replicas",
                         "record_replicas",
+                        "record_replica_ages",
                         "record_verified",
                         "record_drill_copy",
                         "record_drill_end",

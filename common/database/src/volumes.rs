@@ -197,6 +197,25 @@ pub async fn record_replicas(
     database.execute(sql, &[&backend.0, &look.began_at]).await.map(drop)
 }
 
+/// Records as of when replicas have everything that are not in sync. What is known of a later moment stays.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn record_replica_ages(
+    database: &Database,
+    backend: BackendId,
+    target: Option<&str>,
+    ages: &[(VolumeId, OffsetDateTime)],
+) -> Result<(), DbError> {
+    for some in ages.chunks(RECORDED_AT_ONCE) {
+        let (ids, as_of): (Vec<Uuid>, Vec<OffsetDateTime>) =
+            some.iter().map(|(id, as_of)| (id.0, *as_of)).unzip();
+        let sql = "select record_replica_ages($1, $2, $3, $4)";
+        database.execute(sql, &[&backend.0, &target, &ids, &as_of]).await?;
+    }
+    Ok(())
+}
+
 /// Records what a verification has found: the volumes, and how many bytes of their replicas differed.
 ///
 /// # Errors

@@ -120,6 +120,16 @@ impl Backend {
     }
 }
 
+text_enum! {
+    /// Whether an acknowledged write is in the replica already.
+    pub enum ReplicationMode {
+        /// It is, as long as the replica is in sync.
+        Synchronous = "synchronous",
+        /// It comes there later: a replica is what the volume was at a moment.
+        Asynchronous = "asynchronous",
+    }
+}
+
 /// What a worker says about its backend with every heartbeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackendReport {
@@ -145,6 +155,9 @@ pub struct BackendReport {
     /// The replication targets, in the order of the configuration.
     #[serde(default)]
     pub replication_targets: Vec<String>,
+    /// How volumes are replicated; `None` where none are, and in the report of a worker that does not say it.
+    #[serde(default)]
+    pub replication_mode: Option<ReplicationMode>,
     /// The sides that cannot be used now.
     #[serde(default, with = "side::by_name")]
     pub sides_down: Vec<Side>,

@@ -26,7 +26,7 @@ pub mod volume_type;
 
 pub use attachment::{AttachMode, Attachment, AttachmentStatus, Connector, host_of};
 pub use backend::{
-    Backend, BackendReport, Condition, Placement, PoolReport, ReplicationProgress,
+    Backend, BackendReport, Condition, Placement, PoolReport, ReplicationMode, ReplicationProgress,
     ReplicationStatus,
 };
 pub use caller::Caller;

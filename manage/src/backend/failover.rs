@@ -9,7 +9,10 @@ use clap::Args;
 use database::operation_log::{self, OperationResult};
 use database::protection::{NotInSync, Protection};
 use database::{BackendLooks, backends};
-use model::{AcceptedLoss, Backend, BackendId, FailoverReport, OperationId, ReplicaState, Side};
+use model::{
+    AcceptedLoss, Backend, BackendId, FailoverReport, OperationId, ReplicaState, ReplicationMode,
+    Side,
+};
 use operation::FailoverBackend;
 use serde_json::json;
 use std::process::ExitCode;
@@ -60,8 +63,8 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
         );
     }
     let leave_behind = arguments.leave_behind;
-    // what is resynchronised to another side loses nothing, or does not happen
-    if leads_to_replicas(&backend, &target) && !leave_behind {
+    // what is brought over to another side loses nothing, or does not happen
+    if leads_to_replicas(&backend, &target) && !leave_behind && !is_asynchronous(&backend) {
         require_all(session, &backend, accepted_loss).await?;
     }
     if let Some(AcceptedLoss::Since(earliest)) = accepted_loss {
@@ -89,6 +92,12 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
 fn leads_to_replicas(backend: &Backend, target: &Side) -> bool {
     let first = backend.report.as_ref().and_then(|report| report.replication_targets.first());
     backend.active.is_primary() && target.target() == first.map(String::as_str)
+}
+
+/// Whether replicas are never known to have everything, and everything is brought over while the primary lives.
+fn is_asynchronous(backend: &Backend) -> bool {
+    let mode = backend.report.as_ref().and_then(|report| report.replication_mode);
+    mode == Some(ReplicationMode::Asynchronous)
 }
 
 fn target(backend: &Backend, named: Option<&str>) -> anyhow::Result<Side> {

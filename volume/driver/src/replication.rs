@@ -91,6 +91,9 @@ pub struct Replica {
     pub id: VolumeId,
     /// How much of it is out of sync, in bytes; 0 when it has every acknowledged write.
     pub out_of_sync_bytes: u64,
+    /// How long ago the moment was as of which it has everything, where it is not in sync and that is known: what a driver without
+    /// synchronous mirrors can say.
+    pub age: Option<Duration>,
     /// What the verification that was due has found, once it has come to its end.
     pub verified: Option<Verified>,
 }

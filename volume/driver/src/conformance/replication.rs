@@ -5,13 +5,13 @@ use crate::conformance::storage::{Storage, TARGETS, count, replication};
 use crate::driver::Driver;
 use crate::fence::Fence;
 use crate::progress::LatestProgress;
-use crate::replication::{Failover, Verified};
+use crate::replication::{Failover, Replica, Verified};
 use model::{
     FailoverOutcome, ReplicatedVolume, ReplicationStatus, Side, VerificationRequest, Volume,
     VolumeFailover, VolumeOutcome,
 };
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// How long small, empty volumes may take to be in sync.
@@ -21,15 +21,17 @@ fn first_target() -> Side {
     Side::Target(TARGETS[0].to_owned())
 }
 
-/// Replicates until every volume is in sync. A round waits for the storage, so that there is no pause between two.
+/// Replicates until every replica is in sync, or as the volume was after this was called. A round waits for the storage, so that there is no pause between two.
 async fn replicate_until_in_sync(driver: &dyn Driver, volumes: &[Volume]) {
     let to_replicate: Vec<_> = volumes.iter().map(ReplicatedVolume::from).collect();
+    let called = Instant::now();
+    let is_up_to_date = |replica: &Replica| {
+        replica.out_of_sync_bytes == 0 || replica.age.is_some_and(|age| age < called.elapsed())
+    };
     let in_sync = async {
         loop {
             let replicas = replication(driver).replicate(&to_replicate).await.unwrap();
-            let out_of_sync_bytes: u64 =
-                replicas.each.iter().map(|replica| replica.out_of_sync_bytes).sum();
-            if replicas.each.len() == volumes.len() && out_of_sync_bytes == 0 {
+            if replicas.each.len() == volumes.len() && replicas.each.iter().all(is_up_to_date) {
                 return;
             }
             tokio::task::yield_now().await;
@@ -95,8 +97,8 @@ pub async fn a_replica_is_copied_and_goes_on_to_be_one(storage: &dyn Storage) {
     let volumes = replicated_and_not(&*driver).await;
     let (replicated, target) = (ReplicatedVolume::from(&volumes[0]), TARGETS[0]);
     let replication = replication(&*driver);
-    let copy = replication.copy_replica(target, &replicated).await.unwrap().unwrap();
-    let again = replication.copy_replica(target, &replicated).await.unwrap().unwrap();
+    let copy = replication.copy_replica(target, &replicated).await.unwrap().expect("a copy");
+    let again = replication.copy_replica(target, &replicated).await.unwrap().expect("another one");
     assert_eq!(copy.connection, again.connection);
     replication.restore_copies(target, &[replicated.id]).await.unwrap();
     replicate_until_in_sync(&*driver, &volumes[..1]).await;

@@ -25,6 +25,7 @@ impl Replication for FakeDriver {
         let each = volumes.iter().map(|one| Replica {
             id: one.id,
             out_of_sync_bytes: out_of_sync_bytes(one),
+            age: None,
             verified: verified(one),
         });
         Ok(Replicas { target: self.config.targets().first().cloned(), each: each.collect() })

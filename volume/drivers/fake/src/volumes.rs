@@ -2,7 +2,9 @@
 
 use crate::memory::FakeDriver;
 use driver::{CloneSource, DriverError, Fence, Replication, Volumes};
-use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
+use model::{
+    BackendReport, PoolReport, ReplicationMode, ReplicationProgress, Side, Snapshot, Volume,
+};
 
 #[driver::async_trait]
 impl Volumes for FakeDriver {
@@ -25,6 +27,7 @@ impl Volumes for FakeDriver {
             replication_enabled: !self.config.replication_device.is_empty()
                 && memory.active.is_primary(),
             replication_targets: self.config.targets(),
+            replication_mode: Some(ReplicationMode::Synchronous),
             sides_down: self
                 .config
                 .fake

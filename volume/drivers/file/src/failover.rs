@@ -7,12 +7,11 @@ use crate::io_error::hangs;
 use crate::mirror::is_in_sync;
 use crate::object::Object;
 use crate::open_copy::abandon_drills;
-use crate::phases::Phases;
 use crate::processes::Killed;
 use crate::resynchronisation::{Locks, Resynchronisation};
 use crate::undo_logs;
 use driver::sizes::bytes;
-use driver::{DriverError, Failover};
+use driver::{DriverError, Failover, Phases};
 use model::{
     BackendId, FailoverOutcome, Snapshot, Volume, VolumeFailover, VolumeId, VolumeOutcome,
     VolumeStatus,

@@ -41,7 +41,6 @@ mod mirror;
 mod names;
 mod object;
 mod open_copy;
-mod phases;
 mod port;
 mod probe;
 mod processes;

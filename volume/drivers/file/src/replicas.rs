@@ -28,6 +28,7 @@ pub(crate) async fn mirror_all(
         let all_of = |volume: &ReplicatedVolume| Replica {
             id: volume.id,
             out_of_sync_bytes: bytes(volume.size_gb),
+            age: None,
             verified: None,
         };
         return Ok(volumes.iter().map(all_of).collect());
@@ -63,7 +64,7 @@ pub(crate) async fn mirror_all(
             Some(asked) if out_of_sync_bytes == 0 => mirror.verify(&query, asked).await,
             Some(_) | None => None,
         };
-        replicas.push(Replica { id: volume.id, out_of_sync_bytes, verified });
+        replicas.push(Replica { id: volume.id, out_of_sync_bytes, age: None, verified });
     }
     Ok(replicas)
 }

@@ -10,7 +10,9 @@ use crate::{mirror, replicas};
 use configuration::TargetProtocol;
 use driver::sizes::{bytes, gibibytes};
 use driver::{CloneSource, DriverError, Fence, Volumes};
-use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
+use model::{
+    BackendReport, PoolReport, ReplicationMode, ReplicationProgress, Side, Snapshot, Volume,
+};
 
 #[driver::async_trait]
 impl Volumes for FileDriver {
@@ -56,6 +58,7 @@ impl Volumes for FileDriver {
             replication: ReplicationProgress::default(),
             capabilities: Vec::new(),
             replication_targets: self.config.targets(),
+            replication_mode: Some(ReplicationMode::Synchronous),
             sides_down: self.arrays.sides_down().await,
             pools: vec![PoolReport {
                 name: self.name.clone(),

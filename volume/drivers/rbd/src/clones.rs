@@ -27,13 +27,13 @@ impl Source {
 /// What becomes of a clone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flattening {
-    /// Whether every clone of a snapshot gets a copy of everything.
+    /// Whether the clone gets a copy of everything in any case.
     pub always: bool,
     /// How many images a clone may stand on, one above the other; with 0, every clone gets a copy of everything.
     pub most: usize,
 }
 
-/// Makes a volume's image as a clone. It gets its name when it is whole.
+/// Makes a volume's image as a clone, or as a copy of everything. It gets its name when it is whole.
 pub(crate) async fn make(
     cluster: &Cluster,
     target: VolumeId,
@@ -49,45 +49,21 @@ pub(crate) async fn make(
     let unfinished = names::unfinished(&image);
     match source {
         Source::Snapshot { image, snapshot } => {
-            clone(cluster, (image, snapshot), &unfinished).await?;
+            images::clone(cluster, (image, snapshot), &unfinished).await?;
         }
         Source::Image(image) => {
             let snapshot = names::copy_snapshot(target);
             images::create_snapshot(cluster, image, &snapshot).await?;
-            clone(cluster, (image, &snapshot), &unfinished).await?;
+            images::clone(cluster, (image, &snapshot), &unfinished).await?;
             // the clone keeps what it needs of it
             images::remove_snapshot(cluster, image, &snapshot).await?;
         }
     }
     images::grow(cluster, &unfinished, size).await?;
-    let is_due = match source {
-        Source::Snapshot { .. } => flattening.always,
-        Source::Image(_) => false,
-    };
-    if is_due || is_deeper(cluster, source.image(), flattening.most).await? {
+    if flattening.always || is_deeper(cluster, source.image(), flattening.most).await? {
         flatten(cluster, &unfinished).await?;
     }
     Ok(images::rename(cluster, &unfinished, &image).await?)
-}
-
-async fn clone(
-    cluster: &Cluster,
-    (image, snapshot): (&str, &str),
-    target: &str,
-) -> Result<(), DriverError> {
-    let command = ["clone", "--image", image, "--snap", snapshot, "--dest", target];
-    let command = [&command[..], &["--dest-pool", &cluster.pool]].concat();
-    // what such a clone was made of can be removed
-    let command = [&command[..], &["--rbd-default-clone-format", "2"]].concat();
-    match cluster.rbd(&command).await {
-        Err(error) if error.is(errno::EXIST) => {
-            // nobody knows how far the worker came that began it
-            images::remove(cluster, target).await?;
-            cluster.rbd(&command).await?;
-        }
-        made => drop(made?),
-    }
-    Ok(())
 }
 
 /// Whether an image stands on so many others that what stands on it would be one too many.
@@ -105,7 +81,8 @@ async fn is_deeper(cluster: &Cluster, image: &str, most: usize) -> Result<bool, 
     Ok(true)
 }
 
-async fn flatten(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+/// An image gets a copy of everything that it stands on.
+pub(crate) async fn flatten(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
     match cluster.rbd_over_data(&["flatten", "--image", image, "--no-progress"]).await {
         // it has no parent any more
         Err(error) if error.is(errno::INVAL) => Ok(()),

@@ -1,13 +1,13 @@
 //! A cluster, and the commands to it: `rbd`, `rados` and `ceph` as processes of their own.
 
-use crate::command_error::{CommandError, complaint, errno_in};
+use crate::command_error::{CommandError, complaint, errno, errno_in};
 use configuration::RbdDriverConfig;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Semaphore;
 
 /// How long an OSD may take for one request of a command.
@@ -25,6 +25,8 @@ pub(crate) struct Cluster {
     connect_timeout: Duration,
     /// A process takes a good part of a processor for as long as it starts; more at once would not be faster.
     places: Arc<Semaphore>,
+    /// Those that take long do not hold up the others.
+    places_over_data: Arc<Semaphore>,
 }
 
 impl Cluster {
@@ -36,6 +38,7 @@ impl Cluster {
             pool: config.rbd_pool.clone(),
             connect_timeout: Duration::from_secs(config.rados_connect_timeout),
             places: Arc::new(Semaphore::new(config.max_commands)),
+            places_over_data: Arc::new(Semaphore::new(config.max_commands)),
         }
     }
 
@@ -46,6 +49,7 @@ impl Cluster {
 
     /// An `rbd` command that may take as long as there is data. The cluster must answer all the time.
     pub async fn rbd_over_data(&self, arguments: &[&str]) -> Result<String, CommandError> {
+        let _place = self.places_over_data.acquire().await;
         self.run("rbd", &self.in_pool(arguments)).await
     }
 
@@ -58,6 +62,19 @@ impl Cluster {
         all.extend(["--format", "json"]);
         let printed = self.within_deadline("rbd", &all).await?;
         understand("rbd", arguments, &printed)
+    }
+
+    /// The content of a snapshot.
+    pub fn export(&self, image: &str, snapshot: &str) -> Result<Export, CommandError> {
+        let arguments = ["export", "--image", image, "--snap", snapshot, "--path", "-"];
+        let arguments = self.in_pool(&[&arguments[..], &["--no-progress"]].concat());
+        let not_run = |reason| CommandError::NotRun { program: "rbd", reason };
+        let mut command = self.command("rbd");
+        command.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().map_err(not_run)?;
+        let closed = || not_run(std::io::ErrorKind::BrokenPipe.into());
+        let content = process.stdout.take().ok_or_else(closed)?;
+        Ok(Export { process, content, command: described("rbd", &arguments) })
     }
 
     /// A `rados` command on an object of the pool.
@@ -80,6 +97,30 @@ impl Cluster {
         understand("ceph", arguments, &printed)
     }
 
+    /// Whether the pool can be read.
+    pub async fn answers(&self) -> bool {
+        match self.rados(&["stat", "rbd_directory"]).await {
+            Ok(_) => true,
+            // a pool without any image has none
+            Err(error) => error.is(errno::NOENT) && error.complains_of("rbd_directory"),
+        }
+    }
+
+    /// A command said that something is not there, which may be the pool or the configuration file: passes that on, unless the pool
+    /// is there, and the image is not.
+    pub async fn require_no_image(
+        &self,
+        image: &str,
+        error: CommandError,
+    ) -> Result<(), CommandError> {
+        let id = format!("rbd_id.{image}");
+        match self.rados(&["stat", &id]).await {
+            Err(absent) if absent.is(errno::NOENT) && absent.complains_of(&id) => Ok(()),
+            Err(unknown) => Err(unknown),
+            Ok(_) => Err(error),
+        }
+    }
+
     fn in_pool<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         arguments.iter().copied().chain(["--pool", &self.pool]).collect()
     }
@@ -89,6 +130,7 @@ impl Cluster {
         program: &'static str,
         arguments: &[&str],
     ) -> Result<String, CommandError> {
+        let _place = self.places.acquire().await;
         let deadline = self.connect_timeout + TO_END;
         let late = |_| Err(CommandError::TimedOut { command: described(program, arguments) });
         tokio::time::timeout(deadline, self.run(program, arguments)).await.unwrap_or_else(late)
@@ -96,7 +138,6 @@ impl Cluster {
 
     /// Runs a command; when the future is dropped, the process is killed.
     async fn run(&self, program: &'static str, arguments: &[&str]) -> Result<String, CommandError> {
-        let _place = self.places.acquire().await;
         let not_run = |reason| CommandError::NotRun { program, reason };
         let output = self.command(program).args(arguments).output().await.map_err(not_run)?;
         answer(program, arguments, output)
@@ -116,6 +157,26 @@ impl Cluster {
         command.env_remove("CEPH_ARGS").env("LC_ALL", "C");
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
+    }
+}
+
+/// What a command reads of an image.
+pub(crate) struct Export {
+    process: Child,
+    pub content: ChildStdout,
+    command: String,
+}
+
+impl Export {
+    /// The command has read everything.
+    pub async fn end(mut self) -> Result<(), CommandError> {
+        let not_run = |reason| CommandError::NotRun { program: "rbd", reason };
+        let status = self.process.wait().await.map_err(not_run)?;
+        if status.success() {
+            return Ok(());
+        }
+        let complaint = "the content could not be read".to_owned();
+        Err(CommandError::Refused { command: self.command, errno: status.code(), complaint })
     }
 }
 

@@ -8,13 +8,14 @@ pub(crate) mod errno {
     pub(crate) const BUSY: i32 = 16;
     pub(crate) const EXIST: i32 = 17;
     pub(crate) const INVAL: i32 = 22;
+    pub(crate) const ROFS: i32 = 30;
     pub(crate) const NOTEMPTY: i32 = 39;
     pub(crate) const SHUTDOWN: i32 = 108;
     pub(crate) const TIMEDOUT: i32 = 110;
 }
 
-/// What a command says when no monitor answers it.
-const NO_MONITOR: &str = "failed to fetch mon config";
+/// What a command begins to say when no monitor answers it.
+const NO_MONITOR: [&str; 2] = ["failed to fetch mon config", "timed out"];
 
 /// Why a command to a cluster has not succeeded.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +36,15 @@ impl CommandError {
         matches!(self, Self::Refused { errno: Some(errno), .. } if *errno == wanted)
     }
 
-    /// Whether the command could not even ask the monitors how it is configured, for which there is no error number.
+    /// Whether it is about this, as the program says.
+    pub fn complains_of(&self, what: &str) -> bool {
+        matches!(self, Self::Refused { complaint, .. } if complaint.contains(what))
+    }
+
+    /// Whether no monitor answers, for which there is not always an error number.
     fn is_of_monitors(&self) -> bool {
-        matches!(self, Self::Refused { complaint, .. } if complaint.starts_with(NO_MONITOR))
+        matches!(self, Self::Refused { complaint, .. }
+            if NO_MONITOR.iter().any(|said| complaint.starts_with(said)))
     }
 }
 
@@ -56,11 +63,18 @@ impl From<CommandError> for DriverError {
     }
 }
 
-/// What of the text on stderr tells why: its last line, for `rbd` mixes log lines and blank ones into it.
+/// What of the text on stderr tells why: the last line that the program says, and the first of the log lines that are mixed into it.
 pub(crate) fn complaint(stderr: &str) -> String {
     let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let (log, said): (Vec<_>, Vec<_>) = lines.partition(|line| is_log_line(line));
-    said.last().or(log.last()).copied().unwrap_or("it failed, and does not say why").to_owned()
+    // without its date, thread and level
+    let logged = log.first().map(|line| line.splitn(4, ' ').last().unwrap_or(line).trim());
+    match (said.last(), logged) {
+        (Some(said), Some(logged)) => format!("{said} [{logged}]"),
+        (Some(said), None) => (*said).to_owned(),
+        (None, Some(logged)) => logged.to_owned(),
+        (None, None) => "it failed, and does not say why".to_owned(),
+    }
 }
 
 /// A log line begins with a date.
@@ -70,7 +84,8 @@ fn is_log_line(line: &str) -> bool {
 
 /// The error number in the text of a program whose exit code has none: `…: (2) No such file or directory`.
 pub(crate) fn errno_in(text: &str) -> Option<i32> {
-    let (_, rest) = text.rsplit_once('(')?;
+    let said = text.split('[').next()?;
+    let (_, rest) = said.rsplit_once('(')?;
     rest.split_once(')')?.0.parse().ok()
 }
 
@@ -82,10 +97,15 @@ mod tests {
     fn the_reason_is_found_among_log_lines_and_progress() {
         let text = "rbd: create error: (17) File exists\n\
                     2026-11-30T12:41:40.398+0000 7fee3ca9e380 -1 librbd: rbd image v1 already exists\n\n";
-        assert_eq!(complaint(text), "rbd: create error: (17) File exists");
-        assert_eq!(errno_in(&complaint(text)), Some(17));
+        let found = complaint(text);
+        assert_eq!(
+            found,
+            "rbd: create error: (17) File exists [librbd: rbd image v1 already exists]"
+        );
+        assert_eq!(errno_in(&found), Some(17));
         let log_alone = "2026-11-30T12:41:40.398+0000 7fee 0 librbd: timed out\n";
-        assert_eq!(complaint(log_alone), log_alone.trim());
+        assert_eq!(complaint(log_alone), "librbd: timed out");
         assert_eq!(errno_in("rbd: unknown option"), None);
+        assert_eq!(complaint(""), "it failed, and does not say why");
     }
 }

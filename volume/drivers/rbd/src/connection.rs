@@ -2,7 +2,6 @@
 
 use crate::cluster::Cluster;
 use crate::command_error::CommandError;
-use crate::names;
 use crate::shapes::MonitorMap;
 use model::{ConnectionInfo, VolumeId};
 use serde_json::{Value, json};
@@ -32,16 +31,17 @@ fn host_and_port(address: &str) -> Option<(String, String)> {
     Some((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port.to_owned()))
 }
 
-/// The connection info of a volume. A keyring is never part of it: it would be in the database of whoever keeps attachments (OSSN-0085).
+/// The connection info of an image. A keyring is never part of it: it would be in the database of whoever keeps attachments (OSSN-0085).
 pub(crate) fn connection_info(
     cluster: &Cluster,
     id: VolumeId,
+    image: &str,
     monitors: &Monitors,
     secret_uuid: Option<&str>,
     cluster_name: &str,
 ) -> ConnectionInfo {
     let data = json!({
-        "name": format!("{}/{}", cluster.pool, names::image(id)),
+        "name": format!("{}/{}", cluster.pool, image),
         "hosts": monitors.hosts,
         "ports": monitors.ports,
         "cluster_name": cluster_name,

@@ -4,7 +4,7 @@ use crate::connection::{Monitors, connection_info};
 use crate::rbd_driver::RbdDriver;
 use crate::{images, names, records, watchers};
 use driver::{DriverError, Exports, Fence};
-use model::{AttachMode, ConnectionInfo, Connector, Volume};
+use model::{AttachMode, ConnectionInfo, Connector, Side, Volume};
 use serde_json::Value;
 
 #[driver::async_trait]
@@ -23,8 +23,9 @@ impl Exports for RbdDriver {
             return Err(DriverError::failed(format!("there is no image {image}")));
         }
         let monitors = self.monitors_of_active_side().await?;
-        let (secret, name) = (self.secret_uuid(), &self.config.rbd.rbd_cluster_name);
-        Ok(connection_info(&cluster, volume.id, &monitors, secret, name))
+        let (secret, name) =
+            (self.secret_uuid_of(&self.sides.active()), &self.config.rbd.rbd_cluster_name);
+        Ok(connection_info(&cluster, volume.id, &image, &monitors, secret, name))
     }
 
     async fn forget_host(
@@ -81,10 +82,9 @@ impl RbdDriver {
         Ok(known.insert(monitors).clone())
     }
 
-    /// The secret in libvirt by which a hypervisor has the key of the active side's user.
-    fn secret_uuid(&self) -> Option<&str> {
-        let active = self.sides.active();
-        let Some(target) = active.target() else {
+    /// The secret in libvirt by which a hypervisor has the key of a side's user.
+    pub(crate) fn secret_uuid_of(&self, side: &Side) -> Option<&str> {
+        let Some(target) = side.target() else {
             return self.config.rbd.rbd_secret_uuid.as_deref();
         };
         let mut devices = self.config.replication_device.iter();

@@ -23,7 +23,7 @@ pub(crate) async fn info(
     match cluster.rbd_prints(&["info", "--image", image]).await {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.is(errno::NOENT) => {
-            require_absent(cluster, image, error).await.map(|()| None)
+            cluster.require_no_image(image, error).await.map(|()| None)
         }
         Err(error) => Err(error),
     }
@@ -91,9 +91,10 @@ pub(crate) async fn remove(cluster: &Cluster, image: &str) -> Result<(), DriverE
     }
 }
 
-async fn remove_unused(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+/// Removes an image that nobody has open, and that has no snapshots.
+pub(crate) async fn remove_unused(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
     match cluster.rbd_over_data(&["rm", "--image", image, "--no-progress"]).await {
-        Err(error) if error.is(errno::NOENT) => require_absent(cluster, image, error).await,
+        Err(error) if error.is(errno::NOENT) => cluster.require_no_image(image, error).await,
         removed => removed.map(drop),
     }
 }
@@ -115,6 +116,27 @@ async fn remove_with_snapshots(cluster: &Cluster, image: &str) -> Result<(), Dri
     let deleted = names::deleted(image);
     cluster.rbd(&["rename", "--image", image, "--dest", &deleted]).await?;
     cluster.rbd(&["trash", "mv", "--image", &deleted]).await?;
+    Ok(())
+}
+
+/// Makes an image that has the content of a snapshot, and shares it.
+pub(crate) async fn clone(
+    cluster: &Cluster,
+    (image, snapshot): (&str, &str),
+    target: &str,
+) -> Result<(), DriverError> {
+    let command = ["clone", "--image", image, "--snap", snapshot, "--dest", target];
+    let command = [&command[..], &["--dest-pool", &cluster.pool]].concat();
+    // what such a clone was made of can be removed
+    let command = [&command[..], &["--rbd-default-clone-format", "2"]].concat();
+    match cluster.rbd(&command).await {
+        Err(error) if error.is(errno::EXIST) => {
+            // nobody knows how far the worker came that began it
+            remove(cluster, target).await?;
+            cluster.rbd(&command).await?;
+        }
+        made => drop(made?),
+    }
     Ok(())
 }
 
@@ -155,7 +177,7 @@ pub(crate) async fn remove_snapshot(
                 Ok(_) => Err(error),
                 Err(gone) if gone.is(errno::NOENT) => {
                     tracing::debug!(name, "its image is not there either");
-                    require_absent(cluster, image, gone).await
+                    cluster.require_no_image(image, gone).await
                 }
                 Err(error) => Err(error),
             }
@@ -185,26 +207,12 @@ async fn snapshots(cluster: &Cluster, image: &str) -> Result<Vec<ImageSnapshot>,
     cluster.rbd_prints(&["snap", "ls", "--all", "--image", image]).await
 }
 
-fn has_snapshot(all: &[ImageSnapshot], name: &str) -> bool {
+/// Whether there is a snapshot of this name among those of an image.
+pub(crate) fn has_snapshot(all: &[ImageSnapshot], name: &str) -> bool {
     all.iter().any(|one| one.namespace == SnapshotNamespace::User && one.name == name)
 }
 
 /// All images of the pool, with their snapshots.
 pub(crate) async fn list(cluster: &Cluster) -> Result<Vec<Listed>, CommandError> {
     cluster.rbd_prints(&["ls", "--long"]).await
-}
-
-/// The command said that something is not there, which may be the pool or the configuration file: passes that on, unless the pool is
-/// there, and the image is not.
-async fn require_absent(
-    cluster: &Cluster,
-    image: &str,
-    error: CommandError,
-) -> Result<(), CommandError> {
-    let id = format!("rbd_id.{image}");
-    match cluster.rados(&["stat", &id]).await {
-        Err(absent) if absent.is(errno::NOENT) && absent.to_string().contains(&id) => Ok(()),
-        Err(unknown) => Err(unknown),
-        Ok(_) => Err(error),
-    }
 }

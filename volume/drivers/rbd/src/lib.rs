@@ -7,15 +7,22 @@ mod clones;
 mod cluster;
 mod command_error;
 mod connection;
+mod copies;
+mod drills;
 mod exports;
+mod failover;
 mod images;
 mod manage;
+mod mirror;
 mod names;
 mod rbd_driver;
 mod records;
+mod replicas;
+mod replication;
 mod shapes;
 mod sides;
 mod trash;
+mod verification;
 mod volumes;
 mod watchers;
 
@@ -37,6 +44,6 @@ impl Driver for RbdDriver {
     }
 
     fn replication(&self) -> Option<&dyn Replication> {
-        None
+        Some(self)
     }
 }

@@ -10,9 +10,9 @@ use model::{Manageable, Snapshot, StoredObject, Volume};
 impl Manage for RbdDriver {
     async fn list_stored(&self, what: Manageable) -> Result<Vec<StoredObject>, DriverError> {
         let listed = images::list(&self.sides.active_cluster()).await?.into_iter();
-        // what is being made, or is as good as gone
-        let listed = listed
-            .filter(|one| !names::is_unfinished(&one.image) && !names::is_deleted(&one.image));
+        // and not what is being made, is as good as gone, or belongs to a drill
+        let is_in_passing = [names::is_unfinished, names::is_deleted, names::is_drill];
+        let listed = listed.filter(|one| !is_in_passing.iter().any(|is| is(&one.image)));
         Ok(match what {
             Manageable::Volumes => listed
                 .filter(|one| one.snapshot.is_none())

@@ -28,6 +28,16 @@ pub(crate) fn copy_snapshot(target: VolumeId) -> String {
     format!("{COPY}{target}")
 }
 
+/// The copy of a volume's replica for a drill.
+pub(crate) fn drill(id: VolumeId) -> String {
+    format!("{DRILL}{id}")
+}
+
+/// The snapshot of a volume that goes to its replica and is copied there; another one each time.
+pub(crate) fn drill_snapshot(drill: Uuid) -> String {
+    format!("{DRILL}{drill}")
+}
+
 /// The volume that an image is the storage of, by its name.
 pub(crate) fn volume_of(image: &str) -> Option<Uuid> {
     image.strip_prefix(VOLUME)?.parse().ok()
@@ -38,9 +48,15 @@ pub(crate) fn snapshot_of(snapshot: &str) -> Option<Uuid> {
     snapshot.strip_prefix(SNAPSHOT)?.parse().ok()
 }
 
-/// Whether a snapshot was made to clone a volume.
+/// Whether a snapshot was made to copy a volume.
 pub(crate) fn is_copy_snapshot(snapshot: &str) -> bool {
-    snapshot.strip_prefix(COPY).is_some_and(|id| id.parse::<Uuid>().is_ok())
+    let id = snapshot.strip_prefix(COPY).or_else(|| snapshot.strip_prefix(DRILL));
+    id.is_some_and(|id| id.parse::<Uuid>().is_ok())
+}
+
+/// Whether an image is the copy of a replica.
+pub(crate) fn is_drill(image: &str) -> bool {
+    image.strip_prefix(DRILL).is_some_and(|id| id.parse::<Uuid>().is_ok())
 }
 
 /// Whether an image is one that was removed.
@@ -56,6 +72,7 @@ pub(crate) fn is_unfinished(image: &str) -> bool {
 const VOLUME: &str = "volume-";
 const SNAPSHOT: &str = "snapshot-";
 const COPY: &str = "clone-for-";
+const DRILL: &str = "drill-";
 const UNFINISHED: &str = ".unfinished";
 const DELETED: &str = ".deleted";
 

@@ -1,9 +1,10 @@
 //! The driver of one backend: its configuration, and its clusters.
 
 use crate::capacity::KnownSizes;
-use crate::clones::Flattening;
+use crate::clones::{Flattening, Source};
 use crate::connection::Monitors;
 use crate::images::Making;
+use crate::replicas::KnownReplicas;
 use crate::sides::Sides;
 use configuration::BackendConfig;
 use model::{BackendId, Volume};
@@ -16,6 +17,7 @@ pub struct RbdDriver {
     pub(crate) config: BackendConfig,
     pub(crate) backend: BackendId,
     pub(crate) sides: Sides,
+    pub(crate) replicas: KnownReplicas,
     pub(crate) sizes: Mutex<KnownSizes>,
     pub(crate) monitors: Mutex<Option<Monitors>>,
 }
@@ -29,6 +31,7 @@ impl RbdDriver {
             sides: Sides::new(config),
             config: config.clone(),
             backend,
+            replicas: KnownReplicas::default(),
             sizes: Mutex::default(),
             monitors: Mutex::default(),
         }
@@ -38,10 +41,15 @@ impl RbdDriver {
         Making { object_mib: self.config.rbd.rbd_store_chunk_size, is_shared: volume.multiattach }
     }
 
-    pub(crate) fn flattening(&self) -> Flattening {
+    pub(crate) fn flattening(&self, volume: &Volume, source: &Source) -> Flattening {
         let config = &self.config.rbd;
+        let is_configured = match source {
+            Source::Snapshot { .. } => config.rbd_flatten_volume_from_snapshot,
+            Source::Image(_) => false,
+        };
         Flattening {
-            always: config.rbd_flatten_volume_from_snapshot,
+            // what stands on another image would be mirrored together with that alone
+            always: is_configured || volume.replicated,
             most: config.rbd_max_clone_depth,
         }
     }

@@ -8,6 +8,16 @@ pub(crate) struct ImageInfo {
     /// In bytes.
     pub size: u64,
     pub parent: Option<Parent>,
+    pub mirroring: Option<Mirroring>,
+}
+
+/// How an image is mirrored.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Mirroring {
+    /// `enabled`, unless that has just begun or ended.
+    pub state: String,
+    /// Whether it takes writes here.
+    pub primary: bool,
 }
 
 /// What an image is a copy-on-write clone of.
@@ -20,7 +30,7 @@ pub(crate) struct Parent {
 }
 
 /// `rbd snap ls --all`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct ImageSnapshot {
     pub name: String,
     pub namespace: SnapshotNamespace,
@@ -34,8 +44,25 @@ pub(crate) enum SnapshotNamespace {
     User,
     /// It was removed, and clones of it live on.
     Trash,
+    /// Mirroring goes from one to the next.
+    Mirror {
+        /// Whether everything of it is here.
+        #[serde(default)]
+        complete: bool,
+        /// In a copy, its number in the primary image; a snapshot that was taken of a primary has none.
+        primary_snap_id: Option<u64>,
+        /// In a copy, how far it is.
+        last_copied_object_number: Option<u64>,
+    },
     #[serde(other)]
     Other,
+}
+
+/// `rbd mirror image status`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct MirrorStatus {
+    /// As it was up to half a minute ago.
+    pub description: String,
 }
 
 /// `rbd ls --long`: an image, or a snapshot of one.
@@ -75,6 +102,7 @@ pub(crate) struct Usage {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct PoolUsage {
+    pub id: i64,
     pub name: String,
     pub stats: PoolStats,
 }

@@ -42,6 +42,27 @@ impl Sides {
         self.of(&self.active()).unwrap_or_else(|_| self.primary.clone())
     }
 
+    /// The target that volumes are mirrored to, with its name.
+    pub fn first_target(&self) -> Option<(&str, &Arc<Cluster>)> {
+        self.targets.first().map(|(name, cluster)| (name.as_str(), cluster))
+    }
+
+    /// The clusters of all sides.
+    pub fn all(&self) -> impl Iterator<Item = (Side, &Arc<Cluster>)> {
+        let targets =
+            self.targets.iter().map(|(name, cluster)| (Side::Target(name.clone()), cluster));
+        [(Side::Primary, &self.primary)].into_iter().chain(targets)
+    }
+
+    /// The sides, without the active one, whose pool does not answer.
+    pub async fn down(&self) -> Vec<Side> {
+        let active = self.active();
+        let others = self.all().filter(|(side, _)| *side != active);
+        let asked = others.map(|(side, cluster)| async move { (side, cluster.answers().await) });
+        let answered = futures_util::future::join_all(asked).await.into_iter();
+        answered.filter(|(_, answers)| !answers).map(|(side, _)| side).collect()
+    }
+
     /// The cluster of a side.
     pub fn of(&self, side: &Side) -> Result<Arc<Cluster>, DriverError> {
         let Side::Target(target) = side else { return Ok(self.primary.clone()) };

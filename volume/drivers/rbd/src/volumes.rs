@@ -2,10 +2,12 @@
 
 use crate::clones::{self, Source};
 use crate::rbd_driver::RbdDriver;
-use crate::{capacity, images, names, records, trash, watchers};
+use crate::{capacity, copies, images, names, records, trash, watchers};
 use driver::sizes::{bytes, gibibytes};
 use driver::{CloneSource, DriverError, Fence, Volumes};
-use model::{BackendReport, PoolReport, ReplicationProgress, Side, Snapshot, Volume};
+use model::{
+    BackendReport, PoolReport, ReplicationMode, ReplicationProgress, Side, Snapshot, Volume,
+};
 
 #[driver::async_trait]
 impl Volumes for RbdDriver {
@@ -13,6 +15,7 @@ impl Volumes for RbdDriver {
         let cluster = self.sides.of(active)?;
         records::enter_epoch(&cluster, self.backend, epoch).await?;
         self.sides.set_active(active.clone());
+        self.forget_sides().await;
         Ok(())
     }
 
@@ -29,11 +32,12 @@ impl Volumes for RbdDriver {
             online_extend_support: true,
             online_snapshot_support: true,
             multiattach: true,
-            replication_enabled: false,
+            replication_enabled: !self.sides.targets.is_empty() && self.sides.active().is_primary(),
             replication: ReplicationProgress::default(),
             capabilities: Vec::new(),
             replication_targets: self.config.targets(),
-            sides_down: Vec::new(),
+            replication_mode: Some(ReplicationMode::Asynchronous),
+            sides_down: self.sides.down().await,
             pools: vec![PoolReport {
                 name: cluster.pool.clone(),
                 total_capacity_gb: gibibytes(room.total),
@@ -61,7 +65,11 @@ impl Volumes for RbdDriver {
         records::claim(&cluster, volume.id, fence).await?;
         let image = names::image(volume.id);
         images::remove(&cluster, &image).await?;
-        images::remove(&cluster, &names::unfinished(&image)).await
+        images::remove(&cluster, &names::unfinished(&image)).await?;
+        if volume.replicated {
+            self.remove_copies(&image).await;
+        }
+        Ok(())
     }
 
     async fn extend_volume(
@@ -94,7 +102,8 @@ impl Volumes for RbdDriver {
             CloneSource::Volume(source) => Source::Image(names::image(source.id)),
         };
         let size = bytes(volume.size_gb);
-        clones::make(&cluster, volume.id, &source, size, self.flattening()).await?;
+        let flattening = self.flattening(volume, &source);
+        clones::make(&cluster, volume.id, &source, size, flattening).await?;
         self.sizes.lock().await.remember(names::image(volume.id), size);
         Ok(())
     }
@@ -135,5 +144,21 @@ impl Volumes for RbdDriver {
         cluster.rbd_over_data(&command).await?;
         // it has the size, too, that it had then
         Ok(images::grow(&cluster, &image, bytes(volume.size_gb)).await?)
+    }
+}
+
+impl RbdDriver {
+    /// Removes what the other sides that answer have of a volume that is removed.
+    async fn remove_copies(&self, image: &str) {
+        let active = self.sides.active();
+        for (side, cluster) in self.sides.all().filter(|(side, _)| *side != active) {
+            let removed = match cluster.answers().await {
+                true => copies::remove(cluster, image).await,
+                false => Err(DriverError::failed("it does not answer")),
+            };
+            if let Err(error) = removed {
+                tracing::warn!(image, %side, %error, "its copy is left there");
+            }
+        }
     }
 }

@@ -18,7 +18,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(crate) async fn of(cluster: &Cluster, image: &str) -> Result<Vec<Watcher>, CommandError> {
     match cluster.rbd_prints::<ImageStatus>(&["status", "--image", image]).await {
         Ok(status) => Ok(status.watchers),
-        Err(error) if error.is(errno::NOENT) => Ok(Vec::new()),
+        Err(error) if error.is(errno::NOENT) => {
+            cluster.require_no_image(image, error).await.map(|()| Vec::new())
+        }
         Err(error) => Err(error),
     }
 }

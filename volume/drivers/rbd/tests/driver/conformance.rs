@@ -5,9 +5,11 @@ use driver::conformance::storage::Storage;
 use model::Capability;
 
 driver::conformance!(crate::test_pools::TestPool::new(); volumes, exports, manage);
+driver::conformance!(crate::test_pools::TestPool::mirrored(); replication);
 
 #[test]
 fn each_capability_has_its_suite_above() {
-    let has_suite = [Capability::Volumes, Capability::Exports, Capability::Manage];
+    let moves = |capability: &&Capability| **capability == Capability::Migration;
+    let has_suite: Vec<_> = Capability::ALL.iter().filter(|one| !moves(one)).copied().collect();
     assert_eq!(driver::capabilities(&*TestPool::new().worker()), has_suite);
 }

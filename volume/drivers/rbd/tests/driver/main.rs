@@ -6,5 +6,6 @@ mod clones;
 mod conformance;
 mod crashes;
 mod images_in_use;
+mod replicas;
 mod test_pools;
 mod unreachable;

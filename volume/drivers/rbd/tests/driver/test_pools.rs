@@ -1,9 +1,9 @@
 //! Pools of the clusters of this run, each for one case.
 
 use cinderblock_driver_rbd::RbdDriver;
-use configuration::{BackendConfig, DriverName};
+use configuration::{BackendConfig, DriverName, ReplicationDevice};
 use driver::Driver;
-use driver::conformance::storage::Storage;
+use driver::conformance::storage::{Storage, TARGETS};
 use model::{BackendId, Volume};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The pool of a backend; it is removed at the end.
 pub(crate) struct TestPool {
     config: BackendConfig,
+    target: Option<Box<Self>>,
 }
 
 impl TestPool {
@@ -25,12 +26,54 @@ impl TestPool {
         config.rbd.rbd_pool = format!("test-{}", Uuid::new_v4().simple());
         config.rbd.rbd_user = "admin".to_owned();
         config.rbd.rbd_ceph_conf = clusters().join("a/ceph.conf");
-        let pool = Self { config };
+        let pool = Self { config, target: None };
         pool.ceph(&["osd", "pool", "create", pool.name()]);
         pool.rbd(&["pool", "init", pool.name()]);
         // the manager notices it a moment later
         while !pool.ceph(&["df"]).contains(pool.name()) {}
         pool
+    }
+
+    /// The pools of a backend whose volumes are mirrored to the first of its targets.
+    pub fn mirrored() -> Self {
+        let mut pool = Self::new();
+        let target = |name: &&str| ReplicationDevice {
+            backend_id: (*name).to_owned(),
+            conf: Some(clusters().join("b/ceph.conf")),
+            ..ReplicationDevice::default()
+        };
+        pool.config.replication_device = TARGETS.iter().map(target).collect();
+        pool.config.rbd.mirror_interval_seconds = 1;
+        let name = pool.name().to_owned();
+        let there = pool.on_target();
+        there.ceph(&["osd", "pool", "create", &name]);
+        there.rbd(&["pool", "init", &name]);
+        for (side, site) in [(&pool, "site-a"), (&there, "site-b")] {
+            side.rbd(&["mirror", "pool", "enable", "--site-name", site, &name, "image"]);
+        }
+        let peer = ["mirror", "pool", "peer", "bootstrap"];
+        let create = [&peer[..], &["create", "--site-name", "site-a", &name]].concat();
+        let token = std::env::temp_dir().join(format!("token-{name}"));
+        std::fs::write(&token, pool.rbd(&create)).unwrap();
+        let shown = token.display().to_string();
+        let import = ["import", "--site-name", "site-b", "--direction", "rx-tx", &name, &shown];
+        there.rbd(&[&peer[..], &import].concat());
+        std::fs::remove_file(token).unwrap();
+        while !there.ceph(&["df"]).contains(&name) {}
+        pool.target = Some(Box::new(there));
+        pool
+    }
+
+    /// The pool of the same name on the target.
+    fn on_target(&self) -> Self {
+        let mut config = self.config.clone();
+        config.rbd.rbd_ceph_conf = clusters().join("b/ceph.conf");
+        Self { config, target: None }
+    }
+
+    /// The pool on the target.
+    pub fn target(&self) -> &Self {
+        self.target.as_ref().expect("the pool is mirrored")
     }
 
     pub fn name(&self) -> &str {
@@ -52,6 +95,11 @@ impl TestPool {
     /// What `ceph` prints, which must succeed.
     pub fn ceph(&self, arguments: &[&str]) -> String {
         self.run("ceph", arguments)
+    }
+
+    /// What `rados` prints, which must succeed.
+    pub fn rados(&self, arguments: &[&str]) -> String {
+        self.run("rados", arguments)
     }
 
     /// A volume's image.

@@ -4,13 +4,15 @@ use model::FailoverPhase;
 use std::time::Instant;
 
 /// The phases that have ended, and when the one began that has not.
-pub(crate) struct Phases {
+#[derive(Debug)]
+pub struct Phases {
     began: Instant,
     ended: Vec<FailoverPhase>,
 }
 
 impl Phases {
     /// The first one begins.
+    #[must_use]
     pub fn begin() -> Self {
         Self { began: Instant::now(), ended: Vec::new() }
     }
@@ -24,6 +26,7 @@ impl Phases {
     }
 
     /// All that have ended.
+    #[must_use]
     pub fn into_ended(self) -> Vec<FailoverPhase> {
         self.ended
     }

@@ -1,0 +1,177 @@
+//! Mirroring of one image by mirror snapshots: `rbd-mirror` at the target copies each to there, and what it has copied is what the image
+//! was at one moment.
+
+use crate::cluster::Cluster;
+use crate::command_error::{CommandError, errno};
+use crate::shapes::{ImageInfo, ImageSnapshot, MirrorStatus, Mirroring, SnapshotNamespace};
+use driver::DriverError;
+use std::time::Instant;
+
+/// A mirror snapshot of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MirrorSnapshot {
+    /// Later ones have larger numbers.
+    id: u64,
+    /// It has everything that was acknowledged before.
+    pub taken: Instant,
+}
+
+/// Begins to mirror an image, unless it is mirrored.
+pub(crate) async fn enable(cluster: &Cluster, image: &str) -> Result<(), DriverError> {
+    let enabling = ["mirror", "image", "enable", "--image", image, "snapshot"];
+    Ok(cluster.rbd(&enabling).await.map(drop)?)
+}
+
+/// Ends to mirror an image; its copy is removed. That it is not mirrored is fine.
+pub(crate) async fn disable(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+    match cluster.rbd(&["mirror", "image", "disable", "--image", image]).await {
+        Err(error) if error.is(errno::INVAL) => Ok(()),
+        disabled => disabled.map(drop),
+    }
+}
+
+/// A copy is an image like any other from now on; where it is primary, nothing changes.
+pub(crate) async fn end(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+    match cluster.rbd(&["mirror", "image", "disable", "--force", "--image", image]).await {
+        // the mirror daemon has removed it
+        Err(error) if error.is(errno::NOENT) => Ok(()),
+        ended => ended.map(drop),
+    }
+}
+
+/// Takes a mirror snapshot of an image that is primary here.
+pub(crate) async fn take(cluster: &Cluster, image: &str) -> Result<MirrorSnapshot, DriverError> {
+    let taken = Instant::now();
+    let said = cluster.rbd(&["mirror", "image", "snapshot", "--image", image]).await?;
+    let number = said.rsplit(':').next().and_then(|number| number.trim().parse().ok());
+    let id = number
+        .ok_or_else(|| DriverError::failed(format!("a mirror snapshot has no number: {said}")))?;
+    Ok(MirrorSnapshot { id, taken })
+}
+
+/// The snapshots of an image's copy; `None` when it has not begun to be one.
+pub(crate) async fn snapshots(
+    cluster: &Cluster,
+    image: &str,
+) -> Result<Option<Vec<ImageSnapshot>>, CommandError> {
+    match cluster.rbd_prints(&["snap", "ls", "--all", "--image", image]).await {
+        Err(error) if error.is(errno::NOENT) => Ok(None),
+        all => all.map(Some),
+    }
+}
+
+/// Whether a mirror snapshot, or a later one, is complete in an image's copy.
+pub(crate) fn has_arrived(snapshot: MirrorSnapshot, copy: &[ImageSnapshot]) -> bool {
+    // what was copied before the image was primary here itself, has the numbers of an image that is no more
+    let since = copy
+        .rsplit(|one| {
+            matches!(one.namespace, SnapshotNamespace::Mirror { primary_snap_id: None, .. })
+        })
+        .next();
+    since.into_iter().flatten().any(|one| match &one.namespace {
+        SnapshotNamespace::Mirror { complete: true, primary_snap_id: Some(id), .. } => {
+            *id >= snapshot.id
+        }
+        SnapshotNamespace::Mirror { .. }
+        | SnapshotNamespace::User
+        | SnapshotNamespace::Trash
+        | SnapshotNamespace::Other => false,
+    })
+}
+
+/// Whether both sides of an image have been written to since they were equal, so that nothing is copied any more.
+pub(crate) async fn is_split(cluster: &Cluster, image: &str) -> Result<bool, CommandError> {
+    let status: MirrorStatus =
+        cluster.rbd_prints(&["mirror", "image", "status", "--image", image]).await?;
+    Ok(status.description.contains("split-brain"))
+}
+
+/// How an image is mirrored; `None` when it is not, or there is none.
+pub(crate) fn of(info: Option<&ImageInfo>) -> Option<&Mirroring> {
+    info?.mirroring.as_ref().filter(|mirroring| mirroring.state == "enabled")
+}
+
+/// An image takes no writes here any more, and its last mirror snapshot is taken. An open writer's next write fails.
+pub(crate) async fn demote(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+    match cluster.rbd_over_data(&["mirror", "image", "demote", "--image", image]).await {
+        Err(error) if error.is(errno::INVAL) => require(cluster, image, false, error).await,
+        demoted => demoted.map(drop),
+    }
+}
+
+/// What a promotion comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promoted {
+    /// The image is primary, and has everything that was acknowledged where it was primary before.
+    Whole,
+    /// Its last mirror snapshot has not come here yet, or it is primary elsewhere.
+    NotYet,
+}
+
+/// An image takes writes here from now on, if it is demoted elsewhere and everything of it has come.
+pub(crate) async fn promote(cluster: &Cluster, image: &str) -> Result<Promoted, CommandError> {
+    match cluster.rbd_over_data(&["mirror", "image", "promote", "--image", image]).await {
+        Ok(_) => Ok(Promoted::Whole),
+        // read-only: the mirror daemon has not let go of it yet
+        Err(error) if error.is(errno::BUSY) || error.is(errno::ROFS) => Ok(Promoted::NotYet),
+        Err(error) if error.is(errno::INVAL) => {
+            require(cluster, image, true, error).await.map(|()| Promoted::Whole)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// An image takes writes here from now on, whatever has come of it: as it was at the last mirror snapshot that is complete.
+pub(crate) async fn promote_as_it_is(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+    let promotion = ["mirror", "image", "promote", "--force", "--image", image];
+    match cluster.rbd_over_data(&promotion).await {
+        Err(error) if error.is(errno::INVAL) => require(cluster, image, true, error).await,
+        promoted => promoted.map(drop),
+    }
+}
+
+/// The command was refused: passes that on, unless the image is what it shall be already.
+async fn require(
+    cluster: &Cluster,
+    image: &str,
+    is_primary: bool,
+    error: CommandError,
+) -> Result<(), CommandError> {
+    let info: ImageInfo = cluster.rbd_prints(&["info", "--image", image]).await?;
+    let is_so = of(Some(&info)).is_some_and(|mirroring| mirroring.primary == is_primary);
+    if is_so { Ok(()) } else { Err(error) }
+}
+
+/// An image's copy is made anew from where it is primary.
+pub(crate) async fn resync(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+    cluster.rbd(&["mirror", "image", "resync", "--image", image]).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_snapshot_counts_that_came_after_the_image_was_primary_here_itself() {
+        let taken = |id| MirrorSnapshot { id, taken: Instant::now() };
+        let entry = |namespace| json!({ "name": "n", "namespace": namespace });
+        let copied = |id: u64, complete: bool| {
+            entry(
+                json!({ "type": "mirror", "state": "non-primary", "complete": complete, "primary_snap_id": id }),
+            )
+        };
+        let own = entry(json!({ "type": "mirror", "state": "demoted", "complete": true }));
+        let user = entry(json!({ "type": "user" }));
+        let arrived = |id, listed: &[serde_json::Value]| {
+            let copy: Vec<ImageSnapshot> = serde_json::from_value(json!(listed)).unwrap();
+            has_arrived(taken(id), &copy)
+        };
+        assert!(arrived(6, &[copied(6, true), user.clone()]));
+        assert!(arrived(6, &[copied(5, true), copied(7, true)]));
+        assert!(!arrived(6, &[copied(5, true), copied(6, false), user]));
+        assert!(!arrived(6, &[copied(50, true), own.clone()]), "of an image that is no more");
+        assert!(arrived(6, &[copied(50, true), own, copied(6, true)]));
+        assert!(!arrived(6, &[]));
+    }
+}

@@ -1,0 +1,184 @@
+//! The replicas of a backend's volumes: copies that `rbd-mirror` keeps on the first target, by mirror snapshots that are taken here.
+//!
+//! A replica is never in sync with an image that somebody may write to: it is what the image was at a moment, and that is told.
+
+use crate::cluster::Cluster;
+use crate::mirror::{self, MirrorSnapshot};
+use crate::{clones, images, names, verification};
+use driver::{DriverError, Replica, Verified};
+use futures_util::future::join_all;
+use model::{ReplicatedVolume, VerificationRequest, VolumeId};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// What this worker knows of each replica.
+#[derive(Default)]
+pub(crate) struct KnownReplicas {
+    known: Mutex<HashMap<VolumeId, Known>>,
+    /// The verification of each that was asked for last.
+    verifications: Mutex<HashMap<VolumeId, Verification>>,
+}
+
+/// A verification, which goes on between the looks.
+struct Verification {
+    id: Uuid,
+    found: JoinHandle<Result<Option<Verified>, DriverError>>,
+}
+
+impl Drop for Verification {
+    fn drop(&mut self) {
+        self.found.abort();
+    }
+}
+
+/// What is known of a replica.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The mirror snapshot that is on its way.
+    on_its_way: Option<MirrorSnapshot>,
+    /// When the newest was taken that has arrived.
+    as_of: Option<Instant>,
+}
+
+impl KnownReplicas {
+    /// Forgets all: the sides have changed.
+    pub fn forget(&self) {
+        self.lock().clear();
+        self.verifications().clear();
+    }
+
+    /// Keeps what is known of these alone.
+    fn keep(&self, volumes: &[ReplicatedVolume]) {
+        let there: HashSet<_> = volumes.iter().map(|one| one.id).collect();
+        self.lock().retain(|id, _| there.contains(id));
+        let due: HashSet<_> = volumes.iter().filter_map(|one| Some(one.verification?.id)).collect();
+        self.verifications().retain(|_, verification| due.contains(&verification.id));
+    }
+
+    fn get(&self, id: VolumeId) -> Option<Known> {
+        self.lock().get(&id).copied()
+    }
+
+    fn set(&self, id: VolumeId, known: Option<Known>) {
+        match known {
+            Some(known) => self.lock().insert(id, known),
+            None => self.lock().remove(&id),
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<VolumeId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verifications(&self) -> MutexGuard<'_, HashMap<VolumeId, Verification>> {
+        self.verifications.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the verification of a replica that has come to its end.
+    fn take_ended(&self, id: VolumeId) -> Option<Verification> {
+        let mut all = self.verifications();
+        all.get(&id).is_some_and(|one| one.found.is_finished()).then(|| all.remove(&id))?
+    }
+}
+
+/// The replicas of a backend.
+pub(crate) struct Replicating<'a> {
+    pub known: &'a KnownReplicas,
+    pub from: &'a Arc<Cluster>,
+    pub to: &'a Arc<Cluster>,
+    /// How old a replica may become before it is brought up to date.
+    pub interval: Duration,
+}
+
+impl Replicating<'_> {
+    /// Brings these up to date where that is due, and tells how old they are.
+    pub async fn look(&self, volumes: &[ReplicatedVolume]) -> Vec<Replica> {
+        self.known.keep(volumes);
+        join_all(volumes.iter().map(|volume| self.look_at(volume))).await
+    }
+
+    async fn look_at(&self, volume: &ReplicatedVolume) -> Replica {
+        let id = volume.id;
+        let known = match self.bring_on(id, self.known.get(id)).await {
+            Ok(known) => Some(known),
+            Err(error) => {
+                tracing::warn!(volume.id = %id, %error, "replica not brought up to date");
+                None
+            }
+        };
+        let age = known.or_else(|| self.known.get(id)).and_then(|known| known.as_of);
+        self.known.set(id, known);
+        let verified = match (volume.verification, age) {
+            (Some(asked), Some(_)) => self.verify(id, asked).await,
+            (Some(_) | None, _) => None,
+        };
+        // how much the image has changed since then, the cluster does not tell
+        Replica { id, out_of_sync_bytes: 1, age: age.map(|at| at.elapsed()), verified }
+    }
+
+    /// What the verification that is due has found; begins it, unless it was begun.
+    async fn verify(&self, id: VolumeId, asked: VerificationRequest) -> Option<Verified> {
+        if let Some(mut ended) = self.known.take_ended(id) {
+            match (&mut ended.found).await {
+                Ok(Ok(Some(verified))) if verified.id == asked.id => return Some(verified),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::info!(volume.id = %id, %error, "not verified yet"),
+                Err(error) => tracing::error!(volume.id = %id, %error, "a verification failed"),
+            }
+        }
+        let (from, to) = (self.from.clone(), self.to.clone());
+        self.known.verifications().entry(id).or_insert_with(|| Verification {
+            id: asked.id,
+            found: tokio::spawn(async move { verification::verify(&from, &to, id, asked).await }),
+        });
+        None
+    }
+
+    async fn bring_on(&self, id: VolumeId, known: Option<Known>) -> Result<Known, DriverError> {
+        let image = names::image(id);
+        let mut known = match known {
+            Some(known) => known,
+            None => {
+                self.begin(&image).await?;
+                Known::default()
+            }
+        };
+        let is_due = known.as_of.is_none_or(|at| at.elapsed() >= self.interval);
+        if known.on_its_way.is_none() && is_due {
+            known.on_its_way = Some(mirror::take(self.from, &image).await?);
+        }
+        if let Some(snapshot) = known.on_its_way
+            && let Some(copy) = mirror::snapshots(self.to, &image).await?
+            && mirror::has_arrived(snapshot, &copy)
+        {
+            known = Known { on_its_way: None, as_of: Some(snapshot.taken) };
+        }
+        Ok(known)
+    }
+
+    /// Sees that an image is mirrored from here.
+    async fn begin(&self, image: &str) -> Result<(), DriverError> {
+        let info = images::info(self.from, image).await?;
+        let Some(known) = &info else {
+            return Err(DriverError::failed(format!("there is no image {image}")));
+        };
+        if known.parent.is_some() {
+            // it would be mirrored together with what it stands on alone
+            clones::flatten(self.from, image).await?;
+        }
+        match mirror::of(info.as_ref()) {
+            Some(mirroring) if mirroring.primary => Ok(()),
+            // a failover was given up after it had been demoted
+            Some(_) => match mirror::promote(self.from, image).await? {
+                mirror::Promoted::Whole => Ok(()),
+                mirror::Promoted::NotYet => {
+                    Err(DriverError::failed(format!("{image} is primary on another side")))
+                }
+            },
+            None => mirror::enable(self.from, image).await,
+        }
+    }
+}
