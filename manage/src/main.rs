@@ -13,6 +13,7 @@ mod operation;
 mod policy;
 mod private_files;
 mod quota;
+mod rbd;
 mod schema;
 mod service;
 mod session;
@@ -67,6 +68,9 @@ enum About {
     /// Who may do what: list, check, sample
     #[command(subcommand)]
     Policy(policy::Command),
+    /// The Ceph clusters of backends with the driver rbd
+    #[command(subcommand)]
+    Rbd(rbd::Command),
     /// The database schema
     #[command(subcommand)]
     Db(schema::Command),
@@ -99,6 +103,7 @@ fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
             About::Operation(command) => operation::run(&session, command).await,
             About::Quota(command) => quota::run(&session, command).await,
             About::Policy(command) => policy::run(&session, command),
+            About::Rbd(command) => rbd::run(&session, command),
             About::Db(command) => schema::run(&session, command).await,
             About::Bootstrap(arguments) => bootstrap::run(&session, arguments).await,
         }

@@ -10,7 +10,8 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// What a worker says of its own accord in a failover between clusters.
-const EXPECTED: [&str; 7] = [
+const EXPECTED: [&str; 8] = [
+    "replication failed",
     "cannot follow the active side",
     "cutting off a client",
     "replica not brought up to date",
@@ -39,7 +40,8 @@ impl Backend {
             conf("b")
         );
         let backend = BackendSpec { name: "a".to_owned(), driver: "rbd", settings };
-        let cluster = ClusterBuilder::for_test().await?.backend(backend).start().await?;
+        let cluster = ClusterBuilder::for_test().await?.default_timers();
+        let cluster = cluster.backend(backend).start().await?;
         let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
         cluster.client().create_volume_type("replicated", specs).await?;
         Ok(Self { cluster, clusters: clusters.to_owned(), pool })
@@ -151,7 +153,9 @@ async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()
     let writer = backend.writer("b", &volume, next).await?;
     // and what is made while the target serves
     let made = client.available_volume(1).await?;
-    let of_made = backend.writer("b", &made, 1).await?.kill().await?;
+    let of_made = backend.writer("b", &made, 1).await?.stop().await?;
+    let cloned = client.create_volume(json!({ "size": 1, "source_volid": made })).await?;
+    client.wait_for_status(&cloned, "available").await?;
     backend.fail_over("--to default").await?;
     let written = [numbers(&there), numbers(&writer.require_cut_off().await?)].concat();
     let home = found(&backend.conf("a"), &backend.image(&volume), last(&written)).await?;
@@ -164,7 +168,9 @@ async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()
     let home =
         found(&backend.conf("a"), &backend.image(&made), last(&numbers(&of_made)) + 100).await?;
     assert_eq!(home[..of_made.len()], numbers(&of_made));
-    for volume in [&volume, &plain, &made] {
+    let home = found(&backend.conf("a"), &backend.image(&cloned), last(&numbers(&of_made))).await?;
+    assert!(home.len() >= of_made.len());
+    for volume in [&volume, &plain, &made, &cloned] {
         assert_eq!(of_volume(&client, volume).await?.0, "available");
     }
     assert_eq!(service(&client).await?["replication_status"], "enabled");
@@ -177,7 +183,7 @@ async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()
         client.get(&format!("/snapshots/{snapshot}")).await.is_ok_and(|one| one.status == 404)
     })
     .await?;
-    for volume in [volume, plain, made] {
+    for volume in [volume, plain, made, cloned] {
         client.delete(&format!("/volumes/{volume}")).await?.expect_status(202)?;
         client.wait_for_status(&volume, "deleted").await?;
     }

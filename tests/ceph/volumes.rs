@@ -18,7 +18,8 @@ impl Backend {
     async fn start() -> anyhow::Result<Self> {
         let conf = ceph::of_this_run()?.join("a/ceph.conf");
         let pool = new_pool(&conf).await?;
-        let cluster = ClusterBuilder::for_test().await?.rbd("a", &conf, &pool).start().await?;
+        let cluster = ClusterBuilder::for_test().await?.default_timers();
+        let cluster = cluster.rbd("a", &conf, &pool).start().await?;
         Ok(Self { cluster, conf, pool })
     }
 

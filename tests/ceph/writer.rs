@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use harness::files;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,6 +69,15 @@ impl Writer {
         let status = ended.context("the server goes on to write")??;
         anyhow::ensure!(!status.success(), "a write must have failed");
         // the last lines may be on their way
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(self.acknowledged())
+    }
+
+    /// It closes the image; returns what was acknowledged.
+    pub async fn stop(mut self) -> anyhow::Result<Vec<Acknowledged>> {
+        let process = self.process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        kill_process(process.context("it has ended")?, Signal::TERM)?;
+        tokio::time::timeout(PATIENCE, self.process.wait()).await??;
         tokio::time::sleep(Duration::from_millis(200)).await;
         Ok(self.acknowledged())
     }

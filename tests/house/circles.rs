@@ -23,6 +23,8 @@ const ROOTS: &[&str] = &[
     "volume/drivers/fake/src/lib.rs",
     "volume/drivers/file/src/lib.rs",
     "volume/drivers/file/tests/driver/main.rs",
+    "volume/drivers/rbd/src/lib.rs",
+    "volume/drivers/rbd/tests/driver/main.rs",
     "volume/drivers/file/relay/src/main.rs",
     "manage/src/main.rs",
     "tests/harness/lib.rs",
@@ -32,6 +34,7 @@ const ROOTS: &[&str] = &[
     "tests/bus/main.rs",
     "tests/replication/main.rs",
     "tests/resilience/main.rs",
+    "tests/ceph/main.rs",
     "tests/compatibility/main.rs",
     "tests/sandbox/main.rs",
 ];

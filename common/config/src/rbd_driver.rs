@@ -2,7 +2,7 @@
 
 use crate::error::{ConfigError, invalid};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `[backends.NAME.rbd]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +51,22 @@ impl Default for RbdDriverConfig {
 }
 
 impl RbdDriverConfig {
+    /// What a user of the cluster may do that works for this pool: Ceph's subsystems, each with its capabilities. `profile rbd` of the
+    /// monitors lets it put clients on the blocklist.
+    #[must_use]
+    pub fn rights(&self) -> [(&'static str, String); 3] {
+        let of_pool = format!("profile rbd pool={}", self.rbd_pool);
+        [("mon", "profile rbd".to_owned()), ("osd", of_pool.clone()), ("mgr", of_pool)]
+    }
+
+    /// The command that makes this user on the cluster that a file describes, and prints its keyring.
+    #[must_use]
+    pub fn make_user(&self, conf: &Path, user: &str) -> String {
+        let rights = self.rights().map(|(subsystem, rights)| format!("{subsystem} '{rights}'"));
+        let conf = conf.display();
+        format!("ceph --conf {conf} auth get-or-create client.{user} {}", rights.join(" "))
+    }
+
     pub(crate) fn validate(&self, section: &str) -> Result<(), ConfigError> {
         let key = |name: &str| format!("{section}.rbd.{name}");
         for (name, value) in [("rbd_pool", &self.rbd_pool), ("rbd_user", &self.rbd_user)] {

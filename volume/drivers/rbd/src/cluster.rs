@@ -23,6 +23,7 @@ pub(crate) struct Cluster {
     pub user: String,
     pub pool: String,
     connect_timeout: Duration,
+    max_commands: usize,
     /// A process takes a good part of a processor for as long as it starts; more at once would not be faster.
     places: Arc<Semaphore>,
     /// Those that take long do not hold up the others.
@@ -37,6 +38,7 @@ impl Cluster {
             user: user.to_owned(),
             pool: config.rbd_pool.clone(),
             connect_timeout: Duration::from_secs(config.rados_connect_timeout),
+            max_commands: config.max_commands,
             places: Arc::new(Semaphore::new(config.max_commands)),
             places_over_data: Arc::new(Semaphore::new(config.max_commands)),
         }
@@ -62,6 +64,27 @@ impl Cluster {
         all.extend(["--format", "json"]);
         let printed = self.within_deadline("rbd", &all).await?;
         understand("rbd", arguments, &printed)
+    }
+
+    /// The same of one that takes longer, the more there is.
+    pub async fn rbd_prints_over_data<T: DeserializeOwned>(
+        &self,
+        arguments: &[&str],
+    ) -> Result<T, CommandError> {
+        let all = [arguments, &["--format", "json"]].concat();
+        let printed = self.rbd_over_data(&all).await?;
+        understand("rbd", arguments, &printed)
+    }
+
+    /// The same cluster for work that can wait, and must not keep other work waiting.
+    pub fn in_the_background(&self) -> Self {
+        let places = Semaphore::new(self.max_commands);
+        let places_over_data = Semaphore::new(self.max_commands);
+        Self {
+            places: Arc::new(places),
+            places_over_data: Arc::new(places_over_data),
+            ..self.clone()
+        }
     }
 
     /// The content of a snapshot.

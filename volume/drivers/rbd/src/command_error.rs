@@ -41,6 +41,11 @@ impl CommandError {
         matches!(self, Self::Refused { complaint, .. } if complaint.contains(what))
     }
 
+    /// Whether the cluster did not answer.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::TimedOut { .. }) || self.is(errno::TIMEDOUT) || self.is_of_monitors()
+    }
+
     /// Whether no monitor answers, for which there is not always an error number.
     fn is_of_monitors(&self) -> bool {
         matches!(self, Self::Refused { complaint, .. }
@@ -50,11 +55,8 @@ impl CommandError {
 
 impl From<CommandError> for DriverError {
     fn from(error: CommandError) -> Self {
-        let is_transient = matches!(error, CommandError::TimedOut { .. })
-            || error.is(errno::TIMEDOUT)
-            || error.is_of_monitors()
-            // its client was put on the blocklist with others that used the image
-            || error.is(errno::SHUTDOWN);
+        // or its client was put on the blocklist with others that used the image
+        let is_transient = error.is_silence() || error.is(errno::SHUTDOWN);
         if is_transient {
             Self::Transient(error.to_string())
         } else {

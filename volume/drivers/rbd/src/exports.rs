@@ -1,6 +1,6 @@
 //! Data paths: a server opens an image by itself. What can be done for it is to tell it how, and against it to cut it off.
 
-use crate::connection::{Monitors, connection_info};
+use crate::connection::connection_info;
 use crate::rbd_driver::RbdDriver;
 use crate::{images, names, records, watchers};
 use driver::{DriverError, Exports, Fence};
@@ -72,16 +72,6 @@ impl Exports for RbdDriver {
 }
 
 impl RbdDriver {
-    /// The monitors, as they were when this worker began to serve from this side.
-    async fn monitors_of_active_side(&self) -> Result<Monitors, DriverError> {
-        let mut known = self.monitors.lock().await;
-        if let Some(monitors) = &*known {
-            return Ok(monitors.clone());
-        }
-        let monitors = Monitors::of(&self.sides.active_cluster()).await?;
-        Ok(known.insert(monitors).clone())
-    }
-
     /// The secret in libvirt by which a hypervisor has the key of a side's user.
     pub(crate) fn secret_uuid_of(&self, side: &Side) -> Option<&str> {
         let Some(target) = side.target() else {

@@ -1,9 +1,10 @@
 //! Failover: the images of the other side become primary, after everything has come there, or as they are.
 
 use crate::cluster::Cluster;
-use crate::mirror::{self, MirrorSnapshot, Promoted};
+use crate::image_move::{Brought, ImageMove};
+use crate::mirror::{self, Promoted};
 use crate::shapes::ImageInfo;
-use crate::{copies, images, names, records, watchers};
+use crate::{images, names, records};
 use driver::{DriverError, Failover, Phases};
 use futures_util::future::{join_all, try_join_all};
 use model::{
@@ -11,16 +12,6 @@ use model::{
     VolumeOutcome,
 };
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
-
-/// How long the side that serves may take to show that it lives.
-const LIFE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a mirror snapshot may be on its way, while the other side makes no progress.
-const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(120);
-/// How often it is looked whether what does not arrive cannot.
-const SPLIT_INTERVAL: Duration = Duration::from_secs(10);
-/// How often it is looked whether something has arrived.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// The two sides of a failover.
 pub(crate) struct Sides<'a> {
@@ -52,7 +43,7 @@ impl Sides<'_> {
         records::claim(self.to, self.backend, failover.fence).await?;
         let there = if failover.from == failover.target {
             self.serve_as_they_are(failover, failover.volumes.iter().collect()).await?
-        } else if self.active_side_lives(failover).await {
+        } else if records::enter_epoch_if_it_lives(self.from, self.backend, failover.epoch).await? {
             phases.end("look at the active side");
             self.move_over(failover, &mut phases).await?
         } else {
@@ -62,9 +53,11 @@ impl Sides<'_> {
                 target = %failover.target,
                 "the side that is left does not answer: its clients may write to it for as long as they reach it"
             );
-            self.serve_as_they_are(failover, served(failover.volumes).collect()).await?
+            let replicated = served(failover.volumes).filter(|volume| volume.replicated);
+            self.serve_as_they_are(failover, replicated.collect()).await?
         };
         records::enter_epoch(self.to, self.backend, failover.epoch).await?;
+        self.leave_nothing(failover, &there).await;
         phases.end("serve from the target");
         let snapshots = self.snapshots_there(failover.snapshots).await?;
         Ok(FailoverOutcome {
@@ -77,12 +70,6 @@ impl Sides<'_> {
         })
     }
 
-    /// Whether the side that serves takes writes; if so, it knows of the failover from now on.
-    async fn active_side_lives(&self, failover: &Failover<'_>) -> bool {
-        let epoch = records::enter_epoch(self.from, self.backend, failover.epoch);
-        matches!(tokio::time::timeout(LIFE_TIMEOUT, epoch).await, Ok(Ok(())))
-    }
-
     /// Moves what is served, while servers go on to write until all of it has come once; then for as long as the rest takes, nobody can.
     async fn move_over(
         &self,
@@ -91,153 +78,56 @@ impl Sides<'_> {
     ) -> Result<HashMap<VolumeId, There>, DriverError> {
         // what is replicated; and home, everything
         let moves = |one: &&Volume| one.replicated || failover.target.is_primary();
-        let come = self.bring_all(served(failover.volumes).filter(moves).collect()).await;
+        let moves: Vec<_> =
+            served(failover.volumes).filter(moves).map(|volume| self.image_move(volume)).collect();
+        let brought = join_all(moves.iter().map(ImageMove::bring)).await;
         phases.end("resynchronise");
-        let mut ready = Vec::new();
-        for (volume, come) in come {
-            match come {
-                Ok(()) => ready.push(volume),
+        let (mut home, mut ready) = (Vec::new(), Vec::new());
+        for (one, brought) in moves.iter().zip(brought) {
+            match brought {
+                Ok(Brought::ReadyToCutOver) => ready.push(one),
+                Ok(Brought::IsThere) => home.push(one),
                 // its newest content is where it was, and an old copy is not served while that can be read
                 Err(error) if failover.leave_behind => {
-                    tracing::warn!(volume.id = %volume.id, %error, "left behind");
+                    tracing::warn!(volume.id = %one.id, %error, "left behind");
                 }
                 Err(error) => {
-                    let id = volume.id;
-                    let text = format!("volume {id} cannot be brought over: {error}");
+                    let text = format!("volume {} cannot be brought over: {error}", one.id);
                     return Err(DriverError::failed(text));
                 }
             }
         }
-        let cut_over = join_all(ready.iter().map(|volume| self.cut_over(volume))).await;
+        let cut_over = join_all(ready.iter().map(|one| one.cut_over())).await;
         if let Err(error) = cut_over.into_iter().collect::<Result<(), _>>() {
-            self.take_back(&ready).await;
+            join_all(ready.iter().map(|one| one.take_back())).await;
             return Err(error);
         }
         phases.end("demote and promote");
-        Ok(ready.iter().map(|volume| (volume.id, There::Whole)).collect())
+        Ok(ready.into_iter().chain(home).map(|one| (one.id, There::Whole)).collect())
     }
 
-    /// Brings everything over that there is now.
-    async fn bring_all<'f>(
-        &self,
-        volumes: Vec<&'f Volume>,
-    ) -> Vec<(&'f Volume, Result<(), DriverError>)> {
-        let brought = join_all(volumes.iter().map(|volume| self.bring(volume))).await;
-        volumes.into_iter().zip(brought).collect()
-    }
-
-    async fn bring(&self, volume: &Volume) -> Result<(), DriverError> {
-        let image = names::image(volume.id);
-        let (here, there) =
-            tokio::try_join!(images::info(self.from, &image), images::info(self.to, &image))?;
-        if mirror::of(there.as_ref()).is_some_and(|there| there.primary) {
-            if mirror::of(here.as_ref()).is_some_and(|here| !here.primary) {
-                // an earlier attempt has come so far
-                return Ok(());
-            }
-            self.make_copy_of(&image).await?;
-        } else if there.is_some() && mirror::of(there.as_ref()).is_none() {
-            return Err(DriverError::failed(format!("there is another {image} on the target")));
-        }
-        self.mirror_from_here(&image, here.as_ref()).await?;
-        let snapshot = mirror::take(self.from, &image).await?;
-        self.wait_for(&image, snapshot).await
-    }
-
-    /// An image that was primary on both sides, or is on its own on the other one, becomes a copy again: whoever writes to it there is
-    /// cut off.
-    async fn make_copy_of(&self, image: &str) -> Result<(), DriverError> {
-        tracing::warn!(image, "it was primary where it was left: it becomes a copy");
-        watchers::cut_off(self.to, image).await?;
-        mirror::demote(self.to, image).await?;
-        Ok(mirror::resync(self.to, image).await?)
-    }
-
-    async fn mirror_from_here(
-        &self,
-        image: &str,
-        here: Option<&ImageInfo>,
-    ) -> Result<(), DriverError> {
-        match mirror::of(here) {
-            Some(mirroring) if mirroring.primary => Ok(()),
-            // an attempt was given up after it had been demoted
-            Some(_) => match mirror::promote(self.from, image).await? {
-                Promoted::Whole => Ok(()),
-                Promoted::NotYet => {
-                    Err(DriverError::failed(format!("{image} is primary on neither side")))
-                }
-            },
-            None if here.is_none() => {
-                Err(DriverError::failed(format!("there is no image {image}")))
-            }
-            None => mirror::enable(self.from, image).await,
+    fn image_move(&self, volume: &Volume) -> ImageMove<'_> {
+        ImageMove {
+            from: self.from,
+            to: self.to,
+            id: volume.id,
+            image: names::image(volume.id),
+            stays_mirrored: volume.replicated,
         }
     }
 
-    /// Waits until a mirror snapshot is there, for as long as there is progress.
-    async fn wait_for(&self, image: &str, snapshot: MirrorSnapshot) -> Result<(), DriverError> {
-        let (mut seen, mut progressed, mut examined) = (None, Instant::now(), Instant::now());
-        loop {
-            let copy = mirror::snapshots(self.to, image).await?;
-            if copy.as_ref().is_some_and(|copy| mirror::has_arrived(snapshot, copy)) {
-                return Ok(());
-            }
-            if copy != seen {
-                (seen, progressed) = (copy, Instant::now());
-            }
-            if progressed.elapsed() > ARRIVAL_TIMEOUT {
-                return Err(DriverError::failed(format!("{image} does not arrive on the target")));
-            }
-            if examined.elapsed() > SPLIT_INTERVAL {
-                examined = Instant::now();
-                if seen.is_some() && mirror::is_split(self.to, image).await? {
-                    self.make_copy_of(image).await?;
-                }
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// Nobody writes to an image on this side any more, and when the rest has come, on the other one everybody may.
-    async fn cut_over(&self, volume: &Volume) -> Result<(), DriverError> {
-        let image = names::image(volume.id);
-        watchers::cut_off(self.from, &image).await?;
-        mirror::demote(self.from, &image).await?;
-        let began = Instant::now();
-        // that it succeeds is the proof that nothing is missing
-        while mirror::promote(self.to, &image).await? == Promoted::NotYet {
-            if began.elapsed() > ARRIVAL_TIMEOUT {
-                return Err(DriverError::failed(format!("{image} is not promoted on the target")));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        if !volume.replicated {
-            // it is home, and was mirrored to come here alone
-            mirror::disable(self.to, &image).await?;
-            if let Err(error) = copies::remove(self.from, &image).await {
-                tracing::warn!(image, %error, "its copy is left where it was");
-            }
-        }
-        Ok(())
-    }
-
-    /// The side that serves goes on to do so, as far as images have not been promoted on the other one.
-    async fn take_back(&self, volumes: &[&Volume]) {
-        for volume in volumes {
-            let image = names::image(volume.id);
-            // one that has been promoted is demoted there first
-            let taken_back = async {
-                mirror::demote(self.to, &image).await?;
-                let began = Instant::now();
-                while mirror::promote(self.from, &image).await? == Promoted::NotYet
-                    && began.elapsed() < ARRIVAL_TIMEOUT
-                {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Ok::<_, DriverError>(())
-            };
-            if let Err(error) = taken_back.await {
-                tracing::error!(image, %error, "not taken back after a failover that failed");
+    /// What was mirrored to come here alone is mirrored no more, and leaves nothing where it was.
+    async fn leave_nothing(&self, failover: &Failover<'_>, there: &HashMap<VolumeId, There>) {
+        let is_over = |one: &&Volume| {
+            !one.replicated
+                && failover.from != failover.target
+                && there.get(&one.id) == Some(&There::Whole)
+        };
+        let over = failover.volumes.iter().filter(is_over).map(|volume| self.image_move(volume));
+        let over: Vec<_> = over.collect();
+        for (one, ended) in over.iter().zip(join_all(over.iter().map(ImageMove::end)).await) {
+            if let Err(error) = ended {
+                tracing::warn!(volume.id = %one.id, %error, "its copy is left where it was");
             }
         }
     }
@@ -259,19 +149,36 @@ impl Sides<'_> {
     ) -> Result<(VolumeId, There), DriverError> {
         let image = names::image(volume.id);
         let info = images::info(self.to, &image).await?;
+        let is_accepted = failover.may_lack_writes.contains(&volume.id);
         let there = match mirror::of(info.as_ref()) {
-            // an earlier attempt has promoted it, or it was never elsewhere
-            Some(mirroring) if mirroring.primary && failover.from == failover.target => {
+            _ if failover.from == failover.target && self.serves(&image, info.as_ref()).await? => {
                 There::Whole
             }
-            None if info.is_some() && failover.from == failover.target => There::Whole,
-            Some(_) if failover.may_lack_writes.contains(&volume.id) => {
-                mirror::promote_as_it_is(self.to, &image).await?;
-                There::AsItWas
-            }
+            Some(_) if is_accepted => self.promote_as_it_is(&image).await?,
             Some(_) | None => There::NotServed,
         };
         Ok((volume.id, there))
+    }
+
+    /// Whether an image of the side that serves takes writes there; one that was demoted for a failover that failed does again.
+    async fn serves(&self, image: &str, info: Option<&ImageInfo>) -> Result<bool, DriverError> {
+        match mirror::of(info) {
+            Some(mirroring) if mirroring.primary => Ok(true),
+            Some(_) => Ok(mirror::promote(self.to, image).await? == Promoted::Whole),
+            None => Ok(info.is_some()),
+        }
+    }
+
+    /// An image of which nothing is complete cannot be promoted, and does not keep the others from it.
+    async fn promote_as_it_is(&self, image: &str) -> Result<There, DriverError> {
+        match mirror::promote_as_it_is(self.to, image).await.map_err(DriverError::from) {
+            Ok(()) => Ok(There::AsItWas),
+            Err(DriverError::Failed(reason)) => {
+                tracing::warn!(image, reason, "not served");
+                Ok(There::NotServed)
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// Those of the snapshots that are on the other side.

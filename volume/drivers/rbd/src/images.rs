@@ -203,7 +203,11 @@ pub(crate) async fn rename_snapshot(
     if has_snapshot(&all, to) { Ok(()) } else { Err(error) }
 }
 
-async fn snapshots(cluster: &Cluster, image: &str) -> Result<Vec<ImageSnapshot>, CommandError> {
+/// The snapshots of an image, whoever made them.
+pub(crate) async fn snapshots(
+    cluster: &Cluster,
+    image: &str,
+) -> Result<Vec<ImageSnapshot>, CommandError> {
     cluster.rbd_prints(&["snap", "ls", "--all", "--image", image]).await
 }
 
@@ -214,5 +218,5 @@ pub(crate) fn has_snapshot(all: &[ImageSnapshot], name: &str) -> bool {
 
 /// All images of the pool, with their snapshots.
 pub(crate) async fn list(cluster: &Cluster) -> Result<Vec<Listed>, CommandError> {
-    cluster.rbd_prints(&["ls", "--long"]).await
+    cluster.rbd_prints_over_data(&["ls", "--long"]).await
 }

@@ -7,6 +7,9 @@ use crate::shapes::{ImageInfo, ImageSnapshot, MirrorStatus, Mirroring, SnapshotN
 use driver::DriverError;
 use std::time::Instant;
 
+/// Numbers from here on are none of snapshots (Ceph's `CEPH_SNAPDIR`): a copy that was promoted in the midst of a mirror snapshot has one.
+const NO_SNAPSHOT: u64 = u64::MAX - 1;
+
 /// A mirror snapshot of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MirrorSnapshot {
@@ -70,7 +73,7 @@ pub(crate) fn has_arrived(snapshot: MirrorSnapshot, copy: &[ImageSnapshot]) -> b
         .next();
     since.into_iter().flatten().any(|one| match &one.namespace {
         SnapshotNamespace::Mirror { complete: true, primary_snap_id: Some(id), .. } => {
-            *id >= snapshot.id
+            *id >= snapshot.id && *id < NO_SNAPSHOT
         }
         SnapshotNamespace::Mirror { .. }
         | SnapshotNamespace::User

@@ -33,9 +33,32 @@ pub(crate) fn drill(id: VolumeId) -> String {
     format!("{DRILL}{id}")
 }
 
-/// The snapshot of a volume that goes to its replica and is copied there; another one each time.
-pub(crate) fn drill_snapshot(drill: Uuid) -> String {
-    format!("{DRILL}{drill}")
+/// What a snapshot is for that goes to a volume's replica, and is removed when it has served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// To be copied there.
+    Drill,
+    /// To be compared there.
+    Verification,
+}
+
+impl Errand {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Drill => DRILL,
+            Self::Verification => VERIFICATION,
+        }
+    }
+
+    /// Another name each time: one that was removed may be on the target still.
+    pub fn snapshot(self) -> String {
+        format!("{}{}", self.prefix(), Uuid::new_v4())
+    }
+
+    /// Whether a snapshot is one of these.
+    pub fn is_of(self, snapshot: &str) -> bool {
+        snapshot.strip_prefix(self.prefix()).is_some_and(|id| id.parse::<Uuid>().is_ok())
+    }
 }
 
 /// The volume that an image is the storage of, by its name.
@@ -48,10 +71,11 @@ pub(crate) fn snapshot_of(snapshot: &str) -> Option<Uuid> {
     snapshot.strip_prefix(SNAPSHOT)?.parse().ok()
 }
 
-/// Whether a snapshot was made to copy a volume.
+/// Whether a snapshot was made to copy a volume, or to compare it with its replica.
 pub(crate) fn is_copy_snapshot(snapshot: &str) -> bool {
-    let id = snapshot.strip_prefix(COPY).or_else(|| snapshot.strip_prefix(DRILL));
-    id.is_some_and(|id| id.parse::<Uuid>().is_ok())
+    snapshot.strip_prefix(COPY).is_some_and(|id| id.parse::<Uuid>().is_ok())
+        || Errand::Drill.is_of(snapshot)
+        || Errand::Verification.is_of(snapshot)
 }
 
 /// Whether an image is the copy of a replica.
@@ -73,6 +97,7 @@ const VOLUME: &str = "volume-";
 const SNAPSHOT: &str = "snapshot-";
 const COPY: &str = "clone-for-";
 const DRILL: &str = "drill-";
+const VERIFICATION: &str = "verify-";
 const UNFINISHED: &str = ".unfinished";
 const DELETED: &str = ".deleted";
 

@@ -7,8 +7,9 @@ use crate::images::Making;
 use crate::replicas::KnownReplicas;
 use crate::sides::Sides;
 use configuration::BackendConfig;
+use driver::DriverError;
 use model::{BackendId, Volume};
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The driver of a backend whose volumes are images in a pool of a Ceph cluster.
 pub struct RbdDriver {
@@ -18,8 +19,14 @@ pub struct RbdDriver {
     pub(crate) backend: BackendId,
     pub(crate) sides: Sides,
     pub(crate) replicas: KnownReplicas,
-    pub(crate) sizes: Mutex<KnownSizes>,
-    pub(crate) monitors: Mutex<Option<Monitors>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of the side that serves. It is forgotten as a whole, so that nothing has to wait for a side that hangs.
+#[derive(Default)]
+struct Known {
+    sizes: Arc<tokio::sync::Mutex<KnownSizes>>,
+    monitors: Option<Monitors>,
 }
 
 impl RbdDriver {
@@ -32,9 +39,36 @@ impl RbdDriver {
             config: config.clone(),
             backend,
             replicas: KnownReplicas::default(),
-            sizes: Mutex::default(),
-            monitors: Mutex::default(),
+            known: Mutex::default(),
         }
+    }
+
+    /// Forgets what is known of the side that served until now.
+    pub(crate) fn forget_sides(&self) {
+        self.replicas.forget();
+        *self.known() = Known::default();
+    }
+
+    /// The sizes of the images of the side that serves.
+    pub(crate) fn known_sizes(&self) -> Arc<tokio::sync::Mutex<KnownSizes>> {
+        self.known().sizes.clone()
+    }
+
+    /// The monitors, as they were when this worker was asked for them first since the side serves.
+    pub(crate) async fn monitors_of_active_side(&self) -> Result<Monitors, DriverError> {
+        if let Some(monitors) = self.known().monitors.clone() {
+            return Ok(monitors);
+        }
+        let serving = self.sides.serving();
+        let monitors = Monitors::of(&*self.sides.of(&serving.active)?).await?;
+        if self.sides.serving().epoch == serving.epoch {
+            self.known().monitors = Some(monitors.clone());
+        }
+        Ok(monitors)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn making(&self, volume: &Volume) -> Making {

@@ -3,16 +3,19 @@
 //! A replica is never in sync with an image that somebody may write to: it is what the image was at a moment, and that is told.
 
 use crate::cluster::Cluster;
-use crate::mirror::{self, MirrorSnapshot};
-use crate::{clones, images, names, verification};
+use crate::mirror::{self, MirrorSnapshot, Promoted};
+use crate::{clones, images, names, records, verification};
 use driver::{DriverError, Replica, Verified};
 use futures_util::future::join_all;
-use model::{ReplicatedVolume, VerificationRequest, VolumeId};
+use model::{BackendId, ReplicatedVolume, VerificationRequest, VolumeId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
+
+/// After so long, it is looked why a mirror snapshot has not arrived.
+const LONG: Duration = Duration::from_secs(120);
 
 /// What this worker knows of each replica.
 #[derive(Default)]
@@ -87,6 +90,9 @@ impl KnownReplicas {
 /// The replicas of a backend.
 pub(crate) struct Replicating<'a> {
     pub known: &'a KnownReplicas,
+    pub backend: BackendId,
+    /// The epoch in which the primary serves.
+    pub epoch: i64,
     pub from: &'a Arc<Cluster>,
     pub to: &'a Arc<Cluster>,
     /// How old a replica may become before it is brought up to date.
@@ -102,15 +108,12 @@ impl Replicating<'_> {
 
     async fn look_at(&self, volume: &ReplicatedVolume) -> Replica {
         let id = volume.id;
-        let known = match self.bring_on(id, self.known.get(id)).await {
-            Ok(known) => Some(known),
-            Err(error) => {
-                tracing::warn!(volume.id = %id, %error, "replica not brought up to date");
-                None
-            }
-        };
-        let age = known.or_else(|| self.known.get(id)).and_then(|known| known.as_of);
+        let mut known = self.known.get(id);
+        if let Err(error) = self.bring_on(id, &mut known).await {
+            tracing::warn!(volume.id = %id, %error, "replica not brought up to date");
+        }
         self.known.set(id, known);
+        let age = known.and_then(|known| known.as_of);
         let verified = match (volume.verification, age) {
             (Some(asked), Some(_)) => self.verify(id, asked).await,
             (Some(_) | None, _) => None,
@@ -137,26 +140,34 @@ impl Replicating<'_> {
         None
     }
 
-    async fn bring_on(&self, id: VolumeId, known: Option<Known>) -> Result<Known, DriverError> {
+    /// Takes a mirror snapshot when that is due, and looks whether the one that is on its way has arrived. What is known stays known
+    /// when the target does not answer; when the primary refuses, it is found out anew.
+    async fn bring_on(&self, id: VolumeId, known: &mut Option<Known>) -> Result<(), DriverError> {
         let image = names::image(id);
-        let mut known = match known {
-            Some(known) => known,
+        let mut now = match known.take() {
+            Some(now) => now,
             None => {
                 self.begin(&image).await?;
                 Known::default()
             }
         };
-        let is_due = known.as_of.is_none_or(|at| at.elapsed() >= self.interval);
-        if known.on_its_way.is_none() && is_due {
-            known.on_its_way = Some(mirror::take(self.from, &image).await?);
+        let is_due = now.as_of.is_none_or(|at| at.elapsed() >= self.interval);
+        if now.on_its_way.is_none() && is_due {
+            now.on_its_way = Some(mirror::take(self.from, &image).await?);
         }
-        if let Some(snapshot) = known.on_its_way
-            && let Some(copy) = mirror::snapshots(self.to, &image).await?
-            && mirror::has_arrived(snapshot, &copy)
-        {
-            known = Known { on_its_way: None, as_of: Some(snapshot.taken) };
+        *known = Some(now);
+        if let Some(snapshot) = now.on_its_way {
+            let copy = mirror::snapshots(self.to, &image).await?.unwrap_or_default();
+            if mirror::has_arrived(snapshot, &copy) {
+                *known = Some(Known { on_its_way: None, as_of: Some(snapshot.taken) });
+            } else if snapshot.taken.elapsed() > LONG && mirror::is_split(self.to, &image).await? {
+                return Err(DriverError::failed(
+                    "both sides were written to since they were equal, and nothing is mirrored: a failover to the target while the \
+                     primary lives makes it a copy again",
+                ));
+            }
         }
-        Ok(known)
+        Ok(())
     }
 
     /// Sees that an image is mirrored from here.
@@ -172,13 +183,19 @@ impl Replicating<'_> {
         match mirror::of(info.as_ref()) {
             Some(mirroring) if mirroring.primary => Ok(()),
             // a failover was given up after it had been demoted
-            Some(_) => match mirror::promote(self.from, image).await? {
-                mirror::Promoted::Whole => Ok(()),
-                mirror::Promoted::NotYet => {
-                    Err(DriverError::failed(format!("{image} is primary on another side")))
-                }
-            },
+            Some(_) => self.promote(image).await,
             None => mirror::enable(self.from, image).await,
+        }
+    }
+
+    async fn promote(&self, image: &str) -> Result<(), DriverError> {
+        // a failover that has begun since this look did has demoted it
+        records::require_epoch(self.from, self.backend, self.epoch).await?;
+        match mirror::promote(self.from, image).await? {
+            Promoted::Whole => Ok(()),
+            Promoted::NotYet => {
+                Err(DriverError::failed(format!("{image} is primary on another side")))
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::failover::Sides;
 use crate::rbd_driver::RbdDriver;
 use crate::replicas::Replicating;
 use crate::shapes::Usage;
-use crate::{drills, names};
+use crate::{drills, names, records};
 use driver::{DriverError, Failover, ReplicaCopy, Replicas, Replication, Volumes};
 use model::{FailoverOutcome, ReplicatedVolume, Side, Volume, VolumeId};
 use std::time::Duration;
@@ -14,14 +14,22 @@ use std::time::Duration;
 #[driver::async_trait]
 impl Replication for RbdDriver {
     async fn replicate(&self, volumes: &[ReplicatedVolume]) -> Result<Replicas, DriverError> {
-        let Some((name, to)) = self.sides.first_target() else { return Ok(Replicas::default()) };
-        if !self.sides.active().is_primary() {
+        let serving = self.sides.serving();
+        let (Some((name, _)), Some(clusters)) =
+            (self.sides.first_target(), &self.sides.in_the_background)
+        else {
+            return Ok(Replicas::default());
+        };
+        if !serving.active.is_primary() {
             return Ok(Replicas::default());
         }
+        records::require_epoch(&clusters.primary, self.backend, serving.epoch).await?;
         let replicating = Replicating {
             known: &self.replicas,
-            from: &self.sides.primary,
-            to,
+            backend: self.backend,
+            epoch: serving.epoch,
+            from: &clusters.primary,
+            to: &clusters.target,
             interval: Duration::from_secs(self.config.rbd.mirror_interval_seconds),
         };
         let each = replicating.look(volumes).await;
@@ -102,13 +110,6 @@ async fn storage_id(cluster: &Cluster) -> Result<String, DriverError> {
 }
 
 impl RbdDriver {
-    /// Forgets what is known of the side that served until now.
-    pub(crate) async fn forget_sides(&self) {
-        self.replicas.forget();
-        self.monitors.lock().await.take();
-        *self.sizes.lock().await = crate::capacity::KnownSizes::default();
-    }
-
     /// Images are mirrored between the primary and the first target alone.
     fn require_mirrored_between(&self, from: &Side, target: &Side) -> Result<(), DriverError> {
         let first = self.sides.first_target().map(|(name, _)| name);

@@ -11,7 +11,23 @@ pub(crate) struct Sides {
     pub primary: Arc<Cluster>,
     /// The replication targets with their names, in the order of the configuration.
     pub targets: Vec<(String, Arc<Cluster>)>,
-    active: Mutex<Side>,
+    /// The same, for looks at replicas.
+    pub in_the_background: Option<Background>,
+    serving: Mutex<Serving>,
+}
+
+/// The primary and the first target, for work that can wait.
+pub(crate) struct Background {
+    pub primary: Arc<Cluster>,
+    pub target: Arc<Cluster>,
+}
+
+/// Which side serves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Serving {
+    pub active: Side,
+    /// The epoch in which it does.
+    pub epoch: i64,
 }
 
 impl Sides {
@@ -22,19 +38,25 @@ impl Sides {
             let cluster = Cluster::new(&device.conf_or_default(), user, rbd);
             (device.backend_id.clone(), Arc::new(cluster))
         };
-        Self {
-            primary: Arc::new(Cluster::new(&rbd.rbd_ceph_conf, &rbd.rbd_user, rbd)),
-            targets: config.replication_device.iter().map(target).collect(),
-            active: Mutex::default(),
-        }
+        let primary = Cluster::new(&rbd.rbd_ceph_conf, &rbd.rbd_user, rbd);
+        let targets: Vec<_> = config.replication_device.iter().map(target).collect();
+        let in_the_background = targets.first().map(|(_, target)| Background {
+            primary: Arc::new(primary.in_the_background()),
+            target: Arc::new(target.in_the_background()),
+        });
+        Self { primary: Arc::new(primary), targets, in_the_background, serving: Mutex::default() }
+    }
+
+    pub fn serving(&self) -> Serving {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn active(&self) -> Side {
-        self.active.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.serving().active
     }
 
-    pub fn set_active(&self, active: Side) {
-        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = active;
+    pub fn set_serving(&self, serving: Serving) {
+        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = serving;
     }
 
     /// The cluster of the active side.

@@ -1,12 +1,11 @@
 //! Verification of a replica: a snapshot of the volume, which goes to the target with a mirror snapshot, is read on both sides.
 
 use crate::cluster::Cluster;
-use crate::drills::arrives;
-use crate::{images, mirror, names};
+use crate::names::Errand;
+use crate::{errand, mirror, names};
 use driver::{DriverError, Verified};
 use model::{VerificationRequest, VolumeId};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use uuid::Uuid;
 
 /// How much is compared at once, in bytes.
 const CHUNK: usize = 4 << 20;
@@ -19,15 +18,10 @@ pub(crate) async fn verify(
     id: VolumeId,
     asked: VerificationRequest,
 ) -> Result<Option<Verified>, DriverError> {
-    let (image, snapshot) = (names::image(id), names::drill_snapshot(Uuid::new_v4()));
-    images::create_snapshot(from, &image, &snapshot).await?;
-    let compared = match arrives(from, to, &image, &snapshot).await {
-        Ok(true) => compare(from, to, &image, &snapshot).await.map(Some),
-        Ok(false) => Ok(None),
-        Err(error) => Err(error),
-    };
-    images::remove_snapshot(from, &image, &snapshot).await?;
-    let Some(differing_bytes) = compared? else { return Ok(None) };
+    let image = names::image(id);
+    let compare = async |snapshot: &str| compare(from, to, &image, snapshot).await;
+    let compared = errand::with_snapshot((from, to), &image, Errand::Verification, compare).await?;
+    let Some(differing_bytes) = compared else { return Ok(None) };
     if differing_bytes > 0 {
         tracing::error!(volume.id = %id, differing_bytes, verify.repair = asked.repair, "verified: different");
         if asked.repair {

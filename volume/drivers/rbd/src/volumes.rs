@@ -2,7 +2,8 @@
 
 use crate::clones::{self, Source};
 use crate::rbd_driver::RbdDriver;
-use crate::{capacity, copies, images, names, records, trash, watchers};
+use crate::sides::Serving;
+use crate::{capacity, copies, images, mirror, names, records, trash, watchers};
 use driver::sizes::{bytes, gibibytes};
 use driver::{CloneSource, DriverError, Fence, Volumes};
 use model::{
@@ -14,16 +15,16 @@ impl Volumes for RbdDriver {
     async fn start(&self, active: &Side, epoch: i64) -> Result<(), DriverError> {
         let cluster = self.sides.of(active)?;
         records::enter_epoch(&cluster, self.backend, epoch).await?;
-        self.sides.set_active(active.clone());
-        self.forget_sides().await;
+        self.sides.set_serving(Serving { active: active.clone(), epoch });
+        self.forget_sides();
         Ok(())
     }
 
     async fn report(&self) -> Result<BackendReport, DriverError> {
         let cluster = self.sides.active_cluster();
         let room = capacity::room(&cluster).await?;
-        let provisioned = self.sizes.lock().await.provisioned(&cluster).await?;
-        trash::empty(&cluster).await?;
+        let provisioned = self.known_sizes().lock().await.provisioned(&cluster).await?;
+        trash::empty_for_a_while(&cluster).await;
         Ok(BackendReport {
             volume_backend_name: self.config.name_or(&self.name),
             vendor_name: self.config.vendor_name.clone(),
@@ -56,7 +57,7 @@ impl Volumes for RbdDriver {
         records::claim(&cluster, volume.id, fence).await?;
         let (image, size) = (names::image(volume.id), bytes(volume.size_gb));
         images::create(&cluster, &image, size, self.making(volume)).await?;
-        self.sizes.lock().await.remember(image, size);
+        self.known_sizes().lock().await.remember(image, size);
         Ok(())
     }
 
@@ -82,7 +83,7 @@ impl Volumes for RbdDriver {
         records::claim(&cluster, volume.id, fence).await?;
         let (image, size) = (names::image(volume.id), bytes(size_gb));
         images::grow(&cluster, &image, size).await?;
-        self.sizes.lock().await.remember(image, size);
+        self.known_sizes().lock().await.remember(image, size);
         Ok(())
     }
 
@@ -104,13 +105,22 @@ impl Volumes for RbdDriver {
         let size = bytes(volume.size_gb);
         let flattening = self.flattening(volume, &source);
         clones::make(&cluster, volume.id, &source, size, flattening).await?;
-        self.sizes.lock().await.remember(names::image(volume.id), size);
+        self.known_sizes().lock().await.remember(names::image(volume.id), size);
         Ok(())
     }
 
-    /// What a type asks for is the same for every image.
+    /// Mirroring begins with the next look, if the new type asks for it.
     async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError> {
-        records::claim(&self.sides.active_cluster(), volume.id, fence).await
+        let cluster = self.sides.active_cluster();
+        records::claim(&cluster, volume.id, fence).await?;
+        let image = names::image(volume.id);
+        let info = images::info(&cluster, &image).await?;
+        if !volume.replicated && mirror::of(info.as_ref()).is_some_and(|one| one.primary) {
+            // a copy that is not kept up to date would pass for one that is
+            mirror::disable(&cluster, &image).await?;
+            self.remove_copies(&image).await;
+        }
+        Ok(())
     }
 
     async fn create_snapshot(&self, snapshot: &Snapshot, fence: Fence) -> Result<(), DriverError> {

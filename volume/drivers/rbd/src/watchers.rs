@@ -14,15 +14,40 @@ const BLOCKED_SECONDS: &str = "86400";
 const ROUNDS: usize = 40;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The clients that have an image open for writing; none when there is no such image.
+/// The object of a pool that every mirror daemon watches, its own cluster's and the other one's.
+const OF_MIRROR_DAEMONS: &str = "rbd_mirroring";
+
+/// The clients that have an image open for writing, without the mirror daemons, which watch every image that they mirror; none when
+/// there is no such image.
 pub(crate) async fn of(cluster: &Cluster, image: &str) -> Result<Vec<Watcher>, CommandError> {
     match cluster.rbd_prints::<ImageStatus>(&["status", "--image", image]).await {
-        Ok(status) => Ok(status.watchers),
+        Ok(status) if status.watchers.is_empty() => Ok(Vec::new()),
+        Ok(ImageStatus { mut watchers }) => {
+            let daemons = mirror_daemons(cluster).await?;
+            watchers.retain(|watcher| !daemons.contains(&watcher.address));
+            Ok(watchers)
+        }
         Err(error) if error.is(errno::NOENT) => {
             cluster.require_no_image(image, error).await.map(|()| Vec::new())
         }
         Err(error) => Err(error),
     }
+}
+
+async fn mirror_daemons(cluster: &Cluster) -> Result<HashSet<String>, CommandError> {
+    match cluster.rados(&["listwatchers", OF_MIRROR_DAEMONS]).await {
+        Ok(listed) => Ok(listed.lines().filter_map(address).map(str::to_owned).collect()),
+        // nothing is mirrored in this pool
+        Err(error) if error.is(errno::NOENT) && error.complains_of(OF_MIRROR_DAEMONS) => {
+            Ok(HashSet::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The address in `watcher=10.0.0.5:0/4140696727 client.4238 cookie=1`.
+fn address(line: &str) -> Option<&str> {
+    line.strip_prefix("watcher=")?.split(' ').next()
 }
 
 /// Cuts off everyone who has an image open for writing, and returns when they are gone.
@@ -72,6 +97,13 @@ fn host(watcher: &Watcher) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_watcher_of_an_object_is_known_by_its_address() {
+        let line = "watcher=10.0.0.5:0/4140696727 client.4238 cookie=94";
+        assert_eq!(address(line), Some("10.0.0.5:0/4140696727"));
+        assert_eq!(address(""), None);
+    }
 
     #[test]
     fn a_client_is_on_the_host_of_its_address() {

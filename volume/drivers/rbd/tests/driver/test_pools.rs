@@ -16,7 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The pool of a backend; it is removed at the end.
 pub(crate) struct TestPool {
+    /// The cluster's, with its administrator's keyring.
+    admin: PathBuf,
     config: BackendConfig,
+    /// Where its user's keyring is.
+    directory: tempfile::TempDir,
     target: Option<Box<Self>>,
 }
 
@@ -24,9 +28,14 @@ impl TestPool {
     pub fn new() -> Self {
         let mut config = BackendConfig { driver: DriverName::Rbd, ..BackendConfig::default() };
         config.rbd.rbd_pool = format!("test-{}", Uuid::new_v4().simple());
-        config.rbd.rbd_user = "admin".to_owned();
-        config.rbd.rbd_ceph_conf = clusters().join("a/ceph.conf");
-        let pool = Self { config, target: None };
+        config.rbd.rbd_user = config.rbd.rbd_pool.clone();
+        let mut pool = Self::on(clusters().join("a/ceph.conf"), config);
+        pool.config.rbd.rbd_ceph_conf = pool.conf_of_user();
+        pool
+    }
+
+    fn on(admin: PathBuf, config: BackendConfig) -> Self {
+        let pool = Self { admin, config, directory: tempfile::tempdir().unwrap(), target: None };
         pool.ceph(&["osd", "pool", "create", pool.name()]);
         pool.rbd(&["pool", "init", pool.name()]);
         // the manager notices it a moment later
@@ -34,41 +43,46 @@ impl TestPool {
         pool
     }
 
+    /// Makes the user, with least rights, and a configuration file that names its keyring.
+    fn conf_of_user(&self) -> PathBuf {
+        let user = format!("client.{}", self.config.rbd.rbd_user);
+        let rights = self.config.rbd.rights();
+        let rights = rights.iter().flat_map(|(subsystem, rights)| [*subsystem, rights]);
+        let make = ["auth", "get-or-create", &user].into_iter().chain(rights);
+        let keyring = self.directory.path().join("keyring");
+        std::fs::write(&keyring, self.ceph(&make.collect::<Vec<_>>())).unwrap();
+        let conf = std::fs::read_to_string(&self.admin).unwrap();
+        let of_user = format!("{conf}[{user}]\nkeyring = {}\n", keyring.display());
+        let path = self.directory.path().join("ceph.conf");
+        std::fs::write(&path, of_user).unwrap();
+        path
+    }
+
     /// The pools of a backend whose volumes are mirrored to the first of its targets.
     pub fn mirrored() -> Self {
         let mut pool = Self::new();
+        let there = Self::on(clusters().join("b/ceph.conf"), pool.config.clone());
+        let conf = there.conf_of_user();
         let target = |name: &&str| ReplicationDevice {
             backend_id: (*name).to_owned(),
-            conf: Some(clusters().join("b/ceph.conf")),
+            conf: Some(conf.clone()),
             ..ReplicationDevice::default()
         };
         pool.config.replication_device = TARGETS.iter().map(target).collect();
         pool.config.rbd.mirror_interval_seconds = 1;
         let name = pool.name().to_owned();
-        let there = pool.on_target();
-        there.ceph(&["osd", "pool", "create", &name]);
-        there.rbd(&["pool", "init", &name]);
         for (side, site) in [(&pool, "site-a"), (&there, "site-b")] {
             side.rbd(&["mirror", "pool", "enable", "--site-name", site, &name, "image"]);
         }
         let peer = ["mirror", "pool", "peer", "bootstrap"];
         let create = [&peer[..], &["create", "--site-name", "site-a", &name]].concat();
-        let token = std::env::temp_dir().join(format!("token-{name}"));
+        let token = pool.directory.path().join("token");
         std::fs::write(&token, pool.rbd(&create)).unwrap();
         let shown = token.display().to_string();
         let import = ["import", "--site-name", "site-b", "--direction", "rx-tx", &name, &shown];
         there.rbd(&[&peer[..], &import].concat());
-        std::fs::remove_file(token).unwrap();
-        while !there.ceph(&["df"]).contains(&name) {}
         pool.target = Some(Box::new(there));
         pool
-    }
-
-    /// The pool of the same name on the target.
-    fn on_target(&self) -> Self {
-        let mut config = self.config.clone();
-        config.rbd.rbd_ceph_conf = clusters().join("b/ceph.conf");
-        Self { config, target: None }
     }
 
     /// The pool on the target.
@@ -148,8 +162,13 @@ impl TestPool {
         command
     }
 
-    pub fn conf(&self) -> &Path {
-        &self.config.rbd.rbd_ceph_conf
+    /// The keyring of the driver's user.
+    pub fn keyring(&self) -> PathBuf {
+        self.directory.path().join("keyring")
+    }
+
+    fn conf(&self) -> &Path {
+        &self.admin
     }
 }
 
@@ -195,7 +214,7 @@ impl WritingClient {
         };
         let status = tokio::time::timeout(PATIENCE, ended).await.expect("the client ends");
         assert!(!status.success());
-        assert!(self.said().contains("(108)"), "{}", self.said());
+        assert!(self.said().contains("write error"), "{}", self.said());
     }
 
     fn said(&self) -> String {

@@ -32,9 +32,9 @@ async fn a_cluster_that_nothing_is_known_of_has_not_lost_its_volumes() {
 #[tokio::test]
 async fn a_cluster_that_does_not_answer_is_waited_for_as_long_as_is_configured() {
     let pool = TestPool::new();
-    let directory = std::env::temp_dir().join(pool.name());
-    std::fs::create_dir_all(&directory).unwrap();
-    let (conf, keyring) = (directory.join("ceph.conf"), pool.conf().with_file_name("keyring"));
+    let directory = tempfile::tempdir().unwrap();
+    let conf = directory.path().join("ceph.conf");
+    let keyring = pool.keyring();
     let keyring = keyring.display();
     // nobody listens there
     let text = format!("[global]\nmon host = 127.0.0.1:1\nkeyring = {keyring}\n");
@@ -49,7 +49,6 @@ async fn a_cluster_that_does_not_answer_is_waited_for_as_long_as_is_configured()
     for error in errors {
         assert!(matches!(error, DriverError::Transient(_)), "{error:?}");
     }
-    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test]
