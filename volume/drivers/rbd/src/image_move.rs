@@ -46,7 +46,11 @@ impl ImageMove<'_> {
             // an earlier attempt has cut it over
             (Some(false), Some(true)) => return Ok(Brought::ReadyToCutOver),
             // and ended its mirroring
-            (None | Some(false), None) if there.is_some() && !self.stays_mirrored => {
+            (None | Some(false), None)
+                if there.is_some()
+                    && (here.is_none() || ours == Some(false))
+                    && !self.stays_mirrored =>
+            {
                 return Ok(Brought::IsThere);
             }
             (None, Some(true)) => return Err(self.is_another()),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// After so long, it is looked why a mirror snapshot has not arrived.
+/// A mirror snapshot that is on its way for so long is followed by another one, and it is looked why none arrives.
 const LONG: Duration = Duration::from_secs(120);
 
 /// What this worker knows of each replica.
@@ -40,8 +40,10 @@ impl Drop for Verification {
 /// What is known of a replica.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    /// The mirror snapshot that is on its way.
+    /// The mirror snapshot that is on its way; a later one that arrives has everything of it.
     on_its_way: Option<MirrorSnapshot>,
+    /// When the last one was taken.
+    taken: Option<Instant>,
     /// When the newest was taken that has arrived.
     as_of: Option<Instant>,
 }
@@ -152,15 +154,19 @@ impl Replicating<'_> {
             }
         };
         let is_due = now.as_of.is_none_or(|at| at.elapsed() >= self.interval);
-        if now.on_its_way.is_none() && is_due {
-            now.on_its_way = Some(mirror::take(self.from, &image).await?);
+        let is_late = now.taken.is_some_and(|at| at.elapsed() > LONG);
+        if is_due && (now.on_its_way.is_none() || is_late) {
+            let taken = mirror::take(self.from, &image).await?;
+            now.taken = Some(taken.taken);
+            // one that does not come may have been removed: the cluster keeps a few of an image alone
+            now.on_its_way = now.on_its_way.or(Some(taken));
         }
         *known = Some(now);
         if let Some(snapshot) = now.on_its_way {
-            let copy = mirror::snapshots(self.to, &image).await?.unwrap_or_default();
-            if mirror::has_arrived(snapshot, &copy) {
-                *known = Some(Known { on_its_way: None, as_of: Some(snapshot.taken) });
-            } else if snapshot.taken.elapsed() > LONG && mirror::is_split(self.to, &image).await? {
+            let copy = mirror::snapshots(self.to, &image).await?;
+            if copy.as_ref().is_some_and(|copy| mirror::has_arrived(snapshot, copy)) {
+                *known = Some(Known { on_its_way: None, as_of: Some(snapshot.taken), ..now });
+            } else if is_late && copy.is_some() && mirror::is_split(self.to, &image).await? {
                 return Err(DriverError::failed(
                     "both sides were written to since they were equal, and nothing is mirrored: a failover to the target while the \
                      primary lives makes it a copy again",
