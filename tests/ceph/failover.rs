@@ -199,6 +199,29 @@ async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()
 }
 
 #[tokio::test]
+async fn a_volume_that_is_retyped_loses_its_replica_or_gets_one() -> anyhow::Result<()> {
+    let backend = Backend::start(&ceph::of_this_run()?).await?;
+    let client = backend.client();
+    client.create_volume_type("plain", json!({})).await?;
+    let volume = backend.replicated_volume().await?;
+    let there = async || {
+        ceph::run(&backend.conf("b"), "rbd", &["ls", &backend.pool]).await.unwrap_or_default()
+    };
+    assert!(there().await.contains(&volume));
+    for (new_type, is_there) in [("plain", false), ("replicated", true)] {
+        let asked = json!({ "new_type": new_type, "migration_policy": "never" });
+        client.act(&volume, "os-retype", asked).await?.expect_status(202)?;
+        client.wait_for_status(&volume, "available").await?;
+        until("the other side follows", PATIENCE, || async {
+            there().await.contains(&volume) == is_there
+        })
+        .await?;
+    }
+    backend.wait_until_as_of_now(&volume).await?;
+    backend.cluster.finish(&EXPECTED).await
+}
+
+#[tokio::test]
 async fn after_a_disaster_it_is_known_what_is_lost_and_the_old_side_comes_home()
 -> anyhow::Result<()> {
     let directory =

@@ -59,7 +59,7 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, StepError> {
         }
         OnBackend::ExtendVolume(arguments) => extend_volume::execute(execution, arguments).await,
         OnBackend::RevertVolume(_) => revert_volume::execute(execution).await,
-        OnBackend::RetypeVolume(_) => retype_volume::execute(execution).await,
+        OnBackend::RetypeVolume(arguments) => retype_volume::execute(execution, arguments).await,
         OnBackend::MigrateVolume(_) => Err(StepError::failed("it has no destination")),
         OnBackend::ManageVolume(arguments) => manage_volume::execute(execution, arguments).await,
         OnBackend::UnmanageVolume(_) => unmanage_volume::execute(execution).await,

@@ -40,7 +40,7 @@ pub trait Volumes: Send + Sync {
         fence: Fence,
     ) -> Result<(), DriverError>;
 
-    /// Applies the requirements of the volume's new type, on the same backend.
+    /// Applies the requirements of the volume's new type, on the same backend; the volume is as it will be with that type.
     async fn retype_volume(&self, volume: &Volume, fence: Fence) -> Result<(), DriverError>;
 
     /// Keeps the content that the snapshot's volume has now, also while servers write to it where the report says

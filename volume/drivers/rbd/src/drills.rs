@@ -1,8 +1,8 @@
 //! Copies of replicas for drills: clones on the target, of a snapshot that goes there with the next mirror snapshot.
 
 use crate::cluster::Cluster;
-use crate::names::Errand;
-use crate::{errand, images, mirror, names};
+use crate::names::Purpose;
+use crate::{images, mirror, mirrored_snapshot, names};
 use driver::DriverError;
 use model::VolumeId;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub(crate) async fn copy(
     images::remove(to, &name).await?;
     // the clone keeps what it needs of the snapshot
     let clone = async |snapshot: &str| images::clone(to, (&image, snapshot), &name).await;
-    let made = errand::with_snapshot((from, to), &image, Errand::Drill, clone).await?;
+    let made = mirrored_snapshot::with_one((from, to), &image, Purpose::Drill, clone).await?;
     Ok(made.map(|()| began.elapsed()))
 }
 

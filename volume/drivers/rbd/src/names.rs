@@ -35,14 +35,14 @@ pub(crate) fn drill(id: VolumeId) -> String {
 
 /// What a snapshot is for that goes to a volume's replica, and is removed when it has served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Errand {
+pub(crate) enum Purpose {
     /// To be copied there.
     Drill,
     /// To be compared there.
     Verification,
 }
 
-impl Errand {
+impl Purpose {
     const fn prefix(self) -> &'static str {
         match self {
             Self::Drill => DRILL,
@@ -74,8 +74,8 @@ pub(crate) fn snapshot_of(snapshot: &str) -> Option<Uuid> {
 /// Whether a snapshot was made to copy a volume, or to compare it with its replica.
 pub(crate) fn is_copy_snapshot(snapshot: &str) -> bool {
     snapshot.strip_prefix(COPY).is_some_and(|id| id.parse::<Uuid>().is_ok())
-        || Errand::Drill.is_of(snapshot)
-        || Errand::Verification.is_of(snapshot)
+        || Purpose::Drill.is_of(snapshot)
+        || Purpose::Verification.is_of(snapshot)
 }
 
 /// Whether an image is the copy of a replica.

@@ -1,8 +1,8 @@
 //! Verification of a replica: a snapshot of the volume, which goes to the target with a mirror snapshot, is read on both sides.
 
 use crate::cluster::Cluster;
-use crate::names::Errand;
-use crate::{errand, mirror, names};
+use crate::names::Purpose;
+use crate::{mirror, mirrored_snapshot, names};
 use driver::{DriverError, Verified};
 use model::{VerificationRequest, VolumeId};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -20,7 +20,8 @@ pub(crate) async fn verify(
 ) -> Result<Option<Verified>, DriverError> {
     let image = names::image(id);
     let compare = async |snapshot: &str| compare(from, to, &image, snapshot).await;
-    let compared = errand::with_snapshot((from, to), &image, Errand::Verification, compare).await?;
+    let compared =
+        mirrored_snapshot::with_one((from, to), &image, Purpose::Verification, compare).await?;
     let Some(differing_bytes) = compared else { return Ok(None) };
     if differing_bytes > 0 {
         tracing::error!(volume.id = %id, differing_bytes, verify.repair = asked.repair, "verified: different");

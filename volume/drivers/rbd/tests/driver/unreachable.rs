@@ -1,6 +1,7 @@
 //! That nothing is found where nothing can be asked is no proof that nothing is there.
 
 use crate::test_pools::TestPool;
+use configuration::ReplicationDevice;
 use driver::conformance::rows::{snapshot, volume};
 use driver::conformance::storage::Storage;
 use driver::{Driver, DriverError, Fence};
@@ -27,6 +28,26 @@ async fn a_cluster_that_nothing_is_known_of_has_not_lost_its_volumes() {
     let pool = TestPool::new();
     let nowhere = PathBuf::from("/nowhere/ceph.conf");
     no_removal_succeeds(pool.worker_with(|config| config.rbd.rbd_ceph_conf = nowhere)).await;
+}
+
+/// The copies of a drill are removed without a claim: that nothing is found there is judged by the image alone.
+#[tokio::test]
+async fn what_cannot_be_looked_for_is_not_taken_for_removed() {
+    let pool = TestPool::new();
+    let remove = async |pool_name: &str| {
+        let driver = pool.worker_with(|config| {
+            let target = ReplicationDevice {
+                backend_id: "b".to_owned(),
+                conf: Some(config.rbd.rbd_ceph_conf.clone()),
+                ..ReplicationDevice::default()
+            };
+            config.replication_device = vec![target];
+            config.rbd.rbd_pool = pool_name.to_owned();
+        });
+        driver.replication().unwrap().remove_copies("b", &[volume(1).id]).await
+    };
+    remove(pool.name()).await.unwrap();
+    remove("nowhere").await.unwrap_err();
 }
 
 #[tokio::test]

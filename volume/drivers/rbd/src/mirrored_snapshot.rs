@@ -1,7 +1,7 @@
 //! A snapshot of a volume that goes to its replica with a mirror snapshot: what is there then is the volume as it is now.
 
 use crate::cluster::Cluster;
-use crate::names::Errand;
+use crate::names::Purpose;
 use crate::shapes::SnapshotNamespace;
 use crate::{images, mirror};
 use driver::DriverError;
@@ -13,14 +13,14 @@ const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Does something with a snapshot that is on both sides, and removes it; `None` when it does not arrive in time.
-pub(crate) async fn with_snapshot<T>(
+pub(crate) async fn with_one<T>(
     (from, to): (&Cluster, &Cluster),
     image: &str,
-    errand: Errand,
+    purpose: Purpose,
     work: impl AsyncFnOnce(&str) -> Result<T, DriverError>,
 ) -> Result<Option<T>, DriverError> {
-    remove_others(from, image, errand).await?;
-    let snapshot = errand.snapshot();
+    remove_others(from, image, purpose).await?;
+    let snapshot = purpose.snapshot();
     images::create_snapshot(from, image, &snapshot).await?;
     let done = match arrives((from, to), image, &snapshot).await {
         Ok(true) => work(&snapshot).await.map(Some),
@@ -32,9 +32,9 @@ pub(crate) async fn with_snapshot<T>(
 }
 
 /// Removes those of workers that died.
-async fn remove_others(from: &Cluster, image: &str, errand: Errand) -> Result<(), DriverError> {
+async fn remove_others(from: &Cluster, image: &str, purpose: Purpose) -> Result<(), DriverError> {
     for one in images::snapshots(from, image).await? {
-        if one.namespace == SnapshotNamespace::User && errand.is_of(&one.name) {
+        if one.namespace == SnapshotNamespace::User && purpose.is_of(&one.name) {
             images::remove_snapshot(from, image, &one.name).await?;
         }
     }
