@@ -1,11 +1,10 @@
 //! How long a recovery takes, by the number of volumes: failovers from a primary that lives and from one that has burned, and ways
 //! home.
 
-use crate::round::burn;
 use anyhow::{Context as _, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use harness::Cluster;
 use harness::replication::{arrays, replicated_volume, wait_until_in_sync, wait_until_serving};
+use harness::{Cluster, burn};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::process::Command;
@@ -51,7 +50,7 @@ async fn measure(volumes: usize) -> anyhow::Result<[Time; 4]> {
     let planned = fail_over(&cluster, "b")?;
     let home = fail_over(&cluster, "default")?;
     in_sync(&cluster, volumes).await?;
-    burn(cluster.directory())?;
+    burn(&cluster.directory().join("a"))?;
     let burned = fail_over(&cluster, "b")?;
     wait_until_serving(&client).await?;
     let rebuilt = fail_over(&cluster, "default")?;

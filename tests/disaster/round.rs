@@ -7,11 +7,10 @@ use harness::replication::{
     arrays, fail_over, of_volume, replicated_volume, service, wait_for_replication,
     wait_until_in_sync,
 };
-use harness::{Client, Cluster, kill_by_pid_file, until};
+use harness::{Client, Cluster, burn, until};
 use rustix::process::Signal;
 use serde_json::json;
 use std::collections::HashSet;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ pub async fn live_through(seed: u64) -> anyhow::Result<Report> {
     pause(&mut random, 2500).await;
     let loss = if random.u8(..3) == 0 { Loss::Sleeps } else { Loss::Burns };
     match loss {
-        Loss::Burns => burn(cluster.directory())?,
+        Loss::Burns => burn(&cluster.directory().join("a"))?,
         Loss::Sleeps => signal(cluster.directory(), "a", Signal::STOP)?,
     }
     for trouble in &troubles {
@@ -119,17 +118,6 @@ pub async fn live_through(seed: u64) -> anyhow::Result<Report> {
 
 async fn pause(random: &mut fastrand::Rng, most_ms: u64) {
     tokio::time::sleep(Duration::from_millis(random.u64(..most_ms))).await;
-}
-
-/// The primary's daemon is killed, and its directory is gone.
-pub fn burn(directory: &Path) -> anyhow::Result<()> {
-    let array = directory.join("a");
-    kill_by_pid_file(&array.join("run/daemon.pid"));
-    // the worker may be about to make something there
-    while array.exists() {
-        let _ = std::fs::remove_dir_all(&array);
-    }
-    Ok(())
 }
 
 async fn fates(

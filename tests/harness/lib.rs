@@ -32,7 +32,7 @@ pub mod writer;
 pub use client::{Answered, Client};
 pub use cluster::{BackendSpec, Cluster, ClusterBuilder, PROJECT, Service};
 pub use data::{access_data, access_data_from, holds, qemu_io};
-pub use process::{end_daemons_below, kill_by_pid_file};
+pub use process::{burn, end_daemons_below, kill_by_pid_file};
 pub use rounds::rounds;
 pub use servers::Servers;
 pub use storage_daemon::{refuse_writes, tell_daemon};

@@ -170,6 +170,20 @@ fn daemons_below(prefix: &str) -> Vec<Pid> {
         .collect()
 }
 
+/// An array of the file driver burns: its directory is gone, and its daemon is killed.
+///
+/// In this order and at once: a worker that finds a dead daemon in a directory that is still there starts another one, whose
+/// mirrors are out of sync at first.
+///
+/// # Errors
+/// When the directory cannot be removed.
+pub fn burn(array: &Path) -> std::io::Result<()> {
+    let ashes = array.with_extension("burnt");
+    std::fs::rename(array, &ashes)?;
+    kill_by_pid_file(&ashes.join("run/daemon.pid"));
+    std::fs::remove_dir_all(ashes)
+}
+
 /// Ends a process that is no child of ours, by the id in its pid file.
 pub fn kill_by_pid_file(file: &Path) {
     let pid = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());

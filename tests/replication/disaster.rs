@@ -20,10 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn burn(cluster: &Cluster, array: &str) -> anyhow::Result<()> {
-    let directory = cluster.directory().join(array);
-    kill_by_pid_file(&directory.join("run/daemon.pid"));
-    std::fs::remove_dir_all(directory)?;
-    Ok(())
+    Ok(harness::burn(&cluster.directory().join(array))?)
 }
 
 /// The primary burns as soon as it is begun to overwrite a replica, and before that is whole.

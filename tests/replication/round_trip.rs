@@ -301,8 +301,7 @@ async fn b_is_promoted_replicated_to_c_and_failed_over_again() -> anyhow::Result
     let id = replicated_volume(&client).await?;
     wait_until_in_sync(&cluster, 1).await?;
     client.access(&id, &["write -P 0x41 0 4M", "flush"]).await?;
-    kill_by_pid_file(&cluster.directory().join("a/run/daemon.pid"));
-    std::fs::remove_dir_all(cluster.directory().join("a"))?;
+    harness::burn(&cluster.directory().join("a"))?;
     fail_over(&client, json!("b")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     client.access(&id, &["read -P 0x41 0 4M", "write -P 0x42 4M 4M", "flush"]).await?;
@@ -320,8 +319,7 @@ async fn b_is_promoted_replicated_to_c_and_failed_over_again() -> anyhow::Result
         .access(&id, &["read -P 0x41 0 4M", "read -P 0x42 4M 4M", "write -P 0x43 8M 4M", "flush"])
         .await?;
     wait_until_in_sync(&cluster, 1).await?;
-    kill_by_pid_file(&cluster.directory().join("b/run/daemon.pid"));
-    std::fs::remove_dir_all(cluster.directory().join("b"))?;
+    harness::burn(&cluster.directory().join("b"))?;
     fail_over(&client, json!("c")).await?.expect_status(202)?;
     wait_for_replication(&client, "failed-over").await?;
     client.access(&id, &["read -P 0x41 0 4M", "read -P 0x42 4M 4M", "read -P 0x43 8M 4M"]).await?;

@@ -59,9 +59,8 @@ async fn tell(timeline: &Timeline, directory: &std::path::Path) -> anyhow::Resul
     timeline.say("cinderblock is up: host@ssd on array A, replicated to array B")?;
     let client = cluster.client();
     let outcome = FireDrill { timeline, client, cluster: &mut cluster }.unfold().await;
-    cluster.stop()?;
-    servers.stop()?;
-    outcome?;
+    let stopped = cluster.stop().and_then(|()| servers.stop());
+    outcome.and(stopped)?;
     timeline.say("everything is as it says. Nothing is left running.")
 }
 
@@ -180,9 +179,7 @@ impl FireDrill<'_> {
     }
 
     fn burn(&self, array: &str) -> anyhow::Result<()> {
-        let directory = self.cluster.directory().join(array);
-        harness::kill_by_pid_file(&directory.join("run/daemon.pid"));
-        Ok(std::fs::remove_dir_all(directory)?)
+        Ok(harness::burn(&self.cluster.directory().join(array))?)
     }
 
     async fn fail_over(&self, target: &str) -> anyhow::Result<()> {
@@ -295,9 +292,14 @@ impl FireDrill<'_> {
         let config = self.cluster.directory().join("cinderblock.toml");
         Timeline::detail(format!("$ cinderblock-manage {}", arguments.join(" ")))?;
         let output = Command::new(program).arg("--config").arg(config).args(arguments).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{}", said.trim());
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "`cinderblock-manage {}` failed\n{answer}{complaint}",
+            arguments.join(" ")
+        );
+        Ok(answer)
     }
 }
 

@@ -12,6 +12,7 @@ use harness::{Cluster, ClusterBuilder, files};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal};
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -55,8 +56,17 @@ enum What {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    match CommandLine::parse().what {
+async fn main() -> ExitCode {
+    let carried_out = carry_out(CommandLine::parse().what).await;
+    carried_out.unwrap_or_else(|error| {
+        // without a trace of calls, so that the reason is the last thing that is read
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn carry_out(what: What) -> anyhow::Result<ExitCode> {
+    match what {
         What::Docs => write_documents().map(|()| ExitCode::SUCCESS),
         What::Demo => demo::demo().await.map(|()| ExitCode::SUCCESS),
         What::Up => supervise::up().await.map(|()| ExitCode::SUCCESS),
