@@ -1,121 +1,11 @@
 //! Two clusters that mirror to each other: planned failovers lose nothing, and after a disaster it is known what is lost.
 
-use crate::writer::{Acknowledged, Writer, found};
-use harness::ceph::{self, CephPair, new_mirrored_pool};
-use harness::replication::{of_volume, pair, service};
-use harness::{BackendSpec, Client, Cluster, ClusterBuilder, files, until};
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, SystemTime};
-
-/// What a worker says of its own accord in a failover between clusters.
-const EXPECTED: [&str; 8] = [
-    "replication failed",
-    "cannot follow the active side",
-    "cutting off a client",
-    "replica not brought up to date",
-    "does not answer",
-    "it becomes a copy",
-    "the driver does not report",
-    "could not be updated",
-];
-/// How long mirroring may take for what is small: mostly the pauses of `rbd-mirror`.
-const PATIENCE: Duration = Duration::from_secs(180);
-
-struct Backend {
-    cluster: Cluster,
-    clusters: PathBuf,
-    pool: String,
-}
-
-impl Backend {
-    async fn start(clusters: &Path) -> anyhow::Result<Self> {
-        let pool = new_mirrored_pool(clusters).await?;
-        let conf = |side: &str| clusters.join(side).join("ceph.conf").display().to_string();
-        let settings = format!(
-            "rbd.rbd_ceph_conf = '{}'\nrbd.rbd_pool = '{pool}'\nrbd.rbd_user = 'admin'\nrbd.mirror_interval_seconds = 1\n\
-             [[backends.a.replication_device]]\nbackend_id = 'b'\nconf = '{}'\n",
-            conf("a"),
-            conf("b")
-        );
-        let backend = BackendSpec { name: "a".to_owned(), driver: "rbd", settings };
-        let cluster = ClusterBuilder::for_test().await?.default_timers();
-        let cluster = cluster.backend(backend).start().await?;
-        let specs = json!({ "extra_specs": { "replication_enabled": "<is> True" } });
-        cluster.client().create_volume_type("replicated", specs).await?;
-        Ok(Self { cluster, clusters: clusters.to_owned(), pool })
-    }
-
-    fn client(&self) -> Client {
-        self.cluster.client()
-    }
-
-    fn conf(&self, side: &str) -> PathBuf {
-        self.clusters.join(side).join("ceph.conf")
-    }
-
-    fn image(&self, volume: &str) -> String {
-        format!("{}/volume-{volume}", self.pool)
-    }
-
-    async fn replicated_volume(&self) -> anyhow::Result<String> {
-        let asked = json!({ "size": 1, "volume_type": "replicated" });
-        let id = self.client().create_volume(asked).await?;
-        self.client().wait_for_status(&id, "available").await?;
-        self.wait_until_as_of_now(&id).await?;
-        Ok(id)
-    }
-
-    async fn writer(&self, side: &str, volume: &str, first: u64) -> anyhow::Result<Writer> {
-        Writer::start(&self.conf(side), &self.pool, volume, first).await
-    }
-
-    /// Since when the replica is complete, in seconds since 1970.
-    async fn as_of(&self, volume: &str) -> anyhow::Result<Option<f64>> {
-        let sql = "select extract(epoch from replica_as_of)::float8 from volume_details where id = $1::text::uuid";
-        Ok(self.cluster.database().await?.query_one(sql, &[&volume]).await?.get(0))
-    }
-
-    /// Waits until the replica is as the volume was after this was called.
-    async fn wait_until_as_of_now(&self, volume: &str) -> anyhow::Result<()> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
-        until("the replica is brought up to date", PATIENCE, || async {
-            self.as_of(volume).await.is_ok_and(|as_of| as_of.is_some_and(|as_of| as_of > now))
-        })
-        .await
-    }
-
-    /// `cinderblock-manage`, as an operator calls it: what it prints, or its complaint.
-    async fn manage(&self, line: &str) -> anyhow::Result<Result<String, String>> {
-        let mut command = Command::new(files::program("cinderblock-manage")?);
-        command.arg("--config").arg(self.cluster.config_file()).args(line.split(' '));
-        let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let printed = (text(&output.stdout), text(&output.stderr));
-        Ok(if output.status.success() { Ok(printed.0) } else { Err(printed.0 + &printed.1) })
-    }
-
-    async fn fail_over(&self, arguments: &str) -> anyhow::Result<String> {
-        let line = format!("backend failover host@a {arguments}");
-        self.manage(&line).await?.map_err(|complaint| anyhow::anyhow!("{line}: {complaint}"))
-    }
-
-    /// The monitors that a server is told of.
-    async fn told(&self, volume: &str) -> anyhow::Result<Value> {
-        let client = self.client();
-        client.attach(volume, "host-1").await?;
-        let told = client.connection_info(volume).await?;
-        client.detach(volume).await?;
-        Ok(told["hosts"].clone())
-    }
-
-    async fn monitor(&self, side: &str) -> anyhow::Result<String> {
-        let conf = std::fs::read_to_string(self.conf(side))?;
-        let line = conf.lines().find_map(|line| line.strip_prefix("public addr = "));
-        Ok(line.unwrap_or_default().to_owned())
-    }
-}
+use harness::ceph::{self, CephCluster, CephPair};
+use harness::mirrored_pool::{EXPECTED, MirroredPool, PATIENCE};
+use harness::rbd_writer::{Acknowledged, found};
+use harness::replication::{of_volume, pair, service, wait_until_down, wait_until_serving};
+use harness::{files, until};
+use serde_json::json;
 
 /// Where a server writes that has not been told of the failover: behind everything that others write.
 const OF_OLD_SIDE: u64 = 150_000;
@@ -130,13 +20,13 @@ fn numbers(acknowledged: &[Acknowledged]) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()> {
-    let backend = Backend::start(&ceph::of_this_run()?).await?;
+    let backend = MirroredPool::start(&ceph::of_this_run()?).await?;
     let client = backend.client();
     let volume = backend.replicated_volume().await?;
     let plain = client.available_volume(1).await?;
     let snapshot = client.create_snapshot(&volume).await?;
     client.wait_until(&format!("/snapshots/{snapshot}"), "snapshot", "available").await?;
-    assert_eq!(backend.told(&volume).await?, json!([backend.monitor("a").await?]));
+    assert_eq!(backend.told(&volume).await?, json!([backend.monitor("a")?]));
 
     let writer = backend.writer("a", &volume, 1).await?;
     let told = backend.fail_over("--to b").await?;
@@ -147,7 +37,7 @@ async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()
     assert_eq!(found_there[..there.len()], numbers(&there));
     assert_eq!(of_volume(&client, &volume).await?, pair("available", "failed-over"));
     assert_eq!(of_volume(&client, &plain).await?, pair("error", "not-capable"));
-    assert_eq!(backend.told(&volume).await?, json!([backend.monitor("b").await?]));
+    assert_eq!(backend.told(&volume).await?, json!([backend.monitor("b")?]));
 
     let next = last(&found_there) + 1;
     let writer = backend.writer("b", &volume, next).await?;
@@ -190,8 +80,7 @@ async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()
     // nothing is left over, on either side
     for side in ["a", "b"] {
         until("the pool is empty", PATIENCE, || async {
-            let listed = ceph::run(&backend.conf(side), "rbd", &["ls", &backend.pool]).await;
-            listed.is_ok_and(|images| images.is_empty())
+            backend.images(side).await.is_ok_and(|images| images.is_empty())
         })
         .await?;
     }
@@ -200,13 +89,11 @@ async fn a_planned_failover_and_the_way_home_lose_nothing() -> anyhow::Result<()
 
 #[tokio::test]
 async fn a_volume_that_is_retyped_loses_its_replica_or_gets_one() -> anyhow::Result<()> {
-    let backend = Backend::start(&ceph::of_this_run()?).await?;
+    let backend = MirroredPool::start(&ceph::of_this_run()?).await?;
     let client = backend.client();
     client.create_volume_type("plain", json!({})).await?;
     let volume = backend.replicated_volume().await?;
-    let there = async || {
-        ceph::run(&backend.conf("b"), "rbd", &["ls", &backend.pool]).await.unwrap_or_default()
-    };
+    let there = async || backend.images("b").await.unwrap_or_default();
     assert!(there().await.contains(&volume));
     for (new_type, is_there) in [("plain", false), ("replicated", true)] {
         let asked = json!({ "new_type": new_type, "migration_policy": "never" });
@@ -221,13 +108,64 @@ async fn a_volume_that_is_retyped_loses_its_replica_or_gets_one() -> anyhow::Res
     backend.cluster.finish(&EXPECTED).await
 }
 
+/// The first cluster never comes back.
+#[tokio::test]
+async fn a_target_is_promoted_replicated_to_another_cluster_and_failed_over_again()
+-> anyhow::Result<()> {
+    let directory =
+        files::run_directory().join("test").join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
+    let mut clusters = CephPair::start(&directory).await?;
+    let mut backend = MirroredPool::start(&directory).await?;
+    let client = backend.client();
+    let volume = backend.replicated_volume().await?;
+    let written = backend.writer("a", &volume, 1).await?.stop().await?;
+    backend.wait_until_as_of_now(&volume).await?;
+    clusters.a.burn();
+    backend.fail_over("--to b --accept-data-loss --max-age 10m").await?;
+    let next = last(&numbers(&written)) + 1;
+    let of_b = backend.writer("b", &volume, next).await?.stop().await?;
+
+    backend.managed("backend freeze host@a").await?;
+    backend.cluster.workers.clear();
+    wait_until_down(&client).await?;
+    let mut c = CephCluster::start(&directory.join("c")).await?;
+    c.mirror().await?;
+    backend.put_c_behind_b().await?;
+    backend.managed("backend promote host@a").await?;
+    backend.cluster.add_worker(&[]).await?;
+    wait_until_serving(&client).await?;
+    backend.managed("backend thaw host@a").await?;
+    assert_eq!(of_volume(&client, &volume).await?, pair("available", "enabled"));
+    assert_eq!(backend.told(&volume).await?, json!([backend.monitor("b")?]));
+
+    // what is there, and what comes, is replicated to C
+    backend.wait_until_as_of_now(&volume).await?;
+    let made = backend.replicated_volume().await?;
+    let next = last(&numbers(&of_b)) + 1;
+    let writer = backend.writer("b", &volume, next).await?;
+    let told = backend.fail_over("--to c").await?;
+    assert!(told.contains("demote and promote"), "{told}");
+    let all = [numbers(&written), numbers(&of_b), numbers(&writer.require_cut_off().await?)];
+    let all = all.concat();
+    let on_c = found(&backend.conf("c"), &backend.image(&volume), last(&all) + 100).await?;
+    assert_eq!(on_c[..all.len()], all);
+    for volume in [&volume, &made] {
+        assert_eq!(of_volume(&client, volume).await?, pair("available", "failed-over"));
+        assert_eq!(backend.told(volume).await?, json!([backend.monitor("c")?]));
+    }
+    backend.cluster.finish(&EXPECTED).await?;
+    c.burn();
+    clusters.b.burn();
+    Ok(std::fs::remove_dir_all(directory)?)
+}
+
 #[tokio::test]
 async fn after_a_disaster_it_is_known_what_is_lost_and_the_old_side_comes_home()
 -> anyhow::Result<()> {
     let directory =
         files::run_directory().join("test").join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
     let mut clusters = CephPair::start(&directory).await?;
-    let backend = Backend::start(&directory).await?;
+    let backend = MirroredPool::start(&directory).await?;
     let client = backend.client();
     let volume = backend.replicated_volume().await?;
     let writer = backend.writer("a", &volume, 1).await?;

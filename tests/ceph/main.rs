@@ -2,4 +2,3 @@
 
 mod failover;
 mod volumes;
-mod writer;

@@ -4,6 +4,7 @@ use crate::ports;
 use crate::process::Process;
 use crate::wait::until;
 use anyhow::{Context as _, ensure};
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -60,8 +61,8 @@ impl CephPair {
     }
 }
 
-/// A new pool on both clusters of a directory, whose images are mirrored in either direction as soon as that is asked of one; returns its
-/// name.
+/// A new pool on the clusters `a` and `b` of a directory, whose images are mirrored in either direction as soon as that is asked of one;
+/// returns its name.
 ///
 /// # Errors
 /// When the clusters do not make it.
@@ -69,18 +70,47 @@ pub async fn new_mirrored_pool(directory: &Path) -> anyhow::Result<String> {
     let (a, b) = (directory.join("a/ceph.conf"), directory.join("b/ceph.conf"));
     let name = new_pool(&a).await?;
     make_pool(&b, &name).await?;
-    for (conf, site) in [(&a, "site-a"), (&b, "site-b")] {
-        let enable = ["mirror", "pool", "enable", "--site-name", site, &name, "image"];
+    mirror_pool(&a, &b, &name).await?;
+    Ok(name)
+}
+
+/// Lets two clusters mirror the images of a pool that both have.
+///
+/// # Errors
+/// When they do not.
+pub async fn mirror_pool(one: &Path, other: &Path, pool: &str) -> anyhow::Result<()> {
+    for conf in [one, other] {
+        let enable = ["mirror", "pool", "enable", "--site-name", &site(conf), pool, "image"];
         run(conf, "rbd", &enable).await?;
     }
     let peer = ["mirror", "pool", "peer", "bootstrap"];
-    let create = [&peer[..], &["create", "--site-name", "site-a", &name]].concat();
-    let token = directory.join(format!("token-{name}"));
-    std::fs::write(&token, run(&a, "rbd", &create).await?)?;
+    let (of_one, of_other) = (site(one), site(other));
+    let create = [&peer[..], &["create", "--site-name", &of_one, pool]].concat();
+    let token = other.with_file_name(format!("token-{pool}"));
+    std::fs::write(&token, run(one, "rbd", &create).await?)?;
     let token = token.display().to_string();
-    let import = ["import", "--site-name", "site-b", "--direction", "rx-tx", &name, &token];
-    run(&b, "rbd", &[&peer[..], &import].concat()).await?;
-    Ok(name)
+    let import = ["import", "--site-name", &of_other, "--direction", "rx-tx", pool, &token];
+    run(other, "rbd", &[&peer[..], &import].concat()).await.map(drop)
+}
+
+/// A cluster mirrors a pool with no other one any more.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn forget_peer(conf: &Path, pool: &str) -> anyhow::Result<()> {
+    let shown = run(conf, "rbd", &["mirror", "pool", "info", pool, "--format", "json"]).await?;
+    let shown: Value = serde_json::from_str(&shown)?;
+    for peer in shown["peers"].as_array().into_iter().flatten() {
+        let id = peer["uuid"].as_str().context("a peer has an id")?;
+        run(conf, "rbd", &["mirror", "pool", "peer", "remove", pool, id]).await?;
+    }
+    Ok(())
+}
+
+/// How a cluster is called among those that mirror: by its directory.
+fn site(conf: &Path) -> String {
+    let directory = conf.parent().and_then(Path::file_name).unwrap_or_default();
+    format!("site-{}", directory.display())
 }
 
 /// One cluster; its daemons end with this value.
@@ -116,8 +146,11 @@ impl CephCluster {
         if self.mirrors { self.start_mirror() } else { Ok(()) }
     }
 
-    /// From now on, this cluster fetches what the other one mirrors.
-    async fn mirror(&mut self) -> anyhow::Result<()> {
+    /// From now on, this cluster fetches what others mirror to it.
+    ///
+    /// # Errors
+    /// When the daemon for that does not start.
+    pub async fn mirror(&mut self) -> anyhow::Result<()> {
         let rights = ["mon", "profile rbd-mirror", "osd", "profile rbd", "mgr", "profile rbd"];
         let user = [&["auth", "get-or-create", "client.rbd-mirror"], &rights[..]].concat();
         let mut keyring = std::fs::read_to_string(self.file("keyring"))?;
@@ -180,7 +213,7 @@ impl CephCluster {
         command.arg("-f").args(arguments).env("CEPH_CONF", self.conf()).env_remove("CEPH_ARGS");
         let log = self.directory.join(format!("{name}.out"));
         let daemon = Process::start(name, &mut command, &log, true)
-            .context("Ceph is not installed: `make ceph`")?;
+            .context("Ceph is not installed: `make ceph-packages`")?;
         self.daemons.push(daemon);
         Ok(())
     }
@@ -288,7 +321,7 @@ impl CephCluster {
     fn run_now(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         let mut command = Command::new(program);
         let output = command.args(arguments).env("CEPH_CONF", self.conf()).output();
-        let output = output.context("Ceph is not installed: `make ceph`")?;
+        let output = output.context("Ceph is not installed: `make ceph-packages`")?;
         let complaint = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{program} {arguments:?}: {complaint}");
         Ok(())
@@ -305,7 +338,11 @@ pub async fn new_pool(conf: &Path) -> anyhow::Result<String> {
     Ok(name)
 }
 
-async fn make_pool(conf: &Path, name: &str) -> anyhow::Result<()> {
+/// A pool for images with a name on a cluster.
+///
+/// # Errors
+/// When the cluster does not make it.
+pub async fn make_pool(conf: &Path, name: &str) -> anyhow::Result<()> {
     run(conf, "ceph", &["osd", "pool", "create", name]).await?;
     run(conf, "rbd", &["pool", "init", name]).await?;
     until("the manager has noticed the pool", TO_START, || async {

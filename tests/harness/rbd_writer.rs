@@ -1,7 +1,7 @@
 //! A server that writes numbered blocks to an image, and what is found of them later.
 
+use crate::files;
 use anyhow::Context as _;
-use harness::files;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 use std::process::Stdio;
@@ -15,16 +15,19 @@ const BLOCK: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An acknowledged write: the number of its block, and when that was known, in seconds since 1970.
-pub(crate) type Acknowledged = (u64, f64);
+pub type Acknowledged = (u64, f64);
 
 /// A server at work.
-pub(crate) struct Writer {
+pub struct Writer {
     process: Child,
     acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
 }
 
 impl Writer {
     /// Writes from a block on; returns when some blocks are acknowledged.
+    ///
+    /// # Errors
+    /// When nothing is.
     pub async fn start(conf: &Path, pool: &str, volume: &str, first: u64) -> anyhow::Result<Self> {
         let script = files::repository().join("tests/harness/rbd_writer.py");
         // the bindings are Debian's, and so is the interpreter that they are for
@@ -49,6 +52,9 @@ impl Writer {
     }
 
     /// Waits until so many more blocks are acknowledged.
+    ///
+    /// # Errors
+    /// When they are not.
     pub async fn write_more(&self, blocks: usize) -> anyhow::Result<()> {
         let (before, began) = (self.acknowledged().len(), Instant::now());
         while self.acknowledged().len() < before + blocks {
@@ -59,11 +65,15 @@ impl Writer {
     }
 
     /// What has been acknowledged until now.
+    #[must_use]
     pub fn acknowledged(&self) -> Vec<Acknowledged> {
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Its writes are refused; returns what was acknowledged before.
+    ///
+    /// # Errors
+    /// When they are not.
     pub async fn require_cut_off(mut self) -> anyhow::Result<Vec<Acknowledged>> {
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
         let status = ended.context("the server goes on to write")??;
@@ -74,6 +84,9 @@ impl Writer {
     }
 
     /// It closes the image; returns what was acknowledged.
+    ///
+    /// # Errors
+    /// When it does not.
     pub async fn stop(mut self) -> anyhow::Result<Vec<Acknowledged>> {
         let process = self.process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(process.context("it has ended")?, Signal::TERM)?;
@@ -83,6 +96,9 @@ impl Writer {
     }
 
     /// Kills it, as its host is gone; returns what was acknowledged before.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
     pub async fn kill(mut self) -> anyhow::Result<Vec<Acknowledged>> {
         self.process.kill().await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -91,7 +107,10 @@ impl Writer {
 }
 
 /// The numbers of the blocks, up to one, that an image has.
-pub(crate) async fn found(conf: &Path, image: &str, up_to: u64) -> anyhow::Result<Vec<u64>> {
+///
+/// # Errors
+/// When the image cannot be read, or a block is neither written nor empty.
+pub async fn found(conf: &Path, image: &str, up_to: u64) -> anyhow::Result<Vec<u64>> {
     let mut export = Command::new("rbd");
     export.env("CEPH_CONF", conf).args(["export", "--no-progress", image, "-"]);
     let mut export =
