@@ -18,6 +18,8 @@ pub const VARIABLE: &str = "CINDERBLOCK_TEST_CEPH";
 
 /// How long a daemon may take to be there.
 const TO_START: Duration = Duration::from_secs(60);
+/// Where a cluster's daemons store.
+const STORES: [&str; 3] = ["mon", "mgr", "osd"];
 /// The largest that an OSD becomes; it is sparse.
 const OSD_SIZE: &str = "20G";
 
@@ -171,6 +173,18 @@ impl CephCluster {
         }
     }
 
+    /// The same, and what they had stored is gone. What says where it was stays, as that is on other machines.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn burn_down(&mut self) -> anyhow::Result<()> {
+        self.burn();
+        for store in STORES {
+            std::fs::remove_dir_all(self.directory.join(store))?;
+        }
+        Ok(())
+    }
+
     /// The file that describes it.
     #[must_use]
     pub fn conf(&self) -> PathBuf {
@@ -225,7 +239,7 @@ impl CephCluster {
         let address = Ipv4Addr::new(127, high, low, 1);
         let fsid = Uuid::new_v4();
         std::fs::write(self.conf(), self.configuration(address, fsid))?;
-        for directory in ["mon", "mgr", "osd", "log", "run"] {
+        for directory in STORES.iter().chain(&["log", "run"]) {
             std::fs::create_dir_all(self.directory.join(directory))?;
         }
         let (keyring, monitors) = (self.file("keyring"), self.file("mon.keyring"));
@@ -239,7 +253,7 @@ impl CephCluster {
         let addresses = format!("[v2:{address}:3300,v1:{address}:6789]");
         self.run_now(
             "monmaptool",
-            &["--create", "--fsid", &fsid, "--addv", "a", &addresses, &map],
+            &["--create", "--clobber", "--fsid", &fsid, "--addv", "a", &addresses, &map],
         )?;
         let make = ["--mkfs", "-i", "a", "--monmap", &map, "--keyring", &monitors];
         self.run_now("ceph-mon", &make)

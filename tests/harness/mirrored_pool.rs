@@ -156,6 +156,21 @@ impl MirroredPool {
         self.managed(&format!("backend failover host@a {arguments}")).await
     }
 
+    /// What an operator does when A is there anew, and empty: B gets it as its peer in place of the one that it was.
+    ///
+    /// # Errors
+    /// When the clusters do not mirror.
+    pub async fn put_new_a_behind_b(&self) -> anyhow::Result<()> {
+        self.put_behind_b(&self.conf("a")).await
+    }
+
+    async fn put_behind_b(&self, conf: &Path) -> anyhow::Result<()> {
+        let b = self.conf("b");
+        ceph::forget_peer(&b, &self.pool).await?;
+        ceph::make_pool(conf, &self.pool).await?;
+        mirror_pool(&b, conf, &self.pool).await
+    }
+
     /// What an operator does before a promotion: B gets another peer, C, in place of the one that is lost, and in the
     /// configuration B becomes the backend's own cluster, and C its target.
     ///
@@ -163,9 +178,7 @@ impl MirroredPool {
     /// When the clusters do not mirror.
     pub async fn put_c_behind_b(&self) -> anyhow::Result<()> {
         let (b, c) = (self.conf("b"), self.conf("c"));
-        ceph::forget_peer(&b, &self.pool).await?;
-        ceph::make_pool(&c, &self.pool).await?;
-        mirror_pool(&b, &c, &self.pool).await?;
+        self.put_behind_b(&c).await?;
         let of = |conf: &Path| format!("'{}'", conf.display());
         let file = self.cluster.directory().join("cinderblock.toml");
         let swapped = std::fs::read_to_string(&file)?

@@ -4,6 +4,7 @@
 //! frozen, and it *is* frozen; B is promoted and replicated to C; then B burns as well. Nothing of it needs a
 //! word of SQL.
 
+use crate::timeline::Timeline;
 use anyhow::{Context as _, ensure};
 use harness::interruption::interrupted;
 use harness::replication::wait_until_in_sync;
@@ -11,32 +12,12 @@ use harness::servers::OwnServers;
 use harness::writer::{Writer, missing};
 use harness::{Answered, Client, Cluster, ClusterBuilder, files, until};
 use serde_json::{Value, json};
-use std::fmt::Display;
-use std::io::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// What is said, and when.
-struct Timeline {
-    started: Instant,
-}
-
-impl Timeline {
-    fn say(&self, what: impl Display) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{:6.2} s  {what}", self.started.elapsed().as_secs_f64())?;
-        Ok(())
-    }
-
-    fn detail(what: impl Display) -> anyhow::Result<()> {
-        writeln!(std::io::stdout().lock(), "            {what}")?;
-        Ok(())
-    }
-}
-
 /// Runs the demonstration; what it started ends with it, also when it is interrupted.
 pub async fn demo() -> anyhow::Result<()> {
-    let timeline = Timeline { started: Instant::now() };
+    let timeline = Timeline::begin();
     let directory = files::run_directory().join("demo");
     if directory.exists() {
         harness::end_daemons_below(&directory);

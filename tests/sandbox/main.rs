@@ -1,7 +1,9 @@
 //! `sandbox`: private servers and cinderblock clusters for people and tests.
 
+mod ceph_demo;
 mod demo;
 mod supervise;
+mod timeline;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -34,6 +36,8 @@ enum What {
     Docs,
     /// Show the main job on a cluster of its own
     Demo,
+    /// Show it on two Ceph clusters of its own
+    CephDemo,
     /// Start a development cluster and leave it running
     Up,
     /// Stop the development cluster
@@ -69,6 +73,7 @@ async fn carry_out(what: What) -> anyhow::Result<ExitCode> {
     match what {
         What::Docs => write_documents().map(|()| ExitCode::SUCCESS),
         What::Demo => demo::demo().await.map(|()| ExitCode::SUCCESS),
+        What::CephDemo => ceph_demo::demo().await.map(|()| ExitCode::SUCCESS),
         What::Up => supervise::up().await.map(|()| ExitCode::SUCCESS),
         What::Down => supervise::down().await.map(|()| ExitCode::SUCCESS),
         What::Supervise => supervise::supervise().await.map(|()| ExitCode::SUCCESS),

@@ -17,6 +17,7 @@ use operation::FailoverBackend;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use time::format_description::well_known::Rfc3339;
 
 /// How often the state of a failover is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -68,6 +69,7 @@ pub async fn run(session: &Session, arguments: Arguments) -> anyhow::Result<Exit
         require_all(session, &backend, accepted_loss).await?;
     }
     if let Some(AcceptedLoss::Since(earliest)) = accepted_loss {
+        let earliest = earliest.format(&Rfc3339)?;
         session
             .output
             .say(&format!("replicas that were in sync at {earliest} or later are served"))?;
@@ -232,7 +234,9 @@ async fn show(
     }
     match (report.may_lack_writes, report.oldest_as_of) {
         (0, _) => Ok(()),
-        (_, Some(oldest)) => session.output.say(&format!("the oldest is as of {oldest}")),
+        (_, Some(oldest)) => {
+            session.output.say(&format!("the oldest is as of {}", oldest.format(&Rfc3339)?))
+        }
         (_, None) => session.output.say("how old the oldest is, is not known"),
     }
 }

@@ -3,7 +3,9 @@
 
 use crate::cluster::Cluster;
 use crate::command_error::{CommandError, errno};
-use crate::shapes::{ImageInfo, ImageSnapshot, MirrorStatus, Mirroring, SnapshotNamespace};
+use crate::shapes::{
+    ImageInfo, ImageSnapshot, MirrorState, MirrorStatus, Mirroring, SnapshotNamespace,
+};
 use driver::DriverError;
 use std::time::Instant;
 
@@ -38,6 +40,8 @@ pub(crate) async fn end(cluster: &Cluster, image: &str) -> Result<(), CommandErr
     match cluster.rbd(&["mirror", "image", "disable", "--force", "--image", image]).await {
         // the mirror daemon has removed it
         Err(error) if error.is(errno::NOENT) => Ok(()),
+        // nothing of it is complete
+        Err(error) if error.is(errno::INVAL) => Ok(()),
         ended => ended.map(drop),
     }
 }
@@ -91,7 +95,10 @@ pub(crate) async fn is_split(cluster: &Cluster, image: &str) -> Result<bool, Com
 
 /// How an image is mirrored; `None` when it is not, or there is none.
 pub(crate) fn of(info: Option<&ImageInfo>) -> Option<&Mirroring> {
-    info?.mirroring.as_ref().filter(|mirroring| mirroring.state == "enabled")
+    info?.mirroring.as_ref().filter(|mirroring| match mirroring.state {
+        MirrorState::Enabled | MirrorState::Creating => true,
+        MirrorState::Disabling | MirrorState::Disabled => false,
+    })
 }
 
 /// An image takes no writes here any more, and its last mirror snapshot is taken. An open writer's next write fails.
@@ -154,6 +161,19 @@ pub(crate) async fn resync(cluster: &Cluster, image: &str) -> Result<(), Command
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_copy_of_which_nothing_is_complete_yet_is_one() {
+        for (state, is_mirrored) in
+            [("enabled", true), ("unknown", true), ("disabling", false), ("disabled", false)]
+        {
+            let mirroring = json!({ "state": state, "primary": false });
+            let info = json!({ "size": 1, "mirroring": mirroring });
+            let info: ImageInfo = serde_json::from_value(info).unwrap();
+            assert_eq!(of(Some(&info)).is_some(), is_mirrored, "{state}");
+        }
+        assert!(of(None).is_none());
+    }
 
     #[test]
     fn a_snapshot_counts_that_came_after_the_image_was_primary_here_itself() {

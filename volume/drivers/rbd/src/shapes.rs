@@ -14,10 +14,21 @@ pub(crate) struct ImageInfo {
 /// How an image is mirrored.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Mirroring {
-    /// `enabled`, unless that has just begun or ended.
-    pub state: String,
+    pub state: MirrorState,
     /// Whether it takes writes here.
     pub primary: bool,
+}
+
+/// Whether an image is mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MirrorState {
+    Enabled,
+    Disabling,
+    Disabled,
+    /// A copy of which nothing is complete yet. The command has no name for it, and prints `unknown`.
+    #[serde(other)]
+    Creating,
 }
 
 /// What an image is a copy-on-write clone of.
