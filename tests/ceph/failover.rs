@@ -10,6 +10,9 @@ use serde_json::json;
 /// Where a server writes that has not been told of the failover: behind everything that others write.
 const OF_OLD_SIDE: u64 = 150_000;
 
+/// Behind 900 MiB that are written at once.
+const BEHIND_MUCH: u64 = 235_000;
+
 fn last(numbers: &[u64]) -> u64 {
     numbers.last().copied().unwrap_or_default()
 }
@@ -106,6 +109,54 @@ async fn a_volume_that_is_retyped_loses_its_replica_or_gets_one() -> anyhow::Res
     }
     backend.wait_until_as_of_now(&volume).await?;
     backend.cluster.finish(&EXPECTED).await
+}
+
+/// The mirror daemon waits for a cluster that is dead, with the lock of the copy: it does not keep a failover waiting. And what was new in
+/// the last mirror snapshot that is complete, is served as well as what was there before.
+#[tokio::test]
+async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result<()> {
+    let directory =
+        files::run_directory().join("test").join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
+    let mut clusters = CephPair::start(&directory).await?;
+    let backend = MirroredPool::start(&directory).await?;
+    let client = backend.client();
+    let volume = backend.replicated_volume().await?;
+    let written = backend.writer("a", &volume, BEHIND_MUCH).await?.stop().await?;
+    let written = numbers(&written);
+    let snapshot = client.create_snapshot(&volume).await?;
+    client.wait_until(&format!("/snapshots/{snapshot}"), "snapshot", "available").await?;
+    backend.wait_until_as_of_now(&volume).await?;
+    let image = backend.image(&volume);
+    let much = ["bench", "--io-type", "write", "--io-size", "4M", "--io-total", "900M", &image];
+    ceph::run(&backend.conf("a"), "rbd", &much).await?;
+    until("it is being copied", PATIENCE, || async {
+        let copies = ceph::run(&backend.conf("b"), "rbd", &["snap", "ls", "--all", &image]).await;
+        copies.is_ok_and(|copies| copies.contains("% copied"))
+    })
+    .await?;
+    clusters.a.burn();
+    let fail_over = backend.fail_over("--to b --accept-data-loss --max-age 10m");
+    tokio::time::timeout(PATIENCE, fail_over).await??;
+    assert_eq!(of_volume(&client, &volume).await?, pair("available", "failed-over"));
+    let has_all = async |image: &str| -> anyhow::Result<()> {
+        let there = found(&backend.conf("b"), image, last(&written) + 100).await?;
+        assert_eq!(there[..written.len().min(there.len())], written, "{image}");
+        Ok(())
+    };
+    has_all(&image).await?;
+    wait_until_serving(&client).await?;
+    let to_snapshot = json!({ "snapshot_id": snapshot });
+    client.act(&volume, "revert", to_snapshot).await?.expect_status(202)?;
+    client.wait_for_status(&volume, "available").await?;
+    has_all(&image).await?;
+    let next = last(&written) + 2;
+    backend.writer("b", &volume, next).await?.stop().await?;
+    let log = std::fs::read_to_string(backend.cluster.workers[0].process.log())?;
+    assert!(log.contains("cutting off a client"), "the copy was complete: the test shows nothing");
+    backend.cluster.finish(&EXPECTED).await?;
+    clusters.a.burn();
+    clusters.b.burn();
+    Ok(std::fs::remove_dir_all(directory)?)
 }
 
 /// The first cluster never comes back.

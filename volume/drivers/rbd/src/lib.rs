@@ -17,6 +17,7 @@ mod manage;
 mod mirror;
 mod mirrored_snapshot;
 mod names;
+mod object_map;
 mod rbd_driver;
 mod records;
 mod replicas;

@@ -6,11 +6,18 @@ use crate::command_error::{CommandError, errno};
 use crate::shapes::{
     ImageInfo, ImageSnapshot, MirrorState, MirrorStatus, Mirroring, SnapshotNamespace,
 };
+use crate::{object_map, watchers};
 use driver::DriverError;
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 /// Numbers from here on are none of snapshots (Ceph's `CEPH_SNAPDIR`): a copy that was promoted in the midst of a mirror snapshot has one.
 const NO_SNAPSHOT: u64 = u64::MAX - 1;
+
+/// How long a mirror daemon may take to let go of a copy.
+const TO_LET_GO: Duration = Duration::from_secs(10);
+/// How often the owner of a lock is asked for it, in seconds, and noticed to be cut off: 30 unless this is said.
+const ASK_AGAIN: &str = "--rbd_request_timed_out_seconds=3";
 
 /// A mirror snapshot of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,9 +139,28 @@ pub(crate) async fn promote(cluster: &Cluster, image: &str) -> Result<Promoted, 
 }
 
 /// An image takes writes here from now on, whatever has come of it: as it was at the last mirror snapshot that is complete.
+///
+/// The mirror daemon that copies from a cluster that is dead waits for it, and does not let go of the copy for as long: it is cut off. When
+/// the other cluster is back, it begins again.
 pub(crate) async fn promote_as_it_is(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
-    let promotion = ["mirror", "image", "promote", "--force", "--image", image];
-    match cluster.rbd_over_data(&promotion).await {
+    object_map::remove_of_mirror_snapshots(cluster, image).await?;
+    let copying = watchers::lock_owner(cluster, image).await?;
+    let promotion = ["mirror", "image", "promote", "--force", "--image", image, ASK_AGAIN];
+    let mut promoting = pin!(cluster.rbd_over_data(&promotion));
+    let in_time = tokio::time::timeout(TO_LET_GO, &mut promoting).await;
+    let promoted = match in_time {
+        Ok(promoted) => promoted,
+        // that takes long where much is rolled back, but not under the lock of another one
+        Err(_) => {
+            if let Some(owner) = copying
+                && watchers::lock_owner(cluster, image).await? == Some(owner.clone())
+            {
+                watchers::block(cluster, image, &owner).await?;
+            }
+            promoting.await
+        }
+    };
+    match promoted {
         Err(error) if error.is(errno::INVAL) => require(cluster, image, true, error).await,
         promoted => promoted.map(drop),
     }
@@ -168,7 +194,7 @@ mod tests {
             [("enabled", true), ("unknown", true), ("disabling", false), ("disabled", false)]
         {
             let mirroring = json!({ "state": state, "primary": false });
-            let info = json!({ "size": 1, "mirroring": mirroring });
+            let info = json!({ "id": "1", "size": 1, "mirroring": mirroring });
             let info: ImageInfo = serde_json::from_value(info).unwrap();
             assert_eq!(of(Some(&info)).is_some(), is_mirrored, "{state}");
         }
@@ -178,7 +204,7 @@ mod tests {
     #[test]
     fn a_snapshot_counts_that_came_after_the_image_was_primary_here_itself() {
         let taken = |id| MirrorSnapshot { id, taken: Instant::now() };
-        let entry = |namespace| json!({ "name": "n", "namespace": namespace });
+        let entry = |namespace| json!({ "id": 1, "name": "n", "namespace": namespace });
         let copied = |id: u64, complete: bool| {
             entry(
                 json!({ "type": "mirror", "state": "non-primary", "complete": complete, "primary_snap_id": id }),

@@ -4,7 +4,7 @@
 
 use crate::cluster::Cluster;
 use crate::mirror::{self, MirrorSnapshot, Promoted};
-use crate::{clones, images, names, records, verification};
+use crate::{clones, images, names, object_map, records, verification};
 use driver::{DriverError, Replica, Verified};
 use futures_util::future::join_all;
 use model::{BackendId, ReplicatedVolume, VerificationRequest, VolumeId};
@@ -186,6 +186,7 @@ impl Replicating<'_> {
             // it would be mirrored together with what it stands on alone
             clones::flatten(self.from, image).await?;
         }
+        object_map::rebuild_if_invalid(self.from, image, known).await?;
         match mirror::of(info.as_ref()) {
             Some(mirroring) if mirroring.primary => Ok(()),
             // a failover was given up after it had been demoted

@@ -5,6 +5,11 @@ use serde::Deserialize;
 /// `rbd info`
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ImageInfo {
+    /// Part of the names of its objects.
+    pub id: String,
+    /// What is not as it should be.
+    #[serde(default)]
+    pub flags: Vec<String>,
     /// In bytes.
     pub size: u64,
     pub parent: Option<Parent>,
@@ -43,6 +48,7 @@ pub(crate) struct Parent {
 /// `rbd snap ls --all`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct ImageSnapshot {
+    pub id: u64,
     pub name: String,
     pub namespace: SnapshotNamespace,
 }
@@ -95,6 +101,13 @@ pub(crate) struct ImageStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub(crate) struct Watcher {
     /// `10.0.0.5:0/4140696727`
+    pub address: String,
+}
+
+/// `rbd lock ls`
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Lock {
+    /// That of the client that has it.
     pub address: String,
 }
 

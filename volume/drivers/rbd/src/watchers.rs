@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::command_error::{CommandError, errno};
-use crate::shapes::{ImageStatus, Watcher};
+use crate::shapes::{ImageStatus, Lock, Watcher};
 use driver::DriverError;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -78,14 +78,31 @@ async fn cut_off_those(
         }
         for watcher in left {
             if blocked.insert(watcher.clone()) {
-                tracing::warn!(image, client = watcher.address, "cutting off a client");
-                let address = watcher.address.as_str();
-                cluster.ceph(&["osd", "blocklist", "add", address, BLOCKED_SECONDS]).await?;
+                block(cluster, image, &watcher.address).await?;
             }
         }
         tokio::time::sleep(PAUSE).await;
     }
     Err(DriverError::Transient(format!("clients of {image} that were cut off are still there")))
+}
+
+/// The cluster takes nothing more from a client.
+pub(crate) async fn block(
+    cluster: &Cluster,
+    image: &str,
+    address: &str,
+) -> Result<(), CommandError> {
+    tracing::warn!(image, client = address, "cutting off a client");
+    cluster.ceph(&["osd", "blocklist", "add", address, BLOCKED_SECONDS]).await.map(drop)
+}
+
+/// The address of the client that has an image's exclusive lock.
+pub(crate) async fn lock_owner(
+    cluster: &Cluster,
+    image: &str,
+) -> Result<Option<String>, CommandError> {
+    let locks: Vec<Lock> = cluster.rbd_prints(&["lock", "ls", "--image", image]).await?;
+    Ok(locks.into_iter().next().map(|lock| lock.address))
 }
 
 /// The address of a client's host: `10.0.0.5` of `10.0.0.5:0/4140696727`, `fd00::5` of `[fd00::5]:0/4140696727`.
