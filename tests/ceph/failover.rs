@@ -3,7 +3,7 @@
 use harness::ceph::{self, CephCluster, CephPair};
 use harness::mirrored_pool::{EXPECTED, MirroredPool, PATIENCE};
 use harness::rbd_writer::{Acknowledged, found};
-use harness::replication::{of_volume, pair, service, wait_until_down, wait_until_serving};
+use harness::replication::{of_volume, pair, service, wait_until_serving};
 use harness::{files, until};
 use serde_json::json;
 
@@ -177,8 +177,7 @@ async fn a_target_is_promoted_replicated_to_another_cluster_and_failed_over_agai
     let of_b = backend.writer("b", &volume, next).await?.stop().await?;
 
     backend.managed("backend freeze host@a").await?;
-    backend.cluster.workers.clear();
-    wait_until_down(&client).await?;
+    backend.stop_worker().await?;
     let mut c = CephCluster::start(&directory.join("c")).await?;
     c.mirror().await?;
     backend.put_c_behind_b().await?;

@@ -118,8 +118,10 @@ fn site(conf: &Path) -> String {
 /// One cluster; its daemons end with this value.
 pub struct CephCluster {
     directory: PathBuf,
-    mirrors: bool,
     daemons: Vec<Process>,
+    /// Whether it fetches what others mirror, and the daemon that does.
+    mirrors: bool,
+    mirror_daemon: Option<Process>,
 }
 
 impl CephCluster {
@@ -129,8 +131,12 @@ impl CephCluster {
     /// When Ceph is not installed, or does not start.
     pub async fn start(directory: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(directory)?;
-        let mut cluster =
-            Self { directory: directory.to_owned(), mirrors: false, daemons: Vec::new() };
+        let mut cluster = Self {
+            directory: directory.to_owned(),
+            daemons: Vec::new(),
+            mirrors: false,
+            mirror_daemon: None,
+        };
         cluster.make_monitor()?;
         cluster.start_daemon("mon", "ceph-mon", &["-i", "a"])?;
         cluster.make_manager_and_osd().await?;
@@ -163,12 +169,26 @@ impl CephCluster {
     }
 
     fn start_mirror(&mut self) -> anyhow::Result<()> {
-        self.start_daemon("rbd-mirror", "rbd-mirror", &["-n", "client.rbd-mirror"])
+        let daemon = self.daemon("rbd-mirror", "rbd-mirror", &["-n", "client.rbd-mirror"])?;
+        self.mirror_daemon = Some(daemon);
+        Ok(())
+    }
+
+    /// Ends the daemon that fetches what others mirror, and starts another one: one whose peer is gone for ever waits for it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restart_mirror(&mut self) -> anyhow::Result<()> {
+        if let Some(mut daemon) = self.mirror_daemon.take() {
+            daemon.kill();
+        }
+        self.start_mirror()
     }
 
     /// SIGKILL for all daemons.
     pub fn burn(&mut self) {
-        for mut daemon in self.daemons.drain(..).rev() {
+        for mut daemon in self.mirror_daemon.take().into_iter().chain(self.daemons.drain(..).rev())
+        {
             daemon.kill();
         }
     }
@@ -223,13 +243,17 @@ impl CephCluster {
         program: &str,
         arguments: &[&str],
     ) -> anyhow::Result<()> {
+        let daemon = self.daemon(name, program, arguments)?;
+        self.daemons.push(daemon);
+        Ok(())
+    }
+
+    fn daemon(&self, name: &str, program: &str, arguments: &[&str]) -> anyhow::Result<Process> {
         let mut command = Command::new(program);
         command.arg("-f").args(arguments).env("CEPH_CONF", self.conf()).env_remove("CEPH_ARGS");
         let log = self.directory.join(format!("{name}.out"));
-        let daemon = Process::start(name, &mut command, &log, true)
-            .context("Ceph is not installed: `make ceph-packages`")?;
-        self.daemons.push(daemon);
-        Ok(())
+        Process::start(name, &mut command, &log, true)
+            .context("Ceph is not installed: `make ceph-packages`")
     }
 
     fn make_monitor(&self) -> anyhow::Result<()> {

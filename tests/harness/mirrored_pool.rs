@@ -2,6 +2,7 @@
 
 use crate::ceph::{self, mirror_pool, new_mirrored_pool};
 use crate::rbd_writer::Writer;
+use crate::replication::service;
 use crate::{BackendSpec, Client, Cluster, ClusterBuilder, files, until};
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -22,6 +23,8 @@ pub const EXPECTED: [&str; 8] = [
 ];
 /// How long mirroring may take for what is small: mostly the pauses of `rbd-mirror`.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a worker may take from its end to counting as down.
+const TO_BE_DOWN: Duration = Duration::from_secs(40);
 
 /// The backend `a`, on the Ceph cluster `a`, with the Ceph cluster `b` as its replication target.
 pub struct MirroredPool {
@@ -186,6 +189,19 @@ impl MirroredPool {
             .replace(&of(&self.conf("a")), &of(&b))
             .replace("backend_id = 'b'", "backend_id = 'c'");
         Ok(std::fs::write(&file, swapped)?)
+    }
+
+    /// Stops the worker, and returns when it counts as down: by itself that is 20 seconds after its last heartbeat.
+    ///
+    /// # Errors
+    /// When it goes on.
+    pub async fn stop_worker(&mut self) -> anyhow::Result<()> {
+        self.cluster.workers.clear();
+        let client = self.client();
+        until("the backend is down", TO_BE_DOWN, || async {
+            service(&client).await.is_ok_and(|service| service["backend_state"] == "down")
+        })
+        .await
     }
 
     /// The monitors that a server is told of.

@@ -10,7 +10,7 @@ use harness::ceph::{CephCluster, CephPair};
 use harness::interruption::interrupted;
 use harness::mirrored_pool::{MirroredPool, PATIENCE};
 use harness::rbd_writer::{Acknowledged, Writer, found};
-use harness::replication::{wait_until_down, wait_until_serving};
+use harness::replication::wait_until_serving;
 use harness::servers::OwnServers;
 use harness::{ClusterBuilder, files, until};
 use serde_json::Value;
@@ -85,6 +85,7 @@ impl FireDrill<'_> {
         ceph.a = CephCluster::start(&directory.join("a")).await?;
         ceph.a.mirror().await?;
         self.backend.put_new_a_behind_b().await?;
+        ceph.b.restart_mirror()?;
         until("the worker sees A", PATIENCE, || async {
             let shown = self.backend.managed("--json backend show host@a").await;
             let shown = shown.ok().and_then(|shown| serde_json::from_str::<Value>(&shown).ok());
@@ -179,8 +180,7 @@ impl FireDrill<'_> {
     async fn promote(&mut self) -> anyhow::Result<()> {
         let client = self.backend.client();
         self.command("backend freeze host@a").await?;
-        self.backend.cluster.workers.clear();
-        wait_until_down(&client).await?;
+        self.backend.stop_worker().await?;
         self.backend.put_c_behind_b().await?;
         Timeline::detail(
             "worker stopped; in its configuration B is the backend's own cluster now, and C its target",
