@@ -111,8 +111,8 @@ async fn a_volume_that_is_retyped_loses_its_replica_or_gets_one() -> anyhow::Res
     backend.cluster.finish(&EXPECTED).await
 }
 
-/// The mirror daemon waits for a cluster that is dead, with the lock of the copy: it does not keep a failover waiting. And what was new in
-/// the last mirror snapshot that is complete, is served as well as what was there before.
+/// The mirror daemon waits for a cluster that is dead, with the lock of the copy: it does not keep a failover waiting. And the image is
+/// rolled back to nothing that is older than was told.
 #[tokio::test]
 async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result<()> {
     let directory =

@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use crate::mirror::{self, MirrorSnapshot, Promoted};
 use crate::shapes::ImageInfo;
-use crate::{clones, copies, images, object_map, watchers};
+use crate::{clones, copies, images, watchers};
 use driver::DriverError;
 use model::VolumeId;
 use std::time::{Duration, Instant};
@@ -113,7 +113,6 @@ impl ImageMove<'_> {
             // it would be mirrored together with what it stands on alone
             clones::flatten(self.from, image).await?;
         }
-        object_map::rebuild_if_invalid(self.from, image, known).await?;
         match mirror::of(here) {
             Some(mirroring) if mirroring.primary => Ok(()),
             // an attempt was given up after it had been demoted

@@ -17,7 +17,6 @@ mod manage;
 mod mirror;
 mod mirrored_snapshot;
 mod names;
-mod object_map;
 mod rbd_driver;
 mod records;
 mod replicas;

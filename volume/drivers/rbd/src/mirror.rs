@@ -6,7 +6,7 @@ use crate::command_error::{CommandError, errno};
 use crate::shapes::{
     ImageInfo, ImageSnapshot, MirrorState, MirrorStatus, Mirroring, SnapshotNamespace,
 };
-use crate::{object_map, watchers};
+use crate::watchers;
 use driver::DriverError;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -138,12 +138,12 @@ pub(crate) async fn promote(cluster: &Cluster, image: &str) -> Result<Promoted, 
     }
 }
 
-/// An image takes writes here from now on, whatever has come of it: as it was at the last mirror snapshot that is complete.
+/// An image takes writes here from now on, whatever has come of it: as it was at the last mirror snapshot that is complete, or where a
+/// later one is half copied, at the one before.
 ///
 /// The mirror daemon that copies from a cluster that is dead waits for it, and does not let go of the copy for as long: it is cut off. When
 /// the other cluster is back, it begins again.
 pub(crate) async fn promote_as_it_is(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
-    object_map::remove_of_mirror_snapshots(cluster, image).await?;
     let copying = watchers::lock_owner(cluster, image).await?;
     let promotion = ["mirror", "image", "promote", "--force", "--image", image, ASK_AGAIN];
     let mut promoting = pin!(cluster.rbd_over_data(&promotion));
@@ -194,7 +194,7 @@ mod tests {
             [("enabled", true), ("unknown", true), ("disabling", false), ("disabled", false)]
         {
             let mirroring = json!({ "state": state, "primary": false });
-            let info = json!({ "id": "1", "size": 1, "mirroring": mirroring });
+            let info = json!({ "size": 1, "mirroring": mirroring });
             let info: ImageInfo = serde_json::from_value(info).unwrap();
             assert_eq!(of(Some(&info)).is_some(), is_mirrored, "{state}");
         }
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_snapshot_counts_that_came_after_the_image_was_primary_here_itself() {
         let taken = |id| MirrorSnapshot { id, taken: Instant::now() };
-        let entry = |namespace| json!({ "id": 1, "name": "n", "namespace": namespace });
+        let entry = |namespace| json!({ "name": "n", "namespace": namespace });
         let copied = |id: u64, complete: bool| {
             entry(
                 json!({ "type": "mirror", "state": "non-primary", "complete": complete, "primary_snap_id": id }),

@@ -4,7 +4,7 @@
 
 use crate::cluster::Cluster;
 use crate::mirror::{self, MirrorSnapshot, Promoted};
-use crate::{clones, images, names, object_map, records, verification};
+use crate::{clones, images, names, records, verification};
 use driver::{DriverError, Replica, Verified};
 use futures_util::future::join_all;
 use model::{BackendId, ReplicatedVolume, VerificationRequest, VolumeId};
@@ -45,6 +45,10 @@ struct Known {
     /// When the last one was taken.
     taken: Option<Instant>,
     /// When the newest was taken that has arrived.
+    arrived: Option<Instant>,
+    /// When the one before it was taken. That is what a promotion serves at least: `rbd-mirror` makes a mirror snapshot of a copy before it
+    /// copies into the image what belongs to it (seen with Ceph 16.2), so that it holds what the one before has brought; and to it, the
+    /// image is rolled back where the next one is half copied.
     as_of: Option<Instant>,
 }
 
@@ -153,7 +157,8 @@ impl Replicating<'_> {
                 Known::default()
             }
         };
-        let is_due = now.as_of.is_none_or(|at| at.elapsed() >= self.interval);
+        let is_due =
+            now.as_of.is_none() || now.arrived.is_none_or(|at| at.elapsed() >= self.interval);
         let is_late = now.taken.is_some_and(|at| at.elapsed() > LONG);
         if is_due && (now.on_its_way.is_none() || is_late) {
             let taken = mirror::take(self.from, &image).await?;
@@ -165,7 +170,8 @@ impl Replicating<'_> {
         if let Some(snapshot) = now.on_its_way {
             let copy = mirror::snapshots(self.to, &image).await?;
             if copy.as_ref().is_some_and(|copy| mirror::has_arrived(snapshot, copy)) {
-                *known = Some(Known { on_its_way: None, as_of: Some(snapshot.taken), ..now });
+                let arrived = Some(snapshot.taken);
+                *known = Some(Known { on_its_way: None, arrived, as_of: now.arrived, ..now });
             } else if is_late && copy.is_some() && mirror::is_split(self.to, &image).await? {
                 return Err(DriverError::failed(
                     "both sides were written to since they were equal, and nothing is mirrored: a failover to the target while the \
@@ -186,7 +192,6 @@ impl Replicating<'_> {
             // it would be mirrored together with what it stands on alone
             clones::flatten(self.from, image).await?;
         }
-        object_map::rebuild_if_invalid(self.from, image, known).await?;
         match mirror::of(info.as_ref()) {
             Some(mirroring) if mirroring.primary => Ok(()),
             // a failover was given up after it had been demoted

@@ -5,11 +5,6 @@ use serde::Deserialize;
 /// `rbd info`
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ImageInfo {
-    /// Part of the names of its objects.
-    pub id: String,
-    /// What is not as it should be.
-    #[serde(default)]
-    pub flags: Vec<String>,
     /// In bytes.
     pub size: u64,
     pub parent: Option<Parent>,
@@ -48,7 +43,6 @@ pub(crate) struct Parent {
 /// `rbd snap ls --all`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct ImageSnapshot {
-    pub id: u64,
     pub name: String,
     pub namespace: SnapshotNamespace,
 }
