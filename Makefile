@@ -22,7 +22,7 @@ help: ## Show this list
 demo: packages build ## The fire drill, on real volumes, in under a minute
 	@$(SANDBOX) demo
 
-demo-ceph: packages ceph-packages build ## The same on two private Ceph clusters (three minutes; installs Ceph)
+demo-ceph: packages ceph-packages build ## The same on two private Ceph clusters (four minutes; installs Ceph)
 	@$(SANDBOX) ceph-demo
 
 test: packages client keystone tempest nextest ## All tests, on private servers

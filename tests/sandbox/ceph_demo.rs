@@ -141,7 +141,7 @@ impl FireDrill<'_> {
         }
         let refused = self.backend.manage("backend failover host@a --to b").await?;
         let complaint = refused.err().context("a failover that may lose something is not begun")?;
-        Timeline::detail(format!("refused: {}", complaint.lines().next().unwrap_or_default()))?;
+        Timeline::detail(format!("refused: {}", complaint.lines().last().unwrap_or_default()))?;
         self.command("backend failover host@a --to b --accept-data-loss --max-age 1m").await?;
         self.timeline.say("FAILED OVER to B")?;
         for ((disk, acknowledged), told) in self.volumes.iter_mut().zip(acknowledged).zip(told) {
