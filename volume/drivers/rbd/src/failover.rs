@@ -6,7 +6,7 @@ use crate::mirror::{self, Promoted};
 use crate::shapes::ImageInfo;
 use crate::{images, names, records};
 use driver::{DriverError, Failover, Phases};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use model::{
     BackendId, FailoverOutcome, Snapshot, SnapshotId, Volume, VolumeFailover, VolumeId,
     VolumeOutcome,
@@ -139,7 +139,8 @@ impl Sides<'_> {
         volumes: Vec<&Volume>,
     ) -> Result<HashMap<VolumeId, There>, DriverError> {
         let promoted = volumes.into_iter().map(|volume| self.serve_as_it_is(failover, volume));
-        try_join_all(promoted).await.map(HashMap::from_iter)
+        // each comes to its end, whatever becomes of the others: a promotion that is broken off leaves an image torn
+        join_all(promoted).await.into_iter().collect()
     }
 
     async fn serve_as_it_is(
@@ -169,8 +170,16 @@ impl Sides<'_> {
         }
     }
 
-    /// An image of which nothing is complete cannot be promoted, and does not keep the others from it.
+    /// An image of which nothing is complete cannot be promoted, and does not keep the others from it; nor does one that is torn.
     async fn promote_as_it_is(&self, image: &str) -> Result<There, DriverError> {
+        let copy = mirror::snapshots(self.to, image).await?;
+        if copy.is_some_and(|copy| mirror::is_half_rolled_back(&copy)) {
+            tracing::error!(
+                image,
+                "not served: a promotion was broken off while it rolled the image back"
+            );
+            return Ok(There::NotServed);
+        }
         match mirror::promote_as_it_is(self.to, image).await.map_err(DriverError::from) {
             Ok(()) => Ok(There::AsItWas),
             Err(DriverError::Failed(reason)) => {

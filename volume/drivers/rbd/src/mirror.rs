@@ -93,6 +93,19 @@ pub(crate) fn has_arrived(snapshot: MirrorSnapshot, copy: &[ImageSnapshot]) -> b
     })
 }
 
+/// Whether a promotion by force was broken off while it rolled a copy back. The next one would take what is half rolled back for whole.
+pub(crate) fn is_half_rolled_back(copy: &[ImageSnapshot]) -> bool {
+    let mut newest_first = copy.iter().rev().filter_map(|one| match &one.namespace {
+        SnapshotNamespace::Mirror { complete, primary_snap_id, .. } => {
+            Some((*complete, *primary_snap_id))
+        }
+        SnapshotNamespace::User | SnapshotNamespace::Trash | SnapshotNamespace::Other => None,
+    });
+    let is_of_promotion = |number: Option<u64>| number.is_some_and(|id| id >= NO_SNAPSHOT);
+    newest_first.next().is_some_and(|(_, number)| is_of_promotion(number))
+        && newest_first.next().is_some_and(|(complete, _)| !complete)
+}
+
 /// Whether both sides of an image have been written to since they were equal, so that nothing is copied any more.
 pub(crate) async fn is_split(cluster: &Cluster, image: &str) -> Result<bool, CommandError> {
     let status: MirrorStatus =
@@ -141,23 +154,18 @@ pub(crate) async fn promote(cluster: &Cluster, image: &str) -> Result<Promoted, 
 /// An image takes writes here from now on, whatever has come of it: as it was at the last mirror snapshot that is complete, or where a
 /// later one is half copied, at the one before.
 ///
-/// The mirror daemon that copies from a cluster that is dead waits for it, and does not let go of the copy for as long: it is cut off. When
+/// A mirror daemon that copies from a cluster that is dead waits for it, and does not let go of the copy for as long: it is cut off. When
 /// the other cluster is back, it begins again.
 pub(crate) async fn promote_as_it_is(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
-    let copying = watchers::lock_owner(cluster, image).await?;
     let promotion = ["mirror", "image", "promote", "--force", "--image", image, ASK_AGAIN];
+    // it is never given up: what has begun to roll the image back must come to its end
     let mut promoting = pin!(cluster.rbd_over_data(&promotion));
-    let in_time = tokio::time::timeout(TO_LET_GO, &mut promoting).await;
-    let promoted = match in_time {
-        Ok(promoted) => promoted,
-        // that takes long where much is rolled back, but not under the lock of another one
-        Err(_) => {
-            if let Some(owner) = copying
-                && watchers::lock_owner(cluster, image).await? == Some(owner.clone())
-            {
-                watchers::block(cluster, image, &owner).await?;
-            }
-            promoting.await
+    let promoted = loop {
+        if let Ok(promoted) = tokio::time::timeout(TO_LET_GO, &mut promoting).await {
+            break promoted;
+        }
+        if let Err(error) = watchers::cut_off_mirror_daemons(cluster, image).await {
+            tracing::warn!(image, %error, "a mirror daemon is not cut off");
         }
     };
     match promoted {
@@ -187,6 +195,32 @@ pub(crate) async fn resync(cluster: &Cluster, image: &str) -> Result<(), Command
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_promotion_that_was_broken_off_is_known_by_the_snapshot_that_it_begins_with() {
+        let copied = |id: u64, complete: bool| {
+            let namespace = json!({ "type": "mirror", "state": "non-primary", "complete": complete, "primary_snap_id": id });
+            json!({ "name": "n", "namespace": namespace })
+        };
+        let own = json!({ "name": "n", "namespace": { "type": "mirror", "state": "primary", "complete": true } });
+        let user = json!({ "name": "n", "namespace": { "type": "user" } });
+        let is_half = |listed: &[serde_json::Value]| {
+            let copy: Vec<ImageSnapshot> = serde_json::from_value(json!(listed)).unwrap();
+            is_half_rolled_back(&copy)
+        };
+        assert!(is_half(&[copied(4, true), copied(6, false), copied(NO_SNAPSHOT, true)]));
+        assert!(is_half(&[copied(6, false), user, copied(NO_SNAPSHOT, true)]));
+        assert!(
+            !is_half(&[copied(4, true), copied(NO_SNAPSHOT, true)]),
+            "there was nothing to roll back"
+        );
+        assert!(
+            !is_half(&[copied(6, false), copied(NO_SNAPSHOT, true), own]),
+            "it came to its end"
+        );
+        assert!(!is_half(&[copied(4, true), copied(6, false)]));
+        assert!(!is_half(&[]));
+    }
 
     #[test]
     fn a_copy_of_which_nothing_is_complete_yet_is_one() {

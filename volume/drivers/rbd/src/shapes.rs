@@ -98,13 +98,6 @@ pub(crate) struct Watcher {
     pub address: String,
 }
 
-/// `rbd lock ls`
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Lock {
-    /// That of the client that has it.
-    pub address: String,
-}
-
 /// `rbd trash ls`
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Trashed {

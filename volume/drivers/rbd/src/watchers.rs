@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::command_error::{CommandError, errno};
-use crate::shapes::{ImageStatus, Lock, Watcher};
+use crate::shapes::{ImageStatus, Watcher};
 use driver::DriverError;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -87,22 +87,22 @@ async fn cut_off_those(
 }
 
 /// The cluster takes nothing more from a client.
-pub(crate) async fn block(
-    cluster: &Cluster,
-    image: &str,
-    address: &str,
-) -> Result<(), CommandError> {
+async fn block(cluster: &Cluster, image: &str, address: &str) -> Result<(), CommandError> {
     tracing::warn!(image, client = address, "cutting off a client");
     cluster.ceph(&["osd", "blocklist", "add", address, BLOCKED_SECONDS]).await.map(drop)
 }
 
-/// The address of the client that has an image's exclusive lock.
-pub(crate) async fn lock_owner(
+/// Cuts off the mirror daemons that have an image open.
+pub(crate) async fn cut_off_mirror_daemons(
     cluster: &Cluster,
     image: &str,
-) -> Result<Option<String>, CommandError> {
-    let locks: Vec<Lock> = cluster.rbd_prints(&["lock", "ls", "--image", image]).await?;
-    Ok(locks.into_iter().next().map(|lock| lock.address))
+) -> Result<(), CommandError> {
+    let daemons = mirror_daemons(cluster).await?;
+    let status: ImageStatus = cluster.rbd_prints(&["status", "--image", image]).await?;
+    for watcher in status.watchers.iter().filter(|watcher| daemons.contains(&watcher.address)) {
+        block(cluster, image, &watcher.address).await?;
+    }
+    Ok(())
 }
 
 /// The address of a client's host: `10.0.0.5` of `10.0.0.5:0/4140696727`, `fd00::5` of `[fd00::5]:0/4140696727`.
