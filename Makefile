@@ -23,7 +23,7 @@ demo: packages build ## The fire drill, on real volumes, in under a minute
 	@$(SANDBOX) demo
 
 demo-ceph: packages ceph-packages build ## The same on two private Ceph clusters (four minutes; installs Ceph)
-	@$(SANDBOX) ceph-demo
+	@$(SANDBOX) demo --ceph
 
 test: packages client keystone tempest nextest ## All tests, on private servers
 	cargo build --workspace --features failpoints

@@ -24,9 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A broker of the test's own, and a builder of clusters on it.
 async fn own_broker() -> anyhow::Result<(RabbitMq, ClusterBuilder)> {
-    let directory = harness::files::run_directory()
-        .join("test")
-        .join(format!("broker-{}", uuid::Uuid::new_v4().simple()));
+    let directory = harness::files::new_test_directory();
     let servers = Servers::of_this_run()?;
     let broker = RabbitMq::start(&directory, &Authority::at(&servers.certificates)).await?;
     let servers = Servers { amqp: broker.url(), ..servers };

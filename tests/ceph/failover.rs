@@ -4,7 +4,8 @@ use harness::ceph::{self, CephCluster, CephPair};
 use harness::mirrored_pool::{EXPECTED, MirroredPool, PATIENCE};
 use harness::rbd_writer::{Acknowledged, found};
 use harness::replication::{of_volume, pair, service, wait_until_serving};
-use harness::{files, until};
+use harness::{ClusterBuilder, until};
+use rustix::process::Signal;
 use serde_json::json;
 
 /// Where a server writes that has not been told of the failover: behind everything that others write.
@@ -115,10 +116,10 @@ async fn a_volume_that_is_retyped_loses_its_replica_or_gets_one() -> anyhow::Res
 /// rolled back to nothing that is older than was told.
 #[tokio::test]
 async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result<()> {
-    let directory =
-        files::run_directory().join("test").join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
-    let mut clusters = CephPair::start(&directory).await?;
-    let backend = MirroredPool::start(&directory).await?;
+    let mut clusters = CephPair::of_one_test().await?;
+    // so that the one before has not what is written last
+    let services = ClusterBuilder::for_test().await?;
+    let backend = MirroredPool::serve(services, clusters.directory(), 5).await?;
     let client = backend.client();
     let volume = backend.replicated_volume().await?;
     let before = numbers(&backend.writer("a", &volume, BEHIND_MUCH).await?.stop().await?);
@@ -127,15 +128,20 @@ async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result
     let next = last(&before) + 1;
     let after = numbers(&backend.writer("a", &volume, next).await?.stop().await?);
     backend.wait_until_as_of_now(&volume).await?;
+    // the next mirror snapshot is that of the test
+    let worker = &backend.cluster.workers[0].process;
+    worker.signal(Signal::STOP)?;
     let image = backend.image(&volume);
     let much = ["bench", "--io-type", "write", "--io-size", "4M", "--io-total", "900M", &image];
     ceph::run(&backend.conf("a"), "rbd", &much).await?;
+    ceph::run(&backend.conf("a"), "rbd", &["mirror", "image", "snapshot", &image]).await?;
     until("it is being copied", PATIENCE, || async {
         let copies = ceph::run(&backend.conf("b"), "rbd", &["snap", "ls", "--all", &image]).await;
         copies.is_ok_and(|copies| copies.contains("% copied"))
     })
     .await?;
     clusters.a.burn();
+    worker.signal(Signal::CONT)?;
     let fail_over = backend.fail_over("--to b --accept-data-loss --max-age 10m");
     tokio::time::timeout(PATIENCE, fail_over).await??;
     assert_eq!(of_volume(&client, &volume).await?, pair("available", "failed-over"));
@@ -149,22 +155,18 @@ async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result
     let reverted = there().await?;
     assert!(reverted.starts_with(&before) && !reverted.contains(&last(&after)), "{reverted:?}");
     backend.writer("b", &volume, next).await?.stop().await?;
-    let log = std::fs::read_to_string(backend.cluster.workers[0].process.log())?;
+    let log = std::fs::read_to_string(worker.log())?;
     assert!(log.contains("cutting off a client"), "the copy was complete: the test shows nothing");
     backend.cluster.finish(&EXPECTED).await?;
-    clusters.a.burn();
-    clusters.b.burn();
-    Ok(std::fs::remove_dir_all(directory)?)
+    clusters.remove()
 }
 
 /// The first cluster never comes back.
 #[tokio::test]
 async fn a_target_is_promoted_replicated_to_another_cluster_and_failed_over_again()
 -> anyhow::Result<()> {
-    let directory =
-        files::run_directory().join("test").join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
-    let mut clusters = CephPair::start(&directory).await?;
-    let mut backend = MirroredPool::start(&directory).await?;
+    let mut clusters = CephPair::of_one_test().await?;
+    let mut backend = MirroredPool::start(clusters.directory()).await?;
     let client = backend.client();
     let volume = backend.replicated_volume().await?;
     let written = backend.writer("a", &volume, 1).await?.stop().await?;
@@ -176,7 +178,7 @@ async fn a_target_is_promoted_replicated_to_another_cluster_and_failed_over_agai
 
     backend.managed("backend freeze host@a").await?;
     backend.stop_worker().await?;
-    let mut c = CephCluster::start(&directory.join("c")).await?;
+    let mut c = CephCluster::start(&clusters.directory().join("c")).await?;
     c.mirror().await?;
     backend.put_c_behind_b().await?;
     backend.managed("backend promote host@a").await?;
@@ -203,17 +205,14 @@ async fn a_target_is_promoted_replicated_to_another_cluster_and_failed_over_agai
     }
     backend.cluster.finish(&EXPECTED).await?;
     c.burn();
-    clusters.b.burn();
-    Ok(std::fs::remove_dir_all(directory)?)
+    clusters.remove()
 }
 
 #[tokio::test]
 async fn after_a_disaster_it_is_known_what_is_lost_and_the_old_side_comes_home()
 -> anyhow::Result<()> {
-    let directory =
-        files::run_directory().join("test").join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
-    let mut clusters = CephPair::start(&directory).await?;
-    let backend = MirroredPool::start(&directory).await?;
+    let mut clusters = CephPair::of_one_test().await?;
+    let backend = MirroredPool::start(clusters.directory()).await?;
     let client = backend.client();
     let volume = backend.replicated_volume().await?;
     let writer = backend.writer("a", &volume, 1).await?;
@@ -267,7 +266,5 @@ async fn after_a_disaster_it_is_known_what_is_lost_and_the_old_side_comes_home()
     assert_eq!(of_volume(&client, &volume).await?, pair("available", "enabled"));
     backend.wait_until_as_of_now(&volume).await?;
     backend.cluster.finish(&EXPECTED).await?;
-    clusters.a.burn();
-    clusters.b.burn();
-    Ok(std::fs::remove_dir_all(directory)?)
+    clusters.remove()
 }

@@ -1,8 +1,8 @@
 //! Private Ceph clusters of one monitor, one manager and one OSD on a sparse file, and two of them that mirror pools to each other.
 
-use crate::ports;
 use crate::process::Process;
 use crate::wait::until;
+use crate::{files, ports};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -54,6 +54,24 @@ impl CephPair {
         a.mirror().await?;
         b.mirror().await?;
         Ok(Self { directory: directory.to_owned(), a, b })
+    }
+
+    /// Both for one test, which may burn them.
+    ///
+    /// # Errors
+    /// When Ceph is not installed, or does not start.
+    pub async fn of_one_test() -> anyhow::Result<Self> {
+        Self::start(&files::new_test_directory()).await
+    }
+
+    /// Ends them, and removes what they have stored.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(mut self) -> anyhow::Result<()> {
+        self.a.burn();
+        self.b.burn();
+        Ok(std::fs::remove_dir_all(&self.directory)?)
     }
 
     /// Where they are.

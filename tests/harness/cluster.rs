@@ -84,11 +84,8 @@ impl ClusterBuilder {
     /// # Errors
     /// When no database can be made there.
     pub async fn on(servers: &Servers) -> anyhow::Result<Self> {
-        let directory = files::run_directory()
-            .join("test")
-            .join(&uuid::Uuid::new_v4().simple().to_string()[..8]);
         Ok(Self {
-            directory,
+            directory: files::new_test_directory(),
             database: Some(servers.new_database().await?),
             amqp: servers.amqp.clone(),
             backends: Vec::new(),

@@ -94,3 +94,10 @@ fn open_to_others(path: &Path) -> bool {
         std::fs::metadata(directory).is_ok_and(|found| found.mode() & OTHERS_MAY_PASS != 0)
     })
 }
+
+/// A new directory for a test, not made yet; the runner of the tests empties what is around it.
+#[must_use]
+pub fn new_test_directory() -> PathBuf {
+    // short: the paths of sockets are
+    run_directory().join("test").join(&uuid::Uuid::new_v4().simple().to_string()[..8])
+}

@@ -40,18 +40,22 @@ impl MirroredPool {
     /// # Errors
     /// When something does not start.
     pub async fn start(clusters: &Path) -> anyhow::Result<Self> {
-        Self::serve(ClusterBuilder::for_test().await?, clusters).await
+        Self::serve(ClusterBuilder::for_test().await?, clusters, 1).await
     }
 
-    /// The same with the services that somebody has begun to describe.
+    /// The same with the services that somebody has begun to describe, and another interval of mirror snapshots, in seconds.
     ///
     /// # Errors
     /// When something does not start.
-    pub async fn serve(services: ClusterBuilder, clusters: &Path) -> anyhow::Result<Self> {
+    pub async fn serve(
+        services: ClusterBuilder,
+        clusters: &Path,
+        interval: u64,
+    ) -> anyhow::Result<Self> {
         let pool = new_mirrored_pool(clusters).await?;
         let conf = |side: &str| clusters.join(side).join("ceph.conf").display().to_string();
         let settings = format!(
-            "rbd.rbd_ceph_conf = '{}'\nrbd.rbd_pool = '{pool}'\nrbd.rbd_user = 'admin'\nrbd.mirror_interval_seconds = 1\n\
+            "rbd.rbd_ceph_conf = '{}'\nrbd.rbd_pool = '{pool}'\nrbd.rbd_user = 'admin'\nrbd.mirror_interval_seconds = {interval}\n\
              [[backends.a.replication_device]]\nbackend_id = 'b'\nconf = '{}'\n",
             conf("a"),
             conf("b")

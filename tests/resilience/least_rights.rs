@@ -174,7 +174,7 @@ async fn database_of_an_owner(servers: &Servers) -> anyhow::Result<String> {
 #[tokio::test]
 async fn what_bootstrap_makes_is_enough() -> anyhow::Result<()> {
     let servers = Servers::of_this_run()?;
-    let directory = files::run_directory().join("test").join(Uuid::new_v4().to_string());
+    let directory = files::new_test_directory();
     let broker = RabbitMq::start(&directory, &Authority::at(&servers.certificates)).await?;
     let secrets = directory.join("secrets");
     let database = database_of_an_owner(&servers).await?;

@@ -1,4 +1,4 @@
-//! `ceph-demo`: the fire drill on Ceph, as a timeline.
+//! `demo --ceph`: the fire drill on Ceph, as a timeline.
 //!
 //! Cluster A burns under servers that write, and everything that it had. The backend fails over to what B has, which is as old as it is
 //! said to be. A is built anew; what B serves is brought there while servers write, and the backend goes home without loss. Then A burns
@@ -7,12 +7,11 @@
 use crate::timeline::Timeline;
 use anyhow::{Context as _, ensure};
 use harness::ceph::{CephCluster, CephPair};
-use harness::interruption::interrupted;
 use harness::mirrored_pool::{MirroredPool, PATIENCE};
 use harness::rbd_writer::{Acknowledged, Writer, found};
 use harness::replication::wait_until_serving;
 use harness::servers::OwnServers;
-use harness::{ClusterBuilder, files, until};
+use harness::{ClusterBuilder, until};
 use serde_json::Value;
 use std::path::Path;
 
@@ -21,30 +20,14 @@ const VOLUMES: usize = 3;
 /// How many blocks each writer has acknowledged after its replica was complete, at least, when something happens.
 const WRITES: usize = 200;
 
-/// Runs the demonstration; what it started ends with it, also when it is interrupted.
-pub(crate) async fn demo() -> anyhow::Result<()> {
-    let timeline = Timeline::begin();
-    let directory = files::run_directory().join("ceph-demo");
-    if directory.exists() {
-        harness::end_daemons_below(&directory);
-        std::fs::remove_dir_all(&directory)?;
-    }
-    tokio::select! {
-        outcome = tell(&timeline, &directory) => outcome?,
-        interrupted = interrupted() => { interrupted?; anyhow::bail!("interrupted") }
-    }
-    std::fs::remove_dir_all(&directory)?;
-    timeline.say("everything is as it says. Nothing is left running.")
-}
-
-async fn tell(timeline: &Timeline, directory: &Path) -> anyhow::Result<()> {
+pub(crate) async fn tell(timeline: &Timeline, directory: &Path) -> anyhow::Result<()> {
     timeline.say("starting private PostgreSQL and RabbitMQ, and two Ceph clusters")?;
     let servers = OwnServers::start(&directory.join("servers"), true).await?;
     let clusters = directory.join("ceph");
     let mut ceph = CephPair::start(&clusters).await?;
     let (database, amqp) = (servers.postgres.url("postgres"), servers.rabbitmq.url());
     let services = ClusterBuilder::in_directory(&directory.join("cluster"), &database, &amqp);
-    let backend = MirroredPool::serve(services, &clusters).await?;
+    let backend = MirroredPool::serve(services, &clusters, 1).await?;
     timeline.say("cinderblock is up: host@a on cluster A, mirrored to cluster B")?;
     let mut drill = FireDrill { timeline, backend, volumes: Vec::new() };
     let outcome = drill.unfold(&mut ceph, &clusters).await;

@@ -18,6 +18,7 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
+use timeline::show;
 
 /// How long a command may take to end when it is told to.
 const TO_END: Duration = Duration::from_secs(20);
@@ -35,9 +36,11 @@ enum What {
     /// Write the generated documents
     Docs,
     /// Show the main job on a cluster of its own
-    Demo,
-    /// Show it on two Ceph clusters of its own
-    CephDemo,
+    Demo {
+        /// On two Ceph clusters
+        #[arg(long)]
+        ceph: bool,
+    },
     /// Start a development cluster and leave it running
     Up,
     /// Stop the development cluster
@@ -72,8 +75,10 @@ async fn main() -> ExitCode {
 async fn carry_out(what: What) -> anyhow::Result<ExitCode> {
     match what {
         What::Docs => write_documents().map(|()| ExitCode::SUCCESS),
-        What::Demo => demo::demo().await.map(|()| ExitCode::SUCCESS),
-        What::CephDemo => ceph_demo::demo().await.map(|()| ExitCode::SUCCESS),
+        What::Demo { ceph: false } => show("demo", demo::tell).await.map(|()| ExitCode::SUCCESS),
+        What::Demo { ceph: true } => {
+            show("ceph-demo", ceph_demo::tell).await.map(|()| ExitCode::SUCCESS)
+        }
         What::Up => supervise::up().await.map(|()| ExitCode::SUCCESS),
         What::Down => supervise::down().await.map(|()| ExitCode::SUCCESS),
         What::Supervise => supervise::supervise().await.map(|()| ExitCode::SUCCESS),

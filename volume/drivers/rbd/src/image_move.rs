@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often it is looked whether what does not arrive cannot.
 const SPLIT_INTERVAL: Duration = Duration::from_secs(10);
-/// How long the mirror daemon may take from an image that it has made to its copy.
-const TO_BE_MADE: Duration = Duration::from_secs(30);
 /// How often it is looked whether something has arrived.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -36,59 +34,35 @@ pub(crate) enum Brought {
     IsThere,
 }
 
-/// What there is of an image on both sides.
-enum Found {
-    /// An earlier attempt has cut it over,
-    CutOver,
-    /// and ended its mirroring.
-    Moved,
-    /// The image is to be moved; it may be primary on the other side, too.
-    ToMove { here: Option<ImageInfo>, is_split: bool },
-    /// On the other side there is one that is no copy of it. A copy that the mirror daemon has begun to make looks like that at first.
-    Another,
-}
-
 impl ImageMove<'_> {
     /// Brings everything over that there is now; servers go on to write.
     pub async fn bring(&self) -> Result<Brought, DriverError> {
-        let began = Instant::now();
-        let (here, is_split) = loop {
-            match self.find().await? {
-                Found::CutOver => return Ok(Brought::ReadyToCutOver),
-                Found::Moved => return Ok(Brought::IsThere),
-                Found::ToMove { here, is_split } => break (here, is_split),
-                Found::Another if began.elapsed() < TO_BE_MADE => tokio::time::sleep(PAUSE).await,
-                Found::Another => return Err(self.is_another()),
-            }
-        };
-        self.mirror_from_here(here.as_ref()).await?;
-        if is_split {
-            self.make_copy().await?;
-        }
-        let snapshot = mirror::take(self.from, &self.image).await?;
-        self.wait_for(snapshot).await?;
-        Ok(Brought::ReadyToCutOver)
-    }
-
-    async fn find(&self) -> Result<Found, DriverError> {
         let image = &self.image;
         let (here, there) =
             tokio::try_join!(images::info(self.from, image), images::info(self.to, image))?;
         let is_primary = |info: Option<&ImageInfo>| mirror::of(info).map(|one| one.primary);
         let (ours, theirs) = (is_primary(here.as_ref()), is_primary(there.as_ref()));
-        Ok(match (ours, theirs) {
-            (Some(false), Some(true)) => Found::CutOver,
+        match (ours, theirs) {
+            // an earlier attempt has cut it over
+            (Some(false), Some(true)) => return Ok(Brought::ReadyToCutOver),
+            // and ended its mirroring
             (None | Some(false), None)
                 if there.is_some()
                     && (here.is_none() || ours == Some(false))
                     && !self.stays_mirrored =>
             {
-                Found::Moved
+                return Ok(Brought::IsThere);
             }
-            (None, Some(true)) => Found::Another,
-            (_, None) if there.is_some() => Found::Another,
-            (_, Some(_) | None) => Found::ToMove { here, is_split: theirs == Some(true) },
-        })
+            (None, Some(true)) => return Err(self.is_another()),
+            (_, None) if there.is_some() => return Err(self.is_another()),
+            (_, Some(_) | None) => self.mirror_from_here(here.as_ref()).await?,
+        }
+        if theirs == Some(true) {
+            self.make_copy().await?;
+        }
+        let snapshot = mirror::take(self.from, image).await?;
+        self.wait_for(snapshot).await?;
+        Ok(Brought::ReadyToCutOver)
     }
 
     fn is_another(&self) -> DriverError {
