@@ -128,6 +128,8 @@ async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result
     let next = last(&before) + 1;
     let after = numbers(&backend.writer("a", &volume, next).await?.stop().await?);
     backend.wait_until_as_of_now(&volume).await?;
+    let late = client.create_snapshot(&volume).await?;
+    client.wait_until(&format!("/snapshots/{late}"), "snapshot", "available").await?;
     // the next mirror snapshot is that of the test
     let worker = &backend.cluster.workers[0].process;
     worker.signal(Signal::STOP)?;
@@ -148,7 +150,12 @@ async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result
     let there = async || found(&backend.conf("b"), &image, last(&after) + 100).await;
     let all = [&before[..], &after[..]].concat();
     assert!(there().await?.starts_with(&all), "{:?} of {all:?}", there().await?);
+    // a snapshot comes before its content does
+    let shown = client.get(&format!("/snapshots/{late}")).await?.expect_status(200)?;
+    assert_eq!(shown.body["snapshot"]["status"], "error");
     wait_until_serving(&client).await?;
+    client.delete(&format!("/snapshots/{late}")).await?.expect_status(202)?;
+    client.wait_until(&format!("/snapshots/{late}"), "snapshot", "deleted").await?;
     let to_snapshot = json!({ "snapshot_id": snapshot });
     client.act(&volume, "revert", to_snapshot).await?.expect_status(202)?;
     client.wait_for_status(&volume, "available").await?;
@@ -157,7 +164,8 @@ async fn a_copy_that_is_half_made_is_served_as_it_was_before() -> anyhow::Result
     backend.writer("b", &volume, next).await?.stop().await?;
     let log = std::fs::read_to_string(worker.log())?;
     assert!(log.contains("cutting off a client"), "the copy was complete: the test shows nothing");
-    backend.cluster.finish(&EXPECTED).await?;
+    let expected = [&EXPECTED[..], &["a snapshot that is half copied"]].concat();
+    backend.cluster.finish(&expected).await?;
     clusters.remove()
 }
 

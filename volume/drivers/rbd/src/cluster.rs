@@ -3,6 +3,7 @@
 use crate::command_error::{CommandError, complaint, errno, errno_in};
 use configuration::RbdDriverConfig;
 use serde::de::DeserializeOwned;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -210,6 +211,9 @@ fn answer(
 ) -> Result<String, CommandError> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    if output.status.signal().is_some() {
+        return Err(CommandError::Crashed { command: described(program, arguments) });
     }
     let complaint = complaint(&String::from_utf8_lossy(&output.stderr));
     // that of `rados` is always 1

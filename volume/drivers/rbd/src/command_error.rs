@@ -24,6 +24,8 @@ pub(crate) enum CommandError {
     NotRun { program: &'static str, reason: std::io::Error },
     #[error("{command}: the cluster does not answer")]
     TimedOut { command: String },
+    #[error("{command} crashed")]
+    Crashed { command: String },
     #[error("{command}: {complaint}")]
     Refused { command: String, errno: Option<i32>, complaint: String },
     #[error("{command} printed what is not understood: {reason}")]

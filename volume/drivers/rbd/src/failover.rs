@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use crate::image_move::{Brought, ImageMove};
 use crate::mirror::{self, Promoted};
-use crate::shapes::ImageInfo;
+use crate::shapes::{ImageInfo, ImageSnapshot};
 use crate::{images, names, records};
 use driver::{DriverError, Failover, Phases};
 use futures_util::future::join_all;
@@ -180,7 +180,11 @@ impl Sides<'_> {
             );
             return Ok(There::NotServed);
         }
-        match mirror::promote_as_it_is(self.to, image).await.map_err(DriverError::from) {
+        let promote = async || {
+            mirror::promote_as_it_is(self.to, image).await?;
+            self.remove_half_copied(image).await
+        };
+        match promote().await {
             Ok(()) => Ok(There::AsItWas),
             Err(DriverError::Failed(reason)) => {
                 tracing::warn!(image, reason, "not served");
@@ -188,6 +192,16 @@ impl Sides<'_> {
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// Removes the snapshots of which the content has not come, so that nobody takes them for what they were.
+    async fn remove_half_copied(&self, image: &str) -> Result<(), DriverError> {
+        let promoted = mirror::snapshots(self.to, image).await?.unwrap_or_default();
+        for ImageSnapshot { name, .. } in mirror::half_copied(&promoted) {
+            tracing::warn!(image, snapshot = name, "a snapshot that is half copied is removed");
+            images::remove_snapshot(self.to, image, name).await?;
+        }
+        Ok(())
     }
 
     /// Those of the snapshots that are on the other side.

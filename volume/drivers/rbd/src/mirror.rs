@@ -28,6 +28,14 @@ pub(crate) struct MirrorSnapshot {
     pub taken: Instant,
 }
 
+#[cfg(test)]
+impl MirrorSnapshot {
+    /// The one with this number, taken now.
+    pub fn taken_now(id: u64) -> Self {
+        Self { id, taken: Instant::now() }
+    }
+}
+
 /// Begins to mirror an image, unless it is mirrored.
 pub(crate) async fn enable(cluster: &Cluster, image: &str) -> Result<(), DriverError> {
     let enabling = ["mirror", "image", "enable", "--image", image, "snapshot"];
@@ -68,7 +76,22 @@ pub(crate) async fn snapshots(
     cluster: &Cluster,
     image: &str,
 ) -> Result<Option<Vec<ImageSnapshot>>, CommandError> {
-    match cluster.rbd_prints(&["snap", "ls", "--all", "--image", image]).await {
+    listed(cluster, ["--image", image]).await
+}
+
+/// The snapshots of the image with this id; `None` when there is none any more.
+pub(crate) async fn snapshots_of_id(
+    cluster: &Cluster,
+    id: &str,
+) -> Result<Option<Vec<ImageSnapshot>>, CommandError> {
+    listed(cluster, ["--image-id", id]).await
+}
+
+async fn listed(
+    cluster: &Cluster,
+    [by, which]: [&str; 2],
+) -> Result<Option<Vec<ImageSnapshot>>, CommandError> {
+    match cluster.rbd_prints(&["snap", "ls", "--all", by, which]).await {
         Err(error) if error.is(errno::NOENT) => Ok(None),
         all => all.map(Some),
     }
@@ -104,6 +127,23 @@ pub(crate) fn is_half_rolled_back(copy: &[ImageSnapshot]) -> bool {
     let is_of_promotion = |number: Option<u64>| number.is_some_and(|id| id >= NO_SNAPSHOT);
     newest_first.next().is_some_and(|(_, number)| is_of_promotion(number))
         && newest_first.next().is_some_and(|(complete, _)| !complete)
+}
+
+/// The snapshots of a copy of which the content has not come: they come before the content of the mirror snapshot that they belong to, and
+/// stay when the image is rolled back.
+pub(crate) fn half_copied(copy: &[ImageSnapshot]) -> Vec<&ImageSnapshot> {
+    let mut is_half = false;
+    let mut half = Vec::new();
+    for one in copy.iter().rev() {
+        match &one.namespace {
+            SnapshotNamespace::Mirror { complete, primary_snap_id, .. } => {
+                is_half = !complete || primary_snap_id.is_some_and(|id| id >= NO_SNAPSHOT);
+            }
+            SnapshotNamespace::User if is_half => half.push(one),
+            SnapshotNamespace::User | SnapshotNamespace::Trash | SnapshotNamespace::Other => {}
+        }
+    }
+    half
 }
 
 /// Whether both sides of an image have been written to since they were equal, so that nothing is copied any more.
@@ -157,6 +197,30 @@ pub(crate) async fn promote(cluster: &Cluster, image: &str) -> Result<Promoted, 
 /// A mirror daemon that copies from a cluster that is dead waits for it, and does not let go of the copy for as long: it is cut off. When
 /// the other cluster is back, it begins again.
 pub(crate) async fn promote_as_it_is(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+    match promote_by_force(cluster, image).await {
+        Err(CommandError::Crashed { .. }) => {
+            forget_half_copied(cluster, image).await?;
+            promote_by_force(cluster, image).await
+        }
+        promoted => promoted,
+    }
+}
+
+/// Takes half copied snapshots out of a copy's header: where there is one, Ceph before 18.2.5 and 19.2.2 crashes when it looks for what the
+/// image is to be rolled back to (Ceph's issue 70075). A copy is read-only to every command that removes snapshots. What these have kept of
+/// the image stays in the pool.
+async fn forget_half_copied(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
+    let info: ImageInfo = cluster.rbd_prints(&["info", "--image", image]).await?;
+    let copy = snapshots(cluster, image).await?.unwrap_or_default();
+    for ImageSnapshot { id, name, .. } in half_copied(&copy) {
+        tracing::warn!(image, snapshot = name, "a snapshot that is half copied is forgotten");
+        let (header, key) = (format!("rbd_header.{}", info.id), format!("snapshot_{id:016x}"));
+        cluster.rados(&["rmomapkey", &header, &key]).await?;
+    }
+    Ok(())
+}
+
+async fn promote_by_force(cluster: &Cluster, image: &str) -> Result<(), CommandError> {
     let promotion = ["mirror", "image", "promote", "--force", "--image", image, ASK_AGAIN];
     // it is never given up: what has begun to roll the image back must come to its end
     let mut promoting = pin!(cluster.rbd_over_data(&promotion));
@@ -200,10 +264,10 @@ mod tests {
     fn a_promotion_that_was_broken_off_is_known_by_the_snapshot_that_it_begins_with() {
         let copied = |id: u64, complete: bool| {
             let namespace = json!({ "type": "mirror", "state": "non-primary", "complete": complete, "primary_snap_id": id });
-            json!({ "name": "n", "namespace": namespace })
+            json!({ "id": 1, "name": "n", "namespace": namespace })
         };
-        let own = json!({ "name": "n", "namespace": { "type": "mirror", "state": "primary", "complete": true } });
-        let user = json!({ "name": "n", "namespace": { "type": "user" } });
+        let own = json!({ "id": 1, "name": "n", "namespace": { "type": "mirror", "state": "primary", "complete": true } });
+        let user = json!({ "id": 1, "name": "n", "namespace": { "type": "user" } });
         let is_half = |listed: &[serde_json::Value]| {
             let copy: Vec<ImageSnapshot> = serde_json::from_value(json!(listed)).unwrap();
             is_half_rolled_back(&copy)
@@ -223,12 +287,37 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_is_half_copied_when_the_next_mirror_snapshot_is() {
+        let mirror =
+            |namespace: serde_json::Value| json!({ "id": 1, "name": "m", "namespace": namespace });
+        let copied = |id: u64, complete: bool| {
+            mirror(
+                json!({ "type": "mirror", "state": "non-primary", "complete": complete, "primary_snap_id": id }),
+            )
+        };
+        let own = mirror(json!({ "type": "mirror", "state": "primary", "complete": true }));
+        let user = |name: &str| json!({ "id": 1, "name": name, "namespace": { "type": "user" } });
+        let half = |listed: &[serde_json::Value]| {
+            let promoted: Vec<ImageSnapshot> = serde_json::from_value(json!(listed)).unwrap();
+            half_copied(&promoted).into_iter().map(|one| one.name.clone()).collect::<Vec<_>>()
+        };
+        let (whole, late, later) = (user("whole"), user("late"), user("later"));
+        let promotion = copied(NO_SNAPSHOT, true);
+        let rolled_back = [whole.clone(), copied(4, true), late.clone(), copied(6, false)];
+        let rolled_back = [&rolled_back[..], &[promotion.clone(), own.clone(), later]].concat();
+        assert_eq!(half(&rolled_back), ["late"]);
+        let nothing_begun = [whole.clone(), copied(4, true), late, promotion.clone(), own.clone()];
+        assert_eq!(half(&nothing_begun), ["late"], "their mirror snapshot was not there yet");
+        assert_eq!(half(&[whole, copied(4, true), promotion, own]), [""; 0]);
+    }
+
+    #[test]
     fn a_copy_of_which_nothing_is_complete_yet_is_one() {
         for (state, is_mirrored) in
             [("enabled", true), ("unknown", true), ("disabling", false), ("disabled", false)]
         {
             let mirroring = json!({ "state": state, "primary": false });
-            let info = json!({ "size": 1, "mirroring": mirroring });
+            let info = json!({ "id": "1", "size": 1, "mirroring": mirroring });
             let info: ImageInfo = serde_json::from_value(info).unwrap();
             assert_eq!(of(Some(&info)).is_some(), is_mirrored, "{state}");
         }
@@ -237,8 +326,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_counts_that_came_after_the_image_was_primary_here_itself() {
-        let taken = |id| MirrorSnapshot { id, taken: Instant::now() };
-        let entry = |namespace| json!({ "name": "n", "namespace": namespace });
+        let entry = |namespace| json!({ "id": 1, "name": "n", "namespace": namespace });
         let copied = |id: u64, complete: bool| {
             entry(
                 json!({ "type": "mirror", "state": "non-primary", "complete": complete, "primary_snap_id": id }),
@@ -248,7 +336,7 @@ mod tests {
         let user = entry(json!({ "type": "user" }));
         let arrived = |id, listed: &[serde_json::Value]| {
             let copy: Vec<ImageSnapshot> = serde_json::from_value(json!(listed)).unwrap();
-            has_arrived(taken(id), &copy)
+            has_arrived(MirrorSnapshot::taken_now(id), &copy)
         };
         assert!(arrived(6, &[copied(6, true), user.clone()]));
         assert!(arrived(6, &[copied(5, true), copied(7, true)]));

@@ -3,7 +3,9 @@
 //! A replica is never in sync with an image that somebody may write to: it is what the image was at a moment, and that is told.
 
 use crate::cluster::Cluster;
+use crate::command_error::CommandError;
 use crate::mirror::{self, MirrorSnapshot, Promoted};
+use crate::shapes::ImageSnapshot;
 use crate::{clones, images, names, records, verification};
 use driver::{DriverError, Replica, Verified};
 use futures_util::future::join_all;
@@ -38,8 +40,10 @@ impl Drop for Verification {
 }
 
 /// What is known of a replica.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
+    /// The id of the copy's image, when something had last been on its way there.
+    copy: Option<String>,
     /// The mirror snapshot that is on its way; a later one that arrives has everything of it.
     on_its_way: Option<MirrorSnapshot>,
     /// When the last one was taken.
@@ -50,6 +54,21 @@ struct Known {
     /// copies into the image what belongs to it (seen with Ceph 16.2), so that it holds what the one before has brought; and to it, the
     /// image is rolled back where the next one is half copied.
     as_of: Option<Instant>,
+}
+
+impl Known {
+    /// What was on its way has arrived.
+    fn arrives(&mut self, snapshot: MirrorSnapshot) {
+        self.on_its_way = None;
+        self.as_of = self.arrived.replace(snapshot.taken);
+    }
+
+    /// The image that is the copy now. In one that was made anew, nothing is of what had arrived before.
+    fn is_copied_to(&mut self, copy: Option<String>) {
+        if self.copy != copy {
+            (self.copy, self.arrived, self.as_of) = (copy, None, None);
+        }
+    }
 }
 
 impl KnownReplicas {
@@ -68,7 +87,12 @@ impl KnownReplicas {
     }
 
     fn get(&self, id: VolumeId) -> Option<Known> {
-        self.lock().get(&id).copied()
+        self.lock().get(&id).cloned()
+    }
+
+    /// How long ago a replica's volume was what a promotion serves at least.
+    fn age(&self, id: VolumeId) -> Option<Duration> {
+        Some(self.lock().get(&id)?.as_of?.elapsed())
     }
 
     fn set(&self, id: VolumeId, known: Option<Known>) {
@@ -119,20 +143,25 @@ impl Replicating<'_> {
             tracing::warn!(volume.id = %id, %error, "replica not brought up to date");
         }
         self.known.set(id, known);
-        let age = known.and_then(|known| known.as_of);
-        let verified = match (volume.verification, age) {
-            (Some(asked), Some(_)) => self.verify(id, asked).await,
-            (Some(_) | None, _) => None,
+        let verified = match volume.verification {
+            Some(asked) if self.known.age(id).is_some() => self.verify(id, asked).await,
+            Some(_) | None => None,
         };
         // how much the image has changed since then, the cluster does not tell
-        Replica { id, out_of_sync_bytes: 1, age: age.map(|at| at.elapsed()), verified }
+        Replica { id, out_of_sync_bytes: 1, age: self.known.age(id), verified }
     }
 
     /// What the verification that is due has found; begins it, unless it was begun.
     async fn verify(&self, id: VolumeId, asked: VerificationRequest) -> Option<Verified> {
         if let Some(mut ended) = self.known.take_ended(id) {
             match (&mut ended.found).await {
-                Ok(Ok(Some(verified))) if verified.id == asked.id => return Some(verified),
+                Ok(Ok(Some(verified))) if verified.id == asked.id => {
+                    if verified.differing_bytes > 0 && asked.repair {
+                        // it is made anew
+                        self.known.set(id, None);
+                    }
+                    return Some(verified);
+                }
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::info!(volume.id = %id, %error, "not verified yet"),
                 Err(error) => tracing::error!(volume.id = %id, %error, "a verification failed"),
@@ -166,12 +195,12 @@ impl Replicating<'_> {
             // one that does not come may have been removed: the cluster keeps a few of an image alone
             now.on_its_way = now.on_its_way.or(Some(taken));
         }
-        *known = Some(now);
-        if let Some(snapshot) = now.on_its_way {
-            let copy = mirror::snapshots(self.to, &image).await?;
+        let on_its_way = now.on_its_way;
+        let now = known.insert(now);
+        if let Some(snapshot) = on_its_way {
+            let copy = self.copy(&image, now).await?;
             if copy.as_ref().is_some_and(|copy| mirror::has_arrived(snapshot, copy)) {
-                let arrived = Some(snapshot.taken);
-                *known = Some(Known { on_its_way: None, arrived, as_of: now.arrived, ..now });
+                now.arrives(snapshot);
             } else if is_late && copy.is_some() && mirror::is_split(self.to, &image).await? {
                 return Err(DriverError::failed(
                     "both sides were written to since they were equal, and nothing is mirrored: a failover to the target while the \
@@ -180,6 +209,20 @@ impl Replicating<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The snapshots of an image's copy; `None` when it has not begun to be one.
+    async fn copy(
+        &self,
+        image: &str,
+        known: &mut Known,
+    ) -> Result<Option<Vec<ImageSnapshot>>, CommandError> {
+        known.is_copied_to(images::info(self.to, image).await?.map(|info| info.id));
+        match &known.copy {
+            // by its name, it could be another by now
+            Some(id) => mirror::snapshots_of_id(self.to, id).await,
+            None => Ok(None),
+        }
     }
 
     /// Sees that an image is mirrored from here.
@@ -208,6 +251,36 @@ impl Replicating<'_> {
             Promoted::NotYet => {
                 Err(DriverError::failed(format!("{image} is primary on another side")))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promotion_serves_what_the_one_before_the_last_has_brought() {
+        let mut known = Known::default();
+        known.is_copied_to(Some("a".to_owned()));
+        let (first, second) = (MirrorSnapshot::taken_now(5), MirrorSnapshot::taken_now(7));
+        known.arrives(first);
+        assert_eq!((known.arrived, known.as_of), (Some(first.taken), None));
+        known.is_copied_to(Some("a".to_owned()));
+        known.arrives(second);
+        assert_eq!((known.arrived, known.as_of), (Some(second.taken), Some(first.taken)));
+    }
+
+    #[test]
+    fn nothing_is_known_of_a_copy_that_is_made_anew() {
+        for anew in [Some("b".to_owned()), None] {
+            let mut known = Known { taken: Some(Instant::now()), ..Known::default() };
+            known.is_copied_to(Some("a".to_owned()));
+            known.arrives(MirrorSnapshot::taken_now(5));
+            known.arrives(MirrorSnapshot::taken_now(7));
+            known.is_copied_to(anew);
+            assert_eq!((known.arrived, known.as_of), (None, None));
+            assert!(known.taken.is_some(), "the primary has not changed");
         }
     }
 }

@@ -5,6 +5,8 @@ use serde::Deserialize;
 /// `rbd info`
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ImageInfo {
+    /// What tells it from another image that had its name before.
+    pub id: String,
     /// In bytes.
     pub size: u64,
     pub parent: Option<Parent>,
@@ -43,6 +45,8 @@ pub(crate) struct Parent {
 /// `rbd snap ls --all`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct ImageSnapshot {
+    /// Later ones have larger numbers.
+    pub id: u64,
     pub name: String,
     pub namespace: SnapshotNamespace,
 }
