@@ -25,7 +25,7 @@ demo: packages build ## The fire drill, on real volumes, in under a minute
 demo-ceph: packages ceph-packages build ## The same on two private Ceph clusters (four minutes; installs Ceph)
 	@$(SANDBOX) demo --ceph
 
-test: packages client keystone tempest nextest ## All tests, on private servers
+test: packages client keystone tempest glance nextest ## All tests, on private servers
 	cargo build --workspace --features failpoints
 	$(SANDBOX) run -- cargo nextest run --workspace --features failpoints --no-fail-fast
 

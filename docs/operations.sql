@@ -1,6 +1,6 @@
 -- What each operation does to the database, made from its contract. Written by `make docs`; a test keeps it current.
 
--- create a volume, empty or from a snapshot or another volume
+-- create a volume, empty or from a snapshot, another volume or an image
 create function admit_create_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
 language plpgsql as $$
 declare
@@ -1151,6 +1151,274 @@ begin
         where not x.succeeded and x.tells_user;
     end if;
     perform return_quota(returned);
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- make an image of a volume
+create function admit_upload_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available']);
+                exit decide;
+            end if;
+            -- not_attached
+            if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'upload_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update volumes t
+    set status = 'uploading',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_upload_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'upload_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'upload volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- replace the content of a volume by that of an image
+create function admit_reimage_volume(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'reserved', 'error') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'reserved', 'error']);
+                exit decide;
+            end if;
+            -- unused_or_reserved_as_said
+            if not coalesce((case subject.status
+               when 'reserved' then (r.arguments ->> 'reserved')::boolean
+                   and (select count(*) from attachments a where a.volume_id = subject.id and a.deleted_at is null) <= 1
+               else not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null) end), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'unused_or_reserved_as_said');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
+                                migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'reimage_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update volumes t
+    set status = 'downloading',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_reimage_volume(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'reimage_volume' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update volumes t
+        set status = status_by_attachments(t.id),
+            previous_status = null,
+            (bootable, image_metadata) = (select n.bootable, n.image_metadata from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error',
+            (bootable, image_metadata) = (select n.bootable, n.image_metadata from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'reimage volume', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
     return query select x.id from unnest(ends) x;
 end $$;
 

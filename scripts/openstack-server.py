@@ -11,4 +11,5 @@ module, function, port = sys.argv[1:]
 # these services read the command line, too
 sys.argv = sys.argv[:1]
 application = getattr(importlib.import_module(module), function)()
-waitress.serve(application, host="127.0.0.1", port=int(port), threads=1)
+# images are as large as disks
+waitress.serve(application, host="127.0.0.1", port=int(port), threads=1, max_request_body_size=1 << 40)

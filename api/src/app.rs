@@ -1,6 +1,7 @@
 //! What every request works with.
 
 use crate::identity::Identification;
+use crate::image_service::ImageService;
 use crate::nova::Nova;
 use anyhow::Context as _;
 use bus::Bus;
@@ -32,6 +33,7 @@ pub(crate) struct AppState {
     pub identification: Identification,
     /// `None` where Nova is not asked.
     pub nova: Option<Nova>,
+    pub images: ImageService,
     pub bus: Bus,
     pub submitter: Submitter,
     /// A permit for each request that may be answered at once.
@@ -48,6 +50,7 @@ impl AppState {
         // what can fail comes before the bus: its connection must not be torn down while it is made
         let identification = Identification::new(config)?;
         let nova = Nova::new(&config.nova)?;
+        let images = ImageService::new(&config.glance)?;
         let policy = LivePolicy::load((&config.policy).into()).context("policy")?;
         let database = Database::new(&config.database, config.services.down_after())?;
         database
@@ -67,6 +70,7 @@ impl AppState {
             policy,
             identification,
             nova,
+            images,
             database,
             bus,
             stopping,

@@ -1,8 +1,8 @@
 //! Nova, OpenStack's compute service: asked whether a server uses a volume.
 
-use crate::http_client;
 use configuration::{NovaConfig, Secret};
 use model::{Attachment, Error, ErrorKind, Result};
+use openstack::http_client;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -35,7 +35,7 @@ impl Nova {
     /// # Errors
     /// When a certificate cannot be read.
     pub fn new(config: &NovaConfig) -> anyhow::Result<Option<Self>> {
-        if config.endpoint.is_none() && !config.find_in_catalogue {
+        if !config.is_set() {
             return Ok(None);
         }
         let client = http_client::new("nova", config.ca_file.as_deref(), config.timeout())?;

@@ -31,7 +31,7 @@ fn arguments() -> Value {
         "snapshots": [id()], "connector": { "host": "server-1" }, "mode": "rw", "new_size_gb": 2,
         "while_attached": false, "status": "error", "detached": false, "multiattach": false,
         "metadata": { "remove_key": "k" }, "image_metadata": { "remove_key": "k" },
-        "extra_specs": { "remove_key": "k" }, "metadata_seen": { "k": "v" }, "is_there": true,
+        "extra_specs": { "remove_key": "k" }, "metadata_seen": { "k": "v" }, "is_there": true, "reserved": true,
         "remove_keys": ["k"], "project": "p", "allowed": true,
         "limits": { "volumes": 10 }, "target": "b", "accepted_loss": null,
     })

@@ -1,6 +1,7 @@
 //! Cinder's wire: bad input, versions, paging, and the real clients.
 
 mod bad_input;
+mod glance;
 mod hostile_input;
 mod identity;
 mod keystone;

@@ -57,6 +57,7 @@ M volume_extension:volume_image_metadata:set POST volumes/ID/action {"os-set_ima
 M volume_extension:volume_image_metadata:remove POST volumes/ID/action {"os-unset_image_metadata":{}}
 R volume:get_volume_metadata POST volumes/ID/action {"os-show_image_metadata":{}}
 M volume_extension:volume_actions:upload_image POST volumes/ID/action {"os-volume_upload_image":{}}
+M volume:reimage POST volumes/ID/action {"os-reimage":{}}
 A volume_extension:list_manageable GET manageable_volumes
 A volume_extension:list_manageable GET manageable_volumes/detail
 A volume_extension:volume_manage POST manageable_volumes {"volume":{}}
@@ -181,6 +182,9 @@ A workers:cleanup POST workers/cleanup {}
 /// Rules that no line of the walk can meet alone: they decide on fields, or after another rule, or on the state of a volume.
 const NOT_WALKED: &[Rule] = &[
     Rule::VolumeMultiattach,
+    Rule::VolumeCreateFromImage,
+    Rule::VolumeReimageReserved,
+    Rule::VolumeUploadPublic,
     Rule::VolumeHostAttribute,
     Rule::VolumeTenantAttribute,
     Rule::VolumeMigrationAttribute,

@@ -46,6 +46,7 @@ impl Cloud {
         let api = keystone.add_api(&mut cluster).await?;
         keystone.register_endpoint("block-storage", &format!("{api}/v3/%(project_id)s")).await?;
         let glance = Glance::start(&directory.join("glance"), &keystone).await?;
+        keystone.replace_workers(&mut cluster).await?;
         let mut images = Vec::new();
         for name in ["base", "other"] {
             images.push(glance.create_image(&keystone, name, vec![0; IMAGE_BYTES]).await?);

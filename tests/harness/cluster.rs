@@ -2,6 +2,7 @@
 
 use crate::authority::Authority;
 use crate::client::Client;
+use crate::image_service::ImageService;
 use crate::process::{Process, end_daemons_below};
 use crate::{Servers, files, invariants, ports, rabbitmq, until, until_some};
 use anyhow::Context;
@@ -64,6 +65,8 @@ pub struct ClusterBuilder {
     timers: &'static str,
     volume_timers: &'static str,
     users: Users,
+    /// The image service, where there is one.
+    image_service: Option<ImageService>,
     /// A configuration file to use as it is; what differs here goes into the environment.
     given: Option<PathBuf>,
 }
@@ -99,6 +102,7 @@ impl ClusterBuilder {
             timers: SHORT_TIMERS,
             volume_timers: SHORT_VOLUME_TIMERS,
             users: Users::OfTests(servers.amqp.clone()),
+            image_service: Some(ImageService::start().await?),
             given: None,
         })
     }
@@ -121,6 +125,7 @@ impl ClusterBuilder {
             timers: SHORT_TIMERS,
             volume_timers: SHORT_VOLUME_TIMERS,
             users: Users::Owner,
+            image_service: None,
             given: None,
         }
     }
@@ -242,6 +247,12 @@ impl ClusterBuilder {
         Self { users: Users::Bootstrapped(directory.to_owned()), ..self }
     }
 
+    /// Where there is no image service.
+    #[must_use]
+    pub fn without_image_service(self) -> Self {
+        Self { image_service: None, ..self }
+    }
+
     /// With TLS to the servers of this run.
     #[must_use]
     pub fn over_tls(self, servers: &Servers, authority: &Authority) -> Self {
@@ -306,6 +317,7 @@ impl ClusterBuilder {
             config,
             users: self.users,
             environment,
+            image_service: self.image_service,
             database,
             backends: self.backends.iter().map(|backend| backend.name.clone()).collect(),
             apis: Vec::new(),
@@ -343,7 +355,8 @@ impl ClusterBuilder {
              [bus]\n{amqp}\nnamespace = '{}'\n{}\n\
              [services]\nhost = 'host'\n{}\n\n\
              [api]\nidentity = 'noauth'\n\n\
-             [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\n{}\n{}\n\
+             [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\n\
+             image_conversion_dir = '{directory}/conversion'\n{}\n{}\n\
              [log]\nfilter = '{}'\n\n{}\n",
             self.directory.file_name().context("a directory has a name")?.display(),
             self.bus_settings,
@@ -354,6 +367,9 @@ impl ClusterBuilder {
             self.log_filter,
             self.settings,
         );
+        if let Some(image_service) = &self.image_service {
+            writeln!(text, "[glance]\nendpoint = '{}'\n", image_service.url())?;
+        }
         for BackendSpec { name, driver, settings } in &self.backends {
             writeln!(
                 text,
@@ -419,6 +435,7 @@ pub struct Cluster {
     config: PathBuf,
     users: Users,
     environment: Vec<(String, String)>,
+    image_service: Option<ImageService>,
     /// The URL of its database.
     pub database: String,
     backends: Vec<String>,
@@ -479,6 +496,14 @@ impl Cluster {
         stopping.cancel();
         anyhow::ensure!(is_ready, "the broker does not answer");
         Ok(())
+    }
+
+    /// The image service, of which every test has one.
+    ///
+    /// # Errors
+    /// When this is no cluster of a test.
+    pub fn image_service(&self) -> anyhow::Result<&ImageService> {
+        self.image_service.as_ref().context("only tests have an image service")
     }
 
     /// One more API process, ready to work.

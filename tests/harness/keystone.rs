@@ -165,14 +165,26 @@ impl Keystone {
     pub async fn add_api(&self, cluster: &mut Cluster) -> anyhow::Result<String> {
         self.create_service_user("cinderblock").await?;
         let url = self.url();
-        let environment = [
-            ("CINDERBLOCK__API__IDENTITY", "keystone"),
-            ("CINDERBLOCK__KEYSTONE__AUTH_URL", &url),
-            ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
-            ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
-        ];
+        let environment =
+            [&[("CINDERBLOCK__API__IDENTITY", "keystone")], &account(&url)[..]].concat();
         cluster.add_api(&environment).await?;
         cluster.apis.last().map(Service::endpoint).context("an API")
+    }
+
+    /// A worker in place of those of a cluster, which asks Glance with the account of [`Self::add_api`]: that may see all images.
+    ///
+    /// # Errors
+    /// When Keystone refuses, or the worker does not start.
+    pub async fn replace_workers(&self, cluster: &mut Cluster) -> anyhow::Result<()> {
+        let found = self.ask(Method::GET, "/projects?name=service", Value::Null).await?;
+        let project = found["projects"][0]["id"].as_str().context("the project of services")?;
+        let found = self.ask(Method::GET, "/users?name=cinderblock", Value::Null).await?;
+        let user = found["users"][0]["id"].as_str().context("the account")?;
+        let role = self.role("admin").await?;
+        let path = format!("/projects/{project}/users/{user}/roles/{role}");
+        self.ask(Method::PUT, &path, Value::Null).await?;
+        cluster.workers.clear();
+        cluster.add_serving_worker(&account(&self.url())).await
     }
 
     /// Makes the service and its endpoint known in the catalogue.
@@ -239,4 +251,14 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The account of cinderblock, and where what it asks with it is found.
+fn account(url: &str) -> [(&'static str, &str); 4] {
+    [
+        ("CINDERBLOCK__KEYSTONE__AUTH_URL", url),
+        ("CINDERBLOCK__KEYSTONE__USERNAME", "cinderblock"),
+        ("CINDERBLOCK__KEYSTONE__PASSWORD", "cinderblock"),
+        ("CINDERBLOCK__GLANCE__FIND_IN_CATALOGUE", "true"),
+    ]
 }

@@ -11,6 +11,7 @@ pub mod data;
 pub mod dataset;
 pub mod files;
 pub mod glance;
+pub mod image_service;
 pub mod interruption;
 pub mod invariants;
 pub mod keystone;

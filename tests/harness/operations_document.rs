@@ -128,7 +128,9 @@ fn ending(ending: Ending) -> String {
     match ending {
         Ending::Becomes(status) => format!("`{}`", status.as_str()),
         Ending::PreviousStatus => "the status before".to_owned(),
-        Ending::ByAttachments => "what its attachments come to".to_owned(),
+        Ending::ByAttachments | Ending::WholeByAttachments => {
+            "what its attachments come to".to_owned()
+        }
         Ending::Removed(_) => "gone".to_owned(),
         Ending::AsAsked => "what is asked for".to_owned(),
         Ending::AwaitsNoTransfer => {

@@ -1,5 +1,6 @@
 //! For every operation: what must be there before it, and how a client asks for it.
 
+use crate::image_service::IMAGE;
 use crate::{Answered, Client};
 use operation::OperationKind;
 use reqwest::Method;
@@ -120,6 +121,10 @@ impl Scene {
                 let volume_type = client.create_volume_type(kind.stem(), json!({})).await?;
                 act(volume, "os-retype", json!({ "new_type": volume_type }))
             }
+            OperationKind::UploadVolume => {
+                act(volume, "os-volume_upload_image", json!({ "image_name": "made" }))
+            }
+            OperationKind::ReimageVolume => act(volume, "os-reimage", json!({ "image_id": IMAGE })),
             OperationKind::MigrateVolume => {
                 let elsewhere = client.other_host(volume).await?;
                 act(volume, "os-migrate_volume", json!({ "host": elsewhere }))

@@ -7,4 +7,6 @@ macro_rules! modules {
 }
 
 operation::list!(modules);
+mod create_volume_from_image;
+mod server_events;
 mod twice;

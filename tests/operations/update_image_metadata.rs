@@ -38,15 +38,3 @@ async fn image_metadata_is_set_shown_and_unset() -> anyhow::Result<()> {
     assert_eq!(shown().await?["volume_image_metadata"], json!({ "arch": "y" }));
     cluster.finish(&[]).await
 }
-
-#[tokio::test]
-async fn without_an_image_service_nothing_is_uploaded() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.start().await?;
-    let client = cluster.client();
-    let volume = client.available_volume(1).await?;
-    let upload = json!({ "image_name": "i" });
-    let asked = client.act(&volume, "os-volume_upload_image", upload).await?;
-    assert_eq!(asked.status, 400);
-    assert!(asked.fault().contains("no image service"), "{}", asked.fault());
-    cluster.finish(&[]).await
-}

@@ -75,7 +75,7 @@ async fn check_end(cluster: &Cluster, kind: OperationKind) -> anyhow::Result<()>
     assert_eq!(row.get::<_, &str>(0), "done", "{kind}");
     let expected = match subject.when_done {
         Ending::Becomes(expected) | Ending::Removed(Some(expected)) => expected.as_str(),
-        Ending::PreviousStatus => "available",
+        Ending::PreviousStatus | Ending::WholeByAttachments => "available",
         Ending::Removed(None)
         | Ending::ByAttachments
         | Ending::AsAsked

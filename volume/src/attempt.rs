@@ -5,11 +5,14 @@ use crate::execution::{Done, Execution, Progress};
 use crate::failover_end::FailoverEnd;
 use crate::finish_operation::Finish;
 use crate::identity::Identity;
+use crate::image_service::ImageService;
 use crate::lease::Leases;
+use crate::server_events::ServerEvents;
 use crate::step::StepError;
 use database::Database;
 use database::operation_log::{ClaimedOperation, OperationOutcome};
 use driver::{Driver, Fence, LatestProgress};
+use openstack::nova::EventStatus;
 use operation::contract::Effect;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,9 +23,11 @@ pub(crate) struct Attempts {
     pub database: Database,
     pub identity: Arc<Identity>,
     pub driver: Arc<dyn Driver>,
+    pub image_service: Arc<ImageService>,
     pub progress: Arc<LatestProgress>,
     pub leases: Arc<Leases>,
     pub finish: Finish,
+    pub server_events: ServerEvents,
     pub failover_end: Arc<FailoverEnd>,
 }
 
@@ -59,7 +64,7 @@ impl Attempts {
                 tracing::info!(duration_ms, "executed");
                 let Done { model_update, result, failover } = done;
                 let outcome = OperationOutcome { model_update, result, failover, error: None };
-                self.finish.finish(claimed, &outcome).await;
+                self.finish(claimed, &outcome).await;
             }
             Err(StepError::Superseded) => tracing::info!(duration_ms, "lost to another worker"),
             Err(StepError::Transient(reason)) => {
@@ -69,8 +74,18 @@ impl Attempts {
                 tracing::warn!(duration_ms, reason, "failed");
                 let outcome =
                     OperationOutcome { error: Some(reason), ..OperationOutcome::default() };
-                self.finish.finish(claimed, &outcome).await;
+                self.finish(claimed, &outcome).await;
             }
+        }
+    }
+
+    async fn finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) {
+        if self.finish.finish(claimed, outcome).await {
+            let status = match outcome.error {
+                None => EventStatus::Completed,
+                Some(_) => EventStatus::Failed,
+            };
+            self.server_events.tell(claimed, status).await;
         }
     }
 
@@ -81,6 +96,7 @@ impl Attempts {
         let execution = Execution {
             database: &self.database,
             driver: &*self.driver,
+            image_service: &self.image_service,
             progress: &self.progress,
             fence: Fence(claimed.fence),
             claimed,

@@ -12,12 +12,14 @@ mod initialize_connection;
 mod manage_snapshot;
 mod manage_volume;
 mod migrate_volume;
+mod reimage_volume;
 mod retype_volume;
 mod revert_volume;
 mod terminate_connection;
 mod unmanage_snapshot;
 mod unmanage_volume;
 mod update_attachment;
+mod upload_volume;
 
 use crate::execution::{Done, Execution, Progress};
 use crate::recover::{self, Decision};
@@ -27,23 +29,33 @@ use operation::OnBackend;
 /// Executes a claimed operation, or this backend's part of it; also again, after a worker that died.
 pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Progress, StepError> {
     let claimed = execution.claimed;
-    let decided = match recover::decide(claimed.operation.kind().runs(), claimed.attempts) {
-        Decision::Fail(reason) => Err(StepError::failed(reason)),
-        Decision::Execute => Ok(()),
-    };
+    let decision = recover::decide(claimed.operation.kind().runs(), claimed.attempts);
     let Some(migration) = &claimed.migration else {
-        decided?;
-        return drive(execution).await.map(Progress::Done);
+        let done = match decision {
+            Decision::Execute => drive(execution).await,
+            Decision::Fail(reason) => give_up(execution, reason).await,
+        };
+        return done.map(Progress::Done);
     };
-    let outcome = match decided {
-        Ok(()) => migrate_volume::run_stage(execution, migration).await,
-        Err(reason) => Err(reason),
+    let outcome = match decision {
+        Decision::Execute => migrate_volume::run_stage(execution, migration).await,
+        Decision::Fail(reason) => Err(StepError::failed(reason)),
     };
     match outcome {
         Err(StepError::Failed(reason)) => {
             migrate_volume::abort_migration(execution, migration, reason).await
         }
         outcome => outcome,
+    }
+}
+
+/// Ends an operation that is not executed again, and with it what it has begun elsewhere.
+async fn give_up(execution: &Execution<'_>, reason: &str) -> Result<Done, StepError> {
+    match execution.claimed.operation.on_backend() {
+        Some(OnBackend::UploadVolume(arguments)) => {
+            upload_volume::give_up(execution, arguments, reason.to_owned()).await
+        }
+        _ => Err(StepError::failed(reason)),
     }
 }
 
@@ -60,6 +72,8 @@ async fn drive(execution: &Execution<'_>) -> Result<Done, StepError> {
         OnBackend::ExtendVolume(arguments) => extend_volume::execute(execution, arguments).await,
         OnBackend::RevertVolume(_) => revert_volume::execute(execution).await,
         OnBackend::RetypeVolume(arguments) => retype_volume::execute(execution, arguments).await,
+        OnBackend::UploadVolume(arguments) => upload_volume::execute(execution, arguments).await,
+        OnBackend::ReimageVolume(arguments) => reimage_volume::execute(execution, arguments).await,
         OnBackend::MigrateVolume(_) => Err(StepError::failed("it has no destination")),
         OnBackend::ManageVolume(arguments) => manage_volume::execute(execution, arguments).await,
         OnBackend::UnmanageVolume(_) => unmanage_volume::execute(execution).await,

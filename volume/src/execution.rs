@@ -1,9 +1,10 @@
 //! The execution of one claimed operation: what its file in `execute/` works with, and what it answers.
 
+use crate::image_service::ImageService;
 use crate::step::StepError;
 use database::Database;
 use database::operation_log::ClaimedOperation;
-use driver::{Driver, Exports, Fence, LatestProgress, Manage, Replication, Volumes};
+use driver::{Driver, Exports, Fence, Images, LatestProgress, Manage, Replication, Volumes};
 use model::{Capability, FailoverOutcome};
 use operation::contract::{Columns, Role};
 use serde::de::DeserializeOwned;
@@ -14,6 +15,8 @@ pub(crate) struct Execution<'a> {
     pub database: &'a Database,
     /// Used through [`Self::volumes`] and its like, which name the capability that is needed.
     pub driver: &'a dyn Driver,
+    /// Where images come from and go to.
+    pub image_service: &'a ImageService,
     pub progress: &'a LatestProgress,
     pub fence: Fence,
     pub claimed: &'a ClaimedOperation,
@@ -69,6 +72,11 @@ impl Execution<'_> {
     /// The driver's work on storage that exists; fails if it does not implement it.
     pub fn manage(&self) -> Result<&dyn Manage, StepError> {
         self.driver.manage().ok_or_else(|| StepError::without(Capability::Manage))
+    }
+
+    /// The driver's work on images; fails if it does not implement them.
+    pub fn images(&self) -> Result<&dyn Images, StepError> {
+        self.driver.images().ok_or_else(|| StepError::without(Capability::Images))
     }
 
     /// The driver's work on migrations; fails if it does not implement them.

@@ -22,19 +22,21 @@ pub(crate) struct Finish {
 }
 
 impl Finish {
-    /// Finishes a claimed operation. Where the database does not answer, it is asked again until the lease has run
-    /// out: then the operation is another worker's.
-    pub async fn finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) {
-        self.try_to_finish(claimed, outcome).instrument(info_span!("finish")).await;
+    /// Finishes a claimed operation; `true` when it has ended with this. Where the database does not answer, it is asked again until the lease
+    /// has run out: then the operation is another worker's.
+    pub async fn finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) -> bool {
+        self.try_to_finish(claimed, outcome).instrument(info_span!("finish")).await
     }
 
-    async fn try_to_finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) {
+    async fn try_to_finish(&self, claimed: &ClaimedOperation, outcome: &OperationOutcome) -> bool {
         let finish = || self.ends.finish(claimed, outcome);
-        match self.until_known(finish).await {
+        let ended = self.until_known(finish).await;
+        match ended {
             Some(true) => tracing::info!("finished"),
             Some(false) => tracing::info!("not finished: another worker has claimed it"),
             None => {}
         }
+        ended == Some(true)
     }
 
     /// Hands a claimed operation over to the backend that goes on with it, and tells that backend's workers.

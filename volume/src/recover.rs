@@ -2,7 +2,7 @@
 
 use operation::contract::{AfterCrash, Runs};
 
-/// An operation whose worker died this many times ends as failed.
+/// An operation that was tried this many times ends as failed: its worker died, or met with a transient error.
 const MAX_ATTEMPTS: i32 = 5;
 
 /// What is to be done with a claimed operation.
@@ -19,9 +19,9 @@ pub(crate) fn decide(runs: Runs, attempts: i32) -> Decision {
     match runs {
         Runs::InAdmission => Decision::Fail("it is no operation for a backend"),
         Runs::OnBackend(_) if attempts <= 1 => Decision::Execute,
-        Runs::OnBackend(_) if attempts > MAX_ATTEMPTS => {
-            Decision::Fail("its worker died too many times")
-        }
+        Runs::OnBackend(_) if attempts > MAX_ATTEMPTS => Decision::Fail(
+            "it was tried too many times: each time its worker died, or what it needs was not there",
+        ),
         Runs::OnBackend(AfterCrash::Rerun) => Decision::Execute,
         Runs::OnBackend(AfterCrash::Fail) => Decision::Fail("its worker died while executing it"),
     }

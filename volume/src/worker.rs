@@ -9,11 +9,13 @@ use crate::finish_operation::Finish;
 use crate::follow::Follow;
 use crate::heartbeat::Heartbeat;
 use crate::identity::{Identity, availability_zone};
+use crate::image_service::ImageService;
 use crate::lease::Leases;
 use crate::position::FollowedEpoch;
 use crate::receive_operation::Receiver;
 use crate::replicate::Replicate;
 use crate::report::Reports;
+use crate::server_events::ServerEvents;
 use crate::slots::Slots;
 use crate::sweep::Sweep;
 use crate::{drivers, machine_lock};
@@ -24,6 +26,8 @@ use configuration::{BackendConfig, Config};
 use database::{BackendLooks, Database, DbError, backends, operation_log};
 use driver::{Driver, LatestProgress};
 use model::BackendId;
+use openstack::nova::Nova;
+use openstack::own_token::OwnAccount;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +55,12 @@ pub(crate) struct Worker {
     reports: Reports,
     replicate: Replicate,
     drills: Drills,
+}
+
+/// The other services of the cloud.
+struct Cloud {
+    image_service: Arc<ImageService>,
+    server_events: ServerEvents,
 }
 
 /// What several steps share.
@@ -84,16 +94,24 @@ impl Worker {
         let driver = drivers::driver(name, settings, id);
         let identity = Identity::new(config, name, settings, id);
         let machine_lock = machine_lock::take(config, name)?;
-        Ok(Self::new(Shared::new(config, database, bus, looks, identity, driver), machine_lock))
+        let is_alone = machine_lock.is_some();
+        let account = own_account(config)?;
+        let worker_host = config.worker_host(name);
+        let image_service = ImageService::new(config, account.clone(), &worker_host, is_alone)?;
+        let server_events =
+            ServerEvents { database: database.clone(), nova: Nova::new(&config.nova)?, account };
+        let cloud = Cloud { image_service: Arc::new(image_service), server_events };
+        let shared = Shared::new(config, database, bus, looks, identity, driver);
+        Ok(Self::new(shared, cloud, machine_lock))
     }
 
-    fn new(shared: Shared, machine_lock: Option<File>) -> Self {
+    fn new(shared: Shared, cloud: Cloud, machine_lock: Option<File>) -> Self {
         let concurrency = shared.config.volume.concurrency;
         let slots = Arc::new(Slots::new(concurrency));
         let heartbeat = Arc::new(shared.heartbeat());
         let follow = Arc::new(shared.follow(heartbeat.clone()));
         let failover_end = Arc::new(shared.failover_end(follow.clone()));
-        let claims = Arc::new(shared.claims(failover_end.clone()));
+        let claims = Arc::new(shared.claims(failover_end.clone(), cloud));
         let shutdown = Duration::from_secs(shared.config.services.shutdown_seconds);
         Self {
             prefetch: u16::try_from(concurrency).unwrap_or(u16::MAX),
@@ -147,6 +165,13 @@ impl Worker {
             self.leases.expire_own().await;
         }
     }
+}
+
+/// The account with which other services of the cloud are asked, where there is one to be asked.
+fn own_account(config: &Config) -> anyhow::Result<Option<Arc<OwnAccount>>> {
+    let is_used = config.glance.is_set() || config.nova.is_set();
+    let account = if is_used { OwnAccount::new(&config.keystone)? } else { None };
+    Ok(account.map(Arc::new))
 }
 
 async fn register_backend(
@@ -226,7 +251,7 @@ impl Shared {
         FailoverEnd { bus: self.bus.clone(), backend_name, follow }
     }
 
-    fn claims(&self, failover_end: Arc<FailoverEnd>) -> Claims {
+    fn claims(&self, failover_end: Arc<FailoverEnd>, cloud: Cloud) -> Claims {
         let Identity { backend_id, owner, .. } = &*self.identity;
         let lease = self.config.volume.lease();
         let log =
@@ -234,16 +259,18 @@ impl Shared {
         Claims {
             log,
             position: self.position.clone(),
-            attempts: Arc::new(self.attempts(failover_end)),
+            attempts: Arc::new(self.attempts(failover_end, cloud)),
             executing: TaskTracker::new(),
         }
     }
 
-    fn attempts(&self, failover_end: Arc<FailoverEnd>) -> Attempts {
+    fn attempts(&self, failover_end: Arc<FailoverEnd>, cloud: Cloud) -> Attempts {
         Attempts {
             database: self.database.clone(),
             identity: self.identity.clone(),
             driver: self.driver.clone(),
+            image_service: cloud.image_service,
+            server_events: cloud.server_events,
             progress: self.progress.clone(),
             leases: self.leases.clone(),
             finish: Finish {

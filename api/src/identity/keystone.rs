@@ -3,7 +3,6 @@
 //! An answer of Keystone's counts for a while. While Keystone is away, tokens that are known go on for that time, and others get
 //! a 503: never a 401, which would make clients throw their tokens away, and never entry.
 
-mod own_token;
 mod validation;
 
 use super::headers::text;
@@ -14,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use configuration::{KeystoneConfig, Secret};
 use model::{Caller, Error, ErrorKind};
-use own_token::OwnAccess;
+use openstack::own_token::OwnAccess;
 use serde_json::json;
 use std::sync::Arc;
 use validation::{Validations, Verdict};

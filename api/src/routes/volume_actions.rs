@@ -9,6 +9,7 @@ mod extend_volume;
 mod force_delete_volume;
 mod initialize_connection;
 mod migrate_volume;
+mod reimage_volume;
 mod reserve_volume;
 mod reset_volume_status;
 mod retype_volume;
@@ -19,16 +20,17 @@ mod set_volume_readonly;
 mod terminate_connection;
 mod unmanage_volume;
 mod update_image_metadata;
+mod upload_volume;
 
 use super::volumes::parse_id;
-use crate::action::{self, ActionEntry, VolumeAction};
+use crate::action::{self, ActionEntry};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::policy::{Object, Rule};
 use crate::request::RequestContext;
 use axum::extract::{Path, State};
-use model::{Error, VolumeId};
+use model::VolumeId;
 
 const ACTIONS: &[ActionEntry<VolumeId>] = &[
     ActionEntry::new("os-extend", &[Rule::VolumeExtend], |action| {
@@ -104,8 +106,12 @@ const ACTIONS: &[ActionEntry<VolumeId>] = &[
         Box::pin(update_image_metadata::show(action))
     }),
     ActionEntry::new("os-volume_upload_image", &[Rule::VolumeUploadImage], |action| {
-        Box::pin(upload_image(action))
+        Box::pin(upload_volume::upload(action))
     }),
+    ActionEntry::new("os-reimage", &[Rule::VolumeReimage], |action| {
+        Box::pin(reimage_volume::reimage(action))
+    })
+    .since(68),
 ];
 
 pub(crate) async fn act(
@@ -115,8 +121,4 @@ pub(crate) async fn act(
     Body(body): Body,
 ) -> Answer {
     action::act(ACTIONS, &app, &context, Object::Volume(&id), parse_id(&id), body).await
-}
-
-async fn upload_image(_action: VolumeAction<'_>) -> Answer {
-    Err(Error::bad_request("There is no image service to upload the volume to.").into())
 }

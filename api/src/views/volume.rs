@@ -170,6 +170,8 @@ const fn shown(status: VolumeStatus) -> VolumeStatus {
         | VolumeStatus::AwaitingTransfer
         | VolumeStatus::Extending
         | VolumeStatus::Reverting
+        | VolumeStatus::Downloading
+        | VolumeStatus::Uploading
         | VolumeStatus::Retyping
         | VolumeStatus::Maintenance
         | VolumeStatus::Unmanaging

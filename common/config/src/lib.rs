@@ -10,6 +10,7 @@ mod database;
 mod error;
 mod fake_driver;
 mod file_driver;
+mod glance;
 mod keys;
 mod keystone;
 mod log;
@@ -32,6 +33,7 @@ pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use fake_driver::FakeDriverConfig;
 pub use file_driver::{FileDriverConfig, TargetProtocol};
+pub use glance::GlanceConfig;
 pub use keystone::KeystoneConfig;
 pub use log::{LogConfig, LogFormat};
 pub use nova::NovaConfig;
@@ -73,6 +75,8 @@ pub struct Config {
     pub quota: QuotaConfig,
     /// Who asks.
     pub keystone: KeystoneConfig,
+    /// Who has the images.
+    pub glance: GlanceConfig,
     /// Who knows what servers use.
     pub nova: NovaConfig,
     /// Who may do what.
@@ -144,6 +148,7 @@ impl Config {
             ("api.body_timeout_seconds", self.api.body_timeout_seconds),
             ("keystone.timeout_seconds", self.keystone.timeout_seconds),
             ("keystone.cache_seconds", self.keystone.cache_seconds),
+            ("glance.timeout_seconds", self.glance.timeout_seconds),
             ("nova.timeout_seconds", self.nova.timeout_seconds),
         ] {
             if !(0.0..=MOST_SECONDS).contains(&seconds) {

@@ -26,6 +26,12 @@ impl Default for NovaConfig {
 }
 
 impl NovaConfig {
+    /// Whether Nova is asked, and told.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.endpoint.is_some() || self.find_in_catalogue
+    }
+
     /// How long Nova may take to answer.
     #[must_use]
     pub fn timeout(&self) -> Duration {

@@ -24,6 +24,8 @@ pub struct RbdDriverConfig {
     pub rbd_max_clone_depth: usize,
     /// Whether a volume that is made of a snapshot gets a copy of everything.
     pub rbd_flatten_volume_from_snapshot: bool,
+    /// The pools in which Glance keeps its images, where that is this cluster: volumes are clones of these images.
+    pub rbd_image_pools: Vec<String>,
     /// How long the cluster may take to answer, in seconds.
     pub rados_connect_timeout: u64,
     /// How many commands run at once.
@@ -43,6 +45,7 @@ impl Default for RbdDriverConfig {
             rbd_store_chunk_size: 4,
             rbd_max_clone_depth: 5,
             rbd_flatten_volume_from_snapshot: false,
+            rbd_image_pools: Vec::new(),
             rados_connect_timeout: 5,
             max_commands: 8,
             mirror_interval_seconds: 60,
@@ -56,7 +59,10 @@ impl RbdDriverConfig {
     #[must_use]
     pub fn rights(&self) -> [(&'static str, String); 3] {
         let of_pool = format!("profile rbd pool={}", self.rbd_pool);
-        [("mon", "profile rbd".to_owned()), ("osd", of_pool.clone()), ("mgr", of_pool)]
+        let images = self.rbd_image_pools.iter();
+        let images = images.map(|pool| format!(", profile rbd-read-only pool={pool}"));
+        let of_osds = of_pool.clone() + &images.collect::<String>();
+        [("mon", "profile rbd".to_owned()), ("osd", of_osds), ("mgr", of_pool)]
     }
 
     /// The command that makes this user on the cluster that a file describes, and prints its keyring.
@@ -69,10 +75,16 @@ impl RbdDriverConfig {
 
     pub(crate) fn validate(&self, section: &str) -> Result<(), ConfigError> {
         let key = |name: &str| format!("{section}.rbd.{name}");
-        for (name, value) in [("rbd_pool", &self.rbd_pool), ("rbd_user", &self.rbd_user)] {
+        let names = [("rbd_pool", &self.rbd_pool), ("rbd_user", &self.rbd_user)].into_iter();
+        let pools = self.rbd_image_pools.iter().map(|pool| ("rbd_image_pools", pool));
+        for (name, value) in names.chain(pools) {
             if value.is_empty() || value.starts_with('-') || value.contains(['/', '@']) {
                 return Err(invalid(key(name), "must be a name, without '/' and '@'"));
             }
+        }
+        if self.rbd_image_pools.contains(&self.rbd_pool) {
+            // everybody's volumes would be images
+            return Err(invalid(key("rbd_image_pools"), "must not name the pool of the volumes"));
         }
         if !self.rbd_ceph_conf.is_absolute() {
             return Err(invalid(key("rbd_ceph_conf"), "must be an absolute path"));

@@ -17,6 +17,8 @@ pub struct VolumeConfig {
     pub health_listen: SocketAddr,
     /// Where it keeps what must survive its restart.
     pub state_directory: PathBuf,
+    /// Where images are kept while they are converted: it must have room for the largest ones that are worked on at once.
+    pub image_conversion_dir: PathBuf,
     /// How long an operation stays with a worker that does not report on it.
     pub lease_seconds: f64,
     /// How often it looks for operations that no message announced.
@@ -32,6 +34,7 @@ impl Default for VolumeConfig {
             enable_new_backends: true,
             health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8778)),
             state_directory: PathBuf::from("/var/lib/cinderblock"),
+            image_conversion_dir: PathBuf::from("/var/lib/cinderblock/conversion"),
             lease_seconds: 15.0,
             sweep_seconds: 1.0,
             concurrency: 16,

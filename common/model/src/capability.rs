@@ -9,6 +9,8 @@ text_enum! {
         Exports = "exports",
         /// Managing and unmanaging storage that exists.
         Manage = "manage",
+        /// Filling volumes from images, and making images of volumes.
+        Images = "images",
         /// Moving volumes to and from other backends.
         Migration = "migration",
         /// Replication to other sides.

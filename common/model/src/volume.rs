@@ -30,6 +30,10 @@ text_enum! {
         Extending = "extending",
         /// The backend is putting a snapshot's content back.
         Reverting = "reverting",
+        /// It gets the content of another image.
+        Downloading = "downloading",
+        /// An image is made of it.
+        Uploading = "uploading",
         /// It gets another volume type, and perhaps another backend.
         Retyping = "retyping",
         /// It is on its way to another backend.
@@ -63,6 +67,8 @@ impl VolumeStatus {
             Self::Creating
             | Self::Extending
             | Self::Reverting
+            | Self::Downloading
+            | Self::Uploading
             | Self::Retyping
             | Self::Maintenance
             | Self::Managing

@@ -111,6 +111,8 @@ pub enum Ending {
     PreviousStatus,
     /// What a volume's remaining attachments come to: `in-use`, `available`, or on the way there.
     ByAttachments,
+    /// The same, though the volume was in error before: it is whole again.
+    WholeByAttachments,
     /// The resource is gone, and no reader finds it any more; the row keeps this status, if it has one.
     Removed(Option<Status>),
     /// What the caller asks for, among the statuses that nothing needs to bring about.

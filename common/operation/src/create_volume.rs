@@ -1,4 +1,4 @@
-//! `create_volume`: a volume on the backend that placement chooses, empty or like something else.
+//! `create_volume`: a volume on the backend that placement chooses, empty, like something else, or filled from an image.
 
 use super::contract::{
     AfterCrash, Class, Columns, Contract, Definition, Ending, QuotaRule, Resource, Role,
@@ -42,8 +42,20 @@ pub struct CreateVolume {
     pub affinity: Affinity,
     /// The user's key-value pairs.
     pub metadata: Metadata,
-    /// The snapshot or volume to clone; `None` for an empty volume.
+    /// The snapshot or volume to clone; `None` for another volume.
     pub source: Option<VolumeSource>,
+    /// The image to fill it from; `None` for an empty volume, and for a clone.
+    #[serde(default)]
+    pub image: Option<VolumeImage>,
+}
+
+/// An image that a volume is filled from, with what the volume keeps of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VolumeImage {
+    /// Its id.
+    pub image_id: Uuid,
+    /// What is known of it.
+    pub metadata: Metadata,
 }
 
 /// The source of a clone, with the properties that the volume inherits.
@@ -97,7 +109,7 @@ const ONLINE_COPY_SUPPORTED: Precondition = Precondition {
 pub(crate) const AFTER_CRASH: AfterCrash = AfterCrash::Rerun;
 
 pub(crate) const CONTRACT: Contract = Contract {
-    summary: "create a volume, empty or from a snapshot or another volume",
+    summary: "create a volume, empty or from a snapshot, another volume or an image",
     class: Class::Place,
     subject: Touch {
         resource: Resource::Volume,
@@ -173,7 +185,10 @@ impl Definition for CreateVolume {
             Some(Content::Snapshot(id)) => (Some(id), None),
             Some(Content::Volume(id)) => (None, Some(id)),
         };
+        let image = self.image.as_ref();
         let nothing = Metadata::new();
+        let inherited = source.map(|source| &source.image_metadata);
+        let image_metadata = image.map(|image| &image.metadata).or(inherited).unwrap_or(&nothing);
         Columns::set(json!({
             "id": self.volume_id,
             "project_id": caller.project_id,
@@ -186,8 +201,8 @@ impl Definition for CreateVolume {
             "metadata": self.metadata,
             "snapshot_id": snapshot_id,
             "source_volume_id": source_volume_id,
-            "bootable": source.is_some_and(|source| source.bootable),
-            "image_metadata": source.map_or(&nothing, |source| &source.image_metadata),
+            "bootable": image.is_some() || source.is_some_and(|source| source.bootable),
+            "image_metadata": image_metadata,
             "replicated": asks_for_replication(&self.extra_specs),
             "replication_status": replication_status(&self.extra_specs),
         }))

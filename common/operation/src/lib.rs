@@ -32,6 +32,8 @@ macro_rules! list {
                 extend_volume: ExtendVolume,
                 revert_volume: RevertVolume,
                 retype_volume: RetypeVolume,
+                upload_volume: UploadVolume,
+                reimage_volume: ReimageVolume,
                 migrate_volume: MigrateVolume,
                 manage_volume: ManageVolume,
                 unmanage_volume: UnmanageVolume,

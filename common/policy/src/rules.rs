@@ -96,6 +96,7 @@ macro_rules! rules {
 rules! {
     // volumes
     VolumeCreate = "volume:create": MEMBER, Caller, "POST /volumes";
+    VolumeCreateFromImage = "volume:create_from_image": MEMBER, Caller, "POST /volumes, with an image";
     VolumeMultiattach = "volume:multiattach": MEMBER, Caller, "POST /volumes, with a type that allows several servers; os-retype to one";
     VolumeGet = "volume:get": READER, Resource, "GET /volumes/{id}";
     VolumeGetAll = "volume:get_all": READER, Caller, "GET /volumes, /volumes/detail and /volumes/summary";
@@ -125,6 +126,9 @@ rules! {
     VolumeMigrate = "volume_extension:volume_admin_actions:migrate_volume": ADMIN, Resource, "os-migrate_volume";
     VolumeMigrateCompletion = "volume_extension:volume_admin_actions:migrate_volume_completion": ADMIN, Resource, "os-migrate_volume_completion";
     VolumeExtendCompletion = "volume_extension:volume_admin_actions:extend_volume_completion": ADMIN, Resource, "os-extend_volume_completion";
+    VolumeReimage = "volume:reimage": MEMBER, Resource, "os-reimage";
+    VolumeReimageReserved = "volume:reimage_reserved": MEMBER, Resource, "os-reimage of a volume that is reserved";
+    VolumeUploadPublic = "volume_extension:volume_actions:upload_public": ADMIN, Caller, "os-volume_upload_image: visibility public";
     VolumeUploadImage = "volume_extension:volume_actions:upload_image": MEMBER, Caller, "os-volume_upload_image";
     VolumeInitializeConnection = "volume_extension:volume_actions:initialize_connection": MEMBER, Resource, "os-initialize_connection";
     VolumeTerminateConnection = "volume_extension:volume_actions:terminate_connection": MEMBER, Resource, "os-terminate_connection";
@@ -222,15 +226,8 @@ rules! {
 }
 
 /// Beginnings of the names of Cinder's rules that guard what cinderblock does not have. A file may have them.
-const WITHOUT_EFFECT: [&str; 7] = [
-    "backup:",
-    "volume_extension:backup_admin_actions:",
-    "group:",
-    "consistencygroup:",
-    "volume:create_from_image",
-    "volume:reimage",
-    "volume_extension:volume_actions:upload_public",
-];
+const WITHOUT_EFFECT: [&str; 4] =
+    ["backup:", "volume_extension:backup_admin_actions:", "group:", "consistencygroup:"];
 
 /// The same for whole names.
 const NAMES_WITHOUT_EFFECT: [&str; 1] = ["volume:update_volume_admin_metadata"];

@@ -3,7 +3,7 @@
 //! A driver's tests run all suites of its capabilities on storage of their own:
 //!
 //! ```ignore
-//! driver::conformance!(crate::TestStorage::new(); volumes, exports, manage, migration, replication);
+//! driver::conformance!(crate::TestStorage::new(); volumes, exports, manage, images, migration, replication);
 //! ```
 //!
 //! Every case becomes a test of its own name, in a module of the suite's name. The expression is evaluated for each case, and
@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a case that cannot go on has failed")]
 
 pub mod exports;
+pub mod images;
 pub mod manage;
 pub mod migration;
 pub mod replication;
@@ -46,6 +47,12 @@ macro_rules! conformance {
             an_unmanaged_volume_is_listed_and_can_be_managed,
             an_unmanaged_snapshot_is_listed_and_can_be_managed,
             a_name_that_was_taken_takes_nothing_from_its_volume,
+        );
+    };
+    (@images $storage:expr) => {
+        $crate::conformance!(@cases images $storage;
+            a_volume_gets_the_content_of_an_image_and_gives_it_back,
+            a_volume_that_is_there_gets_another_image,
         );
     };
     (@migration $storage:expr) => {

@@ -1,6 +1,7 @@
 //! A driver: the adapter to one kind of storage, as the sum of its capabilities.
 
 use crate::exports::Exports;
+use crate::images::Images;
 use crate::manage::Manage;
 use crate::migration::Migration;
 use crate::replication::Replication;
@@ -17,6 +18,9 @@ pub trait Driver: Volumes {
     /// Volumes and snapshots made of storage that exists; `None` when there is no such storage.
     fn manage(&self) -> Option<&dyn Manage>;
 
+    /// Filling volumes from images, and making images of volumes; `None` when they are empty at first.
+    fn images(&self) -> Option<&dyn Images>;
+
     /// Moving volumes to and from other backends; `None` when they can only be removed.
     fn migration(&self) -> Option<&dyn Migration>;
 
@@ -31,6 +35,7 @@ pub fn capabilities(driver: &dyn Driver) -> Vec<Capability> {
         Capability::Volumes => true,
         Capability::Exports => driver.exports().is_some(),
         Capability::Manage => driver.manage().is_some(),
+        Capability::Images => driver.images().is_some(),
         Capability::Migration => driver.migration().is_some(),
         Capability::Replication => driver.replication().is_some(),
     };
@@ -102,6 +107,9 @@ mod tests {
             None
         }
         fn manage(&self) -> Option<&dyn Manage> {
+            None
+        }
+        fn images(&self) -> Option<&dyn Images> {
             None
         }
         fn migration(&self) -> Option<&dyn Migration> {

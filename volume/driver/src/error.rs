@@ -1,5 +1,6 @@
 //! Why a driver call has not succeeded.
 
+use disk_image::ImageError;
 use model::Side;
 
 /// Why a driver call has not succeeded.
@@ -30,5 +31,11 @@ impl DriverError {
              the primary now, promote it (cinderblock-manage backend promote); otherwise restore the \
              configuration"
         ))
+    }
+}
+
+impl From<ImageError> for DriverError {
+    fn from(error: ImageError) -> Self {
+        Self::Failed(error.to_string())
     }
 }

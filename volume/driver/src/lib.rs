@@ -6,6 +6,7 @@
 //! | volumes and snapshots | [`Volumes`] |
 //! | data paths | [`Exports`] |
 //! | storage that exists becomes a volume or a snapshot, and the reverse | [`Manage`] |
+//! | volumes are filled from images, and images made of volumes | [`Images`] |
 //! | volumes move to another backend | [`Migration`] |
 //! | volumes are replicated to other sides, which can serve them | [`Replication`] |
 //!
@@ -18,6 +19,7 @@ mod driver;
 mod error;
 mod exports;
 mod fence;
+mod images;
 mod manage;
 mod migration;
 mod phases;
@@ -30,6 +32,7 @@ pub use driver::{Driver, capabilities};
 pub use error::DriverError;
 pub use exports::Exports;
 pub use fence::Fence;
+pub use images::Images;
 pub use manage::Manage;
 pub use migration::Migration;
 pub use phases::Phases;

@@ -1,12 +1,12 @@
 //! Keystone's answers about tokens, and how long they count.
 
-use super::own_token::{OwnAccess, OwnToken};
-use crate::http_client;
 use crate::identity::token::{Answer, Token};
 use anyhow::{Context as _, anyhow, bail};
 use configuration::KeystoneConfig;
 use moka::Expiry;
 use moka::future::Cache;
+use openstack::http_client;
+use openstack::own_token::{OwnAccess, OwnToken};
 use reqwest::{Client, StatusCode};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;

@@ -44,5 +44,5 @@ async fn uses(
         Error::unavailable("Keystone gives no token to ask Nova with.").caused_by(error)
     })?;
     let asks = OnBehalfOf { user: &user.0, service: &own.token };
-    nova.uses(server, attachment, asks, own.compute.as_deref()).await
+    nova.uses(server, attachment, asks, own.address("compute")).await
 }

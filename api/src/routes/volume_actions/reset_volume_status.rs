@@ -51,6 +51,8 @@ fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
         VolumeStatus::AwaitingTransfer
         | VolumeStatus::Extending
         | VolumeStatus::Reverting
+        | VolumeStatus::Downloading
+        | VolumeStatus::Uploading
         | VolumeStatus::Retyping
         | VolumeStatus::Managing
         | VolumeStatus::Unmanaging

@@ -1,11 +1,12 @@
 //! `POST /volumes`: submits `create_volume`.
 
-use super::source::{self, Found};
+use super::source::{self, Found, Source};
 use super::{after, scheduler_hints};
 use crate::app::App;
 use crate::body::Body;
 use crate::fault::Answer;
 use crate::fields::Fields;
+use crate::image_service::require_usable;
 use crate::policy::Rule;
 use crate::request::RequestContext;
 use crate::routes::types;
@@ -18,10 +19,14 @@ use axum::response::IntoResponse;
 use database::volume_types;
 use model::{Error, ErrorKind, Result, VolumeId, VolumeType};
 use operation::CreateVolume;
+use operation::create_volume::VolumeImage;
 use serde_json::json;
 
 /// Since 3.53 unknown keys are refused.
 const STRICT_SINCE: u16 = 53;
+
+/// The property of an image that names the type of its volumes, where none is asked for.
+const IMAGE_TYPE: &str = "cinder_img_volume_type";
 
 pub(crate) async fn create(
     State(app): State<App>,
@@ -44,22 +49,31 @@ pub(crate) async fn create(
     let description = volume.text_or("description", "display_description")?.flatten();
     let availability_zone = zone(&mut volume)?;
     let metadata = volume.metadata("metadata")?.unwrap_or_default();
-    let source = source::find(&app, &context, &mut volume).await?;
+    let (source, image) = match source::find(&app, &context, &mut volume).await? {
+        Source::Nothing => (None, None),
+        Source::Clone(source) => (Some(source), None),
+        Source::Image(image) => (None, Some(image)),
+    };
     refuse_unsupported(&mut volume)?;
     if context.version.0 >= STRICT_SINCE {
         volume.refuse_rest()?;
     }
     let affinity = scheduler_hints::affinity(&app, &context, hints).await?;
+    let asked_type = asked_type.or_else(|| Some(image.as_ref()?.property(IMAGE_TYPE)?.to_owned()));
     let volume_type = volume_type(&app, &context, asked_type, source.as_ref()).await?;
     types::refuse_encryption(&volume_type)?;
     if volume_type.allows_multiattach() {
         context.require(Rule::VolumeMultiattach)?;
     }
+    let size_gb = size(asked_size, source.as_ref())?;
+    if let Some(image) = &image {
+        require_usable(image, size_gb)?;
+    }
     let operation = CreateVolume {
         volume_id,
         name,
         description,
-        size_gb: size(asked_size, source.as_ref())?,
+        size_gb,
         volume_type_id: volume_type.id,
         multiattach: volume_type.allows_multiattach(),
         extra_specs: volume_type.extra_specs,
@@ -67,6 +81,7 @@ pub(crate) async fn create(
         affinity,
         metadata,
         source: source.map(|source| source.what),
+        image: image.map(|image| VolumeImage { image_id: image.id, metadata: image.metadata() }),
     };
 
     let submitted = submit(&app, &context, operation).await?;
@@ -140,13 +155,6 @@ fn refuse_unsupported(volume: &mut Fields) -> Result<()> {
             return Err(Error::bad_request(format!(
                 "Invalid input received: {source} is not supported."
             )));
-        }
-    }
-    for source in ["image_id", "imageRef"] {
-        if volume.text(source)?.flatten().is_some_and(|image| !image.is_empty()) {
-            return Err(Error::bad_request(
-                "Invalid image identifier or unable to access requested image.",
-            ));
         }
     }
     Ok(())

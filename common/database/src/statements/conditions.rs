@@ -19,6 +19,13 @@ pub(super) const CONDITIONS: &[(&str, &str)] = &[
         "not exists (select from attachments a where a.volume_id = {row}.id and a.deleted_at is null)",
     ),
     (
+        "unused_or_reserved_as_said",
+        "case {row}.status
+when 'reserved' then ({arguments} ->> 'reserved')::boolean
+    and (select count(*) from attachments a where a.volume_id = {row}.id and a.deleted_at is null) <= 1
+else not exists (select from attachments a where a.volume_id = {row}.id and a.deleted_at is null) end",
+    ),
+    (
         "no_snapshots",
         "not exists (select from snapshots s
             where s.volume_id = {row}.id and s.deleted_at is null

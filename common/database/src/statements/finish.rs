@@ -231,6 +231,7 @@ fn stays_when_failed(contract: &Contract) -> bool {
         Ending::Becomes(_)
         | Ending::PreviousStatus
         | Ending::ByAttachments
+        | Ending::WholeByAttachments
         | Ending::AsAsked
         | Ending::AwaitsNoTransfer
         | Ending::Unchanged => contract.subject.starts_from == StartsFrom::New,

@@ -86,6 +86,9 @@ fn ending(ending: Ending) -> Vec<String> {
             vec!["status = t.previous_status".to_owned(), "previous_status = null".to_owned()]
         }
         Ending::ByAttachments => follow_attachments(),
+        Ending::WholeByAttachments => {
+            vec!["status = status_by_attachments(t.id)".to_owned(), "previous_status = null".to_owned()]
+        }
         Ending::Removed(status) => {
             let removed = "deleted_at = clock_timestamp()".to_owned();
             status.map(becomes).into_iter().chain([removed]).collect()

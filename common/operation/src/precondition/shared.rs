@@ -1,15 +1,18 @@
 //! Preconditions of several operations.
 
-use super::{OfAny, Precondition};
+use super::{OfAny, Precondition, Row};
 use model::{Error, ErrorKind};
 
 pub(crate) const NOT_ATTACHED: Precondition = Precondition {
     name: "not_attached",
     meaning: "no server is attached to it, and none is expected",
-    refusal: &OfAny(|row| {
-        row.invalid("Volume is attached or reserved; detach or unreserve it first.")
-    }),
+    refusal: &OfAny(is_used),
 };
+
+/// The refusal of what needs a volume that no server uses.
+pub(crate) fn is_used(row: &Row<'_>) -> Error {
+    row.invalid("Volume is attached or reserved; detach or unreserve it first.")
+}
 
 pub(crate) const NO_SNAPSHOTS: Precondition = Precondition {
     name: "no_snapshots",

@@ -2,6 +2,7 @@
 
 use crate::driver::Driver;
 use crate::exports::Exports;
+use crate::images::Images;
 use crate::manage::Manage;
 use crate::migration::Migration;
 use crate::replication::Replication;
@@ -34,6 +35,11 @@ pub(super) fn exports(driver: &dyn Driver) -> &dyn Exports {
 /// The capability; a suite is run for drivers that have it.
 pub(super) fn manage(driver: &dyn Driver) -> &dyn Manage {
     driver.manage().expect("the driver manages storage that exists")
+}
+
+/// The capability; a suite is run for drivers that have it.
+pub(super) fn images(driver: &dyn Driver) -> &dyn Images {
+    driver.images().expect("the driver fills volumes from images")
 }
 
 /// The capability; a suite is run for drivers that have it.

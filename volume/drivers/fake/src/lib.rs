@@ -11,6 +11,7 @@
 
 mod exports;
 mod faults;
+mod images;
 mod manage;
 mod memory;
 mod migration;
@@ -19,7 +20,7 @@ mod volumes;
 
 pub use memory::FakeDriver;
 
-use driver::{Driver, Exports, Manage, Migration, Replication};
+use driver::{Driver, Exports, Images, Manage, Migration, Replication};
 
 impl Driver for FakeDriver {
     fn exports(&self) -> Option<&dyn Exports> {
@@ -27,6 +28,10 @@ impl Driver for FakeDriver {
     }
 
     fn manage(&self) -> Option<&dyn Manage> {
+        Some(self)
+    }
+
+    fn images(&self) -> Option<&dyn Images> {
         Some(self)
     }
 

@@ -487,7 +487,14 @@ impl Directory {
     /// An unfinished file of the source's size, for a copy that the daemon makes.
     pub fn prepare_copy(&self, target: Object, size: u64) -> Result<(), DriverError> {
         let path = self.unfinished(target);
-        let prepare = || File::create(&path)?.set_len(size);
+        // a file of its own: what a worker that was killed has begun may still be written to
+        let prepare = || {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            File::create_new(&path)?.set_len(size)
+        };
         prepare().map_err(|error| unusable(&path, &error))
     }
 
@@ -547,4 +554,25 @@ fn create_once(path: &Path, text: &str) -> io::Result<()> {
 /// Makes a new or another name of a file durable.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::VolumeId;
+
+    #[test]
+    fn what_a_killed_worker_has_begun_is_another_file() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Directory::new(root.path());
+        let object = Object::Volume(VolumeId::random());
+        let unfinished = directory.unfinished(object);
+        fs::create_dir_all(unfinished.parent().unwrap()).unwrap();
+        directory.prepare_copy(object, 4096).unwrap();
+        let mut of_the_killed = OpenOptions::new().write(true).open(&unfinished).unwrap();
+        directory.prepare_copy(object, 4096).unwrap();
+        directory.finish_copy(object, 4096).unwrap();
+        of_the_killed.write_all(b"late").unwrap();
+        assert_eq!(fs::read(directory.file(object)).unwrap(), [0; 4096]);
+    }
 }

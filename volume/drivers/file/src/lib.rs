@@ -31,6 +31,7 @@ mod fences;
 mod file_driver;
 mod file_lock;
 mod image;
+mod images;
 mod import;
 mod io_error;
 mod iscsi_targets;
@@ -59,7 +60,7 @@ mod volumes;
 
 pub use file_driver::FileDriver;
 
-use driver::{Driver, Exports, Manage, Migration, Replication};
+use driver::{Driver, Exports, Images, Manage, Migration, Replication};
 
 impl Driver for FileDriver {
     fn exports(&self) -> Option<&dyn Exports> {
@@ -67,6 +68,10 @@ impl Driver for FileDriver {
     }
 
     fn manage(&self) -> Option<&dyn Manage> {
+        Some(self)
+    }
+
+    fn images(&self) -> Option<&dyn Images> {
         Some(self)
     }
 

@@ -3,6 +3,7 @@
 use crate::cluster::Cluster;
 use crate::command_error::{CommandError, errno};
 use crate::shapes::ImageInfo;
+use crate::stored_image::StoredImage;
 use crate::{images, names};
 use driver::DriverError;
 use model::VolumeId;
@@ -14,14 +15,8 @@ pub(crate) enum Source {
     Snapshot { image: String, snapshot: String },
     /// What an image is now.
     Image(String),
-}
-
-impl Source {
-    fn image(&self) -> &str {
-        match self {
-            Self::Snapshot { image, .. } | Self::Image(image) => image,
-        }
-    }
+    /// An image of the image service's, in another pool.
+    Stored(StoredImage),
 }
 
 /// What becomes of a clone.
@@ -49,21 +44,44 @@ pub(crate) async fn make(
     let unfinished = names::unfinished(&image);
     match source {
         Source::Snapshot { image, snapshot } => {
-            images::clone(cluster, (image, snapshot), &unfinished).await?;
+            images::clone(cluster, (image, snapshot), cluster, &unfinished).await?;
+        }
+        Source::Stored(StoredImage { pool, image, snapshot }) => {
+            let images = cluster.in_pool_of_images(pool);
+            images::clone(&images, (image, snapshot), cluster, &unfinished).await?;
         }
         Source::Image(image) => {
             let snapshot = names::copy_snapshot(target);
             images::create_snapshot(cluster, image, &snapshot).await?;
-            images::clone(cluster, (image, &snapshot), &unfinished).await?;
+            images::clone(cluster, (image, &snapshot), cluster, &unfinished).await?;
             // the clone keeps what it needs of it
             images::remove_snapshot(cluster, image, &snapshot).await?;
         }
     }
-    images::grow(cluster, &unfinished, size).await?;
-    if flattening.always || is_deeper(cluster, source.image(), flattening.most).await? {
+    grow(cluster, &unfinished, size).await?;
+    let is_deeper = match source {
+        Source::Snapshot { image, .. } | Source::Image(image) => {
+            is_deeper(cluster, image, flattening.most).await?
+        }
+        Source::Stored(_) => flattening.most == 0,
+    };
+    if flattening.always || is_deeper {
         flatten(cluster, &unfinished).await?;
     }
     Ok(images::rename(cluster, &unfinished, &image).await?)
+}
+
+/// The clone has the volume's size; what it was made of may not be larger.
+async fn grow(cluster: &Cluster, unfinished: &str, size: u64) -> Result<(), DriverError> {
+    images::grow(cluster, unfinished, size).await?;
+    match images::info(cluster, unfinished).await? {
+        Some(info) if info.size > size => {
+            images::remove(cluster, unfinished).await?;
+            let text = format!("what it is made of has {} bytes, more than the volume", info.size);
+            Err(DriverError::failed(text))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether an image stands on so many others that what stands on it would be one too many.

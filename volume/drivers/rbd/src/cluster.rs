@@ -1,8 +1,11 @@
 //! A cluster, and the commands to it: `rbd`, `rados` and `ceph` as processes of their own.
 
 use crate::command_error::{CommandError, complaint, errno, errno_in};
+use crate::diff;
 use configuration::RbdDriverConfig;
 use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -56,6 +59,31 @@ impl Cluster {
         self.run("rbd", &self.in_pool(arguments)).await
     }
 
+    /// Makes an image of this size like the disk in a file.
+    pub async fn rbd_reads_diff(
+        &self,
+        image: &str,
+        disk: &Path,
+        size: u64,
+    ) -> Result<(), CommandError> {
+        let _place = self.places_over_data.acquire().await;
+        let not_run = |reason| CommandError::NotRun { program: "rbd", reason };
+        let arguments = ["import-diff", "--path", "-", "--image", image, "--no-progress"];
+        let arguments = self.in_pool(&arguments);
+        let mut command = self.command("rbd");
+        command.args(&arguments).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().map_err(not_run)?;
+        let stream = process.stdin.take().and_then(|stream| stream.into_owned_fd().ok());
+        let mut stream = File::from(stream.ok_or_else(|| not_run(ErrorKind::BrokenPipe.into()))?);
+        let mut disk = File::open(disk).map_err(not_run)?;
+        let written = move || diff::write_whole(&mut disk, size, &mut stream);
+        let written = tokio::task::spawn_blocking(written);
+        let output = process.wait_with_output().await.map_err(not_run)?;
+        // what the command complains of comes first: it reads no more then
+        answer("rbd", &arguments, output)?;
+        written.await.map_err(|error| not_run(error.into()))?.map_err(not_run)
+    }
+
     /// What an `rbd` command prints.
     pub async fn rbd_prints<T: DeserializeOwned>(
         &self,
@@ -75,6 +103,11 @@ impl Cluster {
         let all = [arguments, &["--format", "json"]].concat();
         let printed = self.rbd_over_data(&all).await?;
         understand("rbd", arguments, &printed)
+    }
+
+    /// The same cluster, with a pool that the image service has there.
+    pub fn in_pool_of_images(&self, pool: &str) -> Self {
+        Self { pool: pool.to_owned(), ..self.clone() }
     }
 
     /// The same cluster for work that can wait, and must not keep other work waiting.

@@ -21,7 +21,7 @@ pub(crate) async fn copy(
     let began = Instant::now();
     images::remove(to, &name).await?;
     // the clone keeps what it needs of the snapshot
-    let clone = async |snapshot: &str| images::clone(to, (&image, snapshot), &name).await;
+    let clone = async |snapshot: &str| images::clone(to, (&image, snapshot), to, &name).await;
     let made = mirrored_snapshot::with_one((from, to), &image, Purpose::Drill, clone).await?;
     Ok(made.map(|()| began.elapsed()))
 }

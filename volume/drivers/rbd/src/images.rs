@@ -5,6 +5,7 @@ use crate::command_error::{CommandError, errno};
 use crate::shapes::{ImageInfo, ImageSnapshot, Listed, SnapshotNamespace};
 use crate::{names, watchers};
 use driver::DriverError;
+use std::path::Path;
 
 /// How an image is made.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,45 @@ pub(crate) async fn create(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Makes an image of what a file has; what there was of its name is lost.
+pub(crate) async fn import(
+    cluster: &Cluster,
+    disk: &Path,
+    image: &str,
+    making: Making,
+) -> Result<(), DriverError> {
+    let (disk, object_size) = (disk.display().to_string(), format!("{}M", making.object_mib));
+    let mut command = vec!["import", "--path", &disk, "--dest-pool", &cluster.pool];
+    command.extend(["--dest", image, "--object-size", &object_size, "--no-progress"]);
+    if making.is_shared {
+        command.extend(["--image-feature", "layering"]);
+    }
+    match cluster.rbd_over_data(&command).await {
+        Err(error) if error.is(errno::EXIST) => {
+            remove(cluster, image).await?;
+            Ok(cluster.rbd_over_data(&command).await.map(drop)?)
+        }
+        imported => Ok(imported.map(drop)?),
+    }
+}
+
+/// Writes what an image has to a file.
+pub(crate) async fn export(
+    cluster: &Cluster,
+    image: &str,
+    disk: &Path,
+) -> Result<(), CommandError> {
+    match tokio::fs::remove_file(disk).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(CommandError::NotRun { program: "rbd", reason: error });
+        }
+        _ => {}
+    }
+    let disk = disk.display().to_string();
+    let command = ["export", "--image", image, "--path", &disk, "--no-progress"];
+    cluster.rbd_over_data(&command).await.map(drop)
 }
 
 /// Makes an image at least so large.
@@ -119,21 +159,22 @@ async fn remove_with_snapshots(cluster: &Cluster, image: &str) -> Result<(), Dri
     Ok(())
 }
 
-/// Makes an image that has the content of a snapshot, and shares it.
+/// Makes an image that has the content of a snapshot, perhaps of another pool, and shares it.
 pub(crate) async fn clone(
-    cluster: &Cluster,
+    from: &Cluster,
     (image, snapshot): (&str, &str),
+    to: &Cluster,
     target: &str,
 ) -> Result<(), DriverError> {
     let command = ["clone", "--image", image, "--snap", snapshot, "--dest", target];
-    let command = [&command[..], &["--dest-pool", &cluster.pool]].concat();
+    let command = [&command[..], &["--dest-pool", &to.pool]].concat();
     // what such a clone was made of can be removed
     let command = [&command[..], &["--rbd-default-clone-format", "2"]].concat();
-    match cluster.rbd(&command).await {
+    match from.rbd(&command).await {
         Err(error) if error.is(errno::EXIST) => {
             // nobody knows how far the worker came that began it
-            remove(cluster, target).await?;
-            cluster.rbd(&command).await?;
+            remove(to, target).await?;
+            from.rbd(&command).await?;
         }
         made => drop(made?),
     }

@@ -8,9 +8,11 @@ mod cluster;
 mod command_error;
 mod connection;
 mod copies;
+mod diff;
 mod drills;
 mod exports;
 mod failover;
+mod image_files;
 mod image_move;
 mod images;
 mod manage;
@@ -23,6 +25,7 @@ mod replicas;
 mod replication;
 mod shapes;
 mod sides;
+mod stored_image;
 mod trash;
 mod verification;
 mod volumes;
@@ -30,7 +33,7 @@ mod watchers;
 
 pub use rbd_driver::RbdDriver;
 
-use driver::{Driver, Exports, Manage, Migration, Replication};
+use driver::{Driver, Exports, Images, Manage, Migration, Replication};
 
 impl Driver for RbdDriver {
     fn exports(&self) -> Option<&dyn Exports> {
@@ -38,6 +41,10 @@ impl Driver for RbdDriver {
     }
 
     fn manage(&self) -> Option<&dyn Manage> {
+        Some(self)
+    }
+
+    fn images(&self) -> Option<&dyn Images> {
         Some(self)
     }
 

@@ -79,10 +79,9 @@ impl Manage for RbdDriver {
     }
 }
 
-/// To the commands, a slash or an at sign in a name would lead to another pool or snapshot, and one that begins with a dash is an option.
 fn require_plain(name: &str) -> Result<(), DriverError> {
-    if name.is_empty() || name.starts_with('-') || name.contains(['/', '@']) {
-        return Err(DriverError::failed(format!("'{name}' is no name of an image or a snapshot")));
+    if names::is_plain(name) {
+        return Ok(());
     }
-    Ok(())
+    Err(DriverError::failed(format!("'{name}' is no name of an image or a snapshot")))
 }

@@ -18,6 +18,12 @@ pub(crate) fn deleted(image: &str) -> String {
     format!("{image}{DELETED}")
 }
 
+/// Whether this can be the name of an image or a snapshot. To the commands, a slash or an at sign in one would lead to another pool or
+/// snapshot, and one that begins with a dash is an option.
+pub(crate) fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('-') && !name.contains(['/', '@'])
+}
+
 /// A snapshot, in its volume's image.
 pub(crate) fn snapshot(id: SnapshotId) -> String {
     format!("{SNAPSHOT}{id}")

@@ -79,7 +79,7 @@ impl RbdDriver {
         let config = &self.config.rbd;
         let is_configured = match source {
             Source::Snapshot { .. } => config.rbd_flatten_volume_from_snapshot,
-            Source::Image(_) => false,
+            Source::Image(_) | Source::Stored(_) => false,
         };
         Flattening {
             // what stands on another image would be mirrored together with that alone

@@ -1,7 +1,7 @@
 //! Clones: they have the content of what they were made of, and outlive it.
 
-use crate::test_pools::TestPool;
-use driver::conformance::rows::{snapshot, volume};
+use crate::test_pools::{IMAGE, TestPool};
+use driver::conformance::rows::{replicated_volume, snapshot, volume};
 use driver::conformance::storage::Storage;
 use driver::{CloneSource, Fence};
 
@@ -71,4 +71,59 @@ async fn what_an_operator_has_put_into_the_trash_stays_there() {
     pool.rbd(&["trash", "mv", &pool.spec(&kept)]);
     driver.report().await.unwrap();
     assert_ne!(pool.names(&["trash", "ls"]), "");
+}
+
+#[tokio::test]
+async fn an_image_that_is_in_the_cluster_already_is_cloned() {
+    let (pool, address) = TestPool::beside_images();
+    let driver = pool.started().await;
+    let images = driver.images().unwrap();
+    let content = pool.digest_of(&format!("{}-images/{IMAGE}@snap", pool.name()));
+    let (same, larger, mirrored) = (volume(1), volume(2), replicated_volume(1));
+    for fence in [Fence(1), Fence(2)] {
+        let elsewhere = address.replace("rbd://", "rbd://of-another-cluster-");
+        let addresses = [elsewhere, address.clone()];
+        assert!(images.clone_image(&same, IMAGE, &addresses, fence).await.unwrap());
+    }
+    assert_eq!(pool.digest(&same), content);
+    assert!(pool.info(&same).contains("\"parent\""), "nothing is copied");
+    assert!(
+        images.clone_image(&larger, IMAGE, std::slice::from_ref(&address), Fence(1)).await.unwrap()
+    );
+    assert!(pool.info(&larger).contains("\"size\":2147483648"));
+    assert!(
+        images
+            .clone_image(&mirrored, IMAGE, std::slice::from_ref(&address), Fence(1))
+            .await
+            .unwrap()
+    );
+    assert!(!pool.info(&mirrored).contains("\"parent\""), "it would be mirrored with that alone");
+
+    // what is elsewhere, or of nobody's concern
+    let none = volume(1);
+    for other in
+        [vec![], vec![address.replace("-images/", "/")], vec![address.replace("rbd:", "file:")]]
+    {
+        assert!(!images.clone_image(&none, IMAGE, &other, Fence(1)).await.unwrap(), "{other:?}");
+    }
+    let without = pool.worker_with(|config| config.rbd.rbd_image_pools.clear());
+    without.start(&model::Side::Primary, 1).await.unwrap();
+    assert!(
+        !without
+            .images()
+            .unwrap()
+            .clone_image(&none, IMAGE, std::slice::from_ref(&address), Fence(1))
+            .await
+            .unwrap()
+    );
+    let large = format!("{}-images/{IMAGE}", pool.name());
+    pool.rbd(&["resize", "--size", "3G", "--no-progress", &large]);
+    pool.rbd(&["snap", "create", "--no-progress", &format!("{large}@large")]);
+    let refused =
+        images.clone_image(&none, IMAGE, &[address.replace("/snap", "/large")], Fence(2)).await;
+    assert!(refused.unwrap_err().to_string().contains("more than the volume"));
+    for volume in [&same, &larger, &mirrored, &none] {
+        driver.delete_volume(volume, Fence(9)).await.unwrap();
+    }
+    assert_eq!(pool.names(&["ls"]), "");
 }

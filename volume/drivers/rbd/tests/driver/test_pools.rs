@@ -14,6 +14,9 @@ use uuid::Uuid;
 /// How long a client may take to write, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The image that the image service keeps.
+pub(crate) const IMAGE: Uuid = Uuid::from_u128(0x8c14_c5d1_0a5c_4e3c_93a5_9a1e_4d6b_1d11);
+
 /// The pool of a backend; it is removed at the end.
 pub(crate) struct TestPool {
     /// The cluster's, with its administrator's keyring.
@@ -32,6 +35,24 @@ impl TestPool {
         let mut pool = Self::on(clusters().join("a/ceph.conf"), config);
         pool.config.rbd.rbd_ceph_conf = pool.conf_of_user();
         pool
+    }
+
+    /// A pool beside one in which the image service keeps a disk of 1 GiB, as the snapshot `snap` of the image `IMAGE`; and what that is called.
+    pub fn beside_images() -> (Self, String) {
+        let mut pool = Self::new();
+        let images = format!("{}-images", pool.name());
+        pool.ceph(&["osd", "pool", "create", &images]);
+        pool.rbd(&["pool", "init", &images]);
+        let disk = format!("{images}/{IMAGE}");
+        pool.rbd(&["create", "--size", "1G", &disk]);
+        pool.rbd(&["bench", "--io-type", "write", "--io-total", "1M", &disk]);
+        pool.rbd(&["snap", "create", "--no-progress", &format!("{disk}@snap")]);
+        pool.config.rbd.rbd_image_pools = vec![images.clone()];
+        // with more rights
+        pool.config.rbd.rbd_user = format!("{}-reads-images", pool.name());
+        pool.config.rbd.rbd_ceph_conf = pool.conf_of_user();
+        let fsid = pool.ceph(&["fsid"]);
+        (pool, format!("rbd://{}/{images}/{IMAGE}/snap", fsid.trim()))
     }
 
     fn on(admin: PathBuf, config: BackendConfig) -> Self {
@@ -139,8 +160,13 @@ impl TestPool {
 
     /// A checksum of a volume's content.
     pub fn digest(&self, volume: &Volume) -> String {
+        self.digest_of(&self.spec(volume))
+    }
+
+    /// A checksum of what an image or a snapshot has.
+    pub fn digest_of(&self, spec: &str) -> String {
         let mut export = self.command("rbd");
-        export.args(["export", "--no-progress", &self.spec(volume), "-"]).stdout(Stdio::piped());
+        export.args(["export", "--no-progress", spec, "-"]).stdout(Stdio::piped());
         let mut export = export.spawn().unwrap();
         let content = export.stdout.take().unwrap();
         let digest = Command::new("sha256sum").stdin(content).output().unwrap();

@@ -1,10 +1,12 @@
 //! The service's own token, with which it asks about those of others, and what Keystone's catalogue says to it.
 
+use crate::http_client;
 use anyhow::{Context as _, ensure};
 use configuration::{KeystoneConfig, Secret};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use time::serde::rfc3339;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
@@ -12,11 +14,8 @@ use tokio::sync::Mutex;
 /// A token is renewed this long before it ends.
 const RENEWED_BEFORE: Duration = Duration::minutes(2);
 
-/// The type by which the catalogue knows Nova.
-const COMPUTE: &str = "compute";
-
 /// The service's own token.
-pub(super) struct OwnToken {
+pub struct OwnToken {
     url: String,
     region: Option<String>,
     interface: String,
@@ -30,12 +29,53 @@ struct Held {
     expires_at: OffsetDateTime,
 }
 
+/// The service's account, with which it asks other services.
+pub struct OwnAccount {
+    client: Client,
+    token: OwnToken,
+}
+
+impl OwnAccount {
+    /// As the configuration says; `None` where there is no Keystone.
+    ///
+    /// # Errors
+    /// When the account is not described, or a certificate cannot be read.
+    pub fn new(config: &KeystoneConfig) -> anyhow::Result<Option<Self>> {
+        let Some(url) = &config.auth_url else { return Ok(None) };
+        let client = http_client::new("keystone", config.ca_file.as_deref(), config.timeout())?;
+        let token = OwnToken::new(url.trim_end_matches('/'), config)?;
+        Ok(Some(Self { client, token }))
+    }
+
+    /// With what other services are asked.
+    ///
+    /// # Errors
+    /// When Keystone gives no token.
+    pub async fn access(&self) -> anyhow::Result<OwnAccess> {
+        self.token.get(&self.client).await
+    }
+
+    /// A service refuses this token, although it should be good.
+    pub async fn forget(&self, token: &Secret) {
+        self.token.forget(token).await;
+    }
+}
+
 /// With what the service asks others on its own account.
 #[derive(Clone)]
-pub(crate) struct OwnAccess {
+pub struct OwnAccess {
+    /// The token.
     pub token: Secret,
-    /// Nova's address, if it is in the catalogue.
-    pub compute: Option<String>,
+    /// The addresses of the services in the catalogue, by their types.
+    addresses: BTreeMap<String, String>,
+}
+
+impl OwnAccess {
+    /// The address of a service of this type, `compute` or `image`, if it is in the catalogue.
+    #[must_use]
+    pub fn address(&self, service_type: &str) -> Option<&str> {
+        self.addresses.get(service_type).map(String::as_str)
+    }
 }
 
 struct Credentials(Value);
@@ -69,7 +109,10 @@ struct Endpoint {
 }
 
 impl OwnToken {
-    /// None yet, of the account in the configuration.
+    /// None yet, of the account in the configuration; `url` is Keystone's address.
+    ///
+    /// # Errors
+    /// When the account is not described.
     pub fn new(url: &str, config: &KeystoneConfig) -> anyhow::Result<Self> {
         Ok(Self {
             url: format!("{url}/auth/tokens"),
@@ -81,6 +124,9 @@ impl OwnToken {
     }
 
     /// A token that is good for some time. One request at a time asks for a new one.
+    ///
+    /// # Errors
+    /// When Keystone does not give one.
     pub async fn get(&self, client: &Client) -> anyhow::Result<OwnAccess> {
         let mut current = self.current.lock().await;
         if let Some(held) = &*current
@@ -110,17 +156,20 @@ impl OwnToken {
         let token = answer.headers().get("x-subject-token").context("no X-Subject-Token")?;
         let token = Secret::from(token.to_str()?);
         let Answer { token: Issued { expires_at, catalog } } = answer.json().await?;
-        Ok(Held { access: OwnAccess { token, compute: self.compute_of(catalog) }, expires_at })
+        Ok(Held { access: OwnAccess { token, addresses: self.addresses(catalog) }, expires_at })
     }
 
-    /// Nova's address in a catalogue, of the configured region and interface.
-    fn compute_of(&self, catalogue: Vec<CatalogueEntry>) -> Option<String> {
-        let compute = catalogue.into_iter().filter(|entry| entry.service_type == COMPUTE);
+    /// The addresses in a catalogue, of the configured region and interface.
+    fn addresses(&self, catalogue: Vec<CatalogueEntry>) -> BTreeMap<String, String> {
         let is_meant = |endpoint: &Endpoint| {
             endpoint.interface == self.interface
                 && (self.region.is_none() || endpoint.region_id == self.region)
         };
-        compute.flat_map(|entry| entry.endpoints).find(is_meant).map(|endpoint| endpoint.url)
+        let address = |entry: CatalogueEntry| {
+            let endpoint = entry.endpoints.into_iter().find(is_meant)?;
+            Some((entry.service_type, endpoint.url))
+        };
+        catalogue.into_iter().filter_map(address).collect()
     }
 }
 
