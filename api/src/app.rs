@@ -2,11 +2,11 @@
 
 use crate::identity::Identification;
 use crate::image_service::ImageService;
-use crate::nova::Nova;
 use anyhow::Context as _;
 use bus::Bus;
 use configuration::{ApiConfig, Config, QuotaConfig};
 use database::{Database, VolumeLookups};
+use openstack::nova::Nova;
 use policy::LivePolicy;
 use std::sync::Arc;
 use std::time::Duration;

@@ -38,7 +38,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use configuration::{Config, Identity};
 use identity::Identification;
-use nova::Nova;
+use openstack::nova::Nova;
 use process::log_levels::LogLevels;
 use process::{About, ProcessLifecycle};
 use std::convert::Infallible;

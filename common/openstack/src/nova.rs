@@ -1,15 +1,17 @@
-//! Nova, the compute service: it is told what has happened to the volumes of servers.
+//! Nova, the compute service: it is asked about servers, and told what has happened to their volumes.
 
 use crate::http_client;
 use crate::own_token::OwnAccess;
 use configuration::NovaConfig;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 /// The type by which the catalogue knows Nova.
 const SERVICE_TYPE: &str = "compute";
+/// Where it takes events.
+const EVENTS: &str = "os-server-external-events";
 
 /// What has happened to a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -66,7 +68,7 @@ struct Answered {
     code: Option<u16>,
 }
 
-/// Nova's API for events.
+/// Nova's API.
 pub struct Nova {
     client: Client,
     /// Its address; where there is none, that of the catalogue.
@@ -74,7 +76,7 @@ pub struct Nova {
 }
 
 impl Nova {
-    /// As the configuration says; `None` when Nova is not told anything.
+    /// As the configuration says; `None` when Nova is neither asked nor told anything.
     ///
     /// # Errors
     /// When a certificate cannot be read.
@@ -84,6 +86,21 @@ impl Nova {
         }
         let client = http_client::new("nova", config.ca_file.as_deref(), config.timeout())?;
         Ok(Some(Self { client, endpoint: config.endpoint.clone() }))
+    }
+
+    /// A request of this version of the API; `None` where Nova is neither configured nor at an address in the catalogue, `found`.
+    #[must_use]
+    pub fn request(
+        &self,
+        method: Method,
+        path: &str,
+        version: &str,
+        found: Option<&str>,
+    ) -> Option<RequestBuilder> {
+        let address = self.endpoint.as_deref().or(found)?.trim_end_matches('/');
+        let asked = self.client.request(method, format!("{address}/{path}"));
+        let asked = asked.header("OpenStack-API-Version", format!("compute {version}"));
+        Some(asked.header("X-OpenStack-Nova-API-Version", version))
     }
 
     /// Tells servers what has happened, all the same kind of thing; returns those of which Nova knows nothing, or that are on no host.
@@ -97,16 +114,9 @@ impl Nova {
         own: Option<&OwnAccess>,
     ) -> anyhow::Result<Vec<Uuid>> {
         let found = own.and_then(|own| own.address(SERVICE_TYPE));
-        let address = self.endpoint.as_deref().or(found);
-        let address = address.ok_or_else(|| anyhow::anyhow!("Nova is not in the catalogue"))?;
-        let path = format!("{}/os-server-external-events", address.trim_end_matches('/'));
-        let version = name.version();
-        let mut asked = self
-            .client
-            .post(path)
-            .header("OpenStack-API-Version", format!("compute {version}"))
-            .header("X-OpenStack-Nova-API-Version", version)
-            .json(&json!({ "events": events }));
+        let asked = self.request(Method::POST, EVENTS, name.version(), found);
+        let asked = asked.ok_or_else(|| anyhow::anyhow!("Nova is not in the catalogue"))?;
+        let mut asked = asked.json(&json!({ "events": events }));
         if let Some(own) = own {
             asked = asked.header("X-Auth-Token", own.token.expose());
         }

@@ -10,6 +10,9 @@ const HEAD: u64 = 64 << 10;
 /// How large the footer of Virtual PC's files is.
 const FOOT: u64 = 512;
 
+/// How Parallels' files begin, of either version.
+const PARALLELS: [&[u8]; 2] = [b"WithoutFreeSpace", b"WithouFreSpacExt"];
+
 /// The bytes that say what a file is.
 pub struct Bytes {
     pub(crate) head: Vec<u8>,
@@ -102,7 +105,7 @@ fn look(bytes: &Bytes, said: DiskFormat) -> Looks {
         Looks::Like(DiskFormat::Vdi)
     } else if bytes.begins_with(b"QED\0") {
         Looks::Unknown("qed")
-    } else if bytes.begins_with(b"WithoutFreeSpace") || bytes.begins_with(b"WithouFreSpacExt") {
+    } else if PARALLELS.iter().any(|magic| bytes.begins_with(magic)) {
         Looks::Unknown("parallels")
     } else if vhd::is_one(&bytes.head) || said == DiskFormat::Vhd && vhd::is_one(&bytes.foot) {
         Looks::Like(DiskFormat::Vhd)

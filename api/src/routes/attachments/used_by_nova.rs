@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::identity::Identification;
 use crate::identity::keystone::Keystone;
-use crate::nova::OnBehalfOf;
+use crate::nova::{self, OnBehalfOf};
 use crate::request::RequestContext;
 use model::{Attachment, Error, ErrorKind, Result};
 use uuid::Uuid;
@@ -44,5 +44,5 @@ async fn uses(
         Error::unavailable("Keystone gives no token to ask Nova with.").caused_by(error)
     })?;
     let asks = OnBehalfOf { user: &user.0, service: &own.token };
-    nova.uses(server, attachment, asks, own.address("compute")).await
+    nova::uses(nova, server, attachment, asks, own.address("compute")).await
 }

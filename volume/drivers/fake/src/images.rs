@@ -4,7 +4,6 @@ use crate::memory::FakeDriver;
 use disk_image::{DiskImage, NewImage};
 use driver::{DriverError, Fence, Images};
 use model::Volume;
-use uuid::Uuid;
 
 #[driver::async_trait]
 impl Images for FakeDriver {
@@ -17,17 +16,6 @@ impl Images for FakeDriver {
         self.pretend("write_image", &volume.metadata).await?;
         self.memory().volumes.insert(volume.id, volume.size_gb);
         Ok(())
-    }
-
-    /// What the image service has, it has elsewhere.
-    async fn clone_image(
-        &self,
-        _volume: &Volume,
-        _image: Uuid,
-        _addresses: &[String],
-        _fence: Fence,
-    ) -> Result<bool, DriverError> {
-        Ok(false)
     }
 
     /// The image is that of an empty disk.

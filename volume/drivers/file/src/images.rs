@@ -11,7 +11,6 @@ use disk_image::{DiskImage, NewImage};
 use driver::sizes::bytes;
 use driver::{DriverError, Fence, Images};
 use model::Volume;
-use uuid::Uuid;
 
 /// What of the array's file system an image leaves free, in percent: the rest is for servers that go on to write.
 const KEPT_FREE_PERCENT: u64 = 1;
@@ -32,17 +31,6 @@ impl Images for FileDriver {
         let written = write(&array, target, image, bytes(volume.size_gb)).await;
         data_paths::open_again(&array, volume.id, was_open).await?;
         written
-    }
-
-    /// What the image service has, it has elsewhere.
-    async fn clone_image(
-        &self,
-        _volume: &Volume,
-        _image: Uuid,
-        _addresses: &[String],
-        _fence: Fence,
-    ) -> Result<bool, DriverError> {
-        Ok(false)
     }
 
     async fn read_image(
