@@ -1,4 +1,5 @@
 //! Backends on Ceph, with real clusters and the real services; run by `make test-ceph`.
 
 mod failover;
+mod images;
 mod volumes;

@@ -100,10 +100,11 @@ impl ImageService {
         &self.url
     }
 
-    /// Makes an image that is described so, with these data; returns its id.
+    /// Makes an image that is described so, with these data; returns its id, which is a new one unless it is described, too.
     #[must_use]
     pub fn add(&self, described: &Value, data: Vec<u8>) -> String {
-        let id = Uuid::new_v4();
+        let id = described["id"].as_str().and_then(|id| id.parse().ok());
+        let id = id.unwrap_or_else(Uuid::new_v4);
         self.images.add(id, described);
         let size = data.len();
         self.images.fill(id, data, size);

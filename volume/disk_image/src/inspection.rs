@@ -69,14 +69,12 @@ fn read(file: &mut File, length: u64) -> std::io::Result<Bytes> {
 /// # Errors
 /// When they are not; the text says why, for whoever brought the file.
 pub fn check(bytes: &Bytes, format: DiskFormat) -> Result<(), String> {
-    match look(bytes, format) {
-        Looks::Like(found) if found == format => {}
-        Looks::Like(found) => {
-            return Err(format!("it is said to be {format}, and looks like {found}"));
-        }
-        Looks::Unknown(found) => {
-            return Err(format!("it is said to be {format}, and looks like {found}"));
-        }
+    let found = match look(bytes, format) {
+        Looks::Like(found) => found.as_str(),
+        Looks::Unknown(found) => found,
+    };
+    if found != format.as_str() {
+        return Err(format!("it is said to be {format}, and looks like {found}"));
     }
     match format {
         DiskFormat::Raw | DiskFormat::Vhdx => Ok(()),
