@@ -8,7 +8,7 @@ use openstack::glance::{Access, Glance, GlanceError, Image};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Of images, size and such: whole GiB.
+/// In bytes.
 const GIB: u64 = 1 << 30;
 
 /// The image service; there may be none.
@@ -64,9 +64,7 @@ impl CallersImages<'_> {
         }
         let mut named = self.glance.images_named(name, &self.access).await.map_err(told)?;
         match named.len() {
-            0 => Err(Error::bad_request(
-                "Invalid image identifier or unable to access requested image.",
-            )),
+            0 => Err(told(GlanceError::NotFound)),
             1 => Ok(named.remove(0)),
             _ => {
                 let text = "Multiple matches found for the image; use its id.";

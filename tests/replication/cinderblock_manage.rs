@@ -215,7 +215,7 @@ async fn an_operation_is_taken_from_a_worker_that_hangs() -> anyhow::Result<()> 
     refused(&cluster, &format!("operation retry {operation}"), "is not running")?;
     // the one that hung goes on, and changes nothing
     cluster.workers[0].process.signal(Signal::CONT)?;
-    // it may have been stopped while it waited for the database
+    // it finds that its lease has run out, or that the operation is another worker's, whichever it looks at first
     cluster.finish(&["the lease cannot be renewed"]).await
 }
 

@@ -26,6 +26,9 @@ impl Leases {
                 operation_log::renew(&self.database, claimed.id, claimed.fence, self.duration);
             // before the lease has run out, the operation must have stopped
             let give_up = renewed + self.duration * 5 / 6;
+            if give_up <= asked {
+                return cannot_be_renewed(&"this worker was held up for longer than it lasts");
+            }
             let Ok(answer) = tokio::time::timeout_at(give_up.into(), renewal).await else {
                 return cannot_be_renewed(&"the database did not answer in time");
             };

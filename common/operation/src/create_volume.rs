@@ -42,7 +42,7 @@ pub struct CreateVolume {
     pub affinity: Affinity,
     /// The user's key-value pairs.
     pub metadata: Metadata,
-    /// The snapshot or volume to clone; `None` for another volume.
+    /// The snapshot or volume to clone; `None` for a volume that is no clone.
     pub source: Option<VolumeSource>,
     /// The image to fill it from; `None` for an empty volume, and for a clone.
     #[serde(default)]
