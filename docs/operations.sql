@@ -103,12 +103,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'create_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -150,7 +150,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'create_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -228,8 +229,8 @@ begin
                 refusal := '{"reason": "moved"}';
                 exit decide;
             end if;
-            if subject.status not in ('available', 'error', 'error_extending', 'error_managing') then
-                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'error', 'error_extending', 'error_managing']);
+            if subject.status not in ('available', 'error', 'error_extending', 'error_managing', 'error_restoring') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'error', 'error_extending', 'error_managing', 'error_restoring']);
                 exit decide;
             end if;
             -- not_attached
@@ -298,12 +299,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'delete_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -354,7 +355,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'delete_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -479,6 +481,7 @@ begin
                 -- no_operation_in_progress
                 if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = snapshot.id)
                    and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = snapshot.id)
+                   and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = snapshot.id)
                    and not exists (select from operations o
                                    where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
                                      and o.snapshot_ids @> array[snapshot.id])), false) then
@@ -515,12 +518,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'force_delete_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -571,7 +574,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'force_delete_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -692,12 +696,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'extend_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -741,7 +745,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'extend_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -866,12 +871,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'revert_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -914,7 +919,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'revert_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1070,12 +1076,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'retype_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -1120,7 +1126,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'retype_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1213,12 +1220,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'upload_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -1254,7 +1261,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'upload_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1351,12 +1359,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'reimage_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -1392,7 +1400,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'reimage_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1503,12 +1512,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'migrate_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -1545,7 +1554,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'migrate_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1637,12 +1647,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'manage_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -1684,7 +1694,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'manage_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1799,12 +1810,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'unmanage_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -1848,7 +1859,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'unmanage_volume' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -1944,12 +1956,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'manage_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -1991,7 +2003,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'manage_snapshot' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2096,12 +2109,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'unmanage_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -2145,7 +2158,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'unmanage_snapshot' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2249,12 +2263,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'create_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -2296,7 +2310,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'create_snapshot' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2401,12 +2416,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'delete_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -2450,7 +2465,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'delete_snapshot' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2525,6 +2541,7 @@ begin
             -- no_operation_in_progress
             if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
                and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = subject.id)
                and not exists (select from operations o
                                where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
                                  and o.snapshot_ids @> array[subject.id])), false) then
@@ -2559,12 +2576,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'force_delete_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -2608,7 +2625,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'force_delete_snapshot' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2733,12 +2751,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -2781,7 +2799,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'update_attachment' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -2882,12 +2901,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'delete_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -2930,7 +2949,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'delete_attachment' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -3063,12 +3083,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'initialize_connection', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3105,7 +3125,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'initialize_connection' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -3208,12 +3229,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'terminate_connection', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3250,7 +3271,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'terminate_connection' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -3355,12 +3377,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'failover_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch + 1,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch + 1,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3398,7 +3420,8 @@ begin
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = 'failover_backend' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),
@@ -3422,6 +3445,1066 @@ begin
     where x.failover is not null;
     perform notify_of(array(select x.id from unnest(ends) x where x.succeeded), 'service.failover.end');
     perform notify_of(array(select x.id from unnest(ends) x where not x.succeeded), 'service.failover.error');
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- back a volume or a snapshot up
+create function admit_create_backup(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backups;
+    volume volumes;
+    snapshot snapshots;
+    backup backups;
+    related uuid;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select case when deleted_at is null then backend_id end from volumes where id = x.volume and project_id = coalesce(x.project_scope, project_id)),
+            (select v.backend_id from volumes v where v.id = (select case when deleted_at is null then volume_id end from snapshots where id = x.snapshots[1] and project_id = coalesce(x.project_scope, project_id)))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.volume = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.snapshots && touched then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            subject := jsonb_populate_record(null::backups, r.columns);
+            -- backup_service_reaches_source
+            if not coalesce((exists (select from services s, volumes v
+                       where v.id = subject.volume_id and s.binary_name = 'cinder-backup' and seen_recently(s.seen_at)
+                         and v.backend_id = any (s.reached)
+                         and s.availability_zone = coalesce(r.arguments ->> 'availability_zone', s.availability_zone))), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'backup_service_reaches_source');
+                exit decide;
+            end if;
+            if true then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'backups', 1, (default_limits ->> 'backups')::bigint, false),
+                    (r.id, subject.project_id, 'backup_gigabytes', 1 * subject.size_gb, (default_limits ->> 'backup_gigabytes')::bigint, false)
+                ]::quota_demand[];
+            end if;
+            if r.volume is not null then
+                select * into volume from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if volume.id is null or volume.deleted_at is not null then
+                    refusal := missing_row('volumes', r.volume, (select deleted_at is null from volumes where id = r.volume and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if volume.backend_id is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if volume.status not in ('available', 'in-use') then
+                    refusal := wrong_status('volumes', to_jsonb(volume), array['available', 'in-use']);
+                    exit decide;
+                end if;
+                -- online_backup_supported
+                if not coalesce((volume.status = 'available'
+                   or ((r.arguments ->> 'while_attached')::boolean
+                       and exists (select from backends b
+                                   where b.id = volume.backend_id and (b.report ->> 'online_snapshot_support')::boolean))), false) then
+                    refusal := precondition_refusal('volumes', to_jsonb(volume), 'online_backup_supported');
+                    exit decide;
+                end if;
+            end if;
+            foreach related in array r.snapshots loop
+                select * into snapshot from snapshots where id = related and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if snapshot.id is null or snapshot.deleted_at is not null then
+                    refusal := missing_row('snapshots', related, (select deleted_at is null from snapshots where id = related and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if (select v.backend_id from volumes v where v.id = snapshot.volume_id) is distinct from located[n] then
+                    refusal := '{"reason": "moved"}';
+                    exit decide;
+                end if;
+                if snapshot.status not in ('available') then
+                    refusal := wrong_status('snapshots', to_jsonb(snapshot), array['available']);
+                    exit decide;
+                end if;
+            end loop;
+            if r.backup is not null then
+                select * into backup from backups where id = r.backup and project_id = coalesce(r.project_scope, project_id) for share skip locked;
+                if backup.id is null or backup.deleted_at is not null then
+                    refusal := missing_row('backups', r.backup, (select deleted_at is null from backups where id = r.backup and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if backup.status not in ('available') then
+                    refusal := wrong_status('backups', to_jsonb(backup), array['available']);
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.volume;
+        touched := touched || r.snapshots;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_backup', (p.request).arguments, 'backups', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-backup', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    insert into backups (id, project_id, user_id, volume_id, snapshot_id, parent_id, size_gb, name, description, container, metadata, data_timestamp, status)
+    select n.id, n.project_id, n.user_id, n.volume_id, n.snapshot_id, n.parent_id, n.size_gb, n.name, n.description, n.container, n.metadata, n.data_timestamp, 'creating'
+    from unnest(requests) x, jsonb_populate_record(null::backups, x.columns) n
+    where x.id = any (admitted);
+    update volumes t
+    set status = 'backing-up',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.volume;
+    update snapshots t
+    set status = 'backing-up',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = any (x.snapshots);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from backup_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_create_backup(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+    returned returned_amount[];
+begin
+    perform from snapshots where id = any (array(select unnest(x.snapshots) from unnest(ends) x)) order by id for no key update;
+    perform from volumes where id = any (array(select x.volume from unnest(ends) x)) order by id for no key update;
+    perform from backups where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'create_backup' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update backups t
+        set status = 'available',
+            (container, service_metadata, object_count, availability_zone, fail_reason) = (select n.container, n.service_metadata, n.object_count, n.availability_zone, n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.volume;
+        update snapshots t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = any (x.snapshots);
+    end if;
+    if some_failed then
+        update backups t
+        set status = 'error',
+            (container, service_metadata, object_count, availability_zone, fail_reason) = (select n.container, n.service_metadata, n.object_count, n.availability_zone, n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update volumes t
+        set status = t.previous_status,
+            previous_status = null,
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.volume;
+        update snapshots t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = any (x.snapshots);
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_BACKUP', o.subject_id, 'create backup', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
+    perform return_quota(returned);
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- delete a backup, with its data
+create function admit_delete_backup(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backups;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('backups', r.subject, (select deleted_at is null from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'error') then
+                refusal := wrong_status('backups', to_jsonb(subject), array['available', 'error']);
+                exit decide;
+            end if;
+            -- no_dependent_backups
+            if not coalesce((not exists (select from backups d where d.parent_id = subject.id and d.deleted_at is null)), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'no_dependent_backups');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            -- backup_service_up
+            if not coalesce((exists (select from services s where s.binary_name = 'cinder-backup' and seen_recently(s.seen_at))), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'backup_service_up');
+                exit decide;
+            end if;
+            if true then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'backups', -1, (default_limits ->> 'backups')::bigint, false),
+                    (r.id, subject.project_id, 'backup_gigabytes', -1 * subject.size_gb, (default_limits ->> 'backup_gigabytes')::bigint, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'delete_backup', (p.request).arguments, 'backups', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-backup', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update backups t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_delete_backup(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+    returned returned_amount[];
+begin
+    perform from backups where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'delete_backup' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update backups t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            (fail_reason) = (select n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update backups t
+        set status = 'error_deleting',
+            (fail_reason) = (select n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_BACKUP', o.subject_id, 'delete backup', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
+    perform return_quota(returned);
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- delete a backup in any status, unless an operation on it is in progress
+create function admit_force_delete_backup(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backups;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('backups', r.subject, (select deleted_at is null from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            -- no_operation_in_progress
+            if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = subject.id)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                 and o.snapshot_ids @> array[subject.id])), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'no_operation_in_progress');
+                exit decide;
+            end if;
+            -- no_dependent_backups
+            if not coalesce((not exists (select from backups d where d.parent_id = subject.id and d.deleted_at is null)), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'no_dependent_backups');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            -- backup_service_up
+            if not coalesce((exists (select from services s where s.binary_name = 'cinder-backup' and seen_recently(s.seen_at))), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'backup_service_up');
+                exit decide;
+            end if;
+            if true then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'backups', -1, (default_limits ->> 'backups')::bigint, false),
+                    (r.id, subject.project_id, 'backup_gigabytes', -1 * subject.size_gb, (default_limits ->> 'backup_gigabytes')::bigint, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'force_delete_backup', (p.request).arguments, 'backups', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-backup', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    update backups t
+    set status = 'deleting',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_force_delete_backup(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+    returned returned_amount[];
+begin
+    perform from backups where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'force_delete_backup' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from ended d, unnest(d.quota) q where (q.amount < 0) = (d.ending).succeeded)
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update backups t
+        set status = 'deleted',
+            deleted_at = clock_timestamp(),
+            (fail_reason) = (select n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update backups t
+        set status = 'error_deleting',
+            (fail_reason) = (select n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_BACKUP', o.subject_id, 'force delete backup', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
+    perform return_quota(returned);
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- make a backup known that is in the store
+create function admit_import_backup(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backups;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            subject := jsonb_populate_record(null::backups, r.columns);
+            -- data_stay
+            if not coalesce((not exists (select from backups o
+                           where o.service_metadata = subject.service_metadata and o.deleted_at is null and o.status = 'deleting')), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'data_stay');
+                exit decide;
+            end if;
+            -- backup_service_up
+            if not coalesce((exists (select from services s where s.binary_name = 'cinder-backup' and seen_recently(s.seen_at))), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'backup_service_up');
+                exit decide;
+            end if;
+            if true then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'backups', 1, (default_limits ->> 'backups')::bigint, false),
+                    (r.id, subject.project_id, 'backup_gigabytes', 1 * subject.size_gb, (default_limits ->> 'backup_gigabytes')::bigint, false)
+                ]::quota_demand[];
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'import_backup', (p.request).arguments, 'backups', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-backup', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    insert into backups (id, project_id, user_id, volume_id, snapshot_id, parent_id, size_gb, name, description, container, service_metadata, object_count, metadata, data_timestamp, status)
+    select n.id, n.project_id, n.user_id, n.volume_id, n.snapshot_id, n.parent_id, n.size_gb, n.name, n.description, n.container, n.service_metadata, n.object_count, n.metadata, n.data_timestamp, 'creating'
+    from unnest(requests) x, jsonb_populate_record(null::backups, x.columns) n
+    where x.id = any (admitted);
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from backup_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_import_backup(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+    returned returned_amount[];
+begin
+    perform from backups where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'import_backup' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update backups t
+        set status = 'available',
+            (container, service_metadata, availability_zone, fail_reason) = (select n.container, n.service_metadata, n.availability_zone, n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+    end if;
+    if some_failed then
+        update backups t
+        set status = 'error',
+            (container, service_metadata, availability_zone, fail_reason) = (select n.container, n.service_metadata, n.availability_zone, n.fail_reason from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME_BACKUP', o.subject_id, 'import backup', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
+    perform return_quota(returned);
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- restore a backup to a volume, in place of what that has
+create function admit_restore_backup(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    backup backups;
+    -- the backend of each request
+    located uuid[] := array(
+        select coalesce(x.backend_id,
+            (select case when deleted_at is null then backend_id end from volumes where id = x.subject and project_id = coalesce(x.project_scope, project_id))) from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            if r.backup = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('volumes', r.subject, (select deleted_at is null from volumes where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            if subject.backend_id is distinct from located[n] then
+                refusal := '{"reason": "moved"}';
+                exit decide;
+            end if;
+            if subject.status not in ('available', 'error_restoring') then
+                refusal := wrong_status('volumes', to_jsonb(subject), array['available', 'error_restoring']);
+                exit decide;
+            end if;
+            -- not_attached
+            if not coalesce((not exists (select from attachments a where a.volume_id = subject.id and a.deleted_at is null)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_attached');
+                exit decide;
+            end if;
+            -- not_used_by_operation
+            if not coalesce((not exists (select from operations o
+                           where o.state in ('admitted', 'running') and o.uses <> '{}' and o.uses @> array[subject.id])), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'not_used_by_operation');
+                exit decide;
+            end if;
+            -- large_enough
+            if not coalesce((subject.size_gb >= (r.arguments ->> 'size_gb')::integer), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'large_enough');
+                exit decide;
+            end if;
+            -- backup_service_reaches_it
+            if not coalesce((exists (select from services s
+                       where s.binary_name = 'cinder-backup' and seen_recently(s.seen_at) and subject.backend_id = any (s.reached))), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'backup_service_reaches_it');
+                exit decide;
+            end if;
+            if r.backup is not null then
+                select * into backup from backups where id = r.backup and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if backup.id is null or backup.deleted_at is not null then
+                    refusal := missing_row('backups', r.backup, (select deleted_at is null from backups where id = r.backup and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if backup.status not in ('available') then
+                    refusal := wrong_status('backups', to_jsonb(backup), array['available']);
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        touched := touched || r.backup;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'restore_backup', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-backup', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update volumes t
+    set status = 'restoring-backup',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    update backups t
+    set status = 'restoring',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.backup;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_restore_backup(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    perform from backups where id = any (array(select x.backup from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'restore_backup' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded)
+    into ends, some_succeeded, some_failed;
+    if some_succeeded then
+        update volumes t
+        set status = 'available',
+            (name, description, metadata, image_metadata, bootable) = (select n.name, n.description, n.metadata, n.image_metadata, n.bootable from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update backups t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.backup;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error_restoring',
+            (name, description, metadata, image_metadata, bootable) = (select n.name, n.description, n.metadata, n.image_metadata, n.bootable from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update backups t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.backup;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'restore backup', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
+    return query select x.id from unnest(ends) x;
+end $$;
+
+-- create a volume from a backup
+create function admit_create_volume_from_backup(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject volumes;
+    backup backups;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+    asked quota_demand[];
+    demands quota_demand[] := '{}';
+    over record;
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        asked := '{}';
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.backup = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            subject := jsonb_populate_record(null::volumes, r.columns);
+            -- type_exists
+            if not coalesce((exists (select from volume_types t where t.id = subject.volume_type_id and t.deleted_at is null for key share)), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'type_exists');
+                exit decide;
+            end if;
+            -- backend_replicates
+            if not coalesce((not subject.replicated
+               or exists (select from backends b
+                          where b.id = subject.backend_id and b.active_backend_id is null and b.replication_status = 'enabled')), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'backend_replicates');
+                exit decide;
+            end if;
+            -- backup_service_reaches_it
+            if not coalesce((exists (select from services s
+                       where s.binary_name = 'cinder-backup' and seen_recently(s.seen_at) and subject.backend_id = any (s.reached))), false) then
+                refusal := precondition_refusal('volumes', to_jsonb(subject), 'backup_service_reaches_it');
+                exit decide;
+            end if;
+            if coalesce(subject.consumes_quota, true) then
+                asked := asked || array[
+                    (r.id, subject.project_id, 'volumes', 1, (default_limits ->> 'volumes')::bigint, false),
+                    (r.id, subject.project_id, 'volumes_' || subject.volume_type_id, 1, -1, false),
+                    (r.id, subject.project_id, 'per_volume_gigabytes', coalesce((r.when_done ->> 'size_gb')::bigint, subject.size_gb), (default_limits ->> 'per_volume_gigabytes')::bigint, true),
+                    (r.id, subject.project_id, 'gigabytes', 1 * subject.size_gb, (default_limits ->> 'gigabytes')::bigint, false),
+                    (r.id, subject.project_id, 'gigabytes_' || subject.volume_type_id, 1 * subject.size_gb, -1, false)
+                ]::quota_demand[];
+            end if;
+            if r.backup is not null then
+                select * into backup from backups where id = r.backup and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+                if backup.id is null or backup.deleted_at is not null then
+                    refusal := missing_row('backups', r.backup, (select deleted_at is null from backups where id = r.backup and project_id = coalesce(r.project_scope, project_id)));
+                    exit decide;
+                end if;
+                if backup.status not in ('available') then
+                    refusal := wrong_status('backups', to_jsonb(backup), array['available']);
+                    exit decide;
+                end if;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.backup;
+        demands := demands || asked;
+        passed := passed || (r, gate_of(gates, located[n]), array(select (a.project_id, a.resource, a.amount)::quota_amount from unnest(asked) a where not a.is_each))::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'create_volume_from_backup', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-backup', (p.request).migration, (p.request).columns_when_failed, p.quota, 'admitted', null
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    for over in
+        select * from reserve_quota(array(select d from unnest(demands) d where d.request = any (admitted)))
+    loop
+        delete from operations where id = over.request;
+        admitted := array_remove(admitted, over.request);
+        return next (over.request, 'refused', null, null, null, over.refusal)::admission_answer;
+    end loop;
+    insert into volumes (id, project_id, user_id, name, description, size_gb, volume_type_id, multiattach, metadata, snapshot_id, source_volume_id, bootable, image_metadata, replicated, replication_status, backend_id, pool, availability_zone, status)
+    select n.id, n.project_id, n.user_id, n.name, n.description, n.size_gb, n.volume_type_id, n.multiattach, n.metadata, n.snapshot_id, n.source_volume_id, n.bootable, n.image_metadata, n.replicated, n.replication_status, n.backend_id, n.pool, n.availability_zone, 'creating'
+    from unnest(requests) x, jsonb_populate_record(null::volumes, x.columns) n
+    where x.id = any (admitted);
+    update backups t
+    set status = 'restoring',
+        previous_status = t.status,
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.backup;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, (select to_jsonb(v) from volume_details v where v.id = (p.request).subject), null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+create function finish_create_volume_from_backup(ends operation_end[]) returns setof uuid
+language plpgsql as $$
+declare
+    some_succeeded boolean;
+    some_failed boolean;
+    returned returned_amount[];
+begin
+    perform from volumes where id = any (array(select x.subject from unnest(ends) x)) order by id for no key update;
+    perform from backups where id = any (array(select x.backup from unnest(ends) x)) order by id for no key update;
+    -- those that were lost to another claim are not among them any more
+    with ended as (
+        update operations o
+        set state = case when x.succeeded then 'done' else 'failed' end, result = x.result, error = x.error,
+            finished_at = clock_timestamp(), lease_until = null
+        from unnest(ends) x
+        where o.id = x.id and case when o.state = 'running' then
+            -- what is said to have ended is what was admitted
+            o.fence = x.fence and o.kind = 'create_volume_from_backup' and o.subject_id = x.subject
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
+        returning o.quota, x as ending)
+    select array(select d.ending from ended d),
+           exists (select from ended d where (d.ending).succeeded),
+           exists (select from ended d where not (d.ending).succeeded),
+           array(select (q.project_id, q.resource, abs(q.amount))::returned_amount
+                 from ended d, unnest(d.quota) q where q.amount < 0 and (d.ending).succeeded)
+    into ends, some_succeeded, some_failed, returned;
+    if some_succeeded then
+        update volumes t
+        set status = 'available',
+            (name, description, metadata, image_metadata, bootable) = (select n.name, n.description, n.metadata, n.image_metadata, n.bootable from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.subject;
+        update backups t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where x.succeeded and t.id = x.backup;
+    end if;
+    if some_failed then
+        update volumes t
+        set status = 'error',
+            (name, description, metadata, image_metadata, bootable) = (select n.name, n.description, n.metadata, n.image_metadata, n.bootable from jsonb_populate_record(t, x.columns) n),
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.subject;
+        update backups t
+        set status = 'available',
+            updated_at = clock_timestamp()
+        from unnest(ends) x
+        where not x.succeeded and t.id = x.backup;
+        insert into messages (project_id, request_id, resource_type, resource_id, action, detail)
+        select o.project_id, o.request_id, 'VOLUME', o.subject_id, 'create volume from backup', 'The storage backend could not do it.'
+        from unnest(ends) x join operations o on o.id = x.id
+        where not x.succeeded and x.tells_user;
+    end if;
+    perform return_quota(returned);
     return query select x.id from unnest(ends) x;
 end $$;
 
@@ -3492,12 +4575,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_volume', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3556,6 +4639,7 @@ begin
             -- no_operation_in_progress
             if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
                and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = subject.id)
                and not exists (select from operations o
                                where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
                                  and o.snapshot_ids @> array[subject.id])), false) then
@@ -3588,12 +4672,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'reset_volume_status', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3666,12 +4750,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'set_volume_readonly', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3740,12 +4824,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'set_volume_bootable', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3826,12 +4910,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_image_metadata', (p.request).arguments, 'volumes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3912,12 +4996,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_snapshot', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -3976,6 +5060,7 @@ begin
             -- no_operation_in_progress
             if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
                and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = subject.id)
                and not exists (select from operations o
                                where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
                                  and o.snapshot_ids @> array[subject.id])), false) then
@@ -4000,12 +5085,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'reset_snapshot_status', (p.request).arguments, 'snapshots', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4094,12 +5179,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'create_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4191,12 +5276,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'complete_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4264,6 +5349,7 @@ begin
             -- no_operation_in_progress
             if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
                and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = subject.id)
                and not exists (select from operations o
                                where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
                                  and o.snapshot_ids @> array[subject.id])), false) then
@@ -4300,12 +5386,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'release_attachment', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4406,12 +5492,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'reserve_volume', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4513,12 +5599,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'attach_volume', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4612,12 +5698,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'begin_detaching', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4710,12 +5796,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'roll_detaching', (p.request).arguments, 'attachments', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4735,6 +5821,154 @@ begin
         updated_at = clock_timestamp()
     from unnest(requests) x
     where x.id = any (admitted) and t.id = x.volume;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- change a backup's name, description or metadata
+create function admit_update_backup(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backups;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('backups', r.subject, (select deleted_at is null from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, true);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'update_backup', (p.request).arguments, 'backups', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update backups t
+    set (name, description, metadata) = (select n.name, n.description, (n.metadata || coalesce(x.merged -> 'metadata', '{}')) - array(select jsonb_array_elements_text(x.removed -> 'metadata')) from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
+    return query
+        select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
+        from unnest(passed) p where (p.request).id = any (admitted);
+end $$;
+
+-- set the status of a backup, unless an operation on it is in progress
+create function admit_reset_backup_status(requests admission_request[], default_limits jsonb) returns setof admission_answer
+language plpgsql as $$
+declare
+    r admission_request;
+    n integer := 0;
+    subject backups;
+    -- the backend of each request
+    located uuid[] := array(
+        select x.backend_id from unnest(requests) with ordinality x order by x.ordinality);
+    gates backend_gate[];
+    refusal jsonb;
+    passed passed_request[] := '{}';
+    admitted uuid[];
+    touched uuid[] := '{}';
+begin
+    gates := enter_gates(located, false);
+    foreach r in array requests loop
+        n := n + 1;
+        <<decide>>
+        begin
+            refusal := gate_refusal(gates, located[n], r.allowed_conditions);
+            exit decide when refusal is not null;
+            if r.subject = any (touched) then
+                refusal := '{"reason": "locked"}';
+                exit decide;
+            end if;
+            select * into subject from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id) for no key update skip locked;
+            if subject.id is null or subject.deleted_at is not null then
+                refusal := missing_row('backups', r.subject, (select deleted_at is null from backups where id = r.subject and project_id = coalesce(r.project_scope, project_id)));
+                exit decide;
+            end if;
+            -- no_operation_in_progress
+            if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = subject.id)
+               and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = subject.id)
+               and not exists (select from operations o
+                               where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
+                                 and o.snapshot_ids @> array[subject.id])), false) then
+                refusal := precondition_refusal('backups', to_jsonb(subject), 'no_operation_in_progress');
+                exit decide;
+            end if;
+        end decide;
+        if refusal is not null then
+            return next not_admitted(r, refusal, false);
+            continue;
+        end if;
+        touched := touched || r.subject;
+        passed := passed || (r, gate_of(gates, located[n]), '{}')::passed_request;
+    end loop;
+    if cardinality(passed) = 0 then
+        return;
+    end if;
+    with inserted as (
+        insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
+        select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
+               'reset_backup_status', (p.request).arguments, 'backups', (p.request).subject, (p.request).volume, (p.request).snapshots,
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+        from unnest(passed) p
+        on conflict do nothing
+        returning id)
+    select array(select id from inserted) into admitted;
+    if cardinality(admitted) < cardinality(passed) then
+        return query
+            select a.* from unnest(passed) p, not_admitted(p.request, null, false) a where (p.request).id <> all (admitted);
+    end if;
+    update backups t
+    set (status, previous_status) = (select n.status, n.previous_status from jsonb_populate_record(t, x.columns) n),
+        updated_at = clock_timestamp()
+    from unnest(requests) x
+    where x.id = any (admitted) and t.id = x.subject;
     return query
         select (p.request).id, 'admitted'::text, (p.gate).name, null::jsonb, null::bigint, null::jsonb
         from unnest(passed) p where (p.request).id = any (admitted);
@@ -4817,12 +6051,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'create_transfer', (p.request).arguments, 'transfers', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -4948,6 +6182,7 @@ begin
                 -- no_operation_in_progress
                 if not coalesce((not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = snapshot.id)
                    and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = snapshot.id)
+                   and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = snapshot.id)
                    and not exists (select from operations o
                                    where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
                                      and o.snapshot_ids @> array[snapshot.id])), false) then
@@ -4983,12 +6218,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'accept_transfer', (p.request).arguments, 'transfers', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5094,12 +6329,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'delete_transfer', (p.request).arguments, 'transfers', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5159,12 +6394,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'create_volume_type', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5227,12 +6462,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_volume_type', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5313,12 +6548,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'delete_volume_type', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5395,12 +6630,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_extra_specs', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5474,12 +6709,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_type_access', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5555,12 +6790,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_type_encryption', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5627,12 +6862,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'set_default_type', (p.request).arguments, 'projects', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5690,12 +6925,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'create_qos_specs', (p.request).arguments, 'qos_specs', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5763,12 +6998,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_qos_specs', (p.request).arguments, 'qos_specs', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5837,12 +7072,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'delete_qos_specs', (p.request).arguments, 'qos_specs', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5913,12 +7148,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'associate_qos_specs', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -5989,12 +7224,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'disassociate_qos_specs', (p.request).arguments, 'volume_types', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6068,12 +7303,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_quota', (p.request).arguments, 'projects', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6144,12 +7379,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'reset_quota', (p.request).arguments, 'projects', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6220,12 +7455,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'update_quota_class', (p.request).arguments, 'quota_classes', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6293,12 +7528,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'delete_message', (p.request).arguments, 'messages', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6363,12 +7598,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'enable_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6435,12 +7670,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'disable_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6512,12 +7747,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'freeze_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6589,12 +7824,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'thaw_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6678,12 +7913,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'promote_backend', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch + 1,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch + 1,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6758,12 +7993,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'enable_replication', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6836,12 +8071,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'verify_replicas', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -6923,12 +8158,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'begin_drill', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -7000,12 +8235,12 @@ begin
     end if;
     with inserted as (
         insert into operations (id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at)
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at)
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                'end_drill', (p.request).arguments, 'backends', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
-               (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, (p.gate).epoch,
+               'cinder-volume', (p.request).migration, (p.request).columns_when_failed, p.quota, 'done', clock_timestamp()
         from unnest(passed) p
         on conflict do nothing
         returning id)

@@ -6,7 +6,7 @@ use crate::fields::Fields;
 use crate::policy::{self, Object, Rule};
 use crate::request::RequestContext;
 use futures_util::future::BoxFuture;
-use model::{Error, Result, SnapshotId, VolumeId};
+use model::{BackupId, Error, Result, SnapshotId, VolumeId};
 use serde_json::{Map, Value};
 
 /// A request for an action on the resource with this id.
@@ -23,6 +23,9 @@ pub(crate) type VolumeAction<'a> = Action<'a, VolumeId>;
 
 /// A request for an action on a snapshot.
 pub(crate) type SnapshotAction<'a> = Action<'a, SnapshotId>;
+
+/// A request for an action on a backup.
+pub(crate) type BackupAction<'a> = Action<'a, BackupId>;
 
 /// The function that carries an action out.
 type Run<Id> = for<'a> fn(Action<'a, Id>) -> BoxFuture<'a, Answer>;

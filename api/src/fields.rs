@@ -71,6 +71,15 @@ impl Fields {
         }
     }
 
+    /// The same for one that may be long.
+    pub fn required_long_text(&mut self, key: &str) -> Result<String> {
+        match self.fields.remove(key) {
+            Some(Value::String(text)) if !text.is_empty() => Ok(text),
+            Some(other) => Err(invalid(key, &other, "is not of type 'string'")),
+            None => Err(required(key)),
+        }
+    }
+
     /// A text with an older name: `name` and `display_name`. The newer one wins.
     pub fn text_or(&mut self, key: &str, older: &str) -> Result<Option<Option<String>>> {
         let (newer, older) = (self.text(key)?, self.text(older)?);

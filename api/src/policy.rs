@@ -6,7 +6,7 @@
 use crate::app::App;
 use crate::fault::Answer;
 use crate::request::RequestContext;
-use database::{attachments, snapshots};
+use database::{attachments, backups, snapshots};
 use model::{Caller, Error, ErrorKind, Result};
 pub(crate) use policy::Rule;
 use policy::{Policy, Subject, Target};
@@ -17,6 +17,7 @@ pub(crate) enum Object<'a> {
     Volume(&'a str),
     Snapshot(&'a str),
     Attachment(&'a str),
+    Backup(&'a str),
     Project(&'a str),
     /// None that belongs to a project.
     Other,
@@ -29,6 +30,7 @@ impl<'a> Object<'a> {
             "volume_id" => Self::Volume(value),
             "snapshot_id" => Self::Snapshot(value),
             "attachment_id" => Self::Attachment(value),
+            "backup_id" => Self::Backup(value),
             "project" => Self::Project(value),
             _ => Self::Other,
         }
@@ -117,6 +119,11 @@ async fn owner(app: &App, caller: &Caller, object: Object<'_>) -> Answer<Option<
                 project_id: snapshot.project_id,
                 user_id: snapshot.user_id,
             })
+        }
+        Object::Backup(id) => {
+            let Ok(id) = id.parse() else { return Ok(None) };
+            let found = backups::find(&app.database, id, scope).await?;
+            found.map(|backup| Owner { project_id: backup.project_id, user_id: backup.user_id })
         }
         Object::Attachment(id) => {
             let Ok(id) = id.parse() else { return Ok(None) };

@@ -4,9 +4,9 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::policy::Rule;
 use crate::routes::{
-    attachments, availability_zones, clusters, default_types, extensions, hosts, manageable,
-    messages, pools, qos_specs, quotas, resource_filters, services, snapshot_actions, snapshots,
-    transfers, types, versions, volume_actions, volumes, workers,
+    attachments, availability_zones, backup_actions, backups, clusters, default_types, extensions,
+    hosts, manageable, messages, pools, qos_specs, quotas, resource_filters, services,
+    snapshot_actions, snapshots, transfers, types, versions, volume_actions, volumes, workers,
 };
 use crate::routing::{ANYONE, Routes};
 use crate::{identify, microversion, nul, observe, overload, project_url};
@@ -73,6 +73,7 @@ fn v3(app: &App) -> Routes {
     Routes::new(app)
         .merge(volume_routes(app))
         .merge(snapshot_routes(app))
+        .merge(backup_routes(app))
         .merge(attachment_routes(app))
         .merge(type_routes(app))
         .merge(quota_routes(app))
@@ -141,6 +142,41 @@ fn volume_routes(app: &App) -> Routes {
         )
         // each action has its own rule
         .post("/volumes/{volume_id}/action", Rule::VolumeGet, volume_actions::act)
+}
+
+/// Backups and their actions.
+fn backup_routes(app: &App) -> Routes {
+    Routes::new(app)
+        .get("/backups", Rule::BackupGetAll, backups::list::summary)
+        .post("/backups", Rule::BackupCreate, backups::create_backup::create)
+        .get("/backups/detail", Rule::BackupGetAll, backups::list::detail)
+        .post("/backups/import_record", Rule::BackupImport, backups::import_backup::import)
+        .get("/backups/{backup_id}", Rule::BackupGet, backups::show::show)
+        .delete(
+            "/backups/{backup_id}",
+            [Rule::BackupGet, Rule::BackupDelete],
+            backups::delete_backup::delete,
+        )
+        .post(
+            "/backups/{backup_id}/restore",
+            [Rule::BackupGet, Rule::BackupRestore],
+            backups::restore_backup::restore,
+        )
+        .get(
+            "/backups/{backup_id}/export_record",
+            [Rule::BackupGet, Rule::BackupExport],
+            backups::export_record::export,
+        )
+        .post("/backups/{backup_id}/action", Rule::BackupGet, backup_actions::act)
+        .merge(
+            Routes::new(app)
+                .put(
+                    "/backups/{backup_id}",
+                    [Rule::BackupGet, Rule::BackupUpdate],
+                    backups::update_backup::update,
+                )
+                .since::<9>(),
+        )
 }
 
 /// Snapshots, their metadata and their actions.

@@ -2,6 +2,8 @@
 
 pub(crate) mod attachments;
 pub(crate) mod availability_zones;
+pub(crate) mod backup_actions;
+pub(crate) mod backups;
 pub(crate) mod clusters;
 pub(crate) mod default_types;
 pub(crate) mod extensions;

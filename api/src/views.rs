@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 pub(crate) mod attachment;
+pub(crate) mod backup;
 pub(crate) mod cluster;
 pub(crate) mod message;
 pub(crate) mod qos_specs;

@@ -41,7 +41,7 @@ struct Service {
     asks_schedulers: bool,
 }
 
-const SERVICES: [Service; 4] = [
+const SERVICES: [Service; 5] = [
     Service { broker: BrokerUser::Api, database: Some(DatabaseRole::Api), asks_schedulers: true },
     Service {
         broker: BrokerUser::Scheduler,
@@ -51,6 +51,11 @@ const SERVICES: [Service; 4] = [
     Service {
         broker: BrokerUser::Volume,
         database: Some(DatabaseRole::Volume),
+        asks_schedulers: false,
+    },
+    Service {
+        broker: BrokerUser::Backup,
+        database: Some(DatabaseRole::Backup),
         asks_schedulers: false,
     },
     Service { broker: BrokerUser::Manage, database: None, asks_schedulers: true },

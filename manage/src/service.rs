@@ -14,7 +14,7 @@ pub enum Command {
     List,
     /// Remove a service that is down from the service list
     Remove {
-        /// cinder-volume or cinder-scheduler
+        /// cinder-volume, cinder-backup or cinder-scheduler
         binary: Binary,
         /// As in the list
         host: String,

@@ -40,13 +40,29 @@ impl AdmittedOperation {
         self.admission.outcome == AdmissionOutcome::Admitted
     }
 
-    /// The backend that executes the operation; `None` if the admission already completed it.
-    pub fn executing_backend(&self) -> Option<&str> {
-        match self.runs {
-            Runs::OnBackend(_) => self.admission.backend_name.as_deref(),
-            Runs::InAdmission => None,
+    /// The backend that it concerns, if it concerns one.
+    pub fn backend(&self) -> Option<&str> {
+        self.admission.backend_name.as_deref()
+    }
+
+    pub fn executor(&self) -> Executor<'_> {
+        match (self.runs, &self.admission.backend_name) {
+            (Runs::OnBackend(_), Some(backend)) => Executor::Backend(backend),
+            (Runs::InBackupService(_), _) => Executor::BackupService,
+            (Runs::OnBackend(_), None) | (Runs::InAdmission, _) => Executor::Nobody,
         }
     }
+}
+
+/// Who executes an admitted operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Executor<'a> {
+    /// The workers of the backend of this name.
+    Backend(&'a str),
+    /// The backup services.
+    BackupService,
+    /// Nobody: it ended with its admission.
+    Nobody,
 }
 
 impl From<AdmittedOperation> for Submitted {

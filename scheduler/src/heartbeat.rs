@@ -14,6 +14,7 @@ pub(crate) async fn beat(config: &Config, database: &Database, stopping: Cancell
         binary: Binary::Scheduler,
         host: config.services.host.clone(),
         backend_id: None,
+        reached: Vec::new(),
         availability_zone: config.services.availability_zone.clone(),
         boot_id: Uuid::new_v4(),
     };

@@ -64,11 +64,7 @@ async fn try_placements(
         match gatekeeper.admit_at(request, wanted.origin.as_ref(), &place).await {
             Ok(admitted) => {
                 reports.reserve_capacity(&place, wanted.size_gb);
-                tracing::info!(
-                    backend.name = admitted.executing_backend(),
-                    pool = place.pool,
-                    "placed"
-                );
+                tracing::info!(backend.name = admitted.backend(), pool = place.pool, "placed");
                 return Ok(Ok(admitted));
             }
             Err(NotAdmitted::BlockedByCondition(_)) => {}

@@ -28,7 +28,7 @@ fn arguments() -> Value {
     let id = || json!(Uuid::new_v4());
     json!({
         "attachment_id": id(), "instance_id": id(), "volume_type_id": id(), "qos_specs_id": id(),
-        "snapshots": [id()], "connector": { "host": "server-1" }, "mode": "rw", "new_size_gb": 2,
+        "snapshots": [id()], "connector": { "host": "server-1" }, "mode": "rw", "new_size_gb": 2, "size_gb": 1,
         "while_attached": false, "status": "error", "detached": false, "multiattach": false,
         "metadata": { "remove_key": "k" }, "image_metadata": { "remove_key": "k" },
         "extra_specs": { "remove_key": "k" }, "metadata_seen": { "k": "v" }, "is_there": true, "reserved": true,

@@ -77,6 +77,17 @@ M volume:attachment_create POST attachments {"attachment":{"volume_uuid":"ID"}}
 M volume:attachment_update PUT attachments/ID {"attachment":{"connector":{}}}
 M volume:attachment_delete DELETE attachments/ID
 M volume:attachment_complete POST attachments/ID/action {"os-complete":{}}
+R backup:get_all GET backups
+R backup:get_all GET backups/detail
+M backup:create POST backups {"backup":{"volume_id":"ID"}}
+A backup:backup-import POST backups/import_record {"backup-record":{}}
+R backup:get GET backups/ID
+M backup:update PUT backups/ID {"backup":{}}
+M backup:delete DELETE backups/ID
+M backup:restore POST backups/ID/restore {"restore":{}}
+A backup:export-import GET backups/ID/export_record
+A volume_extension:backup_admin_actions:reset_status POST backups/ID/action {"os-reset_status":{}}
+A volume_extension:backup_admin_actions:force_delete POST backups/ID/action {"os-force_delete":{}}
 R volume:get_all_snapshots GET snapshots
 R volume:get_all_snapshots GET snapshots/detail
 M volume:create_snapshot POST snapshots {"snapshot":{"volume_id":"ID"}}
@@ -192,6 +203,7 @@ const NOT_WALKED: &[Rule] = &[
     Rule::VolumeExtendAttached,
     Rule::AttachmentMultiattachBootable,
     Rule::SnapshotExtendedAttributes,
+    Rule::BackupProjectAttribute,
     Rule::TypeExtraSpecsAttribute,
     Rule::TypeQosSpecsAttribute,
     Rule::TypeAccessAttribute,
@@ -242,12 +254,14 @@ async fn ask(client: &Client, line: &Line) -> anyhow::Result<(u16, String)> {
 fn refusal(line: &Line, can_see: bool) -> (u16, String) {
     let of_a_volume = line.path.starts_with(&format!("/volumes/{ID}"));
     let of_a_snapshot = line.path.starts_with(&format!("/snapshots/{ID}"));
+    let of_a_backup = line.path.starts_with(&format!("/backups/{ID}"));
     let rule = match line.rule {
         encryption if encryption.ends_with("volume_encryption_metadata") => encryption,
         _ if of_a_volume && !can_see => {
             return (404, format!("Volume {ID} could not be found."));
         }
         _ if of_a_snapshot && !can_see => "volume:get_snapshot",
+        _ if of_a_backup && !can_see => "backup:get",
         rule if rule.starts_with("volume_extension:default_") => {
             return (403, "You are not authorized to perform this operation.".to_owned());
         }
@@ -299,17 +313,24 @@ fn the_walk_meets_every_rule() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn what_belongs_to_another_project_is_not_there() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let cluster = ClusterBuilder::for_test().await?.backup_services(1).start().await?;
     let client = cluster.client();
     let volume = client.available_volume(1).await?;
     let snapshot = client.create_snapshot(&volume).await?;
+    let backup = format!("/backups/{}", client.create_backup(&volume).await?);
     let stranger = client.in_project("stranger").with_roles("member,reader");
-    for path in [format!("/volumes/{volume}"), format!("/snapshots/{snapshot}")] {
+    let theirs = [format!("/volumes/{volume}"), format!("/snapshots/{snapshot}"), backup.clone()];
+    for path in theirs {
         assert_eq!(stranger.get(&path).await?.status, 404, "{path}");
         assert_eq!(stranger.delete(&path).await?.status, 404, "{path}");
     }
     let body = json!({ "snapshot": { "volume_id": volume } });
     assert_eq!(stranger.post("/snapshots", body).await?.status, 404);
+    let body = json!({ "backup": { "volume_id": volume } });
+    assert_eq!(stranger.post("/backups", body).await?.status, 404);
+    let body = json!({ "restore": {} });
+    assert_eq!(stranger.post(&format!("{backup}/restore"), body).await?.status, 404);
+    assert_eq!(stranger.get("/backups").await?.body["backups"], json!([]));
     cluster.finish(&[]).await
 }
 

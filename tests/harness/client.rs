@@ -1,6 +1,8 @@
 //! A client of the REST API that shows everything of an answer.
 
 use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -228,6 +230,41 @@ impl Client {
         let id = answered.body["snapshot"]["id"].as_str().context("the answer has no id")?;
         self.wait_until(&format!("/snapshots/{id}"), "snapshot", "available").await?;
         Ok(id.to_owned())
+    }
+
+    /// Backs a volume up, waits until the backup is available and returns its id.
+    ///
+    /// # Errors
+    /// When it does not become available.
+    pub async fn create_backup(&self, volume: &str) -> anyhow::Result<String> {
+        self.back_up(json!({ "volume_id": volume })).await
+    }
+
+    /// The same, for a backup that is described.
+    ///
+    /// # Errors
+    /// When it does not become available.
+    pub async fn back_up(&self, backup: Value) -> anyhow::Result<String> {
+        let answered = self.post("/backups", json!({ "backup": backup })).await?;
+        let answered = answered.expect_status(202)?;
+        let id = answered.body["backup"]["id"].as_str().context("the answer has no id")?;
+        self.wait_until(&format!("/backups/{id}"), "backup", "available").await?;
+        Ok(id.to_owned())
+    }
+
+    /// The record of a backup, under another id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn record_of_another(&self, backup: &str) -> anyhow::Result<Value> {
+        let path = format!("/backups/{backup}/export_record");
+        let mut exported = self.get(&path).await?.expect_status(200)?.body;
+        let record = &mut exported["backup-record"]["backup_url"];
+        let text = STANDARD.decode(record.as_str().context("a record is a text")?)?;
+        let mut read: Value = serde_json::from_slice(&text)?;
+        read["id"] = json!(Uuid::new_v4());
+        *record = json!(STANDARD.encode(read.to_string()));
+        Ok(exported)
     }
 
     /// Offers a volume to whoever has the key; returns the transfer's id, and the key.

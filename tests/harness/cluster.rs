@@ -58,6 +58,7 @@ pub struct ClusterBuilder {
     apis: usize,
     schedulers: usize,
     workers: usize,
+    backup_services: usize,
     settings: String,
     bus_settings: String,
     volume_settings: String,
@@ -95,6 +96,7 @@ impl ClusterBuilder {
             apis: 1,
             schedulers: 1,
             workers: 1,
+            backup_services: 0,
             settings: "[quota]\nvolumes = -1\ngigabytes = -1\n".to_owned(),
             bus_settings: String::new(),
             volume_settings: String::new(),
@@ -118,6 +120,7 @@ impl ClusterBuilder {
             apis: 1,
             schedulers: 1,
             workers: 1,
+            backup_services: 1,
             settings: String::new(),
             bus_settings: String::new(),
             volume_settings: String::new(),
@@ -147,6 +150,7 @@ impl ClusterBuilder {
             ("CINDERBLOCK__DATABASE__URL".to_owned(), database.to_owned()),
             ("CINDERBLOCK__BUS__URL".to_owned(), self.amqp.clone()),
             ("CINDERBLOCK__VOLUME__STATE_DIRECTORY".to_owned(), format!("{directory}/state")),
+            ("CINDERBLOCK__BACKUP__BACKUP_POSIX_PATH".to_owned(), format!("{directory}/backups")),
         ];
         for BackendSpec { name, .. } in &self.backends {
             let key = format!("CINDERBLOCK__BACKENDS__{}__FILE__DIRECTORY", name.to_uppercase());
@@ -287,6 +291,12 @@ impl ClusterBuilder {
         Self { bus_settings: settings.to_owned(), ..self }
     }
 
+    /// How many backup services, each for all backends.
+    #[must_use]
+    pub fn backup_services(self, backup_services: usize) -> Self {
+        Self { backup_services, ..self }
+    }
+
     /// More lines for the section `[volume]`.
     #[must_use]
     pub fn volume_settings(self, settings: &str) -> Self {
@@ -323,6 +333,7 @@ impl ClusterBuilder {
             apis: Vec::new(),
             schedulers: Vec::new(),
             workers: Vec::new(),
+            backup_services: Vec::new(),
         };
         if let Users::OfTests(_) = cluster.users {
             cluster.declare_exchanges().await?;
@@ -332,6 +343,9 @@ impl ClusterBuilder {
         }
         for _ in 0..self.workers {
             cluster.workers.push(cluster.service(Kind::Volume, &[])?);
+        }
+        for _ in 0..self.backup_services {
+            cluster.backup_services.push(cluster.service(Kind::Backup, &[])?);
         }
         for _ in 0..self.apis {
             cluster.apis.push(cluster.service(Kind::Api, &[])?);
@@ -357,6 +371,7 @@ impl ClusterBuilder {
              [api]\nidentity = 'noauth'\n\n\
              [volume]\nenabled_backends = [{}]\nstate_directory = '{directory}/state'\n\
              image_conversion_dir = '{directory}/conversion'\n{}\n{}\n\
+             [backup]\nenabled_backends = [{}]\nbackup_posix_path = '{directory}/backups'\n{}\n\n\
              [log]\nfilter = '{}'\n\n{}\n",
             self.directory.file_name().context("a directory has a name")?.display(),
             self.bus_settings,
@@ -364,6 +379,8 @@ impl ClusterBuilder {
             names.join(", "),
             self.volume_timers,
             self.volume_settings,
+            names.join(", "),
+            self.volume_timers,
             self.log_filter,
             self.settings,
         );
@@ -385,6 +402,7 @@ enum Kind {
     Api,
     Scheduler,
     Volume,
+    Backup,
 }
 
 impl Kind {
@@ -393,6 +411,7 @@ impl Kind {
             Self::Api => "cinderblock-api",
             Self::Scheduler => "cinderblock-scheduler",
             Self::Volume => "cinderblock-volume",
+            Self::Backup => "cinderblock-backup",
         }
     }
 
@@ -401,6 +420,7 @@ impl Kind {
             Self::Api => (DatabaseRole::Api, BrokerUser::Api),
             Self::Scheduler => (DatabaseRole::Scheduler, BrokerUser::Scheduler),
             Self::Volume => (DatabaseRole::Volume, BrokerUser::Volume),
+            Self::Backup => (DatabaseRole::Backup, BrokerUser::Backup),
         }
     }
 
@@ -409,6 +429,7 @@ impl Kind {
             Self::Api => "CINDERBLOCK__API__LISTEN",
             Self::Scheduler => "CINDERBLOCK__SCHEDULER__HEALTH_LISTEN",
             Self::Volume => "CINDERBLOCK__VOLUME__HEALTH_LISTEN",
+            Self::Backup => "CINDERBLOCK__BACKUP__HEALTH_LISTEN",
         }
     }
 }
@@ -445,6 +466,8 @@ pub struct Cluster {
     pub schedulers: Vec<Service>,
     /// The volume processes.
     pub workers: Vec<Service>,
+    /// The backup services.
+    pub backup_services: Vec<Service>,
 }
 
 impl Cluster {
@@ -565,8 +588,20 @@ impl Cluster {
         Ok(())
     }
 
+    /// One more backup service, ready to work.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn add_backup_service(&mut self, environment: &[(&str, &str)]) -> anyhow::Result<()> {
+        let mut service = self.service(Kind::Backup, environment)?;
+        wait_for(&mut service).await?;
+        self.backup_services.push(service);
+        Ok(())
+    }
+
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
-        for service in self.apis.iter_mut().chain(&mut self.schedulers).chain(&mut self.workers) {
+        let services = self.apis.iter_mut().chain(&mut self.schedulers).chain(&mut self.workers);
+        for service in services.chain(&mut self.backup_services) {
             wait_for(service).await?;
         }
         if self.workers.is_empty() {
@@ -588,7 +623,20 @@ impl Cluster {
         .await
         .with_context(|| self.logs())?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.wait_until_placeable(&names).await
+        self.wait_until_placeable(&names).await?;
+        self.wait_until_reached().await
+    }
+
+    /// Waits until the backup services reach all backends.
+    async fn wait_until_reached(&self) -> anyhow::Result<()> {
+        let (database, backends) = (self.database().await?, self.backends.len());
+        let expected = i64::try_from(self.backup_services.len() * backends)?;
+        until("the backup services reach all backends", START_TIMEOUT, || async {
+            let sql = "select coalesce(sum(cardinality(reached)), 0) from services";
+            database.query_one(sql, &[]).await.is_ok_and(|row| row.get::<_, i64>(0) >= expected)
+        })
+        .await
+        .with_context(|| self.logs())
     }
 
     /// Waits until every scheduler would place volumes on these backends, as far as it depends on their being up:
@@ -742,7 +790,8 @@ impl Cluster {
     /// # Errors
     /// When the system does not tell how they ended.
     pub fn stop(mut self) -> anyhow::Result<()> {
-        for services in [&mut self.apis, &mut self.workers, &mut self.schedulers] {
+        let Self { apis, workers, backup_services, schedulers, .. } = &mut self;
+        for services in [apis, backup_services, workers, schedulers] {
             for service in services.iter_mut() {
                 service.process.terminate(Duration::from_secs(15))?;
             }
@@ -753,7 +802,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for services in [&mut self.apis, &mut self.workers, &mut self.schedulers] {
+        let Self { apis, workers, backup_services, schedulers, .. } = self;
+        for services in [apis, backup_services, workers, schedulers] {
             services.clear();
         }
         end_daemons_below(&self.directory);

@@ -58,6 +58,12 @@ fn describe(text: &mut String, kind: OperationKind) {
         Runs::InAdmission => "ends with its admission",
         Runs::OnBackend(AfterCrash::Rerun) => "runs on the backend; after a crash it is run again",
         Runs::OnBackend(AfterCrash::Fail) => "runs on the backend; after a crash it fails",
+        Runs::InBackupService(AfterCrash::Rerun) => {
+            "runs in a backup service; after a crash it is run again"
+        }
+        Runs::InBackupService(AfterCrash::Fail) => {
+            "runs in a backup service; after a crash it fails"
+        }
     };
     let _ = writeln!(text, "- {after_crash}");
     for effect in contract.effects {

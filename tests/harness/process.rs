@@ -130,13 +130,14 @@ impl Drop for Process {
 }
 
 /// What carries the data paths of an array, and what a test that was killed has not ended.
-const DAEMONS: [&str; 6] = [
+const DAEMONS: [&str; 7] = [
     "qemu-storage-daemon",
     "cinderblock-relay",
     "tgtd",
     "cinderblock-api",
     "cinderblock-scheduler",
     "cinderblock-volume",
+    "cinderblock-backup",
 ];
 
 /// Ends the daemons that were started with a path below this directory: they outlive the processes that start

@@ -43,6 +43,11 @@ fn act(volume: &str, action: &str, arguments: Value) -> Request {
     post(format!("/volumes/{volume}/action"), json!({ action: arguments }))
 }
 
+/// An action on a backup.
+fn act_on_backup(backup: &str, action: &str, arguments: Value) -> Request {
+    post(format!("/backups/{backup}/action"), json!({ action: arguments }))
+}
+
 /// An operator's decision about a backend.
 fn operate(decision: &str, host: &str) -> Request {
     put(format!("/os-services/{decision}"), json!({ "host": host }))
@@ -125,6 +130,36 @@ impl Scene {
                 act(volume, "os-volume_upload_image", json!({ "image_name": "made" }))
             }
             OperationKind::ReimageVolume => act(volume, "os-reimage", json!({ "image_id": IMAGE })),
+            OperationKind::CreateBackup => {
+                post("/backups", json!({ "backup": { "volume_id": volume } }))
+            }
+            OperationKind::DeleteBackup => {
+                delete(format!("/backups/{}", client.create_backup(volume).await?))
+            }
+            OperationKind::ForceDeleteBackup => {
+                act_on_backup(&client.create_backup(volume).await?, "os-force_delete", json!({}))
+            }
+            OperationKind::UpdateBackup => {
+                let backup = client.create_backup(volume).await?;
+                put(format!("/backups/{backup}"), json!({ "backup": { "name": "n" } }))
+            }
+            OperationKind::ResetBackupStatus => {
+                let backup = client.create_backup(volume).await?;
+                act_on_backup(&backup, "os-reset_status", json!({ "status": "error" }))
+            }
+            OperationKind::RestoreBackup => {
+                let backup = client.create_backup(volume).await?;
+                let restore = json!({ "restore": { "volume_id": volume } });
+                post(format!("/backups/{backup}/restore"), restore)
+            }
+            OperationKind::CreateVolumeFromBackup => {
+                let backup = client.create_backup(volume).await?;
+                post("/volumes", json!({ "volume": { "backup_id": backup } }))
+            }
+            OperationKind::ImportBackup => {
+                let backup = client.create_backup(volume).await?;
+                post("/backups/import_record", client.record_of_another(&backup).await?)
+            }
             OperationKind::MigrateVolume => {
                 let elsewhere = client.other_host(volume).await?;
                 act(volume, "os-migrate_volume", json!({ "host": elsewhere }))

@@ -78,7 +78,9 @@ fn the_class_follows_from_the_subject_and_from_where_the_effect_happens() {
             (Resource::Attachment, _) => &[Class::Connect],
             // whose a volume is, is changed where it is
             (Resource::Transfer, _) => &[Class::Record, Class::Modify],
-            (_, Runs::OnBackend(_)) => &[Class::Place, Class::Modify],
+            // what a backup has is on no backend, unless it comes from one
+            (Resource::Backup, _) => &[Class::Record, Class::Modify],
+            (_, Runs::OnBackend(_) | Runs::InBackupService(_)) => &[Class::Place, Class::Modify],
             (_, Runs::InAdmission) => &[Class::Record],
         };
         assert!(allowed.contains(&contract.class), "{kind} is of class {}", contract.class);

@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("volume/disk_image", &["model"]),
+    ("volume/backup_store", &[]),
     ("volume/driver", &["model", "disk_image"]),
     ("volume/drivers/fake", &["model", "configuration", "disk_image", "driver"]),
     ("volume/drivers/rbd", &["model", "configuration", "disk_image", "driver"]),
@@ -38,6 +39,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "volume/drivers/file",
         &["model", "configuration", "disk_image", "driver", "cinderblock-relay"],
+    ),
+    (
+        "volume/steps",
+        &[
+            "model",
+            "operation",
+            "configuration",
+            "database",
+            "bus",
+            "driver",
+            "driver_fake",
+            "driver_file",
+            "driver_rbd",
+        ],
     ),
     (
         "volume",
@@ -51,9 +66,21 @@ const ARROWS: &[(&str, &[&str])] = &[
             "process",
             "disk_image",
             "driver",
-            "driver_fake",
-            "driver_file",
-            "driver_rbd",
+            "steps",
+        ],
+    ),
+    (
+        "backup",
+        &[
+            "model",
+            "operation",
+            "configuration",
+            "database",
+            "bus",
+            "process",
+            "backup_store",
+            "driver",
+            "steps",
         ],
     ),
     ("manage", &["model", "operation", "configuration", "policy", "database", "bus", "submit"]),
@@ -110,7 +137,7 @@ fn offenders(directory: &str, forbidden: &[&str]) -> Vec<String> {
 
 #[test]
 fn statuses_and_conditions_change_in_admitted_operations_alone() {
-    let tables = ["volumes", "snapshots", "attachments", "operations"];
+    let tables = ["volumes", "snapshots", "attachments", "backups", "operations"];
     let writes: Vec<String> = tables
         .iter()
         .flat_map(|table| {
@@ -118,7 +145,7 @@ fn statuses_and_conditions_change_in_admitted_operations_alone() {
         })
         .collect();
     let writes: Vec<&str> = writes.iter().map(String::as_str).collect();
-    for directory in ["common", "api/src", "scheduler/src", "volume"] {
+    for directory in ["common", "api/src", "scheduler/src", "volume", "backup/src"] {
         let outside: Vec<_> = offenders(directory, &writes)
             .into_iter()
             // what is made from the contracts
@@ -133,9 +160,14 @@ fn statuses_and_conditions_change_in_admitted_operations_alone() {
 
 #[test]
 fn messages_leave_through_the_bus() {
-    for directory in
-        ["api/src", "scheduler/src", "volume", "common/database/src", "common/model/src"]
-    {
+    for directory in [
+        "api/src",
+        "scheduler/src",
+        "volume",
+        "backup/src",
+        "common/database/src",
+        "common/model/src",
+    ] {
         assert_eq!(offenders(directory, &["basic_publish"]), [""; 0]);
     }
 }
@@ -144,7 +176,9 @@ fn messages_leave_through_the_bus() {
 /// themselves or among the arguments of a failover.
 fn mutating_methods() -> Vec<String> {
     let mut found = Vec::new();
-    for capability in ["volumes", "exports", "manage", "migration", "replication"] {
+    for capability in
+        ["volumes", "exports", "manage", "images", "backup", "migration", "replication"]
+    {
         let path = format!("volume/driver/src/{capability}.rs");
         let trait_file = sources("volume/driver/src").into_iter().find(|file| file.path == path);
         let text = trait_file.unwrap().text;
@@ -167,21 +201,25 @@ fn drivers_change_storage_for_executions_alone() {
     }
     let calls: Vec<String> = methods.iter().map(|method| format!(".{method}(")).collect();
     let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
-    let outside: Vec<String> = offenders("volume/src", &calls)
-        .into_iter()
-        .filter(|place| !place.starts_with("volume/src/execute/"))
-        .collect();
-    assert_eq!(outside, [""; 0]);
+    for directory in ["volume/src", "backup/src", "volume/steps/src"] {
+        let outside: Vec<String> = offenders(directory, &calls)
+            .into_iter()
+            .filter(|place| !place.starts_with(&format!("{directory}/execute/")))
+            .collect();
+        assert_eq!(outside, [""; 0]);
+    }
 }
 
 #[test]
-fn one_file_of_the_worker_names_the_drivers() {
-    let outside: Vec<String> =
-        offenders("volume/src", &["driver_fake", "driver_file", "driver_rbd"])
-            .into_iter()
-            .filter(|place| !place.starts_with("volume/src/drivers.rs:"))
-            .collect();
-    assert_eq!(outside, [""; 0]);
+fn one_file_names_the_drivers() {
+    for directory in ["volume/src", "backup/src", "volume/steps/src"] {
+        let outside: Vec<String> =
+            offenders(directory, &["driver_fake", "driver_file", "driver_rbd"])
+                .into_iter()
+                .filter(|place| !place.starts_with("volume/steps/src/drivers.rs:"))
+                .collect();
+        assert_eq!(outside, [""; 0]);
+    }
 }
 
 #[test]
@@ -190,6 +228,8 @@ fn the_environment_is_read_by_the_configuration_alone() {
         "api/src",
         "scheduler/src",
         "volume/src",
+        "backup/src",
+        "volume/steps/src",
         "volume/driver/src",
         "volume/drivers/fake/src",
         "volume/drivers/file/src",

@@ -3,8 +3,8 @@
 use crate::sources;
 use operation::OperationKind;
 
-const DIRECTORIES: [&str; 6] =
-    ["common", "api/src", "scheduler/src", "volume", "manage/src", "tests"];
+const DIRECTORIES: [&str; 7] =
+    ["common", "api/src", "scheduler/src", "volume", "backup/src", "manage/src", "tests"];
 
 #[test]
 fn no_file_has_a_name_that_tells_nothing() {

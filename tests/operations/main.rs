@@ -9,4 +9,5 @@ macro_rules! modules {
 operation::list!(modules);
 mod create_volume_from_image;
 mod server_events;
+mod stored;
 mod twice;

@@ -1,7 +1,7 @@
 //! Every operation of a backend, crashed at every crash point, on real files.
 
 use harness::scene::Scene;
-use harness::{Cluster, ClusterBuilder, until};
+use harness::{Cluster, ClusterBuilder, Service, until};
 use operation::OperationKind;
 use operation::contract::{Ending, Runs};
 use std::time::Duration;
@@ -11,58 +11,83 @@ use std::time::Duration;
 enum CrashPoint {
     /// The admission is committed, nobody knows yet.
     SchedulerAdmitted,
-    /// The worker has claimed the operation and done nothing.
-    VolumeClaimed,
-    /// The driver has done its work, and that is not recorded.
-    VolumeExecuted,
+    /// Whoever executes the operation has claimed it and done nothing.
+    Claimed,
+    /// The work is done, and that is not recorded.
+    Executed,
 }
 
 impl CrashPoint {
-    const ALL: [Self; 3] = [Self::SchedulerAdmitted, Self::VolumeClaimed, Self::VolumeExecuted];
+    const ALL: [Self; 3] = [Self::SchedulerAdmitted, Self::Claimed, Self::Executed];
 
-    const fn name(self) -> &'static str {
-        match self {
-            Self::SchedulerAdmitted => "scheduler.admitted",
-            Self::VolumeClaimed => "volume.claimed",
-            Self::VolumeExecuted => "volume.executed",
+    /// The process that dies there while it works on an operation that runs so.
+    const fn process(self, runs: Runs) -> Dying {
+        match (self, runs) {
+            (Self::SchedulerAdmitted, _) | (_, Runs::InAdmission) => Dying::Scheduler,
+            (Self::Claimed | Self::Executed, Runs::OnBackend(_)) => Dying::Worker,
+            (Self::Claimed | Self::Executed, Runs::InBackupService(_)) => Dying::BackupService,
         }
+    }
+
+    fn name(self, process: Dying) -> String {
+        let step = match self {
+            Self::SchedulerAdmitted => "admitted",
+            Self::Claimed => "claimed",
+            Self::Executed => "executed",
+        };
+        format!("{}.{step}", process.as_str())
     }
 }
 
-/// Starts the process again so that it dies at the point.
-async fn arm(cluster: &mut Cluster, point: CrashPoint) -> anyhow::Result<()> {
-    let armed = format!("{}=return", point.name());
-    let environment = [("FAILPOINTS", armed.as_str())];
-    match point {
-        CrashPoint::SchedulerAdmitted => {
-            cluster.schedulers.clear();
-            cluster.add_scheduler(&environment).await
+/// The process that dies.
+#[derive(Clone, Copy, Debug)]
+enum Dying {
+    Scheduler,
+    Worker,
+    BackupService,
+}
+
+impl Dying {
+    /// What its crash points begin with.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Worker => "volume",
+            Self::BackupService => "backup",
         }
-        CrashPoint::VolumeClaimed | CrashPoint::VolumeExecuted => {
-            cluster.workers.clear();
-            cluster.add_serving_worker(&environment).await
+    }
+
+    fn services(self, cluster: &mut Cluster) -> &mut Vec<Service> {
+        match self {
+            Self::Scheduler => &mut cluster.schedulers,
+            Self::Worker => &mut cluster.workers,
+            Self::BackupService => &mut cluster.backup_services,
+        }
+    }
+
+    /// Starts it in place of the one that was there.
+    async fn restart(
+        self,
+        cluster: &mut Cluster,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        self.services(cluster).clear();
+        match self {
+            Self::Scheduler => cluster.add_scheduler(environment).await,
+            Self::Worker => cluster.add_serving_worker(environment).await,
+            Self::BackupService => cluster.add_backup_service(environment).await,
         }
     }
 }
 
 /// Waits until the process has died, and starts it as usual.
-async fn replace(cluster: &mut Cluster, point: CrashPoint) -> anyhow::Result<()> {
-    let services = match point {
-        CrashPoint::SchedulerAdmitted => &mut cluster.schedulers,
-        CrashPoint::VolumeClaimed | CrashPoint::VolumeExecuted => &mut cluster.workers,
-    };
-    let process = std::cell::RefCell::new(&mut services[0].process);
-    until("the process dies", Duration::from_secs(10), || async {
+async fn replace(cluster: &mut Cluster, dying: Dying) -> anyhow::Result<()> {
+    let process = std::cell::RefCell::new(&mut dying.services(cluster)[0].process);
+    until("the process dies", Duration::from_secs(20), || async {
         process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
     })
     .await?;
-    services.clear();
-    match point {
-        CrashPoint::SchedulerAdmitted => cluster.add_scheduler(&[]).await,
-        CrashPoint::VolumeClaimed | CrashPoint::VolumeExecuted => {
-            cluster.add_serving_worker(&[]).await
-        }
-    }
+    dying.restart(cluster, &[]).await
 }
 
 /// What must be true in the end: the operation was done once, and its subject is as the contract says.
@@ -109,7 +134,8 @@ async fn undo(cluster: &Cluster, kind: OperationKind) -> anyhow::Result<()> {
 }
 
 async fn crash(point: CrashPoint) -> anyhow::Result<()> {
-    let mut cluster = ClusterBuilder::for_test().await?.file("disk").file("spare").start().await?;
+    let builder = ClusterBuilder::for_test().await?.file("disk").file("spare");
+    let mut cluster = builder.backup_services(1).start().await?;
     for kind in OperationKind::ALL {
         let needs_targets = matches!(
             kind,
@@ -122,7 +148,7 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
         );
         let is_for_workers = match point {
             CrashPoint::SchedulerAdmitted => false,
-            CrashPoint::VolumeClaimed | CrashPoint::VolumeExecuted => true,
+            CrashPoint::Claimed | CrashPoint::Executed => true,
         };
         // what needs a backend with targets has its crash tests beside its others; what ends with its
         // admission does not reach a worker, and nothing is thawed that is not frozen
@@ -136,9 +162,11 @@ async fn crash(point: CrashPoint) -> anyhow::Result<()> {
         let (client, host) = (cluster.client(), cluster.host("disk"));
         let scene = Scene::prepare(&client, *kind, &host).await?;
         let before = times_done(&cluster, *kind).await?;
-        arm(&mut cluster, point).await?;
+        let dying = point.process(kind.runs());
+        let armed = format!("{}=return", point.name(dying));
+        dying.restart(&mut cluster, &[("FAILPOINTS", &armed)]).await?;
         let asked = tokio::spawn(async move { scene.ask(&client).await });
-        replace(&mut cluster, point).await?;
+        replace(&mut cluster, dying).await?;
         // the answer is a promise, though a process dies meanwhile
         let answer = asked.await??;
         assert!(answer.status < 300, "{kind}: {} {}", answer.status, answer.body);

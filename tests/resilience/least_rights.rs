@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 /// What a service may ask the database to do, and what not.
-const STATEMENTS: [(&str, &[DatabaseRole]); 9] = [
+const STATEMENTS: [(&str, &[DatabaseRole]); 10] = [
     ("select count(*) from volumes", &DatabaseRole::ALL),
     (
         "select * from revoke_request(gen_random_uuid(), 'r', 'u', 'p', 'k', '{}', 't', gen_random_uuid())",
@@ -26,6 +26,7 @@ const STATEMENTS: [(&str, &[DatabaseRole]); 9] = [
     ("select * from admit_delete_volume('{}', '{}')", &[DatabaseRole::Scheduler]),
     ("select * from admit_freeze_backend('{}', '{}')", &[DatabaseRole::Scheduler]),
     ("select * from finish_delete_volume('{}')", &[DatabaseRole::Volume]),
+    ("select * from finish_create_backup('{}')", &[DatabaseRole::Backup]),
     ("select end_operations('{}', 'no reason')", &[]),
     ("update volumes set status = 'error'", &[]),
     ("update backends set frozen_at = null", &[]),
@@ -107,7 +108,7 @@ async fn a_claim_is_no_right_to_another_resource() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn no_service_may_publish_what_another_one_says() -> anyhow::Result<()> {
-    use BrokerUser::{Api, Manage, Scheduler, Volume};
+    use BrokerUser::{Api, Backup, Manage, Scheduler, Volume};
     let cluster = ClusterBuilder::for_test().await?.start().await?;
     let namespace = cluster.directory().file_name().context("a name")?.display().to_string();
     let servers = Servers::of_this_run()?;
@@ -129,7 +130,7 @@ async fn no_service_may_publish_what_another_one_says() -> anyhow::Result<()> {
     // through the default exchange whoever answers reaches every queue; who answers nobody does not
     for user in BrokerUser::ALL {
         let may = may_publish(&rabbitmq::as_user(&servers.amqp, user), "").await?;
-        assert_eq!(may, [Scheduler, Volume].contains(&user), "{user:?}");
+        assert_eq!(may, [Scheduler, Volume, Backup].contains(&user), "{user:?}");
     }
     // nor is anything of another installation theirs
     assert!(!may_publish(&rabbitmq::as_user(&servers.amqp, Api), "amq.topic").await?);
@@ -193,7 +194,7 @@ async fn what_bootstrap_makes_is_enough() -> anyhow::Result<()> {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         let told: Value = serde_json::from_slice(&output.stdout)?;
-        assert_eq!(told["users"].as_array().map(Vec::len), Some(4));
+        assert_eq!(told["users"].as_array().map(Vec::len), Some(5));
         kept.push(std::fs::read_to_string(secrets.join("api/database-url"))?);
     }
     // done again, it changes no password
@@ -211,10 +212,11 @@ async fn what_bootstrap_makes_is_enough() -> anyhow::Result<()> {
     let connected = "select array_agg(distinct usename::text order by usename::text) from pg_stat_activity \
                      where datname = current_database() and application_name = 'cinderblock'";
     let row = cluster.database().await?.query_one(connected, &[]).await?;
-    let expected = ["api", "scheduler", "volume"].map(|role| format!("{WITH_PASSWORDS}_{role}"));
+    let expected =
+        ["api", "backup", "scheduler", "volume"].map(|role| format!("{WITH_PASSWORDS}_{role}"));
     assert_eq!(row.get::<_, Vec<String>>(0), expected);
     let users = broker.control(&["list_connections", "user", "--quiet"]).await?;
-    for service in ["api", "scheduler", "volume"] {
+    for service in ["api", "backup", "scheduler", "volume"] {
         assert!(users.contains(&format!("cluster-{service}")), "{users}");
     }
     cluster.finish(&[]).await?;

@@ -3,12 +3,9 @@
 use crate::execute::execute;
 use crate::execution::{Done, Execution, Progress};
 use crate::failover_end::FailoverEnd;
-use crate::finish_operation::Finish;
 use crate::identity::Identity;
 use crate::image_service::ImageService;
-use crate::lease::Leases;
 use crate::server_events::ServerEvents;
-use crate::step::StepError;
 use database::Database;
 use database::operation_log::{ClaimedOperation, OperationOutcome};
 use driver::{Driver, Fence, LatestProgress};
@@ -16,6 +13,9 @@ use openstack::nova::EventStatus;
 use operation::contract::Effect;
 use std::sync::Arc;
 use std::time::Instant;
+use steps::finish_operation::Finish;
+use steps::lease::Leases;
+use steps::step::StepError;
 use tracing::{Instrument, info_span};
 
 /// The attempts of a worker.

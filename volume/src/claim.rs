@@ -2,11 +2,11 @@
 
 use crate::attempt::Attempts;
 use crate::position::FollowedEpoch;
-use crate::slots::Slot;
 use database::operation_log;
 use model::OperationId;
 use std::sync::Arc;
 use std::time::Duration;
+use steps::slots::Slot;
 use tokio_util::task::TaskTracker;
 
 /// The claims of a worker.

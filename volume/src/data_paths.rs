@@ -1,12 +1,12 @@
 //! The data paths that servers were told of are open, also after the process that carries them has died.
 
 use crate::position::FollowedEpoch;
-use crate::step::StepError;
 use database::Database;
 use database::attachments::{self, Exported};
 use driver::{Driver, Exports};
 use model::BackendId;
 use std::sync::Arc;
+use steps::step::StepError;
 use tokio::sync::Mutex;
 
 /// The data paths of a backend.

@@ -2,14 +2,14 @@
 
 use crate::identity::Identity;
 use crate::position::FollowedEpoch;
-use crate::step::StepError;
-use crate::tick;
 use database::Database;
 use database::drills::{Drill, DrillOutcome};
 use driver::{Driver, DriverError, Replication};
 use model::ReplicatedVolume;
 use std::sync::Arc;
 use std::time::Duration;
+use steps::step::StepError;
+use steps::tick;
 use tokio_util::sync::CancellationToken;
 
 /// Sees to the drills of a backend. It shares nothing with what executes operations, and keeps none of them waiting.

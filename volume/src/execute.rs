@@ -22,9 +22,9 @@ mod update_attachment;
 mod upload_volume;
 
 use crate::execution::{Done, Execution, Progress};
-use crate::recover::{self, Decision};
-use crate::step::StepError;
 use operation::OnBackend;
+use steps::recover::{self, Decision};
+use steps::step::StepError;
 
 /// Executes a claimed operation, or this backend's part of it; also again, after a worker that died.
 pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Progress, StepError> {

@@ -1,7 +1,6 @@
 //! The execution of one claimed operation: what its file in `execute/` works with, and what it answers.
 
 use crate::image_service::ImageService;
-use crate::step::StepError;
 use database::Database;
 use database::operation_log::ClaimedOperation;
 use driver::{Driver, Exports, Fence, Images, LatestProgress, Manage, Replication, Volumes};
@@ -9,6 +8,7 @@ use model::{Capability, FailoverOutcome};
 use operation::contract::{Columns, Role};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use steps::step::StepError;
 
 /// What the file of an operation needs to execute it.
 pub(crate) struct Execution<'a> {

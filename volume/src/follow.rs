@@ -10,8 +10,6 @@ use crate::data_paths::DataPaths;
 use crate::heartbeat::Heartbeat;
 use crate::identity::Identity;
 use crate::position::FollowedEpoch;
-use crate::step::StepError;
-use crate::tick;
 use database::backends::{self, ActiveSide};
 use database::{Database, volumes};
 use decision::Decision;
@@ -19,6 +17,8 @@ use driver::{Driver, LatestProgress};
 use model::{ReplicationProgress, Side};
 use std::sync::Arc;
 use std::time::Duration;
+use steps::step::StepError;
+use steps::tick;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 

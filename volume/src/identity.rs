@@ -37,6 +37,7 @@ impl Identity {
                 binary: Binary::Volume,
                 host: config.worker_host(name),
                 backend_id: Some(id),
+                reached: Vec::new(),
                 availability_zone: availability_zone(config, settings),
                 boot_id,
             },

@@ -1,6 +1,5 @@
 //! Images: their data come from the image service to a scratch directory, are inspected there, and go to volumes; and the other way round.
 
-use crate::step::StepError;
 use anyhow::Context as _;
 use configuration::Config;
 use disk_image::{DiskFormat, DiskImage, ImageError, NewImage};
@@ -9,6 +8,7 @@ use openstack::glance::{Access, Glance, GlanceError, Image};
 use openstack::own_token::OwnAccount;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use steps::step::StepError;
 use tempfile::TempDir;
 use tokio::fs::File;
 use uuid::Uuid;
@@ -100,7 +100,7 @@ impl ImageService {
         let directory = self.scratch()?;
         let path = directory.path().join(DATA);
         self.ask(async |glance, access| download(glance, image, access, &path).await).await?;
-        let inspected = DiskImage::inspect(&path, format).await?;
+        let inspected = DiskImage::inspect(&path, format).await.map_err(image_fault)?;
         if inspected.virtual_size() > bytes(size_gb) {
             return Err(StepError::failed(format!(
                 "the disk in image {} has {} bytes, which are more than the volume's {size_gb} GiB",
@@ -169,7 +169,7 @@ impl ImageService {
         {
             account.forget(token).await;
         }
-        Ok(answered?)
+        answered.map_err(glance_fault)
     }
 
     fn scratch(&self) -> Result<TempDir, StepError> {
@@ -231,27 +231,25 @@ async fn download(
     glance.download(image, access, &mut file, tell).await
 }
 
-impl From<GlanceError> for StepError {
-    fn from(error: GlanceError) -> Self {
-        match error {
-            GlanceError::Unavailable(_) | GlanceError::Unauthorized => {
-                Self::Transient(error.to_string())
-            }
-            // Glance is still at what another attempt has sent
-            GlanceError::Refused { status: 409, .. } => Self::Transient(error.to_string()),
-            GlanceError::NotFound
-            | GlanceError::Refused { .. }
-            | GlanceError::Local(_)
-            | GlanceError::Damaged => Self::Failed(error.to_string()),
+/// What a fault of Glance means for an operation.
+fn glance_fault(error: GlanceError) -> StepError {
+    match error {
+        GlanceError::Unavailable(_) | GlanceError::Unauthorized => {
+            StepError::Transient(error.to_string())
         }
+        // Glance is still at what another attempt has sent
+        GlanceError::Refused { status: 409, .. } => StepError::Transient(error.to_string()),
+        GlanceError::NotFound
+        | GlanceError::Refused { .. }
+        | GlanceError::Local(_)
+        | GlanceError::Damaged => StepError::Failed(error.to_string()),
     }
 }
 
-impl From<ImageError> for StepError {
-    fn from(error: ImageError) -> Self {
-        match error {
-            ImageError::Unacceptable(why) => Self::Failed(format!("the image is refused: {why}")),
-            ImageError::Failed(why) => Self::Failed(why),
-        }
+/// What a fault of an image means for an operation.
+fn image_fault(error: ImageError) -> StepError {
+    match error {
+        ImageError::Unacceptable(why) => StepError::Failed(format!("the image is refused: {why}")),
+        ImageError::Failed(why) => StepError::Failed(why),
     }
 }

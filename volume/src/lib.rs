@@ -10,31 +10,22 @@
 //! ([`report`]). [`worker`] puts the steps together.
 
 mod attempt;
-mod backoff;
 mod claim;
 mod data_paths;
 mod drill;
-mod drivers;
 mod execute;
 mod execution;
 mod failover_end;
-mod finish_operation;
 mod follow;
 mod heartbeat;
 mod identity;
 mod image_service;
-mod lease;
-mod machine_lock;
 mod position;
 mod receive_operation;
-mod recover;
 mod replicate;
 mod report;
 mod server_events;
-mod slots;
-mod step;
 mod sweep;
-mod tick;
 mod worker;
 
 use anyhow::Context as _;

@@ -1,13 +1,13 @@
 //! Receive: a message announces an operation, or asks for the stored objects of the backend.
 
 use crate::claim::Claims;
-use crate::slots::Slots;
-use crate::step::StepError;
 use bus::serve::Receive;
 use bus::{BackendAnswer, BackendMessage, Context};
 use driver::Driver;
 use model::{Capability, Error, Manageable, OperationId, Result, StoredObject};
 use std::sync::Arc;
+use steps::slots::Slots;
+use steps::step::StepError;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 

@@ -2,7 +2,6 @@
 
 use crate::identity::Identity;
 use crate::position::FollowedEpoch;
-use crate::step::StepError;
 use database::Database;
 use database::volumes::{self, ReplicaLook};
 use driver::{Driver, LatestProgress, Replicas};
@@ -10,6 +9,7 @@ use model::{ReplicationProgress, VolumeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use steps::step::StepError;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

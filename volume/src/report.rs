@@ -3,7 +3,6 @@
 use crate::data_paths::DataPaths;
 use crate::identity::Identity;
 use crate::position::FollowedEpoch;
-use crate::step::StepError;
 use bus::{BackendReported, Bus, Context};
 use database::backends::ActiveSide;
 use database::{Database, backends};
@@ -11,6 +10,7 @@ use driver::{Driver, LatestProgress, capabilities};
 use model::{BackendReport, ReplicationStatus, RequestId};
 use std::sync::Arc;
 use std::time::Duration;
+use steps::step::StepError;
 use tokio_util::sync::CancellationToken;
 
 /// How long one look at the storage may take.

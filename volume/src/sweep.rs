@@ -1,12 +1,12 @@
 //! The sweep: operations that no message announced, or whose lease has expired.
 
 use crate::claim::Claims;
-use crate::slots::Slots;
-use crate::tick;
 use database::{BackendLooks, MOST_DUE};
 use model::BackendId;
 use std::sync::Arc;
 use std::time::Duration;
+use steps::slots::Slots;
+use steps::tick;
 use tokio_util::sync::CancellationToken;
 
 /// After this time an operation counts as not announced.

@@ -5,20 +5,16 @@ use crate::claim::Claims;
 use crate::data_paths::DataPaths;
 use crate::drill::Drills;
 use crate::failover_end::FailoverEnd;
-use crate::finish_operation::Finish;
 use crate::follow::Follow;
 use crate::heartbeat::Heartbeat;
 use crate::identity::{Identity, availability_zone};
 use crate::image_service::ImageService;
-use crate::lease::Leases;
 use crate::position::FollowedEpoch;
 use crate::receive_operation::Receiver;
 use crate::replicate::Replicate;
 use crate::report::Reports;
 use crate::server_events::ServerEvents;
-use crate::slots::Slots;
 use crate::sweep::Sweep;
-use crate::{drivers, machine_lock};
 use anyhow::Context as _;
 use bus::serve::ConsumerSource;
 use bus::{Bus, Queue, Topic};
@@ -31,6 +27,10 @@ use openstack::own_token::OwnAccount;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
+use steps::finish_operation::Finish;
+use steps::lease::Leases;
+use steps::slots::Slots;
+use steps::{drivers, machine_lock};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -206,7 +206,9 @@ impl Shared {
             DataPaths::new(database.clone(), backend, driver.clone(), position.clone());
         let leases = Leases {
             database: database.clone(),
-            identity: identity.clone(),
+            backend_id: Some(backend),
+            owner: identity.owner.clone(),
+            machine: identity.machine.clone(),
             duration: config.volume.lease(),
         };
         Self {

@@ -1,6 +1,7 @@
 //! `/volumes`
 
 pub(crate) mod create_volume;
+pub(crate) mod create_volume_from_backup;
 pub(crate) mod delete_volume;
 pub(crate) mod encryption;
 pub(crate) mod list;

@@ -172,6 +172,8 @@ const fn shown(status: VolumeStatus) -> VolumeStatus {
         | VolumeStatus::Reverting
         | VolumeStatus::Downloading
         | VolumeStatus::Uploading
+        | VolumeStatus::BackingUp
+        | VolumeStatus::RestoringBackup
         | VolumeStatus::Retyping
         | VolumeStatus::Maintenance
         | VolumeStatus::Unmanaging
@@ -179,6 +181,7 @@ const fn shown(status: VolumeStatus) -> VolumeStatus {
         | VolumeStatus::Deleted
         | VolumeStatus::Error
         | VolumeStatus::ErrorExtending
+        | VolumeStatus::ErrorRestoring
         | VolumeStatus::ErrorUnmanaging
         | VolumeStatus::ErrorDeleting => status,
     }

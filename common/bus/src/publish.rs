@@ -7,6 +7,7 @@ use super::supervisor::Bus;
 use super::topology::{Address, Queue};
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
+use model::OperationId;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -20,6 +21,13 @@ impl Bus {
     /// Tells the workers of a backend something.
     pub async fn send_to_backend(&self, backend: &str, context: Context, message: BackendMessage) {
         let to = self.topology().of_queue(&Queue::Backend(backend.to_owned()));
+        self.publish(to, Envelope::new(context, message)).await;
+    }
+
+    /// Tells a backup service of an operation.
+    pub async fn send_to_backup_service(&self, context: Context, operation_id: OperationId) {
+        let to = self.topology().of_queue(&Queue::Backup);
+        let message = BackendMessage::Execute { operation_id };
         self.publish(to, Envelope::new(context, message)).await;
     }
 

@@ -21,6 +21,8 @@ pub enum BrokerUser {
     Scheduler,
     /// `cinderblock-volume`: reports, answers questions about its backends.
     Volume,
+    /// `cinderblock-backup`: is told of operations.
+    Backup,
     /// `cinderblock-manage`: asks schedulers.
     Manage,
 }
@@ -30,6 +32,7 @@ enum Name {
     Exchange(Exchange),
     SchedulerQueue,
     BackendQueues,
+    BackupQueue,
     /// The exclusive queues of subscriptions; RabbitMQ names them, and lets nobody else consume from them.
     OwnQueues,
     /// The exchange of answers.
@@ -43,6 +46,7 @@ impl Name {
             Self::Exchange(exchange) => format!("{namespace}\\.{}", exchange.as_str()),
             Self::SchedulerQueue => format!("{namespace}\\.scheduler"),
             Self::BackendQueues => format!("{namespace}\\.backend\\..*"),
+            Self::BackupQueue => format!("{namespace}\\.backup"),
             Self::OwnQueues => "amq\\.gen-.*".to_owned(),
             Self::Default => "amq\\.default".to_owned(),
         }
@@ -58,7 +62,8 @@ struct Rights {
 
 impl BrokerUser {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Api, Self::Scheduler, Self::Volume, Self::Manage];
+    pub const ALL: [Self; 5] =
+        [Self::Api, Self::Scheduler, Self::Volume, Self::Backup, Self::Manage];
 
     /// How it is called: the name of its user ends with it.
     #[must_use]
@@ -67,13 +72,14 @@ impl BrokerUser {
             Self::Api => "api",
             Self::Scheduler => "scheduler",
             Self::Volume => "volume",
+            Self::Backup => "backup",
             Self::Manage => "manage",
         }
     }
 
     fn rights(self) -> Rights {
         use Exchange::{BackendReports, Backends, Failovers, LogLevels, Notifications, Requests};
-        use Name::{BackendQueues, Default, OwnQueues, SchedulerQueue};
+        use Name::{BackendQueues, BackupQueue, Default, OwnQueues, SchedulerQueue};
         match self {
             Self::Api => Rights {
                 configure: vec![OwnQueues],
@@ -117,6 +123,16 @@ impl BrokerUser {
                     BackendQueues,
                     Name::Exchange(Backends),
                     Name::Exchange(Failovers),
+                    Name::Exchange(LogLevels),
+                ],
+            },
+            Self::Backup => Rights {
+                configure: vec![OwnQueues, BackupQueue],
+                write: vec![OwnQueues, Default, BackupQueue],
+                read: vec![
+                    OwnQueues,
+                    BackupQueue,
+                    Name::Exchange(Backends),
                     Name::Exchange(LogLevels),
                 ],
             },

@@ -133,7 +133,7 @@ impl Bus {
     pub(super) fn request_key(&self, queue: &Queue) -> Option<&RequestKey> {
         match queue {
             Queue::Scheduler => self.request_key.as_ref(),
-            Queue::Backend(_) => None,
+            Queue::Backend(_) | Queue::Backup => None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! | exchange | its keys | who publishes | who consumes |
 //! |---|---|---|---|
 //! | `<namespace>.requests` | queues | API, operators' commands | any scheduler, from the queue `<namespace>.scheduler` |
-//! | `<namespace>.backends` | queues | scheduler, worker, API | a worker of the backend, from its queue `<namespace>.backend.<host@backend>` |
+//! | `<namespace>.backends` | queues | scheduler, worker, API | a worker of the backend, from its queue `<namespace>.backend.<host@backend>`; a backup service, from `<namespace>.backup` |
 //! | `<namespace>.backend_reports` | none | worker | every scheduler, from a queue of its own |
 //! | `<namespace>.failovers` | backends | worker | every worker of the backend, from a queue of its own |
 //! | `<namespace>.log_levels` | none | API | every process, from a queue of its own |
@@ -27,6 +27,8 @@ pub enum Queue {
     Scheduler,
     /// Shared by the workers of the backend of this name.
     Backend(String),
+    /// Shared by all backup services.
+    Backup,
 }
 
 /// What a fan-out message is about. A process subscribes to a topic, so that what a backend reports costs no other backend
@@ -131,6 +133,7 @@ impl Topology {
         match queue {
             Queue::Scheduler => format!("{}.scheduler", self.namespace).into(),
             Queue::Backend(name) => format!("{}.backend.{name}", self.namespace).into(),
+            Queue::Backup => format!("{}.backup", self.namespace).into(),
         }
     }
 
@@ -138,7 +141,7 @@ impl Topology {
     pub(super) fn of_queue(&self, queue: &Queue) -> Address {
         let exchange = match queue {
             Queue::Scheduler => Exchange::Requests,
-            Queue::Backend(_) => Exchange::Backends,
+            Queue::Backend(_) | Queue::Backup => Exchange::Backends,
         };
         Address { exchange: self.exchange(exchange), key: self.name(queue) }
     }

@@ -5,6 +5,7 @@
 
 mod api;
 mod backend;
+mod backup;
 mod bus;
 mod database;
 mod error;
@@ -28,6 +29,7 @@ mod volume;
 
 pub use api::{ApiConfig, Identity};
 pub use backend::{BackendConfig, DriverName, ReplicationDevice};
+pub use backup::{BackupConfig, BackupDriverName};
 pub use bus::{BusConfig, QueueType};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
@@ -69,6 +71,8 @@ pub struct Config {
     pub scheduler: SchedulerConfig,
     /// `cinderblock-volume`.
     pub volume: VolumeConfig,
+    /// `cinderblock-backup`.
+    pub backup: BackupConfig,
     /// The storage backends, by name.
     pub backends: BTreeMap<String, BackendConfig>,
     /// The quota of a project for which none was set.
@@ -103,6 +107,7 @@ impl Config {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("volume.enabled_backends")
+            .with_list_parse_key("backup.enabled_backends")
             .with_list_parse_key("api.trusted_proxies");
         Self::from_sources(file, environment)
     }
@@ -136,6 +141,13 @@ impl Config {
             };
             backend.validate(&format!("backends.{name}"))?;
         }
+        for name in &self.backup.enabled_backends {
+            if !self.backends.contains_key(name) {
+                let reason = format!("there is no section [backends.{name}]");
+                return Err(invalid("backup.enabled_backends", reason));
+            }
+        }
+        self.backup.validate()?;
         self.refuse_shared_targets()?;
         if self.services.down_after_seconds <= self.services.heartbeat_seconds {
             return Err(invalid(

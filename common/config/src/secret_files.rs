@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Every secret, by section and key.
-const SECRETS: [(&str, &str); 5] = [
+const SECRETS: [(&str, &str); 7] = [
     ("database", "url"),
     ("bus", "url"),
     ("bus", "request_key"),
     ("keystone", "password"),
     ("keystone", "application_credential_secret"),
+    ("backup", "backup_s3_store_access_key"),
+    ("backup", "backup_s3_store_secret_key"),
 ];
 
 /// The variable with the directory of systemd's credentials.

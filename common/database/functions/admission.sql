@@ -18,6 +18,7 @@ create type admission_request as (
     volume uuid,
     snapshots uuid[],
     volume_type uuid,
+    backup uuid,
     uses uuid[],
     exclusive_on uuid,
     -- where placement puts it; the backend that holds it, when it is null

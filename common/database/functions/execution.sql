@@ -26,6 +26,7 @@ create type operation_end as (
     -- the resources that play the other parts
     volume uuid,
     snapshots uuid[],
+    backup uuid,
     succeeded boolean,
     -- columns of the subject
     columns jsonb,
@@ -45,13 +46,14 @@ begin
         when 'volumes' then return (select to_jsonb(v) from volume_details v where v.id = row_id);
         when 'snapshots' then return (select to_jsonb(s) from snapshot_details s where s.id = row_id);
         when 'attachments' then return (select to_jsonb(a) from attachment_details a where a.id = row_id);
+        when 'backups' then return (select to_jsonb(b) from backup_details b where b.id = row_id);
         when 'volume_types' then return (select to_jsonb(t) from volume_types t where t.id = row_id);
         when 'backends' then return (select to_jsonb(b) from backend_details b where b.id = row_id);
     end case;
 end $$;
 
 -- The resources that play the other parts.
-create function related_rows(snapshots uuid[], volume uuid, volume_type uuid) returns jsonb
+create function related_rows(snapshots uuid[], volume uuid, backup uuid, volume_type uuid) returns jsonb
 language plpgsql stable as $$
 begin
     return (
@@ -59,6 +61,8 @@ begin
         from (select 'snapshot' as role, 'snapshots' as target, unnest(snapshots) as id
               union all
               select 'volume', 'volumes', volume where volume is not null
+              union all
+              select 'backup', 'backups', backup where backup is not null
               union all
               select 'volume_type', 'volume_types', volume_type where volume_type is not null) r
     );
@@ -76,7 +80,7 @@ begin
             select * from operations o where o.id = any (ids) order by o.id for no key update skip locked),
         free as materialized (
             select l.id from locked l, backends b
-            where l.backend_id = backend and b.id = backend and l.backend_epoch = b.epoch
+            where l.backend_id = backend and b.id = backend and l.backend_epoch = b.epoch and l.executor = 'cinder-volume'
               -- a failover itself is for whoever still serves from the other side
               and (b.epoch = known_epoch or l.subject_id = backend)
               and (l.state = 'admitted' or (l.state = 'running' and l.lease_until < clock_timestamp()))),
@@ -88,7 +92,40 @@ begin
             where o.id = f.id
             returning o.*)
         select c.id, c.kind, c.arguments, c.request_id, c.traceparent, c.fence, c.attempts, c.migration,
-               shown_row(c.subject_table, c.subject_id), related_rows(c.snapshot_ids, c.volume_id, c.volume_type_id)
+               shown_row(c.subject_table, c.subject_id),
+               related_rows(c.snapshot_ids, c.volume_id, c.backup_id, c.volume_type_id)
+        from claimed c;
+end $$;
+
+-- The same for a backup service in a zone that has access to the volumes of these backends: with the side on which the backend of an operation
+-- serves, if it has one. While that fails over, nothing is taken.
+create function claim_for_backup(ids uuid[], reached uuid[], zone text, claimant text, lease interval)
+returns table (id uuid, kind text, arguments jsonb, request_id text, traceparent text, fence bigint, attempts integer,
+               migration jsonb, subject jsonb, others jsonb, serving jsonb)
+language plpgsql as $$
+begin
+    return query
+        with locked as materialized (
+            select * from operations o where o.id = any (ids) order by o.id for no key update skip locked),
+        free as materialized (
+            select l.id from locked l left join backends b on b.id = l.backend_id
+            where l.executor = 'cinder-backup'
+              and coalesce(l.arguments ->> 'availability_zone', zone) = zone
+              and (l.backend_id is null
+                   or (b.id = any (reached) and l.backend_epoch = b.epoch and b.replication_status <> 'failing-over'))
+              and (l.state = 'admitted' or (l.state = 'running' and l.lease_until < clock_timestamp()))),
+        claimed as (
+            update operations o
+            set state = 'running', fence = next_fence(), owner = claimant,
+                attempts = o.attempts + 1, lease_until = clock_timestamp() + lease
+            from free f
+            where o.id = f.id
+            returning o.*)
+        select c.id, c.kind, c.arguments, c.request_id, c.traceparent, c.fence, c.attempts, c.migration,
+               shown_row(c.subject_table, c.subject_id),
+               related_rows(c.snapshot_ids, c.volume_id, c.backup_id, c.volume_type_id),
+               (select jsonb_build_object('backend_id', b.id, 'active', b.active_backend_id, 'epoch', b.epoch)
+                from backends b where b.id = c.backend_id)
         from claimed c;
 end $$;
 
@@ -278,7 +315,20 @@ end $$;
 create function due_operations(backend uuid, unclaimed_for interval, most integer) returns setof uuid
 language sql stable as $$
     select id from operations
-    where backend_id = backend
+    where backend_id = backend and executor = 'cinder-volume'
+      and ((state = 'admitted' and created_at < clock_timestamp() - unclaimed_for)
+           or (state = 'running' and lease_until < clock_timestamp()))
+    order by created_at
+    limit most
+$$;
+
+-- The same for a backup service in a zone that has access to the volumes of these backends.
+create function due_for_backup(reached uuid[], zone text, unclaimed_for interval, most integer) returns setof uuid
+language sql stable as $$
+    select id from operations
+    where executor = 'cinder-backup' and state in ('admitted', 'running')
+      and coalesce(arguments ->> 'availability_zone', zone) = zone
+      and (backend_id is null or backend_id = any (reached))
       and ((state = 'admitted' and created_at < clock_timestamp() - unclaimed_for)
            or (state = 'running' and lease_until < clock_timestamp()))
     order by created_at
@@ -292,7 +342,7 @@ language sql as $$
     with free as materialized (
         -- one that is locked is about to end, or to be claimed by another one
         select id from operations
-        where backend_id = backend and state = 'running' and starts_with(owner, owner_prefix)
+        where (backend_id = backend or (backend is null and executor = 'cinder-backup')) and state = 'running' and starts_with(owner, owner_prefix)
           and lease_until > clock_timestamp()
         for no key update skip locked),
     expired as (

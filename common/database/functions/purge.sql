@@ -30,6 +30,15 @@ language sql as $$
     select count(*) from gone
 $$;
 
+create function purge_backups(kept_for interval, most integer) returns bigint
+language sql as $$
+    with gone as (
+        delete from backups where id in
+            (select id from backups where deleted_at < now() - kept_for limit most)
+        returning 1)
+    select count(*) from gone
+$$;
+
 create function purge_volumes(kept_for interval, most integer) returns bigint
 language sql as $$
     with gone as (

@@ -53,10 +53,12 @@ create table services (
     epoch bigint,
     -- target to level
     log_levels jsonb not null default '{}',
+    -- the backends to whose volumes a backup service has access
+    reached uuid[] not null default '{}',
     seen_at timestamptz,
     created_at timestamptz not null default now(),
     unique (binary_name, host),
-    constraint services_binary_name check (binary_name in ('cinder-scheduler', 'cinder-volume'))
+    constraint services_binary_name check (binary_name in ('cinder-scheduler', 'cinder-volume', 'cinder-backup'))
 ) with (fillfactor = 50);
 
 create index services_by_backend on services (backend_id, created_at);
@@ -134,11 +136,11 @@ create table volumes (
     updated_at timestamptz,
     deleted_at timestamptz,
     constraint volumes_status check (status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'awaiting-transfer', 'extending',
-        'reverting', 'downloading', 'uploading', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
-        'error', 'error_extending', 'error_managing', 'error_unmanaging', 'error_deleting')),
+        'reverting', 'downloading', 'uploading', 'backing-up', 'restoring-backup', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
+        'error', 'error_extending', 'error_managing', 'error_restoring', 'error_unmanaging', 'error_deleting')),
     constraint volumes_previous_status check (previous_status in ('creating', 'available', 'reserved', 'attaching', 'in-use', 'detaching', 'awaiting-transfer', 'extending',
-        'reverting', 'downloading', 'uploading', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
-        'error', 'error_extending', 'error_managing', 'error_unmanaging', 'error_deleting')),
+        'reverting', 'downloading', 'uploading', 'backing-up', 'restoring-backup', 'retyping', 'maintenance', 'managing', 'unmanaging', 'deleting', 'deleted',
+        'error', 'error_extending', 'error_managing', 'error_restoring', 'error_unmanaging', 'error_deleting')),
     constraint volumes_migration_status check (migration_status in ('starting', 'migrating', 'completing', 'success', 'error')),
     constraint volumes_replication_status check (replication_status in ('disabled', 'enabled', 'failing-over', 'failed-over', 'not-capable', 'failover-error')),
     constraint volumes_replication_extended_status check (replication_extended_status in ('in-sync', 'out-of-sync'))
@@ -169,9 +171,9 @@ create table snapshots (
     created_at timestamptz not null default now(),
     updated_at timestamptz,
     deleted_at timestamptz,
-    constraint snapshots_status check (status in ('creating', 'available', 'restoring', 'unmanaging', 'deleting', 'deleted', 'error',
+    constraint snapshots_status check (status in ('creating', 'available', 'restoring', 'backing-up', 'unmanaging', 'deleting', 'deleted', 'error',
         'error_deleting')),
-    constraint snapshots_previous_status check (previous_status in ('creating', 'available', 'restoring', 'unmanaging', 'deleting', 'deleted', 'error',
+    constraint snapshots_previous_status check (previous_status in ('creating', 'available', 'restoring', 'backing-up', 'unmanaging', 'deleting', 'deleted', 'error',
         'error_deleting'))
 );
 
@@ -211,6 +213,45 @@ create index attachments_by_volume on attachments (volume_id) where deleted_at i
 create index attachments_of_volume on attachments (volume_id);
 create index attachments_removed on attachments (deleted_at) where deleted_at is not null;
 create index attachments_by_project on attachments (project_id, created_at desc, id desc) where deleted_at is null;
+
+-- Contents of volumes, kept apart from every backend. A backup outlives its volume and its snapshot.
+create table backups (
+    id uuid primary key,
+    project_id text not null,
+    user_id text not null,
+    volume_id uuid not null,
+    snapshot_id uuid,
+    -- the backup from which it differs
+    parent_id uuid,
+    name text,
+    description text,
+    size_gb integer not null check (size_gb > 0),
+    status text not null,
+    previous_status text,
+    fail_reason text,
+    availability_zone text,
+    -- where in the store it is, and what the names of its objects begin with
+    container text,
+    service_metadata text,
+    object_count integer not null default 0,
+    metadata jsonb not null default '{}',
+    -- as of when its content is
+    data_timestamp timestamptz not null default now(),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz,
+    deleted_at timestamptz,
+    constraint backups_status check (status in ('creating', 'available', 'restoring', 'deleting', 'deleted', 'error', 'error_deleting')),
+    constraint backups_previous_status check (previous_status in ('creating', 'available', 'restoring', 'deleting', 'deleted', 'error', 'error_deleting'))
+);
+
+create index backups_by_project on backups (project_id, created_at desc, id desc) where deleted_at is null;
+create index backups_by_time on backups (created_at desc, id desc) where deleted_at is null;
+create index backups_by_volume on backups (volume_id, data_timestamp desc) where deleted_at is null;
+-- those that were removed, too
+create index backups_of_volume on backups (volume_id);
+create index backups_by_parent on backups (parent_id) where deleted_at is null and parent_id is not null;
+create index backups_by_data on backups (service_metadata) where deleted_at is null;
+create index backups_removed on backups (deleted_at) where deleted_at is not null;
 
 -- Offers of volumes to whoever has the key.
 create table transfers (

@@ -17,10 +17,13 @@ create table operations (
     subject_id uuid not null,
     backend_id uuid references backends (id),
     backend_epoch bigint,
+    -- the kind of service that executes it
+    executor text not null default 'cinder-volume',
     -- the resources that play the other parts
     volume_id uuid,
     snapshot_ids uuid[] not null default '{}',
     volume_type_id uuid,
+    backup_id uuid,
     -- resources that it does not change, but that must stay as they are until it ends
     uses uuid[] not null default '{}',
     -- a resource on which no other such operation may be in progress
@@ -42,6 +45,7 @@ create table operations (
     error text,
     created_at timestamptz not null default now(),
     finished_at timestamptz,
+    constraint operations_executor check (executor in ('cinder-volume', 'cinder-backup')),
     constraint operations_state check (state in ('admitted', 'running', 'done', 'failed', 'revoked'))
 ) with (
     -- the indexes of what is live turn over many times while the history grows by a fifth
@@ -57,6 +61,10 @@ create index live_operations_by_volume on operations (volume_id)
     where state in ('admitted', 'running') and volume_id is not null;
 create index live_operations_by_snapshot on operations using gin (snapshot_ids) with (fastupdate = off)
     where state in ('admitted', 'running') and snapshot_ids <> '{}';
+create index live_operations_by_backup on operations (backup_id)
+    where state in ('admitted', 'running') and backup_id is not null;
+create index live_backup_operations on operations (created_at)
+    where state in ('admitted', 'running') and executor = 'cinder-backup';
 create index operations_by_time on operations (created_at desc);
 create index live_operations_by_time on operations (created_at desc) where state in ('admitted', 'running');
 create index ended_operations on operations (finished_at) where finished_at is not null;

@@ -1,6 +1,6 @@
 -- Quota as it should be, by the rows that there are.
 
--- What is in use by the rows of volumes and snapshots, by project and resource.
+-- What is in use by the rows of volumes, snapshots and backups, by project and resource.
 create view counted_quota as
 select project_id, resource, sum(amount)::bigint as amount
 from (select v.project_id, r.resource, r.amount
@@ -13,7 +13,11 @@ from (select v.project_id, r.resource, r.amount
       from snapshots s,
            lateral (values ('snapshots', 1), ('gigabytes', s.size_gb), ('snapshots_' || s.volume_type_id, 1),
                            ('gigabytes_' || s.volume_type_id, s.size_gb)) r (resource, amount)
-      where s.deleted_at is null and s.consumes_quota) counted
+      where s.deleted_at is null and s.consumes_quota
+      union all
+      select b.project_id, r.resource, r.amount
+      from backups b, lateral (values ('backups', 1), ('backup_gigabytes', b.size_gb)) r (resource, amount)
+      where b.deleted_at is null) counted
 group by project_id, resource;
 
 -- Usages that are not what the rows come to. True while nothing is in progress.

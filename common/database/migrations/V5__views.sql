@@ -36,6 +36,11 @@ from snapshots s
 join volumes v on v.id = s.volume_id
 join backends b on b.id = v.backend_id;
 
+create view backup_details as
+select b.*,
+       exists (select from backups d where d.parent_id = b.id and d.deleted_at is null) as has_dependent_backups
+from backups b;
+
 create view service_details as
 select s.*, seen_recently(s.seen_at) as is_up, coalesce(s.epoch = b.epoch, s.backend_id is null) as confirmed_epoch
 from services s left join backends b on b.id = s.backend_id;

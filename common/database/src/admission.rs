@@ -198,7 +198,7 @@ impl Admissions {
 /// Whether requests for the operation are admitted together: many come at once, and none waits for a lock.
 const fn shares_transactions(contract: &Contract) -> bool {
     match contract.subject.resource {
-        Resource::Volume | Resource::Snapshot | Resource::Attachment => true,
+        Resource::Volume | Resource::Snapshot | Resource::Attachment | Resource::Backup => true,
         Resource::Transfer
         | Resource::VolumeType
         | Resource::QosSpecs
@@ -324,7 +324,7 @@ pub async fn revoke(
 /// What a violated unique constraint means to the caller.
 fn clash(constraint: String) -> AdmitError {
     match constraint.as_str() {
-        "volume_types_name" | "qos_specs_name" => Refusal::NameTaken.into(),
+        "volume_types_name" | "qos_specs_name" | "backups_pkey" => Refusal::NameTaken.into(),
         _ => DbError::Duplicate(constraint).into(),
     }
 }

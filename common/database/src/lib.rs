@@ -9,6 +9,7 @@ mod admission_request;
 pub mod attachments;
 mod backend_looks;
 pub mod backends;
+pub mod backups;
 mod columns;
 pub mod drills;
 mod error;

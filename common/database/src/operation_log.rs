@@ -5,7 +5,7 @@ use super::columns::column;
 use super::group_commit::{Batch, GroupCommit};
 use super::{Database, DbError};
 use model::migration::Stage;
-use model::{BackendId, FailoverOutcome, Migration, OperationId, OperationState, RequestId};
+use model::{BackendId, FailoverOutcome, Migration, OperationId, OperationState, RequestId, Side};
 use operation::contract::{Columns, Role};
 use operation::{Operation, OperationKind};
 use postgres_types::{Json, ToSql};
@@ -142,6 +142,70 @@ impl ClaimedOperation {
     }
 }
 
+/// The side on which a backend serves.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServingBackend {
+    /// Which backend.
+    pub backend_id: BackendId,
+    /// The side.
+    pub active: Side,
+    /// The epoch in which it does.
+    pub epoch: i64,
+}
+
+/// An operation that a backup service owns until the lease runs out.
+#[derive(Clone, Debug)]
+pub struct ClaimedForBackup {
+    /// The operation.
+    pub claimed: ClaimedOperation,
+    /// Where the backend of its volume serves, if it is about a volume.
+    pub serving: Option<ServingBackend>,
+}
+
+/// Claims an operation for a backup service of a zone that has access to the volumes of these backends. `None` if another one has it, it has ended, its
+/// backend is failing over or has failed over since it was admitted, or is none of these.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn claim_for_backup(
+    database: &Database,
+    operation: OperationId,
+    reached: &[BackendId],
+    zone: &str,
+    owner: &str,
+    lease: Duration,
+) -> Result<Option<ClaimedForBackup>, DbError> {
+    let reached: Vec<_> = reached.iter().map(|backend| backend.0).collect();
+    let sql = "select * from claim_for_backup($1, $2, $3, $4, make_interval(secs => $5))";
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&vec![operation.0], &reached, &zone, &owner, &lease.as_secs_f64()];
+    let rows = database.typed_rows(sql, &parameters).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let serving: Option<Json<ServingBackend>> = column(row, "serving")?;
+    let claimed = ClaimedOperation::read(row)?;
+    Ok(Some(ClaimedForBackup { claimed, serving: serving.map(|serving| serving.0) }))
+}
+
+/// Operations for such a backup service that were admitted at least `unclaimed_for` ago and not claimed, or whose owner's lease has run
+/// out: a part of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn due_for_backup(
+    database: &Database,
+    reached: &[BackendId],
+    zone: &str,
+    unclaimed_for: Duration,
+) -> Result<Vec<OperationId>, DbError> {
+    let reached: Vec<_> = reached.iter().map(|backend| backend.0).collect();
+    let sql = format!(
+        "select due_for_backup($1, $2, make_interval(secs => $3), {})",
+        super::backend_looks::MOST_DUE
+    );
+    let rows = database.typed_rows(&sql, &[&reached, &zone, &unclaimed_for.as_secs_f64()]).await?;
+    rows.iter().map(|row| Ok(OperationId(column(row, 0)?))).collect()
+}
+
 /// Keeps a claimed operation for another `lease`. `false` when it was lost.
 ///
 /// # Errors
@@ -170,6 +234,7 @@ struct OperationEnd {
     subject: Uuid,
     volume: Option<Uuid>,
     snapshots: Vec<Uuid>,
+    backup: Option<Uuid>,
     succeeded: bool,
     columns: ColumnValues,
     result: Option<Value>,
@@ -195,6 +260,7 @@ impl OperationEnd {
             subject: definition.subject(),
             volume: related(operation, Role::Volume).pop(),
             snapshots: related(operation, Role::Snapshot),
+            backup: related(operation, Role::Backup).pop(),
             succeeded,
             columns: Json(written_at_end(operation, columns)?),
             result: outcome.result.clone(),
@@ -282,18 +348,18 @@ pub async fn hand_over(
         .await
 }
 
-/// Ends the leases of owners whose name starts with `owner_prefix`; only for a process that knows that
+/// Ends the leases of owners whose name starts with `owner_prefix`, of one backend's operations or of those of backup services; only for a process that knows that
 /// they are dead. Returns how many.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn expire_leases(
     database: &Database,
-    backend: BackendId,
+    backend: Option<BackendId>,
     owner_prefix: &str,
 ) -> Result<u64, DbError> {
     let expired: Option<u64> = database
-        .row("select to_jsonb(expire_leases($1, $2))", &[&backend.0, &owner_prefix])
+        .row("select to_jsonb(expire_leases($1, $2))", &[&backend.map(|id| id.0), &owner_prefix])
         .await?;
     Ok(expired.unwrap_or(0))
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 const AT_ONCE: i32 = 1000;
 
 /// One function of the database per table: children come before what they refer to.
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 7] = [
     "select to_jsonb(purge_attachments(make_interval(secs => $1), $2))",
     "select to_jsonb(purge_snapshots(make_interval(secs => $1), $2))",
+    "select to_jsonb(purge_backups(make_interval(secs => $1), $2))",
     "select to_jsonb(purge_transfers(make_interval(secs => $1), $2))",
     "select to_jsonb(purge_volumes(make_interval(secs => $1), $2))",
     "select to_jsonb(purge_operations(make_interval(secs => $1), $2))",

@@ -21,6 +21,8 @@ pub enum DatabaseRole {
     Scheduler,
     /// `cinderblock-volume`
     Volume,
+    /// `cinderblock-backup`
+    Backup,
 }
 
 /// What a role may do beside reading.
@@ -33,7 +35,7 @@ struct Rights {
 
 impl DatabaseRole {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Api, Self::Scheduler, Self::Volume];
+    pub const ALL: [Self; 4] = [Self::Api, Self::Scheduler, Self::Volume, Self::Backup];
 
     /// How it is called: the name of the role ends with it.
     #[must_use]
@@ -42,6 +44,7 @@ impl DatabaseRole {
             Self::Api => "api",
             Self::Scheduler => "scheduler",
             Self::Volume => "volume",
+            Self::Backup => "backup",
         }
     }
 
@@ -61,6 +64,7 @@ impl DatabaseRole {
                         "claim_notifications",
                         "purge_attachments",
                         "purge_snapshots",
+                        "purge_backups",
                         "purge_transfers",
                         "purge_volumes",
                         "purge_operations",
@@ -98,6 +102,20 @@ impl DatabaseRole {
                     ("insert, update", "services"),
                     ("update (seen_at, report, storage_id, replicas_looked_at)", "backends"),
                 ],
+            },
+            Self::Backup => Rights {
+                functions: OperationKind::ALL
+                    .iter()
+                    .filter(|kind| matches!(kind.runs(), Runs::InBackupService(_)))
+                    .map(|kind| format!("finish_{kind}"))
+                    .chain(named(&[
+                        "claim_for_backup",
+                        "due_for_backup",
+                        "renew_lease",
+                        "expire_leases",
+                    ]))
+                    .collect(),
+                writes: &[("insert, update", "services"), ("update (seen_at)", "backends")],
             },
         }
     }
@@ -237,7 +255,8 @@ mod tests {
             let functions = role.rights().functions;
             let has = |prefix: &str| functions.iter().any(|name| name.starts_with(prefix));
             assert_eq!(has("admit_"), role == DatabaseRole::Scheduler, "{role:?}");
-            assert_eq!(has("finish_"), role == DatabaseRole::Volume, "{role:?}");
+            let executes = matches!(role, DatabaseRole::Volume | DatabaseRole::Backup);
+            assert_eq!(has("finish_"), executes, "{role:?}");
         }
     }
 

@@ -10,10 +10,12 @@ use uuid::Uuid;
 pub struct ServiceRegistration {
     /// What kind of service it is.
     pub binary: Binary,
-    /// `host` for a scheduler, `host@backend` for a volume service.
+    /// `host`, or `host@backend` for a volume service.
     pub host: String,
     /// The backend that it works for.
     pub backend_id: Option<BackendId>,
+    /// The backends to whose volumes it has access, if it is a backup service.
+    pub reached: Vec<BackendId>,
     /// The zone it serves.
     pub availability_zone: String,
     /// This start of the process.
@@ -31,16 +33,17 @@ pub async fn heartbeat(
     log_levels: &Metadata,
     epoch: Option<i64>,
 ) -> Result<(), DbError> {
+    let reached: Vec<_> = service.reached.iter().map(|id| id.0).collect();
     database
         .reserved()
         .execute(
             "insert into services (binary_name, host, backend_id, availability_zone, boot_id, log_levels, \
-                                   epoch, seen_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp()) \
+                                   epoch, reached, seen_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp()) \
              on conflict (binary_name, host) do update \
              set backend_id = excluded.backend_id, availability_zone = excluded.availability_zone, \
                  boot_id = excluded.boot_id, log_levels = excluded.log_levels, \
-                 epoch = excluded.epoch, seen_at = excluded.seen_at",
+                 epoch = excluded.epoch, reached = excluded.reached, seen_at = excluded.seen_at",
             &[
                 &service.binary.as_str(),
                 &service.host,
@@ -49,6 +52,7 @@ pub async fn heartbeat(
                 &service.boot_id,
                 &Json(log_levels),
                 &epoch,
+                &reached,
             ],
         )
         .await

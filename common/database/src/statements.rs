@@ -55,7 +55,9 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
 pub fn of(kind: OperationKind) -> String {
     match kind.runs() {
         Runs::InAdmission => admit::function(kind),
-        Runs::OnBackend(_) => admit::function(kind) + &finish::function(kind),
+        Runs::OnBackend(_) | Runs::InBackupService(_) => {
+            admit::function(kind) + &finish::function(kind)
+        }
     }
 }
 

@@ -11,6 +11,8 @@ text_enum! {
         Manage = "manage",
         /// Filling volumes from images, and making images of volumes.
         Images = "images",
+        /// Giving the content of volumes to backups, and taking it from them.
+        Backup = "backup",
         /// Moving volumes to and from other backends.
         Migration = "migration",
         /// Replication to other sides.

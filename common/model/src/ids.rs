@@ -42,6 +42,8 @@ uuid_id! {
     SnapshotId,
     /// A server's attachment to a volume.
     AttachmentId,
+    /// A backup of a volume.
+    BackupId,
     /// The offer of a volume to another project.
     TransferId,
     /// A volume type.

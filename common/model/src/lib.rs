@@ -4,6 +4,7 @@
 mod text_enum;
 pub mod attachment;
 pub mod backend;
+pub mod backup;
 pub mod caller;
 pub mod capability;
 pub mod connection;
@@ -29,6 +30,7 @@ pub use backend::{
     Backend, BackendReport, Condition, Placement, PoolReport, ReplicationMode, ReplicationProgress,
     ReplicationStatus,
 };
+pub use backup::{Backup, BackupStatus};
 pub use caller::Caller;
 pub use capability::Capability;
 pub use connection::ConnectionInfo;
@@ -37,8 +39,8 @@ pub use failover::{
     AcceptedLoss, FailoverOutcome, FailoverPhase, FailoverReport, VolumeFailover, VolumeOutcome,
 };
 pub use ids::{
-    AttachmentId, BackendId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId, SnapshotId,
-    TransferId, VolumeId, VolumeTypeId,
+    AttachmentId, BackendId, BackupId, MessageId, OperationId, QosSpecsId, RequestId, ServiceId,
+    SnapshotId, TransferId, VolumeId, VolumeTypeId,
 };
 pub use manageable::{Manageable, StoredObject};
 pub use message::{Message, MessageLevel};

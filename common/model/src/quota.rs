@@ -16,12 +16,18 @@ pub const SNAPSHOTS: &str = "snapshots";
 /// The GiB in all volumes and snapshots.
 pub const GIGABYTES: &str = "gigabytes";
 
+/// The number of backups.
+pub const BACKUPS: &str = "backups";
+
+/// The GiB of the volumes that backups are of.
+pub const BACKUP_GIGABYTES: &str = "backup_gigabytes";
+
 /// The GiB in one volume.
 pub const PER_VOLUME_GIGABYTES: &str = "per_volume_gigabytes";
 
 /// What is limited in all, whatever the volume type.
 pub const LIMITED: &[&str] =
-    &[VOLUMES, SNAPSHOTS, GIGABYTES, PER_VOLUME_GIGABYTES, "backups", "backup_gigabytes", "groups"];
+    &[VOLUMES, SNAPSHOTS, GIGABYTES, PER_VOLUME_GIGABYTES, BACKUPS, BACKUP_GIGABYTES, "groups"];
 
 /// What can be limited for a volume type too.
 pub const LIMITED_BY_TYPE: &[&str] = &[VOLUMES, SNAPSHOTS, GIGABYTES];

@@ -13,6 +13,8 @@ text_enum! {
         Scheduler = "cinder-scheduler",
         /// The worker of one backend.
         Volume = "cinder-volume",
+        /// The backup service of one machine.
+        Backup = "cinder-backup",
     }
 }
 
@@ -60,7 +62,7 @@ pub struct Service {
     pub id: ServiceId,
     /// What kind of service it is.
     pub binary: Binary,
-    /// `host` for a scheduler, `host@backend` for a volume service.
+    /// `host`, or `host@backend` for a volume service.
     pub host: String,
     /// The backend that it works for.
     pub backend_id: Option<BackendId>,

@@ -1,6 +1,6 @@
 //! A snapshot: a volume's content as it was at one moment, on the same backend.
 
-use super::{BackendId, Metadata, SnapshotId, VolumeId, VolumeTypeId};
+use super::{BackendId, BackupId, Metadata, SnapshotId, Volume, VolumeId, VolumeTypeId};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
@@ -14,6 +14,8 @@ text_enum! {
         Available = "available",
         /// Its volume is being put back to it.
         Restoring = "restoring",
+        /// A backup is made of it.
+        BackingUp = "backing-up",
         /// The backend is unmanaging it.
         Unmanaging = "unmanaging",
         /// The backend is removing it.
@@ -32,7 +34,11 @@ impl SnapshotStatus {
     #[must_use]
     pub const fn is_transitional(self) -> bool {
         match self {
-            Self::Creating | Self::Restoring | Self::Unmanaging | Self::Deleting => true,
+            Self::Creating
+            | Self::Restoring
+            | Self::BackingUp
+            | Self::Unmanaging
+            | Self::Deleting => true,
             Self::Available | Self::Deleted | Self::Error | Self::ErrorDeleting => false,
         }
     }
@@ -75,4 +81,30 @@ pub struct Snapshot {
     /// When the row last changed.
     #[serde(with = "rfc3339::option")]
     pub updated_at: Option<OffsetDateTime>,
+}
+
+impl Snapshot {
+    /// The snapshot that keeps a moment of a volume while that is backed up. It has the backup's id, and no row: it goes when the backup is
+    /// made.
+    #[must_use]
+    pub fn of_backup(backup: BackupId, volume: &Volume) -> Self {
+        Self {
+            id: SnapshotId(backup.0),
+            project_id: volume.project_id.clone(),
+            user_id: volume.user_id.clone(),
+            volume_id: volume.id,
+            volume_type_id: volume.volume_type_id,
+            backend_id: volume.backend_id,
+            availability_zone: volume.availability_zone.clone(),
+            name: None,
+            description: None,
+            size_gb: volume.size_gb,
+            status: SnapshotStatus::Creating,
+            progress: String::new(),
+            metadata: volume.metadata.clone(),
+            consumes_quota: false,
+            created_at: volume.created_at,
+            updated_at: None,
+        }
+    }
 }

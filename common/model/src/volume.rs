@@ -34,6 +34,10 @@ text_enum! {
         Downloading = "downloading",
         /// An image is made of it.
         Uploading = "uploading",
+        /// A backup is made of it.
+        BackingUp = "backing-up",
+        /// It gets the content of a backup.
+        RestoringBackup = "restoring-backup",
         /// It gets another volume type, and perhaps another backend.
         Retyping = "retyping",
         /// It is on its way to another backend.
@@ -52,6 +56,8 @@ text_enum! {
         ErrorExtending = "error_extending",
         /// What was there could not be taken over; it is as it was.
         ErrorManaging = "error_managing",
+        /// It could not get the content of a backup; of its own nothing is sure.
+        ErrorRestoring = "error_restoring",
         /// Unmanaging failed.
         ErrorUnmanaging = "error_unmanaging",
         /// It could not be removed.
@@ -69,6 +75,8 @@ impl VolumeStatus {
             | Self::Reverting
             | Self::Downloading
             | Self::Uploading
+            | Self::BackingUp
+            | Self::RestoringBackup
             | Self::Retyping
             | Self::Maintenance
             | Self::Managing
@@ -83,6 +91,7 @@ impl VolumeStatus {
             | Self::Error
             | Self::ErrorExtending
             | Self::ErrorManaging
+            | Self::ErrorRestoring
             | Self::ErrorUnmanaging
             | Self::ErrorDeleting => false,
         }

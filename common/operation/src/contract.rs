@@ -8,7 +8,7 @@ pub use super::columns::Columns;
 pub use super::definition::Definition;
 use super::precondition::{Precondition, shared::TO_MIGRATE};
 pub use super::resource::{Resource, Role};
-use model::{AttachmentStatus, SnapshotStatus, VolumeStatus, text_enum};
+use model::{AttachmentStatus, BackupStatus, SnapshotStatus, VolumeStatus, text_enum};
 use serde::Serialize;
 
 text_enum! {
@@ -56,6 +56,8 @@ pub enum Status {
     Snapshot(SnapshotStatus),
     /// Of an attachment.
     Attachment(AttachmentStatus),
+    /// Of a backup.
+    Backup(BackupStatus),
 }
 
 impl Status {
@@ -66,6 +68,7 @@ impl Status {
             Self::Volume(status) => status.as_str(),
             Self::Snapshot(status) => status.as_str(),
             Self::Attachment(status) => status.as_str(),
+            Self::Backup(status) => status.as_str(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Status {
             Self::Volume(status) => status.is_transitional(),
             Self::Snapshot(status) => status.is_transitional(),
             Self::Attachment(_) => false,
+            Self::Backup(status) => status.is_transitional(),
         }
     }
 }
@@ -166,6 +170,8 @@ pub enum Runs {
     InAdmission,
     /// On the backend, by its worker, after the admission.
     OnBackend(AfterCrash),
+    /// In a backup service, after the admission.
+    InBackupService(AfterCrash),
 }
 
 text_enum! {

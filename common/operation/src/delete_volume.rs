@@ -47,6 +47,7 @@ pub(crate) const CONTRACT: Contract = Contract {
             Volume(VolumeStatus::Error),
             Volume(VolumeStatus::ErrorExtending),
             Volume(VolumeStatus::ErrorManaging),
+            Volume(VolumeStatus::ErrorRestoring),
         ]),
         preconditions: UNUSED,
         while_running: WhileRunning::Becomes(Volume(VolumeStatus::Deleting)),

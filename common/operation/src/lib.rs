@@ -1,8 +1,8 @@
 //! The list of everything that changes state.
 //!
 //! A line in the list makes the compiler ask for the operation's file (`<stem>.rs`: arguments, contract,
-//! preconditions, how arguments become columns), for its test and for its scene; a line under `on_backend`
-//! also for its execution.
+//! preconditions, how arguments become columns), for its test and for its scene; a line under `on_backend` or
+//! `in_backup_service` also for its execution.
 
 pub mod change;
 pub mod columns;
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Hands the list of operations to a macro: those that a backend's worker carries out after their admission,
-/// and those that end within their admission. Each line is the stem and the type of the arguments.
+/// Hands the list of operations to a macro: those that a backend's worker carries out after their admission, those that a backup
+/// service does, and those that end within their admission. Each line is the stem and the type of the arguments.
 #[macro_export]
 macro_rules! list {
     ($macro:ident) => {
@@ -48,6 +48,14 @@ macro_rules! list {
                 terminate_connection: TerminateConnection,
                 failover_backend: FailoverBackend,
             }
+            in_backup_service {
+                create_backup: CreateBackup,
+                delete_backup: DeleteBackup,
+                force_delete_backup: ForceDeleteBackup,
+                import_backup: ImportBackup,
+                restore_backup: RestoreBackup,
+                create_volume_from_backup: CreateVolumeFromBackup,
+            }
             in_admission {
                 update_volume: UpdateVolume,
                 reset_volume_status: ResetVolumeStatus,
@@ -63,6 +71,8 @@ macro_rules! list {
                 attach_volume: AttachVolume,
                 begin_detaching: BeginDetaching,
                 roll_detaching: RollDetaching,
+                update_backup: UpdateBackup,
+                reset_backup_status: ResetBackupStatus,
                 create_transfer: CreateTransfer,
                 accept_transfer: AcceptTransfer,
                 delete_transfer: DeleteTransfer,
@@ -158,6 +168,7 @@ macro_rules! define_operations {
 macro_rules! define_where_they_run {
     (
         on_backend { $($stem:ident: $arguments:ident,)+ }
+        in_backup_service { $($backup_stem:ident: $backup_arguments:ident,)+ }
         in_admission { $($other_stem:ident: $other_arguments:ident,)+ }
     ) => {
         /// An operation that a backend's worker carries out.
@@ -166,12 +177,29 @@ macro_rules! define_where_they_run {
             $( #[doc = concat!("See [`", stringify!($stem), "`].")] $arguments(&'a $arguments), )+
         }
 
+        /// An operation that a backup service carries out.
+        #[derive(Clone, Copy, Debug)]
+        pub enum InBackupService<'a> {
+            $( #[doc = concat!("See [`", stringify!($backup_stem), "`].")] $backup_arguments(&'a $backup_arguments), )+
+        }
+
         impl Operation {
-            /// The operation for the worker; `None` when it ends with its admission.
+            /// The operation for a backend's worker; `None` when it is for nobody, or for somebody else.
             #[must_use]
             pub const fn on_backend(&self) -> Option<OnBackend<'_>> {
                 match self {
                     $( Self::$arguments(arguments) => Some(OnBackend::$arguments(arguments)), )+
+                    $( Self::$backup_arguments(_) => None, )+
+                    $( Self::$other_arguments(_) => None, )+
+                }
+            }
+
+            /// The operation for a backup service; `None` when it is for nobody, or for somebody else.
+            #[must_use]
+            pub const fn in_backup_service(&self) -> Option<InBackupService<'_>> {
+                match self {
+                    $( Self::$backup_arguments(arguments) => Some(InBackupService::$backup_arguments(arguments)), )+
+                    $( Self::$arguments(_) => None, )+
                     $( Self::$other_arguments(_) => None, )+
                 }
             }
@@ -183,6 +211,7 @@ macro_rules! define_where_they_run {
             pub const fn runs(self) -> Runs {
                 match self {
                     $( Self::$arguments => Runs::OnBackend($stem::AFTER_CRASH), )+
+                    $( Self::$backup_arguments => Runs::InBackupService($backup_stem::AFTER_CRASH), )+
                     $( Self::$other_arguments => Runs::InAdmission, )+
                 }
             }

@@ -11,6 +11,8 @@ text_enum! {
         Snapshot = "snapshot",
         /// An attachment.
         Attachment = "attachment",
+        /// A backup.
+        Backup = "backup",
         /// The offer of a volume to another project.
         Transfer = "transfer",
         /// A volume type.
@@ -50,6 +52,7 @@ impl Resource {
         match self {
             Self::Volume => Some("VOLUME"),
             Self::Snapshot => Some("VOLUME_SNAPSHOT"),
+            Self::Backup => Some("VOLUME_BACKUP"),
             Self::Attachment
             | Self::Transfer
             | Self::VolumeType
@@ -74,6 +77,7 @@ impl Resource {
             Self::Volume => "volumes",
             Self::Snapshot => "snapshots",
             Self::Attachment => "attachments",
+            Self::Backup => "backups",
             Self::Transfer => "transfers",
             Self::VolumeType => "volume_types",
             Self::QosSpecs => "qos_specs",
@@ -91,6 +95,7 @@ impl Resource {
             Self::Volume => "volume_details",
             Self::Snapshot => "snapshot_details",
             Self::Attachment => "attachment_details",
+            Self::Backup => "backup_details",
             Self::Transfer => "transfers",
             Self::VolumeType => "volume_types",
             Self::QosSpecs => "qos_specs",
@@ -111,6 +116,8 @@ text_enum! {
         Volume = "volume",
         /// A snapshot that belongs to the subject, or that the subject is made like again.
         Snapshot = "snapshot",
+        /// The backup whose content the subject gets, or from which the subject differs.
+        Backup = "backup",
         /// The volume type that the subject gets.
         VolumeType = "volume_type",
     }

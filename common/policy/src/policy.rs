@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn helpers_and_rules_of_what_is_not_there_are_no_errors() {
-        let text = "mine: role:x\nvolume:get: rule:mine\nbackup:create: role:y\ndefault: '!'\n";
+        let text = "mine: role:x\nvolume:get: rule:mine\ngroup:create: role:y\ndefault: '!'\n";
         let policy = policy(text).unwrap();
         assert!(policy.allows(Rule::VolumeGet, &caller(&["x"]), &own()));
     }

@@ -210,6 +210,18 @@ rules! {
     MessageGetAll = "message:get_all": READER, Caller, "GET /messages";
     MessageGet = "message:get": READER, Caller, "GET /messages/{id}";
     MessageDelete = "message:delete": MEMBER, Caller, "DELETE /messages/{id}";
+    // backups
+    BackupGetAll = "backup:get_all": READER, Caller, "GET /backups and /backups/detail";
+    BackupCreate = "backup:create": MEMBER, Caller, "POST /backups";
+    BackupGet = "backup:get": READER, Resource, "GET /backups/{id}";
+    BackupUpdate = "backup:update": MEMBER, Resource, "PUT /backups/{id}";
+    BackupDelete = "backup:delete": MEMBER, Resource, "DELETE /backups/{id}";
+    BackupRestore = "backup:restore": MEMBER, Resource, "POST /backups/{id}/restore";
+    BackupImport = "backup:backup-import": ADMIN, Caller, "POST /backups/import_record";
+    BackupExport = "backup:export-import": ADMIN, Resource, "GET /backups/{id}/export_record";
+    BackupProjectAttribute = "backup:backup_project_attribute": ADMIN, Caller, "os-backup-project-attr:project_id and user_id";
+    BackupResetStatus = "volume_extension:backup_admin_actions:reset_status": ADMIN, Resource, "os-reset_status of a backup";
+    BackupForceDelete = "volume_extension:backup_admin_actions:force_delete": ADMIN, Resource, "os-force_delete of a backup";
     // operators
     Capabilities = "volume_extension:capabilities": ADMIN, Caller, "GET /capabilities/{host}";
     ServicesIndex = "volume_extension:services:index": ADMIN, Caller, "GET /os-services and /os-services/protection";
@@ -226,8 +238,7 @@ rules! {
 }
 
 /// Beginnings of the names of Cinder's rules that guard what cinderblock does not have. A file may have them.
-const WITHOUT_EFFECT: [&str; 4] =
-    ["backup:", "volume_extension:backup_admin_actions:", "group:", "consistencygroup:"];
+const WITHOUT_EFFECT: [&str; 2] = ["group:", "consistencygroup:"];
 
 /// The same for whole names.
 const NAMES_WITHOUT_EFFECT: [&str; 1] = ["volume:update_volume_admin_metadata"];

@@ -3,7 +3,7 @@
 //! A driver's tests run all suites of its capabilities on storage of their own:
 //!
 //! ```ignore
-//! driver::conformance!(crate::TestStorage::new(); volumes, exports, manage, images, migration, replication);
+//! driver::conformance!(crate::TestStorage::new(); volumes, exports, manage, images, backup, migration, replication);
 //! ```
 //!
 //! Every case becomes a test of its own name, in a module of the suite's name. The expression is evaluated for each case, and
@@ -11,6 +11,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a case that cannot go on has failed")]
 
+pub mod backup;
 pub mod exports;
 pub mod images;
 pub mod manage;
@@ -53,6 +54,13 @@ macro_rules! conformance {
         $crate::conformance!(@cases images $storage;
             a_volume_gets_the_content_of_an_image_and_gives_it_back,
             a_volume_that_is_there_gets_another_image,
+        );
+    };
+    (@backup $storage:expr) => {
+        $crate::conformance!(@cases backup $storage;
+            a_volume_gets_a_content_and_gives_it_back,
+            an_older_claim_is_refused,
+            a_side_is_joined_in_its_own_epoch,
         );
     };
     (@migration $storage:expr) => {

@@ -1,5 +1,6 @@
 //! A driver: the adapter to one kind of storage, as the sum of its capabilities.
 
+use crate::backup::Backup;
 use crate::exports::Exports;
 use crate::images::Images;
 use crate::manage::Manage;
@@ -21,6 +22,9 @@ pub trait Driver: Volumes {
     /// Filling volumes from images, and making images of volumes; `None` when they are empty at first.
     fn images(&self) -> Option<&dyn Images>;
 
+    /// Giving the content of volumes to backups, and taking it from them; `None` when there is none.
+    fn backup(&self) -> Option<&dyn Backup>;
+
     /// Moving volumes to and from other backends; `None` when they can only be removed.
     fn migration(&self) -> Option<&dyn Migration>;
 
@@ -36,6 +40,7 @@ pub fn capabilities(driver: &dyn Driver) -> Vec<Capability> {
         Capability::Exports => driver.exports().is_some(),
         Capability::Manage => driver.manage().is_some(),
         Capability::Images => driver.images().is_some(),
+        Capability::Backup => driver.backup().is_some(),
         Capability::Migration => driver.migration().is_some(),
         Capability::Replication => driver.replication().is_some(),
     };
@@ -110,6 +115,9 @@ mod tests {
             None
         }
         fn images(&self) -> Option<&dyn Images> {
+            None
+        }
+        fn backup(&self) -> Option<&dyn Backup> {
             None
         }
         fn migration(&self) -> Option<&dyn Migration> {

@@ -7,12 +7,14 @@
 //! | data paths | [`Exports`] |
 //! | storage that exists becomes a volume or a snapshot, and the reverse | [`Manage`] |
 //! | volumes are filled from images, and images made of volumes | [`Images`] |
+//! | contents of volumes go to backups, and come from them | [`Backup`] |
 //! | volumes move to another backend | [`Migration`] |
 //! | volumes are replicated to other sides, which can serve them | [`Replication`] |
 //!
 //! Every method converges: called again after a crash, with the same or a newer [`Fence`], it ends where a single call
 //! would have ended. So nothing needs to be probed before a call is repeated.
 
+pub mod backup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod driver;
@@ -28,6 +30,7 @@ mod replication;
 pub mod sizes;
 mod volumes;
 
+pub use backup::{Backup, Content};
 pub use driver::{Driver, capabilities};
 pub use error::DriverError;
 pub use exports::Exports;

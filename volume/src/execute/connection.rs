@@ -1,11 +1,11 @@
 //! A data path, opened for a server's host, and closed for it.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use database::attachments;
 use model::{AttachMode, Attachment, AttachmentId, Connector, Volume, host_of, qos};
 use operation::contract::{Columns, Role};
 use serde_json::json;
+use steps::step::StepError;
 
 /// Opens the data path of an attachment to the host of a connector. Both are written down when it is open: what fails
 /// changes nothing of a data path that was open before.

@@ -1,8 +1,8 @@
 //! Executes `create_snapshot`.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::Snapshot;
+use steps::step::StepError;
 
 pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     let snapshot: Snapshot = execution.subject()?;

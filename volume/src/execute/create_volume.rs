@@ -2,12 +2,12 @@
 
 use crate::execution::{Done, Execution};
 use crate::image_service;
-use crate::step::StepError;
 use driver::CloneSource;
 use model::{Snapshot, Volume};
 use operation::CreateVolume;
 use operation::contract::Role;
 use operation::create_volume::{Content, VolumeImage};
+use steps::step::StepError;
 use uuid::Uuid;
 
 pub(crate) async fn execute(

@@ -2,8 +2,8 @@
 
 use crate::execute::connection;
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use operation::DeleteAttachment;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

@@ -1,9 +1,9 @@
 //! Executes `extend_volume`.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::Volume;
 use operation::ExtendVolume;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

@@ -1,13 +1,13 @@
 //! Executes `failover_backend`: the other side is ready to serve, and it is known what is there.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use database::{snapshots, volumes};
 use driver::Failover;
 use model::{Backend, FailoverReport, Volume, VolumeId};
 use operation::FailoverBackend;
 use serde_json::json;
 use std::collections::HashSet;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

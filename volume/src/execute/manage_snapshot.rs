@@ -2,9 +2,9 @@
 
 use crate::execute::manage_volume::refuse_managed;
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::{Manageable, Snapshot};
 use operation::ManageSnapshot;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

@@ -1,10 +1,10 @@
 //! Executes `manage_volume`: what was stored under another name is the volume's storage.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use database::{snapshots, volumes};
 use model::{Manageable, SnapshotId, Volume, VolumeId};
 use operation::ManageVolume;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

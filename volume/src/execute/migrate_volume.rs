@@ -5,11 +5,11 @@
 //! the destination from then on.
 
 use crate::execution::{Done, Execution, Progress};
-use crate::step::StepError;
 use model::migration::Stage;
 use model::{ConnectionInfo, Migration, MigrationStatus, Volume};
 use operation::contract::Columns;
 use serde_json::json;
+use steps::step::StepError;
 
 /// Does what is this backend's part now.
 pub(crate) async fn run_stage(

@@ -1,9 +1,9 @@
 //! Executes `reimage_volume`: the volume gets the content of an image in place of its own.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::Volume;
 use operation::ReimageVolume;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

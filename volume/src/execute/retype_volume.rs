@@ -1,10 +1,10 @@
 //! Executes `retype_volume` on the same backend: it offers everything that the new type asks for.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::Volume;
 use model::volume_type::asks_for_replication;
 use operation::RetypeVolume;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

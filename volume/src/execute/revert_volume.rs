@@ -1,9 +1,9 @@
 //! Executes `revert_volume`.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::{Snapshot, Volume};
 use operation::contract::Role;
+use steps::step::StepError;
 
 pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     let volume: Volume = execution.subject()?;

@@ -1,8 +1,8 @@
 //! Executes `unmanage_snapshot`: the driver keeps the snapshot's storage, and works on it no more.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::Snapshot;
+use steps::step::StepError;
 
 pub(crate) async fn execute(execution: &Execution<'_>) -> Result<Done, StepError> {
     let snapshot: Snapshot = execution.subject()?;

@@ -1,9 +1,9 @@
 //! Executes `upload_volume`: the driver makes an image, and the image service gets it.
 
 use crate::execution::{Done, Execution};
-use crate::step::StepError;
 use model::Volume;
 use operation::UploadVolume;
+use steps::step::StepError;
 
 pub(crate) async fn execute(
     execution: &Execution<'_>,

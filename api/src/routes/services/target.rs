@@ -40,13 +40,15 @@ impl Named {
         };
         match binary.parse() {
             Ok(Binary::Volume) => {}
-            Ok(Binary::Scheduler) if !is_host(app, Binary::Scheduler, &self.host).await? => {
+            Ok(other @ (Binary::Scheduler | Binary::Backup))
+                if !is_host(app, other, &self.host).await? =>
+            {
                 return Err(not_found().into());
             }
-            Ok(Binary::Scheduler) => {
-                return Err(Error::bad_request(
-                    "A scheduler cannot be disabled: stop the process instead; other schedulers continue.",
-                )
+            Ok(binary @ (Binary::Scheduler | Binary::Backup)) => {
+                return Err(Error::bad_request(format!(
+                    "A {binary} cannot be disabled: stop the process instead; others continue."
+                ))
                 .into());
             }
             Err(_) => return Err(not_found().into()),

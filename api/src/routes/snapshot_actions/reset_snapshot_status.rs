@@ -32,8 +32,9 @@ fn status(text: &str) -> Result<SnapshotStatus> {
         | SnapshotStatus::Creating
         | SnapshotStatus::Deleting
         | SnapshotStatus::ErrorDeleting) => Ok(status),
-        SnapshotStatus::Unmanaging | SnapshotStatus::Restoring | SnapshotStatus::Deleted => {
-            Err(refused())
-        }
+        SnapshotStatus::Unmanaging
+        | SnapshotStatus::Restoring
+        | SnapshotStatus::BackingUp
+        | SnapshotStatus::Deleted => Err(refused()),
     }
 }

@@ -47,6 +47,7 @@ const fn next(current: SnapshotStatus) -> &'static [SnapshotStatus] {
         SnapshotStatus::Deleting => &[SnapshotStatus::Deleting, SnapshotStatus::ErrorDeleting],
         SnapshotStatus::Available
         | SnapshotStatus::Restoring
+        | SnapshotStatus::BackingUp
         | SnapshotStatus::Unmanaging
         | SnapshotStatus::Deleted
         | SnapshotStatus::Error

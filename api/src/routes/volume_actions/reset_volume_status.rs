@@ -46,6 +46,7 @@ fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
         | VolumeStatus::Error
         | VolumeStatus::ErrorExtending
         | VolumeStatus::ErrorManaging
+        | VolumeStatus::ErrorRestoring
         | VolumeStatus::ErrorUnmanaging
         | VolumeStatus::ErrorDeleting) => Ok(Some(status)),
         VolumeStatus::AwaitingTransfer
@@ -53,6 +54,8 @@ fn status(arguments: &mut Fields) -> Result<Option<VolumeStatus>> {
         | VolumeStatus::Reverting
         | VolumeStatus::Downloading
         | VolumeStatus::Uploading
+        | VolumeStatus::BackingUp
+        | VolumeStatus::RestoringBackup
         | VolumeStatus::Retyping
         | VolumeStatus::Managing
         | VolumeStatus::Unmanaging

@@ -1,4 +1,4 @@
-//! `POST /volumes`: submits `create_volume`.
+//! `POST /volumes`: submits `create_volume`, or `create_volume_from_backup`.
 
 use super::source::{self, Found, Source};
 use super::{after, scheduler_hints};
@@ -18,8 +18,8 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use database::volume_types;
 use model::{Error, ErrorKind, Result, VolumeId, VolumeType};
-use operation::CreateVolume;
 use operation::create_volume::VolumeImage;
+use operation::{CreateVolume, CreateVolumeFromBackup};
 use serde_json::json;
 
 /// Since 3.53 unknown keys are refused.
@@ -49,10 +49,11 @@ pub(crate) async fn create(
     let description = volume.text_or("description", "display_description")?.flatten();
     let availability_zone = zone(&mut volume)?;
     let metadata = volume.metadata("metadata")?.unwrap_or_default();
-    let (source, image) = match source::find(&app, &context, &mut volume).await? {
-        Source::Nothing => (None, None),
-        Source::Clone(source) => (Some(source), None),
-        Source::Image(image) => (None, Some(image)),
+    let (source, image, backup) = match source::find(&app, &context, &mut volume).await? {
+        Source::Nothing => (None, None, None),
+        Source::Clone(source) => (Some(source), None, None),
+        Source::Image(image) => (None, Some(image), None),
+        Source::Backup(backup) => (None, None, Some(backup)),
     };
     refuse_unsupported(&mut volume)?;
     if context.version.0 >= STRICT_SINCE {
@@ -65,7 +66,8 @@ pub(crate) async fn create(
     if volume_type.allows_multiattach() {
         context.require(Rule::VolumeMultiattach)?;
     }
-    let size_gb = size(asked_size, source.as_ref())?;
+    let original = source.as_ref().map(|source| source.size_gb);
+    let size_gb = size(asked_size, original.or(backup.as_ref().map(|backup| backup.size_gb)))?;
     if let Some(image) = &image {
         require_usable(image, size_gb)?;
     }
@@ -84,22 +86,27 @@ pub(crate) async fn create(
         image: image.map(|image| VolumeImage { image_id: image.id, metadata: image.metadata() }),
     };
 
-    let submitted = submit(&app, &context, operation).await?;
+    let submitted = match backup {
+        None => submit(&app, &context, operation).await?,
+        Some(backup) => {
+            let operation = CreateVolumeFromBackup { volume: operation, backup_id: backup.id };
+            submit(&app, &context, operation).await?
+        }
+    };
     let volume = after(&app, &context, volume_id, submitted).await?;
     let view = json!({ "volume": views::volume::created(&volume, &context) });
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }
 
 /// The size that is asked for, or the source's; a volume is not smaller than what it is made from.
-fn size(asked: Option<i32>, source: Option<&Found>) -> Result<i32> {
-    match (asked, source) {
-        (Some(size), Some(source)) if size < source.size_gb => Err(Error::bad_request(format!(
+fn size(asked: Option<i32>, original: Option<i32>) -> Result<i32> {
+    match (asked, original) {
+        (Some(size), Some(original)) if size < original => Err(Error::bad_request(format!(
             "Invalid input received: Volume size '{size}'GB cannot be smaller than original volume size \
-             {}GB. They must be >= original volume size.",
-            source.size_gb
+             {original}GB. They must be >= original volume size."
         ))),
         (Some(size), _) => Ok(size),
-        (None, Some(source)) => Ok(source.size_gb),
+        (None, Some(original)) => Ok(original),
         (None, None) => Err(Error::bad_request(
             "Invalid input received: Invalid volume size provided for create request: None (size \
              argument must be an integer (or string representation of an integer) and greater than zero).",
@@ -117,7 +124,7 @@ fn zone(volume: &mut Fields) -> Result<Option<String>> {
 }
 
 /// The type that is asked for, the source's, or the default.
-async fn volume_type(
+pub(super) async fn volume_type(
     app: &App,
     context: &RequestContext,
     asked: Option<String>,
@@ -150,7 +157,7 @@ fn refuse_unsupported(volume: &mut Fields) -> Result<()> {
             "multiattach parameter has been removed. Use a volume type with multiattach instead.",
         ));
     }
-    for source in ["backup_id", "consistencygroup_id", "group_id"] {
+    for source in ["consistencygroup_id", "group_id"] {
         if volume.uuid(source)?.is_some() {
             return Err(Error::bad_request(format!(
                 "Invalid input received: {source} is not supported."

@@ -5,12 +5,14 @@ use crate::fault::Answer;
 use crate::fields::Fields;
 use crate::policy::Rule;
 use crate::request::RequestContext;
-use crate::routes::{snapshots, volumes};
-use model::{Error, SnapshotId, Volume, VolumeTypeId};
+use crate::routes::{backups, snapshots, volumes};
+use model::{Backup, Error, SnapshotId, Volume, VolumeTypeId};
 use openstack::glance::Image;
 use operation::create_volume::{Content, VolumeSource};
 use serde_json::Value;
 
+/// Since 3.47 volumes are made from backups.
+const BACKUPS_SINCE: u16 = 47;
 /// Since 3.46 an image may be a snapshot under another name.
 const IMAGES_OF_SNAPSHOTS_SINCE: u16 = 46;
 /// Nova's property of an image of a server that has its disks on volumes: which snapshots it is made of, as JSON.
@@ -21,6 +23,7 @@ pub(super) enum Source {
     Nothing,
     Clone(Found),
     Image(Box<Image>),
+    Backup(Box<Backup>),
 }
 
 /// A source, and what the new volume takes from it where nothing else is asked for.
@@ -37,15 +40,27 @@ pub(super) async fn find(
     fields: &mut Fields,
 ) -> Answer<Source> {
     let (snapshot, volume) = (fields.uuid("snapshot_id")?, fields.uuid("source_volid")?);
-    match (snapshot, volume, image(fields)?) {
-        (None, None, None) => Ok(Source::Nothing),
-        (Some(snapshot), None, None) => of_snapshot(app, context, SnapshotId(snapshot)).await,
-        (None, Some(volume), None) => {
+    let knows_backups = context.version.0 >= BACKUPS_SINCE;
+    let backup = if knows_backups { fields.uuid("backup_id")? } else { None };
+    match (snapshot, volume, image(fields)?, backup) {
+        (None, None, None, None) => Ok(Source::Nothing),
+        (Some(snapshot), None, None, None) => of_snapshot(app, context, SnapshotId(snapshot)).await,
+        (None, None, None, Some(backup)) => {
+            let backup = backups::find_to_use(app, context, &backup.to_string()).await?;
+            context.require_for(Rule::BackupRestore, &backup.project_id, &backup.user_id)?;
+            Ok(Source::Backup(Box::new(backup)))
+        }
+        (None, Some(volume), None, None) => {
             let volume = volumes::find_to_use(app, context, &volume.to_string()).await?;
             Ok(Source::Clone(found(Content::Volume(volume.id), &volume, volume.size_gb)))
         }
-        (None, None, Some(image)) => of_image(app, context, &image).await,
-        (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+        (None, None, Some(image), None) => of_image(app, context, &image).await,
+        (Some(_), Some(_), ..)
+        | (Some(_), _, Some(_), _)
+        | (_, Some(_), Some(_), _)
+        | (Some(_), .., Some(_))
+        | (_, Some(_), _, Some(_))
+        | (.., Some(_), Some(_)) => {
             Err(Error::bad_request(
                 "Invalid input received: May specify only one of snapshot, source volume, image or backup.",
             )

@@ -9,6 +9,7 @@
 
 use super::rows::{self, variable};
 use super::{conditions, quota};
+use model::Binary;
 use operation::OperationKind;
 use operation::contract::{Contract, Effect, Ending, Resource, Role, Runs, StartsFrom, Touch};
 use operation::precondition::Precondition;
@@ -29,8 +30,8 @@ pub(super) fn function(kind: OperationKind) -> String {
 /// The columns of a request that every operation records.
 const RECORDED: &str = "\
 id, request_id, traceparent, user_id, project_id, kind, arguments, subject_table, subject_id,
-                                volume_id, snapshot_ids, volume_type_id, uses, exclusive_on, backend_id, backend_epoch,
-                                migration, columns_when_failed, quota, state, finished_at";
+                                volume_id, snapshot_ids, volume_type_id, backup_id, uses, exclusive_on, backend_id, backend_epoch,
+                                executor, migration, columns_when_failed, quota, state, finished_at";
 
 /// A row of a request that no other request of the transaction may change.
 struct ChangedRow {
@@ -159,7 +160,12 @@ impl Admission {
                 Role::Snapshot if self.is_changed(role, touch) => {
                     ChangedRow { ids: "r.snapshots", is_one_of: ("r.snapshots && ", "") }
                 }
-                Role::Subject | Role::Volume | Role::Snapshot | Role::VolumeType => continue,
+                Role::Backup if self.is_changed(role, touch) => {
+                    ChangedRow { ids: "r.backup", is_one_of: ("r.backup = any (", ")") }
+                }
+                Role::Subject | Role::Volume | Role::Snapshot | Role::Backup | Role::VolumeType => {
+                    continue;
+                }
             };
             changed.push(row);
         }
@@ -186,7 +192,7 @@ impl Admission {
                 sql + &self.demands(touch, row, indent)
             }
             (Role::Subject, _) => self.look_at_row(role, touch, "r.subject", "            "),
-            (Role::Volume | Role::VolumeType, _) => format!(
+            (Role::Volume | Role::Backup | Role::VolumeType, _) => format!(
                 "            if r.{row} is not null then\n{}            end if;\n",
                 self.look_at_row(role, touch, &format!("r.{row}"), "                ")
             ),
@@ -278,11 +284,14 @@ impl Admission {
         });
         match resource {
             Resource::Volume => Some(format!("{row}.backend_id")),
-            Resource::Snapshot | Resource::Attachment if !knows_volume || self.is_placed() => {
+            Resource::Snapshot | Resource::Attachment
+                if !knows_volume || self.has_one_of_sources() =>
+            {
                 Some(format!("(select v.backend_id from volumes v where v.id = {row}.volume_id)"))
             }
             Resource::Snapshot
             | Resource::Attachment
+            | Resource::Backup
             | Resource::Transfer
             | Resource::VolumeType
             | Resource::QosSpecs
@@ -300,6 +309,7 @@ impl Admission {
             Resource::Volume
             | Resource::Snapshot
             | Resource::Attachment
+            | Resource::Backup
             | Resource::Transfer
             | Resource::Message => {
                 format!(" and project_id = coalesce({request}.project_scope, project_id)")
@@ -318,7 +328,7 @@ impl Admission {
             Role::Subject => "x.subject",
             Role::Volume => "x.volume",
             Role::Snapshot => "x.snapshots[1]",
-            Role::VolumeType => return None,
+            Role::Backup | Role::VolumeType => return None,
         };
         match resource {
             Resource::Volume => Some(format!(
@@ -332,7 +342,8 @@ impl Admission {
                 self.scope(resource, "x")
             )),
             Resource::Backend => Some(id.to_owned()),
-            Resource::Transfer
+            Resource::Backup
+            | Resource::Transfer
             | Resource::VolumeType
             | Resource::QosSpecs
             | Resource::Message
@@ -347,7 +358,11 @@ impl Admission {
             if contract.has(Effect::BeginsEpoch) { "(p.gate).epoch + 1" } else { "(p.gate).epoch" };
         let (state, finished) = match runs {
             Runs::InAdmission => ("done", "clock_timestamp()"),
-            Runs::OnBackend(_) => ("admitted", "null"),
+            Runs::OnBackend(_) | Runs::InBackupService(_) => ("admitted", "null"),
+        };
+        let executor = match runs {
+            Runs::InAdmission | Runs::OnBackend(_) => Binary::Volume,
+            Runs::InBackupService(_) => Binary::Backup,
         };
         let table = contract.subject.resource.table();
         format!(
@@ -355,8 +370,8 @@ impl Admission {
         insert into operations ({RECORDED})
         select (p.request).id, (p.request).request_id, (p.request).traceparent, (p.request).user_id, (p.request).project_id,
                '{kind}', (p.request).arguments, '{table}', (p.request).subject, (p.request).volume, (p.request).snapshots,
-               (p.request).volume_type, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, {epoch},
-               (p.request).migration, (p.request).columns_when_failed, p.quota, '{state}', {finished}
+               (p.request).volume_type, (p.request).backup, (p.request).uses, (p.request).exclusive_on, (p.gate).backend_id, {epoch},
+               '{executor}', (p.request).migration, (p.request).columns_when_failed, p.quota, '{state}', {finished}
         from unnest(passed) p
         on conflict do nothing
         returning id)
@@ -504,10 +519,10 @@ impl Admission {
         self.contract.has(Effect::Migrates)
     }
 
-    /// Whether placement decides where the subject goes.
-    fn is_placed(&self) -> bool {
+    /// Whether the subject is made of a volume or of a snapshot.
+    fn has_one_of_sources(&self) -> bool {
         self.contract.subject.starts_from == StartsFrom::New
-            && self.contract.subject.resource == Resource::Volume
+            && matches!(self.contract.subject.resource, Resource::Volume | Resource::Backup)
     }
 }
 

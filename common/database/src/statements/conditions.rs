@@ -95,6 +95,7 @@ or (({arguments} ->> 'while_attached')::boolean
         "no_operation_in_progress",
         "not exists (select from operations o where o.state in ('admitted', 'running') and o.subject_id = {row}.id)
 and not exists (select from operations o where o.state in ('admitted', 'running') and o.volume_id = {row}.id)
+and not exists (select from operations o where o.state in ('admitted', 'running') and o.backup_id = {row}.id)
 and not exists (select from operations o
                 where o.state in ('admitted', 'running') and o.snapshot_ids <> '{}'
                   and o.snapshot_ids @> array[{row}.id])",
@@ -282,6 +283,39 @@ or not exists (select from snapshots s
                       join snapshots s on s.id = e.id::uuid and s.volume_id <> {row}.volume_id)
 end",
     ),
+    (
+        "backup_service_reaches_source",
+        "exists (select from services s, volumes v
+        where v.id = {row}.volume_id and s.binary_name = 'cinder-backup' and seen_recently(s.seen_at)
+          and v.backend_id = any (s.reached)
+          and s.availability_zone = coalesce({arguments} ->> 'availability_zone', s.availability_zone))",
+    ),
+    (
+        "backup_service_reaches_it",
+        "exists (select from services s
+        where s.binary_name = 'cinder-backup' and seen_recently(s.seen_at) and {row}.backend_id = any (s.reached))",
+    ),
+    (
+        "backup_service_up",
+        "exists (select from services s where s.binary_name = 'cinder-backup' and seen_recently(s.seen_at))",
+    ),
+    (
+        "online_backup_supported",
+        "{row}.status = 'available'
+or (({arguments} ->> 'while_attached')::boolean
+    and exists (select from backends b
+                where b.id = {row}.backend_id and (b.report ->> 'online_snapshot_support')::boolean))",
+    ),
+    (
+        "data_stay",
+        "not exists (select from backups o
+            where o.service_metadata = {row}.service_metadata and o.deleted_at is null and o.status = 'deleting')",
+    ),
+    (
+        "no_dependent_backups",
+        "not exists (select from backups d where d.parent_id = {row}.id and d.deleted_at is null)",
+    ),
+    ("large_enough", "{row}.size_gb >= ({arguments} ->> 'size_gb')::integer"),
     ("no_drill", "{row}.drill_id is null"),
     (
         "has_drill",

@@ -79,7 +79,7 @@ fn changes(contract: &Contract, outcome: Outcome) -> String {
 
 /// The functions that end operations of any kind.
 pub(super) fn dispatch() -> String {
-    let kinds = OperationKind::ALL.iter().filter(|kind| matches!(kind.runs(), Runs::OnBackend(_)));
+    let kinds = OperationKind::ALL.iter().filter(|kind| kind.runs() != Runs::InAdmission);
     let cases: String = kinds
         .map(|kind| {
             format!("        when '{kind}' then return query select finish_{kind}(ends);\n")
@@ -116,6 +116,10 @@ begin
     join unnest(array(select subject_id from operations where id = any (ids)
                       union select volume_id from operations where id = any (ids))) touched (id) using (id)
     order by t.id for no key update of t;
+    perform from backups t
+    join unnest(array(select subject_id from operations where id = any (ids)
+                      union select backup_id from operations where id = any (ids))) touched (id) using (id)
+    order by t.id for no key update of t;
     perform from quota_usages u
     join (select distinct q.project_id, q.resource from operations o, unnest(o.quota) q where o.id = any (ids)) r
         using (project_id, resource)
@@ -126,7 +130,7 @@ begin
             from unnest(ids) each (id)
             where o.id = each.id and case when o.state in ('admitted', 'running') then true end
             returning o.*)
-        select kind, array_agg((id, fence, subject_id, volume_id, snapshot_ids, false, columns_when_failed, null, reason,
+        select kind, array_agg((id, fence, subject_id, volume_id, snapshot_ids, backup_id, false, columns_when_failed, null, reason,
                                 null, false)::operation_end) as ends
         from running
         group by kind
@@ -152,6 +156,7 @@ fn locks(contract: &Contract) -> String {
             Role::Subject => "x.subject",
             Role::Volume => "x.volume",
             Role::Snapshot => "unnest(x.snapshots)",
+            Role::Backup => "x.backup",
             Role::VolumeType => continue,
         };
         let changes = [true, false].iter().any(|succeeded| {
@@ -175,7 +180,8 @@ const fn lock_order(resource: Resource) -> usize {
         Resource::Attachment => 0,
         Resource::Snapshot => 1,
         Resource::Volume => 2,
-        Resource::Transfer
+        Resource::Backup
+        | Resource::Transfer
         | Resource::VolumeType
         | Resource::QosSpecs
         | Resource::Message
@@ -213,7 +219,8 @@ fn records(kind: OperationKind, contract: &Contract, has_quota: bool) -> String 
         where o.id = x.id and case when o.state = 'running' then
             -- what is said to have ended is what was admitted
             o.fence = x.fence and o.kind = '{kind}' and o.subject_id = x.subject
-            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots end
+            and o.volume_id is not distinct from x.volume and o.snapshot_ids = x.snapshots
+            and o.backup_id is not distinct from x.backup end
         returning o.quota, x as ending)
     select array(select d.ending from ended d),
            exists (select from ended d where (d.ending).succeeded),

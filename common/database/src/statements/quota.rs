@@ -1,6 +1,7 @@
 //! What a row demands of the quota, as SQL.
 
-use operation::contract::{QuotaRule, Touch};
+use model::quota::LIMITED_BY_TYPE;
+use operation::contract::{QuotaRule, Resource, Touch};
 use std::fmt::Write as _;
 
 /// The lines with which an admission notes what a row demands: in all, and for the row's volume type. A type may be renamed:
@@ -8,7 +9,7 @@ use std::fmt::Write as _;
 pub(super) fn demands(touch: &Touch, row: &str, indent: &str) -> String {
     let project = format!("{row}.project_id");
     let demanded = touch.quota.iter().flat_map(|rule| demanded(*rule, row, &project));
-    lines(demanded.collect(), &format!("coalesce({row}.consumes_quota, true)"), indent)
+    lines(demanded.collect(), &consumes_quota(touch, row), indent)
 }
 
 /// The same where the row comes to belong to the caller's project.
@@ -17,8 +18,24 @@ pub(super) fn demands_of_new_owner(touch: &Touch, row: &str, indent: &str) -> St
     let taken = touch.quota.iter().flat_map(|rule| demanded(*rule, row, "r.project_id"));
     let given_back = touch.quota.iter().filter_map(|rule| rule.given_back());
     let given_back = given_back.flat_map(|rule| demanded(rule, row, &owner));
-    let condition = format!("coalesce({row}.consumes_quota, true) and {owner} <> r.project_id");
+    let condition = format!("{} and {owner} <> r.project_id", consumes_quota(touch, row));
     lines(taken.chain(given_back).collect(), &condition, indent)
+}
+
+/// The condition that the row counts.
+fn consumes_quota(touch: &Touch, row: &str) -> String {
+    match touch.resource {
+        Resource::Volume | Resource::Snapshot => format!("coalesce({row}.consumes_quota, true)"),
+        Resource::Attachment
+        | Resource::Backup
+        | Resource::Transfer
+        | Resource::VolumeType
+        | Resource::QosSpecs
+        | Resource::Message
+        | Resource::Project
+        | Resource::QuotaClass
+        | Resource::Backend => "true".to_owned(),
+    }
 }
 
 fn lines(demanded: Vec<String>, condition: &str, indent: &str) -> String {
@@ -44,8 +61,13 @@ fn demanded(rule: QuotaRule, row: &str, project: &str) -> Vec<String> {
     let of_type = |of: &str, amount: &str| {
         format!("(r.id, {project}, '{resource}_' || {of}, {amount}, -1, false)")
     };
-    let both =
-        |amount: &str| vec![in_all(amount), of_type(&format!("{row}.volume_type_id"), amount)];
+    let both = |amount: &str| {
+        let mut both = vec![in_all(amount)];
+        if LIMITED_BY_TYPE.contains(&resource) {
+            both.push(of_type(&format!("{row}.volume_type_id"), amount));
+        }
+        both
+    };
     match rule {
         QuotaRule::Count { sign, .. } => both(&sign.to_string()),
         QuotaRule::Column { column, sign, .. } => both(&format!("{sign} * {row}.{column}")),

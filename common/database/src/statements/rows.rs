@@ -9,6 +9,7 @@ pub(super) const fn variable(role: Role) -> &'static str {
         Role::Subject => "subject",
         Role::Volume => "volume",
         Role::Snapshot => "snapshot",
+        Role::Backup => "backup",
         Role::VolumeType => "volume_type",
     }
 }
@@ -17,7 +18,7 @@ pub(super) const fn variable(role: Role) -> &'static str {
 fn is_map(resource: Resource, column: &str) -> bool {
     match resource {
         Resource::Volume => matches!(column, "metadata" | "image_metadata"),
-        Resource::Snapshot => column == "metadata",
+        Resource::Snapshot | Resource::Backup => column == "metadata",
         Resource::VolumeType => matches!(column, "extra_specs" | "access"),
         Resource::QosSpecs => column == "specs",
         Resource::Project | Resource::QuotaClass => column == "quota",
@@ -31,6 +32,7 @@ pub(super) fn inserted(contract: &Contract) -> Vec<&'static str> {
         Resource::Volume => &["backend_id", "pool", "availability_zone"],
         Resource::Snapshot
         | Resource::Attachment
+        | Resource::Backup
         | Resource::Transfer
         | Resource::VolumeType
         | Resource::QosSpecs
@@ -45,7 +47,7 @@ pub(super) fn inserted(contract: &Contract) -> Vec<&'static str> {
 /// The status that a new row is inserted with.
 pub(super) fn first_status(touch: &Touch, runs: Runs) -> Option<Status> {
     match (runs, touch.while_running, touch.when_done) {
-        (Runs::OnBackend(_), WhileRunning::Becomes(status), _)
+        (Runs::OnBackend(_) | Runs::InBackupService(_), WhileRunning::Becomes(status), _)
         | (Runs::InAdmission, _, Ending::Becomes(status)) => Some(status),
         _ => None,
     }
@@ -54,12 +56,12 @@ pub(super) fn first_status(touch: &Touch, runs: Runs) -> Option<Status> {
 /// The assignments with which the admission changes a row that is there.
 pub(super) fn on_admission(touch: &Touch, runs: Runs, columns: &[&str]) -> Vec<String> {
     let mut assigned = match (runs, touch.while_running) {
-        (Runs::OnBackend(_), WhileRunning::Becomes(status)) => {
+        (Runs::OnBackend(_) | Runs::InBackupService(_), WhileRunning::Becomes(status)) => {
             vec![becomes(status), "previous_status = t.status".to_owned()]
         }
         (_, WhileRunning::ByAttachments) => follow_attachments(),
         (Runs::InAdmission, _) => ending(touch.when_done),
-        (Runs::OnBackend(_), WhileRunning::Unchanged) => Vec::new(),
+        (Runs::OnBackend(_) | Runs::InBackupService(_), WhileRunning::Unchanged) => Vec::new(),
     };
     assigned.extend(written(touch.resource, columns, Changes::Asked));
     finished(assigned)
@@ -164,6 +166,7 @@ pub(super) const fn is_the_row(role: Role) -> &'static str {
         Role::Subject => "t.id = x.subject",
         Role::Volume => "t.id = x.volume",
         Role::Snapshot => "t.id = any (x.snapshots)",
+        Role::Backup => "t.id = x.backup",
         Role::VolumeType => "t.id = x.volume_type",
     }
 }

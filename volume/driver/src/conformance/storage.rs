@@ -1,5 +1,6 @@
 //! The storage of one case.
 
+use crate::backup::Backup;
 use crate::driver::Driver;
 use crate::exports::Exports;
 use crate::images::Images;
@@ -40,6 +41,11 @@ pub(super) fn manage(driver: &dyn Driver) -> &dyn Manage {
 /// The capability; a suite is run for drivers that have it.
 pub(super) fn images(driver: &dyn Driver) -> &dyn Images {
     driver.images().expect("the driver fills volumes from images")
+}
+
+/// The capability; a suite is run for drivers that have it.
+pub(super) fn backup(driver: &dyn Driver) -> &dyn Backup {
+    driver.backup().expect("the driver reads and writes contents")
 }
 
 /// The capability; a suite is run for drivers that have it.

@@ -9,6 +9,7 @@
 //! | `fake:fail` = `replicate` | its replica lacks something |
 //! | `fake:latency_ms` | each call takes so long, instead of the configured time |
 
+mod backup;
 mod exports;
 mod faults;
 mod images;
@@ -20,6 +21,7 @@ mod volumes;
 
 pub use memory::FakeDriver;
 
+use driver::backup::Backup;
 use driver::{Driver, Exports, Images, Manage, Migration, Replication};
 
 impl Driver for FakeDriver {
@@ -32,6 +34,10 @@ impl Driver for FakeDriver {
     }
 
     fn images(&self) -> Option<&dyn Images> {
+        Some(self)
+    }
+
+    fn backup(&self) -> Option<&dyn Backup> {
         Some(self)
     }
 

@@ -14,6 +14,7 @@
 
 mod array;
 mod arrays;
+mod backup;
 mod block_nodes;
 mod blocking;
 mod chap;
@@ -60,6 +61,7 @@ mod volumes;
 
 pub use file_driver::FileDriver;
 
+use driver::backup::Backup;
 use driver::{Driver, Exports, Images, Manage, Migration, Replication};
 
 impl Driver for FileDriver {
@@ -72,6 +74,10 @@ impl Driver for FileDriver {
     }
 
     fn images(&self) -> Option<&dyn Images> {
+        Some(self)
+    }
+
+    fn backup(&self) -> Option<&dyn Backup> {
         Some(self)
     }
 

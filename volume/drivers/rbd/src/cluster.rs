@@ -3,14 +3,18 @@
 use crate::command_error::{CommandError, complaint, errno, errno_in};
 use crate::diff;
 use configuration::RbdDriverConfig;
+use driver::Content;
 use serde::de::DeserializeOwned;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Semaphore;
 
@@ -84,6 +88,32 @@ impl Cluster {
         written.await.map_err(|error| not_run(error.into()))?.map_err(not_run)
     }
 
+    /// Gives an image of this size a content, and zeros beyond.
+    pub async fn rbd_reads_content(
+        &self,
+        image: &str,
+        content: &mut Content,
+        size: u64,
+    ) -> Result<(), CommandError> {
+        let _place = self.places_over_data.acquire().await;
+        let not_run = |reason| CommandError::NotRun { program: "rbd", reason };
+        let arguments = ["import-diff", "--path", "-", "--image", image, "--no-progress"];
+        let arguments = self.in_pool(&arguments);
+        let mut command = self.command("rbd");
+        command.args(&arguments).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().map_err(not_run)?;
+        let stream = process.stdin.take().ok_or_else(|| not_run(ErrorKind::BrokenPipe.into()))?;
+        // the stream is closed when it is written, and when it cannot be
+        let write = async move { diff::write_content(content, size, stream).await };
+        let (written, output) = tokio::join!(write, process.wait_with_output());
+        match (answer("rbd", &arguments, output.map_err(not_run)?), written) {
+            // what could not be read of the content is why the command complains
+            (_, Err(error)) if error.kind() != ErrorKind::BrokenPipe => Err(not_run(error)),
+            (Err(complaint), _) => Err(complaint),
+            (Ok(_), written) => written.map_err(not_run),
+        }
+    }
+
     /// What an `rbd` command prints.
     pub async fn rbd_prints<T: DeserializeOwned>(
         &self,
@@ -121,10 +151,13 @@ impl Cluster {
         }
     }
 
-    /// The content of a snapshot.
-    pub fn export(&self, image: &str, snapshot: &str) -> Result<Export, CommandError> {
-        let arguments = ["export", "--image", image, "--snap", snapshot, "--path", "-"];
-        let arguments = self.in_pool(&[&arguments[..], &["--no-progress"]].concat());
+    /// The content of an image, or of its snapshot.
+    pub fn export(&self, image: &str, snapshot: Option<&str>) -> Result<Export, CommandError> {
+        let mut arguments = vec!["export", "--image", image, "--path", "-", "--no-progress"];
+        if let Some(snapshot) = snapshot {
+            arguments.extend(["--snap", snapshot]);
+        }
+        let arguments = self.in_pool(&arguments);
         let not_run = |reason| CommandError::NotRun { program: "rbd", reason };
         let mut command = self.command("rbd");
         command.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -222,6 +255,16 @@ pub(crate) struct Export {
     process: Child,
     pub content: ChildStdout,
     command: String,
+}
+
+impl AsyncRead for Export {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.content).poll_read(context, buffer)
+    }
 }
 
 impl Export {

@@ -1,12 +1,16 @@
-//! The stream from which `rbd import-diff` writes to an image (Ceph's `doc/dev/rbd-diff`): here, all that a disk has.
+//! The stream from which `rbd import-diff` writes to an image (Ceph's `doc/dev/rbd-diff`): here, all that a disk or a content has.
 
+use driver::backup::{Content, fill};
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 /// How much goes into a record, in bytes.
 const MOST: u64 = 4 << 20;
+/// The same for a content.
+const AT_ONCE: usize = 4 << 20;
 const BANNER: &[u8] = b"rbd diff v1\n";
 const SIZE: u8 = b's';
 const WRITE: u8 = b'w';
@@ -34,6 +38,47 @@ pub(crate) fn write_whole(disk: &mut File, size: u64, to: &mut impl Write) -> io
     }
     zero(to, done, size)?;
     to.write_all(&[END])
+}
+
+/// Writes what makes an image of this size like a content: its data, and zeros where it has zeros and beyond.
+pub(crate) async fn write_content(
+    content: &mut Content,
+    size: u64,
+    mut to: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let mut head = Vec::new();
+    head.extend_from_slice(BANNER);
+    head.push(SIZE);
+    head.extend_from_slice(&size.to_le_bytes());
+    to.write_all(&head).await?;
+    let mut part = vec![0; AT_ONCE];
+    let mut done = 0;
+    loop {
+        let length = fill(content, &mut part).await?;
+        let read = &part[..length];
+        if read.is_empty() {
+            break;
+        }
+        let end = done + length as u64;
+        if end > size {
+            return Err(io::Error::other("there is more than the image has room for"));
+        }
+        let mut head = Vec::new();
+        if read.iter().any(|byte| *byte != 0) {
+            record(&mut head, WRITE, done, end - done)?;
+            to.write_all(&head).await?;
+            to.write_all(read).await?;
+        } else {
+            record(&mut head, ZERO, done, end - done)?;
+            to.write_all(&head).await?;
+        }
+        done = end;
+    }
+    let mut rest = Vec::new();
+    zero(&mut rest, done, size)?;
+    rest.push(END);
+    to.write_all(&rest).await?;
+    to.shutdown().await
 }
 
 fn zero(to: &mut impl Write, from: u64, until: u64) -> io::Result<()> {

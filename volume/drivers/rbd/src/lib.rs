@@ -2,6 +2,7 @@
 //!
 //! Names and properties of images are those that Cinder's driver gives them.
 
+mod backup;
 mod capacity;
 mod clones;
 mod cluster;
@@ -33,6 +34,7 @@ mod watchers;
 
 pub use rbd_driver::RbdDriver;
 
+use driver::backup::Backup;
 use driver::{Driver, Exports, Images, Manage, Migration, Replication};
 
 impl Driver for RbdDriver {
@@ -45,6 +47,10 @@ impl Driver for RbdDriver {
     }
 
     fn images(&self) -> Option<&dyn Images> {
+        Some(self)
+    }
+
+    fn backup(&self) -> Option<&dyn Backup> {
         Some(self)
     }
 

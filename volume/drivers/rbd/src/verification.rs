@@ -39,7 +39,8 @@ async fn compare(
     image: &str,
     snapshot: &str,
 ) -> Result<u64, DriverError> {
-    let (mut here, mut there) = (from.export(image, snapshot)?, to.export(image, snapshot)?);
+    let (mut here, mut there) =
+        (from.export(image, Some(snapshot))?, to.export(image, Some(snapshot))?);
     let (mut ours, mut theirs) = (vec![0; CHUNK], vec![0; CHUNK]);
     let mut differing = 0;
     loop {

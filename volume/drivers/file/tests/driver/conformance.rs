@@ -7,14 +7,14 @@ use model::Capability;
 mod on_nbd {
     driver::conformance!(
         crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::Nbd);
-        volumes, exports, manage, images, migration
+        volumes, exports, manage, images, backup, migration
     );
 }
 
 mod on_iscsi {
     driver::conformance!(
         crate::test_arrays::TestArrays::new(crate::test_arrays::ExportProtocol::Iscsi);
-        volumes, exports, manage, images, migration
+        volumes, exports, manage, images, backup, migration
     );
 }
 

@@ -4,7 +4,7 @@ use crate::test_pools::TestPool;
 use driver::conformance::storage::Storage;
 use model::Capability;
 
-driver::conformance!(crate::test_pools::TestPool::new(); volumes, exports, manage, images);
+driver::conformance!(crate::test_pools::TestPool::new(); volumes, exports, manage, images, backup);
 driver::conformance!(crate::test_pools::TestPool::mirrored(); replication);
 
 #[test]

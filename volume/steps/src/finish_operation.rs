@@ -13,9 +13,12 @@ use tracing::{Instrument, info_span};
 const MESSAGE_TTL: Duration = Duration::from_secs(60);
 
 /// Finishes the operations of a worker.
-pub(crate) struct Finish {
+pub struct Finish {
+    /// The ends that it records together.
     pub ends: operation_log::Ends,
+    /// Where they are recorded.
     pub database: Database,
+    /// Where other backends are told that they go on.
     pub bus: Bus,
     /// How long the database is asked: after that the operation is another worker's.
     pub lease: Duration,

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The right to run one operation, until it is dropped.
-pub(crate) struct Slot {
+pub struct Slot {
     _permit: OwnedSemaphorePermit,
 }
 
 /// The slots of a worker.
-pub(crate) struct Slots(Arc<Semaphore>);
+pub struct Slots(Arc<Semaphore>);
 
 impl Slots {
+    /// So many slots.
+    #[must_use]
     pub fn new(count: usize) -> Self {
         Self(Arc::new(Semaphore::new(count)))
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Waits until the next tick of this interval.
-pub(crate) async fn next(interval: Duration) {
+pub async fn next(interval: Duration) {
     tokio::time::sleep(left(FIRST.elapsed(), interval)).await;
 }
 

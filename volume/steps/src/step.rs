@@ -6,7 +6,7 @@ use model::Capability;
 
 /// Why a step has not succeeded. The three cases are those of [`DriverError`].
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StepError {
+pub enum StepError {
     /// It failed; an operation ends with it. The text is for operators.
     #[error("{0}")]
     Failed(String),

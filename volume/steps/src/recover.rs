@@ -7,7 +7,7 @@ const MAX_ATTEMPTS: i32 = 5;
 
 /// What is to be done with a claimed operation.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub enum Decision {
     /// Execute it, for the first time or again.
     Execute,
     /// End it as failed, for this reason.
@@ -15,15 +15,19 @@ pub(crate) enum Decision {
 }
 
 /// Decides by the operation's contract and by how many times it was claimed, this time included.
-pub(crate) fn decide(runs: Runs, attempts: i32) -> Decision {
+pub fn decide(runs: Runs, attempts: i32) -> Decision {
     match runs {
-        Runs::InAdmission => Decision::Fail("it is no operation for a backend"),
-        Runs::OnBackend(_) if attempts <= 1 => Decision::Execute,
-        Runs::OnBackend(_) if attempts > MAX_ATTEMPTS => Decision::Fail(
+        Runs::InAdmission => Decision::Fail("it ended with its admission"),
+        Runs::OnBackend(_) | Runs::InBackupService(_) if attempts <= 1 => Decision::Execute,
+        Runs::OnBackend(_) | Runs::InBackupService(_) if attempts > MAX_ATTEMPTS => Decision::Fail(
             "it was tried too many times: each time its worker died, or what it needs was not there",
         ),
-        Runs::OnBackend(AfterCrash::Rerun) => Decision::Execute,
-        Runs::OnBackend(AfterCrash::Fail) => Decision::Fail("its worker died while executing it"),
+        Runs::OnBackend(AfterCrash::Rerun) | Runs::InBackupService(AfterCrash::Rerun) => {
+            Decision::Execute
+        }
+        Runs::OnBackend(AfterCrash::Fail) | Runs::InBackupService(AfterCrash::Fail) => {
+            Decision::Fail("its worker died while executing it")
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use model::BackendId;
 use std::sync::Arc;
 
 /// The driver for a section of the configuration.
-pub(crate) fn driver(name: &str, config: &BackendConfig, backend: BackendId) -> Arc<dyn Driver> {
+pub fn driver(name: &str, config: &BackendConfig, backend: BackendId) -> Arc<dyn Driver> {
     match config.driver {
         DriverName::File => Arc::new(FileDriver::new(name, config, backend)),
         DriverName::Rbd => Arc::new(RbdDriver::new(name, config, backend)),

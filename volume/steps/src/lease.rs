@@ -1,16 +1,21 @@
 //! Leases: how long a claim is exclusive.
 
-use crate::identity::Identity;
 use database::operation_log::{self, ClaimedOperation};
 use database::{Database, DbError};
+use model::BackendId;
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The leases of a worker.
-pub(crate) struct Leases {
+pub struct Leases {
+    /// Where leases are recorded.
     pub database: Database,
-    pub identity: Arc<Identity>,
+    /// The backend whose operations it executes; `None` for those of backup services.
+    pub backend_id: Option<BackendId>,
+    /// Its name in the operation log.
+    pub owner: String,
+    /// The beginning of that name for all that share the machine's lock.
+    pub machine: String,
     /// How long a claim is exclusive without renewal.
     pub duration: Duration,
 }
@@ -46,7 +51,7 @@ impl Leases {
     /// Frees what earlier processes on this machine left claimed. Only the holder of the machine's lock knows that
     /// they are dead.
     pub async fn expire_those_of_the_dead(&self) {
-        match self.expire(&self.identity.machine).await {
+        match self.expire(&self.machine).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "took over the operations of an earlier process"),
             Err(error) => {
@@ -57,14 +62,14 @@ impl Leases {
 
     /// Frees what this worker has not finished, for the next one.
     pub async fn expire_own(&self) {
-        match self.expire(&self.identity.owner).await {
+        match self.expire(&self.owner).await {
             Ok(count) => tracing::info!(count, "handed over unfinished operations"),
             Err(error) => tracing::warn!(%error, "unfinished operations wait for their leases"),
         }
     }
 
     async fn expire(&self, owner_prefix: &str) -> Result<u64, DbError> {
-        operation_log::expire_leases(&self.database, self.identity.backend_id, owner_prefix).await
+        operation_log::expire_leases(&self.database, self.backend_id, owner_prefix).await
     }
 }
 

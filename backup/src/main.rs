@@ -1,0 +1,5 @@
+//! `cinderblock-backup`.
+
+fn main() -> std::process::ExitCode {
+    process::main(cinderblock_backup::ABOUT, cinderblock_backup::run)
+}
