@@ -1,6 +1,6 @@
 //! What an object consists of: it can be written more than once.
 
-use crate::hashes::ListOfHashes;
+use crate::list_of_hashes::ListOfHashes;
 use bytes::Bytes;
 
 /// An object's content.

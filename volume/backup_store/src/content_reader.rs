@@ -1,6 +1,6 @@
 //! What gives out a volume's content while it is put together beside the threads of the runtime.
 
-use crate::StoreError;
+use crate::error::StoreError;
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;

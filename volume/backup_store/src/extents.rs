@@ -1,6 +1,6 @@
 //! Which backup of a chain has which part of a volume.
 
-use crate::StoreError;
+use crate::error::StoreError;
 use crate::metadata::StoredObject;
 use std::ops::Range;
 

@@ -1,14 +1,16 @@
 //! The object with the hashes of a volume's blocks: by them, an increment is made of what has changed.
 
+use crate::backup::NewBackup;
 use crate::content::Content;
+use crate::error::StoreError;
+use crate::list_of_hashes::ListOfHashes;
 use crate::metadata::{VERSION, time_text};
-use crate::{NewBackup, StoreError, python_json, untrusted_json};
-use bytes::Bytes;
+use crate::{python_json, untrusted_json};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::io::Read;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// How large a block is, in bytes.
@@ -21,8 +23,6 @@ const OF_ONE_HASH: u64 = 96;
 const BESIDE: u64 = 1 << 20;
 /// How the array of hashes is written when it is empty; no string can contain it, for none contains the end of a line.
 const NONE: &[u8] = b"\n  \"sha256s\": []";
-/// What stands between two hashes.
-const BETWEEN: &str = ",\n    ";
 
 /// The SHA-256 of a block. The last block of a volume may be shorter than others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,48 +126,9 @@ pub(crate) fn write(new: &NewBackup, hashes: Vec<BlockHash>) -> Result<Content, 
     let after = [b"\n  ]", after].concat();
     Ok(Content::Hashes(ListOfHashes {
         before: before.into(),
-        hashes: hashes.into(),
+        hashes: hashes.into_iter().map(|hash| hash.0).collect(),
         after: after.into(),
     }))
-}
-
-/// The text of many hashes, which is made as it is written: it takes more room than they do.
-#[derive(Clone)]
-pub(crate) struct ListOfHashes {
-    before: Bytes,
-    hashes: Arc<[BlockHash]>,
-    after: Bytes,
-}
-
-impl ListOfHashes {
-    /// How many hashes are made text of at once.
-    const AT_ONCE: usize = 8192;
-
-    /// How long it is, in bytes.
-    pub fn len(&self) -> u64 {
-        let each = (BETWEEN.len() + 2 + 2 * LENGTH) as u64;
-        // the first has no comma before it
-        (self.before.len() + self.after.len()) as u64 + self.hashes.len() as u64 * each - 1
-    }
-
-    /// It, piece by piece.
-    pub fn pieces(&self) -> impl Iterator<Item = Bytes> + Send + Sync + use<> {
-        let Self { before, hashes, after } = self.clone();
-        let pieces = 0..hashes.len().div_ceil(Self::AT_ONCE);
-        let texts = pieces.map(move |piece| {
-            let of = hashes.iter().skip(piece * Self::AT_ONCE).take(Self::AT_ONCE);
-            let mut text = String::new();
-            for BlockHash(hash) in of {
-                text.push_str(BETWEEN);
-                text.push('"');
-                text.push_str(&hex::encode(hash));
-                text.push('"');
-            }
-            let text = Bytes::from(text);
-            if piece == 0 { text.slice(1.min(text.len())..) } else { text }
-        });
-        std::iter::once(before).chain(texts).chain(std::iter::once(after))
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where a backup is: the names are Cinder's. Those that come from a database or from a user are not trusted, since whatever begins with a
 //! prefix is removed with it.
 
-use crate::StoreError;
+use crate::error::StoreError;
 use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;

@@ -4,6 +4,7 @@
 //! An increment has those blocks only whose hashes are not those that they had in its parent. Whoever can write to a store may have written
 //! anything there: what is read is bounded, and compared with every hash that is known.
 
+mod backup;
 mod compression;
 mod content;
 mod content_reader;
@@ -11,6 +12,7 @@ mod error;
 mod extents;
 mod hashes;
 mod layout;
+mod list_of_hashes;
 mod metadata;
 mod object_reader;
 mod place;
@@ -24,6 +26,7 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{NewBackup, Settings, Verified, Written};
 pub use compression::Compression;
 pub use content_reader::ContentReader;
 pub use error::StoreError;
@@ -38,70 +41,12 @@ use reading::Reading;
 use s3::S3;
 use std::path::PathBuf;
 use std::sync::Arc;
-use time::OffsetDateTime;
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 use writing::Writing;
 
 /// How many pieces of a volume wait to be taken.
 const PIECES_AHEAD: usize = 2;
-
-/// How backups are written. All of them are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// How much of a volume becomes one object at most, in bytes: a multiple of 32768. About twice that is in memory while a backup is written.
-    pub chunk_bytes: u64,
-    /// How objects are compressed.
-    pub compression: Compression,
-}
-
-/// What is known of a backup before it is written.
-#[derive(Clone, Debug)]
-pub struct NewBackup {
-    /// Its id.
-    pub id: Uuid,
-    /// The volume of which it is made.
-    pub volume_id: Uuid,
-    /// What it is called.
-    pub name: Option<String>,
-    /// What it is described as.
-    pub description: Option<String>,
-    /// When it was made, by its record: it stands in the names, so that another attempt has the same ones.
-    pub created_at: OffsetDateTime,
-    /// How large the volume is, in bytes.
-    pub volume_bytes: u64,
-    /// What is known of the volume, stored as JSON's text; null when nothing.
-    pub volume_meta: serde_json::Value,
-    /// The container that was asked for, if any.
-    pub container: Option<String>,
-    /// Where the backup is on which this one stands; `None` makes a full one.
-    pub parent: Option<Stored>,
-    /// The id of that; there is one when there is the other.
-    pub parent_id: Option<Uuid>,
-}
-
-/// What became of a backup that was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// How many objects have parts of the content.
-    pub object_count: i32,
-    /// How much of the volume was read: all of it, in bytes.
-    pub bytes_read: u64,
-    /// How much was stored, in bytes.
-    pub bytes_stored: u64,
-}
-
-/// What was compared when a backup was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// How many objects of the chain were read, and compared with their lengths and MD5s.
-    pub objects: u64,
-    /// How large the volume is, in bytes.
-    pub bytes: u64,
-    /// Whether there are hashes of the volume's blocks, with which the whole was compared.
-    pub has_hashes: bool,
-}
 
 /// A place with backups. A clone of it is the same place.
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
 //! The object that describes a backup.
 
+use crate::backup::NewBackup;
+use crate::compression::Compression;
+use crate::error::StoreError;
 use crate::layout::{Stored, is_object_name};
-use crate::{Compression, NewBackup, StoreError, python_json, untrusted_json};
+use crate::{python_json, untrusted_json};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! One object, read forward and compared with what is said of it.
 
-use crate::StoreError;
 use crate::compression::Decompressed;
+use crate::error::StoreError;
 use crate::layout::Stored;
 use crate::metadata::StoredObject;
 use crate::place::Place;

@@ -1,7 +1,7 @@
 //! The kinds of stores, behind what all of them do.
 
-use crate::StoreError;
 use crate::content::Content;
+use crate::error::StoreError;
 use crate::layout::{Layout, Stored};
 use crate::posix::Posix;
 use crate::s3::S3;

@@ -1,9 +1,8 @@
 //! Backups in a directory, which may be on a network's file system. What is written has a hidden name until it is whole: Cinder restores
 //! nothing beside which there are files that it does not know.
 
-use crate::StoreError;
 use crate::content::Content;
-use crate::error::blocking;
+use crate::error::{StoreError, blocking};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};

@@ -1,13 +1,14 @@
 //! A volume's content is put together of a chain of backups, from its beginning to its end. Nothing leaves here that differs from what was
 //! backed up as far as hashes tell.
 
+use crate::backup::Verified;
+use crate::error::StoreError;
 use crate::extents::{Extent, extents};
 use crate::hashes::{self, BLOCK, BlockHash};
 use crate::layout::{self, Stored};
 use crate::metadata::{self, Description, StoredObject};
 use crate::object_reader::ObjectReader;
 use crate::place::Place;
-use crate::{StoreError, Verified};
 use bytes::Bytes;
 use std::collections::HashSet;
 

@@ -1,9 +1,8 @@
 //! Backups in a bucket of S3. Requests are signed in their addresses, so no address may be in an error or a log; nor is what a server says,
 //! which may repeat the access key.
 
-use crate::StoreError;
 use crate::content::Content;
-use crate::error::blocking;
+use crate::error::{StoreError, blocking};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Buf as _, Bytes};

@@ -1,6 +1,6 @@
 //! JSON from the store, which anybody may have written who can write there.
 
-use crate::StoreError;
+use crate::error::StoreError;
 use serde::de::DeserializeOwned;
 use std::io::{self, BufReader, Read};
 

@@ -1,12 +1,13 @@
 //! A backup is written: its objects, then the hashes of the volume's blocks, then what describes it.
 
+use crate::backup::{NewBackup, Settings, Written};
+use crate::compression::Compression;
 use crate::content::Content;
-use crate::error::blocking;
+use crate::error::{StoreError, blocking};
 use crate::hashes::{self, BLOCK, BlockHash};
 use crate::layout::{self, Stored};
 use crate::metadata::{self, StoredObject};
 use crate::place::Place;
-use crate::{Compression, NewBackup, Settings, StoreError, Written};
 use bytes::{BufMut as _, Bytes};
 use md5::{Digest as _, Md5};
 use std::io;
