@@ -1,9 +1,9 @@
 //! The worker: executes what the gate has admitted for one backend, through the backend's driver.
 //!
 //! An operation reaches a driver in one way only: dispatched by a message ([`receive_operation`]) or found by the
-//! [`sweep`], it is claimed in the operation log ([`claim`]), executed as long as its [`lease`] holds ([`attempt`],
-//! [`execute`]) and finished ([`finish_operation`]). When a worker dies, the next one that claims its operations decides
-//! what becomes of them ([`recover`]).
+//! [`sweep`], it is claimed in the operation log ([`claim`]), executed as long as its [`steps::lease`] holds ([`attempt`],
+//! [`execute`]) and finished ([`steps::finish_operation`]). When a worker dies, the next one that claims its operations decides
+//! what becomes of them ([`steps::recover`]).
 //!
 //! Beside that, each worker keeps its driver on the active side ([`follow`], [`failover_end`]), the data paths open
 //! ([`data_paths`]) and the volumes replicated ([`replicate`]), and tells of itself ([`heartbeat`]) and of its backend
