@@ -12,7 +12,7 @@ fn level(answer: &Value, binary: &str, part: &str) -> Option<String> {
 
 #[tokio::test]
 async fn processes_log_more_when_they_are_told_and_less_again() -> anyhow::Result<()> {
-    let cluster = ClusterBuilder::for_test().await?.start().await?;
+    let cluster = ClusterBuilder::for_test().await?.backup_services(1).start().await?;
     let client = cluster.client();
     let levels =
         || async { client.put("/os-services/get-log", json!({})).await.map(|answer| answer.body) };
@@ -21,6 +21,8 @@ async fn processes_log_more_when_they_are_told_and_less_again() -> anyhow::Resul
         ("cinder-api", "cinderblock_api"),
         ("cinder-scheduler", "cinderblock_scheduler"),
         ("cinder-volume", "cinderblock_volume"),
+        ("cinder-volume", "cinderblock_steps"),
+        ("cinder-backup", "cinderblock_backup"),
     ] {
         assert_eq!(level(&before, binary, part).as_deref(), Some("INFO"), "{before}");
     }

@@ -57,6 +57,14 @@ impl Dying {
         }
     }
 
+    /// How long it may take to come to the point. A backup service reads a GiB before the last one.
+    const fn patience(self) -> Duration {
+        match self {
+            Self::Scheduler | Self::Worker => Duration::from_secs(10),
+            Self::BackupService => Duration::from_secs(20),
+        }
+    }
+
     fn services(self, cluster: &mut Cluster) -> &mut Vec<Service> {
         match self {
             Self::Scheduler => &mut cluster.schedulers,
@@ -83,7 +91,7 @@ impl Dying {
 /// Waits until the process has died, and starts it as usual.
 async fn replace(cluster: &mut Cluster, dying: Dying) -> anyhow::Result<()> {
     let process = std::cell::RefCell::new(&mut dying.services(cluster)[0].process);
-    until("the process dies", Duration::from_secs(20), || async {
+    until("the process dies", dying.patience(), || async {
         process.borrow_mut().ended().is_ok_and(|ended| ended.is_some())
     })
     .await?;

@@ -8,12 +8,14 @@ use model::{Error, LogLevel, LogLevelChange, Metadata, Result};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The log targets whose levels are reported.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 8] = [
     "cinderblock_api",
+    "cinderblock_backup",
     "cinderblock_common",
     "cinderblock_driver",
     "cinderblock_process",
     "cinderblock_scheduler",
+    "cinderblock_steps",
     "cinderblock_volume",
 ];
 
